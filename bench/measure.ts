@@ -1,0 +1,69 @@
+// How every benchmark here measures: validate first, warm up, then median and spread of at least
+// seven timings.
+// Read next: kernels.ts and ladder.ts, which use it.
+
+import { availableParallelism, cpus } from "node:os";
+
+export interface Timing {
+  /** Seconds: the median, and the middle half of the timings. */
+  median: number;
+  low: number;
+  high: number;
+}
+
+/** Times `body`, repeated inside one timing until that takes a millisecond. */
+export function time(body: () => void, forMilliseconds = 150): Timing {
+  let repeats = 1;
+  const once = () => {
+    const start = performance.now();
+    for (let i = 0; i < repeats; i++) body();
+    return (performance.now() - start) / repeats / 1e3;
+  };
+  // let the engine finish compiling
+  for (const end = performance.now() + 40; performance.now() < end; ) once();
+  while (once() * repeats < 1e-3) repeats *= 2;
+  const timings: number[] = [];
+  const end = performance.now() + forMilliseconds;
+  while (timings.length < 7 || performance.now() < end) timings.push(once());
+  timings.sort((a, b) => a - b);
+  const at = (q: number) => timings[Math.floor(q * (timings.length - 1))] as number;
+  return { median: at(0.5), low: at(0.25), high: at(0.75) };
+}
+
+/** `[2, 3]` spread around the median, as a percentage. */
+export function spread(t: Timing): string {
+  return `±${(((t.high - t.low) / 2 / t.median) * 100).toFixed(0)} %`;
+}
+
+/** Stops with a sentence unless |got - want| <= tolerance (1 + |want|) everywhere. */
+export function validate(
+  name: string,
+  got: ArrayLike<number>,
+  want: ArrayLike<number>,
+  tolerance: number,
+): void {
+  for (let i = 0; i < want.length; i++) {
+    const [g, w] = [got[i] as number, want[i] as number];
+    if (!(Math.abs(g - w) <= tolerance * (1 + Math.abs(w)))) {
+      throw new Error(`${name}: [${i}] is ${g}, wanted ${w}; nothing is timed before it is right`);
+    }
+  }
+}
+
+export function stamp(): string {
+  const day = new Date().toISOString().slice(0, 10);
+  return `${cpus()[0]?.model.trim()}, ${availableParallelism()} cores, Node ${process.version}, ${day}`;
+}
+
+/** Uniform in [-1, 1), the same every run. */
+export function numbers(n: number, seed = 1): Float32Array {
+  let state = (seed * 2654435761) >>> 0;
+  return Float32Array.from({ length: n }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return (state >>> 8) / 2 ** 23 - 1;
+  });
+}
+
+export function line(...cells: string[]): void {
+  console.log(cells.map((cell, i) => (i === 0 ? cell.padEnd(34) : cell.padStart(13))).join(""));
+}

@@ -1,0 +1,240 @@
+// New tensors: from numbers that you have, or filled by a rule. All are leaves on the current device.
+// Next: random.ts for where random numbers come from, ops/arithmetic.ts for what to do with tensors.
+
+import type { Device } from "./device.ts";
+import { allocate, checkDType, type DType, dtypeOf, isFloat, type TypedArray } from "./dtype.ts";
+import { ArgumentError, DTypeError, IndexError, ShapeError } from "./errors.ts";
+import { Random } from "./random.ts";
+import { checkShape, formatShape, type Shape, sizeOf } from "./shape.ts";
+import { checkTensor, fromData, type Nested, type Tensor } from "./tensor.ts";
+
+export interface TensorOptions {
+  /** float32 unless said; arrays of true and false make bools, typed arrays keep their own. */
+  readonly dtype?: DType;
+  readonly requiresGrad?: boolean;
+  /** What the printed tape calls the tensor. */
+  readonly name?: string;
+}
+
+/**
+ * A tensor from nested arrays, or from a flat (typed) array and its shape. The numbers are copied.
+ * Ragged arrays are a ShapeError, numbers that an int32 can't hold a DTypeError.
+ */
+export function tensor(
+  values: Nested | TypedArray,
+  options: TensorOptions & { readonly shape?: Shape } = {},
+): Tensor {
+  const { shape, flat } = flatten(values);
+  const dtype = checkDType("tensor", options.dtype ?? guessDType(values, flat));
+  const wanted = options.shape === undefined ? shape : checkShape("tensor", options.shape);
+  return leaf(convert(flat, dtype), wanted, dtype, options);
+}
+
+function leaf(data: TypedArray, shape: Shape, dtype: DType, options: TensorOptions): Tensor {
+  const made = fromData(data, shape, dtype);
+  if (options.requiresGrad) {
+    if (!isFloat(dtype)) {
+      throw new DTypeError(`tensor: only float tensors have gradients, got requiresGrad with ${dtype}`);
+    }
+    made.requiresGrad = true;
+  }
+  return options.name === undefined ? made : made.named(options.name);
+}
+
+function isTyped(values: Nested | TypedArray): values is TypedArray {
+  return ArrayBuffer.isView(values);
+}
+
+function guessDType(values: Nested | TypedArray, flat: ArrayLike<number | boolean>): DType {
+  if (isTyped(values)) return dtypeOf(checkTyped(values));
+  return flat.length > 0 && typeof flat[0] === "boolean" ? "bool" : "float32";
+}
+
+function checkTyped(values: TypedArray): TypedArray {
+  const known = [Float32Array, Float64Array, Int32Array, Uint8Array];
+  if (known.some((type) => values instanceof type)) return values;
+  throw new DTypeError(
+    "tensor: takes Float32Array, Float64Array, Int32Array or Uint8Array (bools), " +
+      `got ${(values as object).constructor.name}; Float32Array.from(...) would convert it`,
+  );
+}
+
+function flatten(values: Nested | TypedArray): { shape: Shape; flat: ArrayLike<number | boolean> } {
+  if (isTyped(values)) return { shape: [values.length], flat: checkTyped(values) };
+  const shape: number[] = [];
+  for (let at: Nested | undefined = values; Array.isArray(at); at = at[0]) shape.push(at.length);
+  const flat: (number | boolean)[] = [];
+  const walk = (at: Nested, path: readonly number[]): void => {
+    const depth = path.length;
+    if (Array.isArray(at)) {
+      if (depth >= shape.length || at.length !== shape[depth]) ragged(shape, path, `${at.length} values`);
+      at.forEach((child, i) => {
+        walk(child, [...path, i]);
+      });
+    } else if (typeof at === "number" || typeof at === "boolean") {
+      if (depth !== shape.length) ragged(shape, path, String(at));
+      flat.push(at);
+    } else {
+      throw new ArgumentError(`tensor: takes numbers and booleans in nested arrays, got ${String(at)}`);
+    }
+  };
+  walk(values, []);
+  return { shape, flat };
+}
+
+function ragged(shape: Shape, path: readonly number[], found: string): never {
+  throw new ShapeError(
+    `tensor: ragged nested arrays: expected shape ${formatShape(shape)} from the first entries, ` +
+      `found ${found} at [${path.join("][")}]`,
+  );
+}
+
+function convert(flat: ArrayLike<number | boolean>, dtype: DType): TypedArray {
+  const data = allocate(dtype, flat.length);
+  for (let i = 0; i < flat.length; i++) {
+    const value = Number(flat[i]);
+    data[i] = dtype === "bool" ? Number(value !== 0) : value;
+    if (dtype === "int32" && data[i] !== value) {
+      throw new DTypeError(
+        `tensor: ${value} at ${i} is no int32; keep it a float, or round it first`,
+      );
+    }
+  }
+  return data;
+}
+
+/** A tensor of `shape` with every element `value`. */
+export function full(shape: Shape, value: number, options: TensorOptions = {}): Tensor {
+  const dtype = checkDType("full", options.dtype ?? "float32");
+  const size = sizeOf(checkShape("full", shape));
+  const [one = 0] = convert([value], dtype);
+  return leaf(allocate(dtype, size).fill(one), shape, dtype, options);
+}
+
+export function zeros(shape: Shape, options: TensorOptions = {}): Tensor {
+  return full(shape, 0, options);
+}
+
+export function ones(shape: Shape, options: TensorOptions = {}): Tensor {
+  return full(shape, 1, options);
+}
+
+/** Zeros of the shape, dtype and device of another tensor. */
+export function zerosLike(x: Tensor): Tensor {
+  return fullLike(x, 0);
+}
+
+/** Ones of the shape, dtype and device of another tensor. */
+export function onesLike(x: Tensor): Tensor {
+  return fullLike(x, 1);
+}
+
+/** `value` everywhere, in the shape, dtype and device of another tensor. */
+export function fullLike(x: Tensor, value: number): Tensor {
+  checkTensor("fullLike", x);
+  return fromData(allocate(x.dtype, x.size).fill(value), x.shape, x.dtype, x.device);
+}
+
+/** start, start + step, ... as far as it stays below `end`: arange(end), (start, end), (start, end, step). */
+export function arange(end: number, options?: TensorOptions): Tensor;
+export function arange(start: number, end: number, options?: TensorOptions): Tensor;
+export function arange(start: number, end: number, step: number, options?: TensorOptions): Tensor;
+export function arange(...args: readonly (number | TensorOptions | undefined)[]): Tensor {
+  const numbers = args.filter((arg) => typeof arg === "number");
+  const options = args.find((arg) => typeof arg === "object") ?? {};
+  const [start = 0, end = 0, step = 1] = numbers.length < 2 ? [0, ...numbers] : numbers;
+  const count = Math.max(0, Math.ceil((end - start) / step));
+  if (!Number.isFinite(count)) {
+    throw new ArgumentError(
+      `arange: can't count from ${start} to ${end} by ${step}; the bounds must be finite and step not 0`,
+    );
+  }
+  const dtype = checkDType("arange", options.dtype ?? "float32");
+  const values = Array.from({ length: count }, (_, i) => start + i * step);
+  return leaf(convert(values, dtype), [count], dtype, options);
+}
+
+/** `count` evenly spaced numbers from `start` to `end`, both included. */
+export function linspace(start: number, end: number, count: number, options: TensorOptions = {}): Tensor {
+  const [steps = 0] = checkShape("linspace", [count]);
+  const dtype = options.dtype ?? "float32";
+  const values = Array.from({ length: steps }, (_, i) =>
+    i === steps - 1 && steps > 1 ? end : start + ((end - start) * i) / Math.max(1, steps - 1),
+  );
+  return leaf(convert(values, dtype), [steps], dtype, options);
+}
+
+/** The identity matrix [n, n]. */
+export function eye(n: number, options: TensorOptions = {}): Tensor {
+  checkShape("eye", [n]);
+  const dtype = options.dtype ?? "float32";
+  const data = allocate(dtype, n * n);
+  for (let i = 0; i < n; i++) data[i * n + i] = 1;
+  return leaf(data, [n, n], dtype, options);
+}
+
+/** Classes [...] of int32 to vectors [..., classes] with a single 1. */
+export function oneHot(index: Tensor, options: TensorOptions & { readonly classes: number }): Tensor {
+  checkTensor("oneHot", index);
+  const { classes, dtype = "float32" } = options;
+  if (index.dtype !== "int32") {
+    throw new DTypeError(`oneHot: index must be int32, got ${index.dtype}; x.to("int32") converts it`);
+  }
+  const data = allocate(dtype, index.size * classes);
+  index.data.forEach((value, i) => {
+    if (value < 0 || value >= classes) {
+      throw new IndexError(`oneHot: index ${value} at ${i} is outside [0, ${classes})`);
+    }
+    data[i * classes + value] = 1;
+  });
+  return leaf(data, [...index.shape, classes], dtype, options);
+}
+
+function drawn(
+  op: string,
+  shape: Shape,
+  options: TensorOptions & { readonly rng: Random },
+  draw: (rng: Random) => number,
+): Tensor {
+  if (!((options as { rng?: unknown } | undefined)?.rng instanceof Random)) {
+    throw new ArgumentError(`${op}: needs a generator: ${op}([2, 3], { rng: random(seed) })`);
+  }
+  const dtype = options.dtype ?? "float32";
+  const data = allocate(dtype, sizeOf(checkShape(op, shape)));
+  for (let i = 0; i < data.length; i++) data[i] = draw(options.rng);
+  return leaf(data, shape, dtype, options);
+}
+
+/** Uniform in [0, 1), drawn from `rng` in row-major order. */
+export function rand(shape: Shape, options: TensorOptions & { readonly rng: Random }): Tensor {
+  const single = (options?.dtype ?? "float32") === "float32";
+  // 24 bits for a float32: rounding 53 of them could give 1
+  return drawn("rand", shape, options, (rng) =>
+    single ? Math.floor(rng.uniform() * 2 ** 24) / 2 ** 24 : rng.uniform(),
+  );
+}
+
+/** Normal with mean 0 and deviation 1, drawn from `rng` in row-major order. */
+export function randn(shape: Shape, options: TensorOptions & { readonly rng: Random }): Tensor {
+  return drawn("randn", shape, options, (rng) => rng.normal());
+}
+
+/** Whole numbers in [low, high), int32 unless said. */
+export function randint(
+  shape: Shape,
+  options: TensorOptions & { readonly rng: Random; readonly low?: number; readonly high: number },
+): Tensor {
+  const { low = 0, high } = options;
+  return drawn("randint", shape, { dtype: "int32", ...options }, (rng) => rng.integer(low, high));
+}
+
+/** A random boolean mask, true with probability `p`. */
+export function bernoulli(shape: Shape, options: { readonly rng: Random; readonly p?: number }): Tensor {
+  const { p = 0.5 } = options;
+  return drawn("bernoulli", shape, { rng: options.rng, dtype: "bool" }, (rng) => Number(rng.uniform() < p));
+}
+
+/** A scalar constant on `device`, which the printed tape shows by its value. */
+export function constant(value: number | boolean, dtype: DType, device: Device): Tensor {
+  return fromData(convert([value], dtype), [], dtype, device).named(String(value));
+}

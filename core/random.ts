@@ -1,0 +1,121 @@
+// Randomness that can be repeated. Every random number comes from a generator that was made from a
+// seed; a generator splits by name (rng.fork("dropout")), so that drawing more here never changes what
+// is drawn there; its state can be saved in a checkpoint. The uniform numbers are seedrandom's (alea).
+// The normal ones use our own logarithm: an engine's Math.log may differ in the last bit from the next
+// engine's, and a seed must give the same bits everywhere. Next: creation.ts (rand, randn).
+
+import seedrandom from "seedrandom";
+import { ArgumentError } from "./errors.ts";
+
+/** Everything needed to go on drawing where a generator stopped; plain data for a checkpoint. */
+export interface RandomState {
+  readonly seed: string;
+  readonly alea: object;
+}
+
+export class Random {
+  readonly #draw: seedrandom.StatefulPRNG<object>;
+
+  private constructor(
+    /** The seed, with the names of the forks that led here. */
+    readonly seed: string,
+    state: object | true,
+  ) {
+    this.#draw = seedrandom.alea(seed, { state }) as seedrandom.StatefulPRNG<object>;
+  }
+
+  static from(seed: number | string): Random {
+    return new Random(String(seed), true);
+  }
+
+  /** A generator that goes on where `state()` was taken. */
+  static restore(state: RandomState): Random {
+    return new Random(state.seed, state.alea);
+  }
+
+  state(): RandomState {
+    return { seed: this.seed, alea: this.#draw.state() };
+  }
+
+  /** An independent generator. Depends on the seed and the name alone, not on what was drawn so far. */
+  fork(name: string | number): Random {
+    return Random.from(`${this.seed}/${name}`);
+  }
+
+  /** Uniform in [0, 1), 53 bits. */
+  uniform(): number {
+    return this.#draw.double();
+  }
+
+  /** Normal with mean 0 and deviation 1, by Marsaglia's polar method. */
+  normal(): number {
+    for (;;) {
+      const u = 2 * this.uniform() - 1;
+      const v = 2 * this.uniform() - 1;
+      const s = u * u + v * v;
+      if (s > 0 && s < 1) return u * Math.sqrt((-2 * logarithm(s)) / s);
+    }
+  }
+
+  /** A whole number in [low, high). */
+  integer(low: number, high: number): number {
+    if (!Number.isSafeInteger(low) || !Number.isSafeInteger(high) || low >= high) {
+      throw new ArgumentError(`integer: needs whole numbers low < high, got ${low} and ${high}`);
+    }
+    return low + Math.floor(this.uniform() * (high - low));
+  }
+
+  /** The numbers 0..n-1 in random order (Fisher and Yates). */
+  permutation(n: number): Int32Array {
+    const order = Int32Array.from({ length: n }, (_, i) => i);
+    for (let i = n - 1; i > 0; i--) {
+      const j = this.integer(0, i + 1);
+      [order[i], order[j]] = [order[j] ?? 0, order[i] ?? 0];
+    }
+    return order;
+  }
+
+  /** An index with probability proportional to its weight. */
+  categorical(weights: ArrayLike<number>): number {
+    let total = 0;
+    for (let i = 0; i < weights.length; i++) {
+      const weight = weights[i] ?? 0;
+      if (!(weight >= 0 && weight < Infinity)) {
+        throw new ArgumentError(`categorical: weight ${weight} at ${i} is not a finite number >= 0`);
+      }
+      total += weight;
+    }
+    if (!(total > 0)) throw new ArgumentError("categorical: the weights sum to 0; give one that is > 0");
+    let left = this.uniform() * total;
+    let last = 0;
+    for (let i = 0; i < weights.length; i++) {
+      const weight = weights[i] ?? 0;
+      if (weight === 0) continue;
+      last = i;
+      left -= weight;
+      if (left < 0) return i;
+    }
+    return last; // rounding left a crumb: the last index that can be drawn
+  }
+}
+
+/** A generator for `seed`; the same seed gives the same numbers on every machine. */
+export function random(seed: number | string): Random {
+  return Random.from(seed);
+}
+
+/**
+ * Natural logarithm of a normal positive double from + - * / alone, which IEEE 754 fixes to the bit.
+ * x = m 2^e with m in [0.71, 1.42); ln m = 2 artanh t = 2 (t + t^3/3 + t^5/5 + ...), t = (m-1)/(m+1).
+ */
+function logarithm(x: number): number {
+  let m = x;
+  let e = 0;
+  for (; m < Math.SQRT1_2; m *= 2) e--;
+  for (; m >= Math.SQRT2; m /= 2) e++;
+  const t = (m - 1) / (m + 1);
+  const t2 = t * t; // at most 0.0295, so that 11 terms reach 2^-53
+  let series = 0;
+  for (let k = 21; k >= 1; k -= 2) series = series * t2 + 1 / k;
+  return 2 * t * series + e * Math.LN2;
+}

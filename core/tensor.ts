@@ -1,0 +1,187 @@
+// Tensor: a shape, a storage of numbers on some device, and its place on the tape. The class holds
+// only what a tensor *is*; what can be done with one (x.mul(y), x.backward()) are the exported
+// functions of ops/ and tape.ts, which index.ts makes methods as well.
+// Next: ops/arithmetic.ts for the first op, tape.ts for gradients.
+
+import { currentDevice, type Device, device as deviceNamed } from "./device.ts";
+import { checkDType, type DType, type TypedArray } from "./dtype.ts";
+import { ArgumentError, GraphError, ShapeError } from "./errors.ts";
+import type * as Ops from "./ops/index.ts";
+import { formatShape, type Shape, sizeOf } from "./shape.ts";
+import { describe, format } from "./show.ts";
+import { Storage } from "./storage.ts";
+import type * as Tape from "./tape.ts";
+
+/** The functions of a module that take a tensor first, as methods of that tensor. */
+export type Methods<M> = {
+  readonly [K in keyof M as M[K] extends (x: infer X, ...rest: never[]) => unknown
+    ? Tensor extends X
+      ? K
+      : never
+    : never]: M[K] extends (x: never, ...rest: infer R) => infer Y ? (...rest: R) => Y : never;
+};
+
+/** Nested arrays of numbers, as deep as the tensor has axes. */
+export type Nested = number | boolean | readonly Nested[];
+
+export interface Tensor extends Methods<typeof Ops>, Methods<typeof Tape> {}
+
+export class Tensor {
+  /** Whether backward() brings a gradient to this tensor. */
+  requiresGrad = false;
+  /** The gradient that backward() accumulated here: leaves, and tensors that asked with retainGrad(). */
+  grad: Tensor | null = null;
+  /** How this tensor was computed, while the tape remembers; null for leaves. */
+  node: Tape.Node | null = null;
+  /** What the printed tape calls it. */
+  name = "";
+  /** Gradient hooks: see registerHook. */
+  hooks: readonly Tape.Hook[] = [];
+  /** Whether backward() fills `grad` although this is no leaf: see retainGrad. */
+  retainsGrad = false;
+
+  constructor(
+    readonly storage: Storage,
+    readonly shape: Shape,
+  ) {}
+
+  get dtype(): DType {
+    return this.storage.dtype;
+  }
+
+  get device(): Device {
+    return this.storage.device;
+  }
+
+  /** Number of axes. */
+  get rank(): number {
+    return this.shape.length;
+  }
+
+  /** Number of elements. */
+  get size(): number {
+    return this.storage.length;
+  }
+
+  /** The numbers, row-major, as the device holds them: a view, not a copy. CPU devices only. */
+  get data(): TypedArray {
+    return this.device.view(this.storage.buffer("data"));
+  }
+
+  /** A copy of the numbers, row-major, on any device. */
+  read(): Promise<TypedArray> {
+    return this.device.read(this.storage.buffer("read"));
+  }
+
+  /** The one number of a tensor with one element, on any device. */
+  async item(): Promise<number> {
+    if (this.size !== 1) {
+      throw new ShapeError(
+        `item: needs one element, got shape ${formatShape(this.shape)}; read() gives them all`,
+      );
+    }
+    const [value = Number.NaN] = await this.read();
+    return value;
+  }
+
+  /** The numbers as nested arrays (bools as true and false). CPU devices only. */
+  toArray(): Nested {
+    return nest(this.data, this.shape, this.dtype === "bool");
+  }
+
+  /** Names the tensor for the printed tape; returns it. */
+  named(name: string): this {
+    this.name = name;
+    return this;
+  }
+
+  /** Keeps the memory whatever scope or backward() ends around it; returns the tensor. */
+  keep(): this {
+    this.storage.kept = true;
+    return this;
+  }
+
+  /** Gives the memory back now. Reading the tensor afterwards is an error. */
+  release(): void {
+    this.storage.release("x.release()");
+  }
+
+  /** The same numbers, off the tape: gradients stop here. Shares the memory. */
+  detach(): Tensor {
+    return new Tensor(this.storage, this.shape);
+  }
+
+  /** A new leaf on another device, by name, off the tape. CPU devices only. */
+  onDevice(name: string): Tensor {
+    return fromData(this.data.slice(), this.shape, this.dtype, deviceNamed(name));
+  }
+
+  /** Makes a leaf ask for gradients (or stop asking); returns it. */
+  requiresGrad_(on = true): this {
+    if (this.node !== null) {
+      throw new GraphError(
+        `requiresGrad_: this tensor was computed by ${this.node.entry.name}; call x.detach() first`,
+      );
+    }
+    this.requiresGrad = on;
+    return this;
+  }
+
+  /** Overwrites the numbers in place, off the tape: what an optimiser does to a parameter. */
+  assign(values: Tensor | TypedArray): this {
+    const data = values instanceof Tensor ? values.data : values;
+    const shape = values instanceof Tensor ? values.shape : [values.length];
+    if (data.length !== this.size) {
+      throw new ShapeError(
+        `assign: ${formatShape(shape)} doesn't fill a tensor of shape ${formatShape(this.shape)}`,
+      );
+    }
+    this.device.write(this.storage.buffer("assign"), data);
+    this.storage.version++;
+    return this;
+  }
+
+  toString(): string {
+    return format(this.data, this.shape, this.dtype);
+  }
+
+  /** What console.log shows in Node: dtype and shape, then the numbers. */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return describe(this);
+  }
+}
+
+/** A tensor over an array that is handed over, of exactly that dtype. */
+export function fromData(
+  data: TypedArray,
+  shape: Shape,
+  dtype: DType,
+  device: Device = currentDevice(),
+): Tensor {
+  if (data.length !== sizeOf(shape)) {
+    throw new ShapeError(
+      `tensor: ${data.length} numbers don't fill shape ${formatShape(shape)}, which holds ${sizeOf(shape)}`,
+    );
+  }
+  checkDType("tensor", dtype);
+  return new Tensor(new Storage(device, dtype, data.length, device.upload(data, dtype)), shape);
+}
+
+/** Throws unless `x` is a tensor: the first thing an op says of a wrong argument. */
+export function checkTensor(op: string, x: unknown, what = "argument"): Tensor {
+  if (x instanceof Tensor) return x;
+  throw new ArgumentError(`${op}: ${what} must be a tensor, got ${describeValue(x)}; tensor(...) makes one`);
+}
+
+function describeValue(x: unknown): string {
+  if (Array.isArray(x)) return "an array";
+  return x === null ? "null" : x === undefined ? "nothing" : `${typeof x} ${String(x)}`;
+}
+
+function nest(data: TypedArray, shape: Shape, bool: boolean, depth = 0, at = 0): Nested {
+  if (depth === shape.length) return bool ? data[at] === 1 : (data[at] ?? Number.NaN);
+  const step = sizeOf(shape.slice(depth + 1));
+  return Array.from({ length: shape[depth] ?? 0 }, (_, i) =>
+    nest(data, shape, bool, depth + 1, at + i * step),
+  );
+}

@@ -1,0 +1,80 @@
+// Builds kernels.wasm from the AssemblyScript sources (*.as.ts) beside this file. The result is
+// committed, so nobody needs this to run anything; a test runs `--check`, which rebuilds in memory
+// and compares bytes, so the committed module can never drift from its sources.
+//
+//   npx tsx kernels/wasm/build.ts            writes kernels.wasm
+//   npx tsx kernels/wasm/build.ts --check    exits 1 with a sentence if it differs
+// Read next: index.as.ts (what is exported), module.ts (how it is loaded).
+
+import { readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import asc from "assemblyscript/asc";
+
+const here = fileURLToPath(new URL(".", import.meta.url));
+const target = "kernels.wasm";
+
+/** 64 KiB: small enough to read, to commit and to inline into a page. */
+const limit = 65536;
+
+const flags = [
+  "index.as.ts",
+  "--baseDir",
+  here,
+  "--outFile",
+  target,
+  "-O3",
+  "--converge",
+  "--noAssert",
+  "--runtime",
+  "stub", // no garbage collector: kernels never allocate
+  "--use",
+  "abort=", // no imports but the memory
+  "--enable",
+  "simd",
+  "--importMemory",
+  "--noExportMemory",
+  "--initialMemory",
+  "2",
+  "--maximumMemory",
+  "65536",
+];
+
+/**
+ * Compiles the sources and returns the module's bytes; compiler messages become the error's text.
+ */
+export async function compile(): Promise<Uint8Array> {
+  let bytes: Uint8Array | undefined;
+  const { error, stderr } = await asc.main(flags, {
+    writeFile(name, contents) {
+      if (name === target) bytes = contents as Uint8Array;
+    },
+  });
+  if (error || !bytes)
+    throw new Error(`kernels/wasm: the sources do not compile\n${stderr.toString()}`);
+  if (bytes.length > limit) {
+    throw new Error(
+      `kernels/wasm: ${target} is ${bytes.length} bytes; at most ${limit} are wanted`,
+    );
+  }
+  return bytes;
+}
+
+/** Whether the committed module is byte for byte what the sources build. */
+export async function isCurrent(): Promise<boolean> {
+  return Buffer.compare(readFileSync(here + target), await compile()) === 0;
+}
+
+async function main(): Promise<void> {
+  if (process.argv.includes("--check")) {
+    if (await isCurrent()) return console.log(`${target} is what its sources build`);
+    console.error(
+      `${target} differs from what its sources build: run npx tsx kernels/wasm/build.ts`,
+    );
+    process.exit(1);
+  }
+  const bytes = await compile();
+  writeFileSync(here + target, bytes);
+  console.log(`${target}: ${bytes.length} bytes`);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await main();

@@ -1,0 +1,327 @@
+// The host's side of the kernels: which path a product takes, how a sum is split in two, how much
+// work is worth sharing. Everything is an address and a size; tensors are not known here.
+//
+//   const wasm = createWasm();
+//   const x = wasm.alloc(4 * 1000);                      // bytes
+//   wasm.f32.set(values, x >> 2);
+//   wasm.run("unaryTanh", 1000, 2, 1024, x, x);          // units, ns each, grain, arguments
+// Read next: exports.ts for every kernel's arguments, check.ts for what each must equal.
+
+import type { Exports, Kernel } from "./exports.js";
+import { canShare, compile, createMemory, instantiate, readKernels } from "./module.js";
+import { Pool } from "./pool.js";
+import { controlBytes, scratchBytes, threadCount, Threads } from "./threads.js";
+
+/**
+ * Nanoseconds of work from which it is shared while the workers look out for it, and how many times
+ * that must have gone by unshared before they are woken. Measured (bench/kernels.ts fork): sharing
+ * costs 2 microseconds with a worker awake, and 20 to 100 with one asleep.
+ */
+const worthSharing = 20_000;
+const worthWaking = 25;
+
+/** Sums longer than this are taken in blocks of this many elements, with any number of threads. */
+const sumBlock = 16_384;
+
+/**
+ * One product, or a batch of them: C[M,N] = A · B, strides in floats between the matrices of a
+ * batch (0: the same one).
+ */
+export interface Product {
+  M: number;
+  N: number;
+  K: number;
+  batch?: number;
+  /** A is stored as [K,M]. */
+  transposeA?: boolean;
+  /** B is stored as [N,K]. */
+  transposeB?: boolean;
+  strideA?: number;
+  strideB?: number;
+  strideC?: number;
+  /** C += A · B. */
+  add?: boolean;
+  /** Address of a row of N floats to add to each row; not together with `add`. */
+  bias?: number;
+}
+
+export interface WasmOptions {
+  shared?: boolean;
+  threads?: number;
+  /** Nanoseconds of work from which threads share it. */
+  worthSharing?: number;
+  /** The bytes of kernels.wasm, where there is no file system to read them from. */
+  bytes?: Uint8Array;
+}
+
+export function createWasm(options: WasmOptions = {}): Wasm {
+  return new Wasm(options);
+}
+
+export class Wasm {
+  readonly memory: WebAssembly.Memory;
+  readonly exports: Exports;
+  readonly pool: Pool;
+  readonly threads: Threads;
+  /** Views of the whole memory. Renewed when it grows: never keep one across an alloc. */
+  f32!: Float32Array;
+  i32!: Int32Array;
+  f64!: Float64Array;
+  u8!: Uint8Array;
+  private readonly layoutAt: number;
+  private readonly worthSharing: number;
+  /** Work that was worth sharing since the workers fell asleep. */
+  private missed = 0;
+
+  constructor(options: WasmOptions) {
+    this.worthSharing = options.worthSharing ?? worthSharing;
+    const shared = options.shared ?? canShare();
+    const module = compile(options.bytes ?? readKernels(), shared);
+    this.memory = createMemory(shared, 64);
+    this.exports = instantiate(module, this.memory);
+    this.pool = new Pool(this.memory, this.exports.heapBase(), () => this.renewViews());
+    this.renewViews();
+    const allocScratch = () => this.pool.alloc(scratchBytes);
+    this.exports.setScratch(allocScratch());
+    this.layoutAt = this.pool.alloc(512);
+    this.threads = new Threads({
+      module,
+      memory: this.memory,
+      exports: this.exports,
+      count: options.threads ?? threadCount(),
+      control: this.pool.alloc(controlBytes),
+      allocScratch,
+    });
+  }
+
+  alloc(bytes: number): number {
+    return this.pool.alloc(bytes);
+  }
+
+  free(at: number, bytes: number): void {
+    this.pool.free(at, bytes);
+  }
+
+  private renewViews(): void {
+    const { buffer } = this.memory;
+    this.f32 = new Float32Array(buffer);
+    this.i32 = new Int32Array(buffer);
+    this.f64 = new Float64Array(buffer);
+    this.u8 = new Uint8Array(buffer);
+  }
+
+  /**
+   * Runs a kernel over `units` units that take about `cost` nanoseconds each: alone if that is
+   * little, else shared out in chunks of a multiple of `grain` units, four chunks a thread.
+   */
+  run(kernel: Kernel, units: number, cost: number, grain: number, ...args: number[]): void {
+    if (units <= grain || !this.isWorthSharing(units * cost)) {
+      (this.exports[kernel] as (...args: number[]) => void)(0, units, ...args);
+      return;
+    }
+    const { threads } = this;
+    const chunk = Math.ceil(units / (4 * threads.count) / grain) * grain;
+    threads.run(kernel, units, chunk, args);
+  }
+
+  private isWorthSharing(work: number): boolean {
+    if (this.threads.count === 1 || work < this.worthSharing) return false;
+    this.missed = this.threads.asleep ? this.missed + work : Number.POSITIVE_INFINITY;
+    if (this.missed < this.worthSharing * worthWaking) return false;
+    this.missed = 0;
+    return true;
+  }
+
+  /** C = A · B (or C += A · B, or C = A · B + bias), any batch. */
+  matmul(a: number, b: number, c: number, p: Product): void {
+    let { M, N, K } = p;
+    let batch = p.batch ?? 1;
+    const tA = p.transposeA ? 1 : 0;
+    const tB = p.transposeB ? 1 : 0;
+    const nextA = p.strideA ?? M * K;
+    const nextB = p.strideB ?? K * N;
+    const nextC = p.strideC ?? M * N;
+    const add = p.add ? 1 : 0;
+    const bias = p.bias ?? 0;
+    if (batch > 1 && nextB === 0 && !tA && nextA === M * K && nextC === M * N) {
+      M *= batch; // one B for all: the batch is more rows
+      batch = 1;
+    }
+    if (M === 0 || N === 0 || batch === 0) return;
+    const lda = tA ? M : K;
+    const ldb = tB ? K : N;
+    const ns = (M * N * K) / 16;
+    if (M === 1 && batch === 1 && tB) {
+      this.run("matmulRowDots", N, ns / N, 16, a, b, ldb, c, K, add, bias);
+    } else if (M === 1 && batch === 1) {
+      const strips = Math.ceil(N / 32);
+      this.run("matmulRow", strips, ns / strips, 1, a, b, ldb, c, K, N, add, bias);
+    } else if (this.isSmall(M, N, K, batch, tA, tB)) {
+      const args = [a, lda, tA, nextA, b, ldb, tB, nextB, c, N, nextC, M, N, K, add, bias];
+      this.run("matmulSmall", batch, ns, 1, ...args);
+    } else {
+      for (let i = 0; i < batch; i++) {
+        const [ai, bi, ci] = [a + 4 * i * nextA, b + 4 * i * nextB, c + 4 * i * nextC];
+        this.matmulLarge(ai, lda, tA, bi, ldb, tB, ci, M, N, K, add, bias);
+      }
+    }
+  }
+
+  /**
+   * Small enough to leave B as it is (or turned, in scratch memory) and to give each thread whole
+   * matrices.
+   */
+  private isSmall(M: number, N: number, K: number, batch: number, tA: number, tB: number): boolean {
+    const width = Math.ceil(N / 8) * 8;
+    const turned = (tB ? K * width : 0) + (tA ? M * K : 0);
+    const fits = K <= 512 && K * N <= 1 << 16 && 4 * turned + 256 <= scratchBytes;
+    return fits && (M * N * K <= 1 << 19 || batch >= 8);
+  }
+
+  /** Packs B, at most 16 MiB of it at a time, then multiplies rows. */
+  private matmulLarge(
+    a: number,
+    lda: number,
+    tA: number,
+    b: number,
+    ldb: number,
+    tB: number,
+    c: number,
+    M: number,
+    N: number,
+    K: number,
+    add: number,
+    bias: number,
+  ): void {
+    const stripe = Math.max(8, Math.floor((1 << 22) / Math.max(K, 1) / 8) * 8);
+    for (let n = 0; n < N; n += stripe) {
+      const cols = Math.min(stripe, N - n);
+      const panels = Math.ceil(cols / 8);
+      const bytes = panels * K * 32;
+      const packed = this.pool.alloc(bytes);
+      this.run("packB", panels, K * 4, 1, b + 4 * n * (tB ? ldb : 1), ldb, tB, K, cols, packed);
+      const row = (cols * K) / 16;
+      this.run(
+        "matmulPacked",
+        M,
+        row,
+        16,
+        a,
+        lda,
+        tA,
+        packed,
+        c + 4 * n,
+        N,
+        K,
+        cols,
+        add,
+        bias && bias + 4 * n,
+      );
+      this.pool.free(packed, bytes);
+    }
+  }
+
+  /** out[o, i] = scale * sum over j of x[o, j, i] (of squares if asked, where inner is 1). */
+  sum(
+    x: number,
+    out: number,
+    outer: number,
+    n: number,
+    inner: number,
+    scale = 1,
+    squares = false,
+  ): void {
+    if (inner > 1) {
+      const strips = Math.ceil(inner / 16);
+      this.run("sumColumns", outer * strips, n * 4, 1, x, n, inner, out, scale, 0);
+    } else if (n <= sumBlock) {
+      this.run("sumRows", outer, n / 4, 1, x, n, out, scale, squares ? 1 : 0);
+    } else {
+      this.sumLongRows(x, out, outer, n, scale, squares ? 1 : 0);
+    }
+  }
+
+  /** Blocks of fixed length, then the blocks in order: neither knows how many threads there are. */
+  private sumLongRows(
+    x: number,
+    out: number,
+    outer: number,
+    n: number,
+    scale: number,
+    squares: number,
+  ): void {
+    const blocks = Math.ceil(n / sumBlock);
+    const bytes = outer * blocks * 8;
+    const parts = this.pool.alloc(bytes);
+    this.run("sumBlocks", outer * blocks, sumBlock / 4, 1, x, n, sumBlock, parts, squares);
+    this.run("sumDoubles", outer, blocks, 1, parts, blocks, out, scale);
+    this.pool.free(parts, bytes);
+  }
+
+  /**
+   * dx, and dw and db if their addresses are given, of layerNorm (means given) or rmsNorm (means
+   * 0).
+   */
+  normGrad(
+    g: number,
+    x: number,
+    dx: number,
+    rows: number,
+    n: number,
+    w: number,
+    means: number,
+    rstds: number,
+    dw: number,
+    db: number,
+  ): void {
+    const units = Math.ceil(rows / 32);
+    const bytes = units * n * 4;
+    const dws = dw ? this.pool.alloc(bytes) : 0;
+    const dbs = db ? this.pool.alloc(bytes) : 0;
+    this.run("normGrad", units, n * 32, 1, g, x, dx, rows, n, w, means, rstds, dws, dbs);
+    for (const [parts, out] of [
+      [dws, dw],
+      [dbs, db],
+    ] as const) {
+      if (!parts) continue;
+      this.sumColumns(parts, out, units, n);
+      this.pool.free(parts, bytes);
+    }
+  }
+
+  /** out[i] = sum over r of x[r, i]: the gradient of a bias. */
+  sumColumns(x: number, out: number, rows: number, n: number): void {
+    this.run("sumColumns", Math.ceil(n / 16), rows * 4, 1, x, rows, n, out, 1, 0);
+  }
+
+  /**
+   * Writes numbers where kernels read shapes and strides from (stridedCopy's 18, a binary kernel's
+   * 5 sizes and 5 + 5 strides, attention's shape). Good until the next call; returns the address.
+   */
+  layout(values: readonly number[], at = 0): number {
+    const start = (this.layoutAt >> 2) + at;
+    for (let i = 0; i < values.length; i++) this.i32[start + i] = values[i] as number;
+    return start << 2;
+  }
+
+  /**
+   * out = x moved: out[i · outStrides] = x[i · inStrides] over `shape` (up to six dimensions),
+   * strides in elements.
+   */
+  stridedCopy(
+    x: number,
+    out: number,
+    shape: readonly number[],
+    inStrides: readonly number[],
+    outStrides: readonly number[],
+  ): void {
+    const pad = (values: readonly number[], by: number) => [
+      ...Array(6 - values.length).fill(by),
+      ...values,
+    ];
+    const sizes = pad(shape, 1);
+    const units = (sizes[0] as number) * sizes[1] * sizes[2] * sizes[3];
+    const at = this.layout([...sizes, ...pad(inStrides, 0), ...pad(outStrides, 0)]);
+    this.run("stridedCopy", units, sizes[4] * sizes[5], 1, at, x, out);
+  }
+}

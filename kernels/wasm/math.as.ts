@@ -1,0 +1,344 @@
+// Elementary functions, four floats at a time, from arithmetic alone: the same bits on every
+// machine and browser, which the engine's own Math.exp and kin do not promise. exp, log, tanh and
+// erf stay within 4 ulp over the whole range, and infinities, NaN, signed zeros and denormals come
+// out as IEEE 754 would have them.
+//
+// Each is a reduction to a small interval, a polynomial there (least maximal error, fitted in 40
+// digits), and the way back. Constants are read from memory: a v128 constant in the code costs the
+// engine several instructions each time round. `pmin` and `pmax` are one instruction where `min`
+// and `max` are seven; with x first they let NaN through.
+// Read next: unary.as.ts, which loops these over arrays.
+
+import { c } from "./lanes.as";
+
+const ONE = memory.data<f32>([1]);
+const TWO = memory.data<f32>([2]);
+const HALF = memory.data<f32>([0.5]);
+const ABS = memory.data<i32>([0x7fffffff]);
+const INFINITY = memory.data<f32>([f32.MAX_VALUE * 2]);
+const LOG2E = memory.data<f32>([1.44269504]);
+// ln 2 in two parts; the first has nine bits, so its product with any exponent is exact.
+const LN2_HIGH = memory.data<f32>([0.693359375]);
+const LN2_LOW = memory.data<f32>([-0.00021219444170128554]);
+// 1.5 * 2^23: adding it rounds to an integer and leaves that integer in the low bits.
+const MAGIC = memory.data<f32>([12582912]);
+const BIAS = memory.data<i32>([127]);
+
+/** x with the sign bit cleared. */
+@inline
+export function absolute(x: v128): v128 {
+  return v128.and(x, c(ABS));
+}
+
+/** |x| with the sign of s. */
+@inline
+function withSign(x: v128, s: v128): v128 {
+  return v128.bitselect(x, s, c(ABS));
+}
+
+// P[0] + P[1] x + ... + P[n] x^n, from the inside out.
+@inline
+function poly1(x: v128, P: usize): v128 {
+  return f32x4.add(c(P), f32x4.mul(x, c(P + 4)));
+}
+@inline
+function poly2(x: v128, P: usize): v128 {
+  return f32x4.add(c(P), f32x4.mul(x, poly1(x, P + 4)));
+}
+@inline
+function poly3(x: v128, P: usize): v128 {
+  return f32x4.add(c(P), f32x4.mul(x, poly2(x, P + 4)));
+}
+@inline
+function poly4(x: v128, P: usize): v128 {
+  return f32x4.add(c(P), f32x4.mul(x, poly3(x, P + 4)));
+}
+@inline
+function poly5(x: v128, P: usize): v128 {
+  return f32x4.add(c(P), f32x4.mul(x, poly4(x, P + 4)));
+}
+@inline
+function poly6(x: v128, P: usize): v128 {
+  return f32x4.add(c(P), f32x4.mul(x, poly5(x, P + 4)));
+}
+@inline
+function poly7(x: v128, P: usize): v128 {
+  return f32x4.add(c(P), f32x4.mul(x, poly6(x, P + 4)));
+}
+@inline
+function poly8(x: v128, P: usize): v128 {
+  return f32x4.add(c(P), f32x4.mul(x, poly7(x, P + 4)));
+}
+
+/** 2^i for integers -126 <= i <= 127. */
+@inline
+function power2(i: v128): v128 {
+  return i32x4.shl(i32x4.add(i, c(BIAS)), 23);
+}
+
+// (exp(r) - 1 - r) / r² on |r| <= ln(2)/2, relative error 3e-9.
+const EXP = memory.data<f32>([
+  0.5, 0.166665181517601, 0.04166620597243309, 0.008368954062461853, 0.0013950599823147058,
+]);
+const EXP_LEAST = memory.data<f32>([-104]); // below it, zero
+const EXP_MOST = memory.data<f32>([89]); // above it, infinity
+const EXP_NORMAL = memory.data<f32>([-87.33654]); // below it, denormal
+const EXP_SAFE = memory.data<f32>([88.37626]); // above it, 2^n alone would overflow
+
+/** x = n ln 2 + r; returns exp(r) - 1. `t` is x / ln 2 + MAGIC. */
+@inline
+function reducedExp(x: v128, t: v128): v128 {
+  const n = f32x4.sub(t, c(MAGIC));
+  const r = f32x4.sub(f32x4.sub(x, f32x4.mul(n, c(LN2_HIGH))), f32x4.mul(n, c(LN2_LOW)));
+  return f32x4.add(r, f32x4.mul(f32x4.mul(r, r), poly4(r, EXP)));
+}
+
+@inline
+function timesLog2e(x: v128): v128 {
+  return f32x4.add(f32x4.mul(x, c(LOG2E)), c(MAGIC));
+}
+
+/** exp(x) over the whole range, denormal results included: 2^n is applied in two halves. */
+@inline
+export function exp4(x: v128): v128 {
+  x = f32x4.pmin(f32x4.pmax(x, c(EXP_LEAST)), c(EXP_MOST));
+  const t = timesLog2e(x);
+  const p = f32x4.add(c(ONE), reducedExp(x, t));
+  const n = i32x4.sub(t, c(MAGIC));
+  const half = i32x4.shr_s(n, 1);
+  return f32x4.mul(f32x4.mul(p, power2(half)), power2(i32x4.sub(n, half)));
+}
+
+/**
+ * exp(x) for x <= 88: results below the smallest normal number are exact zeros. For softmax, where
+ * they mean nothing.
+ */
+@inline
+export function expFlush4(x: v128): v128 {
+  const kept = v128.not(f32x4.lt(x, c(EXP_NORMAL)));
+  x = f32x4.pmin(f32x4.pmax(x, c(EXP_NORMAL)), c(EXP_SAFE));
+  const t = timesLog2e(x);
+  const p = f32x4.add(c(ONE), reducedExp(x, t));
+  return v128.and(kept, f32x4.mul(p, power2(i32x4.sub(t, c(MAGIC)))));
+}
+
+const EXPM1_LEAST = memory.data<f32>([-30]);
+const EXPM1_MOST = memory.data<f32>([32]); // above it, exp(x) - 1 rounds to exp(x)
+
+/** exp(x) - 1 for x <= 32 without cancellation: 2^n (exp(r) - 1) + (2^n - 1). */
+@inline
+function smallExpm1(x: v128): v128 {
+  x = f32x4.pmin(f32x4.pmax(x, c(EXPM1_LEAST)), c(EXPM1_MOST));
+  const t = timesLog2e(x);
+  const scale = power2(i32x4.sub(t, c(MAGIC)));
+  return f32x4.add(f32x4.mul(scale, reducedExp(x, t)), f32x4.sub(scale, c(ONE)));
+}
+
+@inline
+export function expm14(x: v128): v128 {
+  const y = v128.bitselect(exp4(x), smallExpm1(x), f32x4.gt(x, c(EXPM1_MOST)));
+  return v128.bitselect(x, y, f32x4.eq(x, f32x4.sub(x, x))); // zeros keep their sign
+}
+
+const SQRT_HALF = memory.data<f32>([0.70710678]);
+const LEAST_NORMAL = memory.data<f32>([1.17549435e-38]);
+const TWO_TO_23 = memory.data<f32>([8388608]);
+const TWENTY_THREE = memory.data<f32>([23]);
+// (log(1 + f) - f + f²/2) / f³ on sqrt(1/2) <= 1 + f < sqrt(2), relative error of the whole 1e-8.
+const LOG = memory.data<f32>([
+  0.3333331048488617, -0.24999986588954926, 0.20002152025699615, -0.16669197380542755,
+  0.14219918847084045, -0.12385798245668411, 0.1186603531241417, -0.11779666692018509,
+  0.06917984038591385,
+]);
+
+/** log(x): x = 2^e (1 + f), so e ln 2 + log(1 + f). */
+@inline
+export function log4(x: v128): v128 {
+  const small = f32x4.lt(x, c(LEAST_NORMAL));
+  const bits = v128.bitselect(f32x4.mul(x, c(TWO_TO_23)), x, small);
+  const exponent = i32x4.shr_s(i32x4.sub(bits, c(SQRT_HALF)), 23);
+  const f = f32x4.sub(i32x4.sub(bits, i32x4.shl(exponent, 23)), c(ONE));
+  const e = f32x4.sub(f32x4.convert_i32x4_s(exponent), v128.and(small, c(TWENTY_THREE)));
+  const f2 = f32x4.mul(f, f);
+  let y = f32x4.mul(f32x4.mul(f2, f), poly8(f, LOG));
+  y = f32x4.add(y, f32x4.mul(e, c(LN2_LOW)));
+  y = f32x4.sub(y, f32x4.mul(c(HALF), f2));
+  y = f32x4.add(f32x4.add(f, y), f32x4.mul(e, c(LN2_HIGH)));
+  y = v128.bitselect(y, x, f32x4.lt(x, c(INFINITY))); // infinity and NaN stay
+  const edge = f32x4.sub(f32x4.sqrt(x), c(INFINITY)); // -infinity at 0, NaN below
+  return v128.bitselect(edge, y, f32x4.le(x, f32x4.splat(0)));
+}
+
+/** log(1 + x): the rounding error of u = 1 + x is put back as (x - (u - 1)) / u. */
+@inline
+export function log1p4(x: v128): v128 {
+  const u = f32x4.add(c(ONE), x);
+  const lost = f32x4.div(f32x4.sub(x, f32x4.sub(u, c(ONE))), u);
+  const regular = v128.and(f32x4.gt(u, f32x4.splat(0)), f32x4.lt(u, c(INFINITY)));
+  return f32x4.add(log4(u), v128.and(lost, regular));
+}
+
+/** tanh(x) = (e^2|x| - 1) / (e^2|x| + 1), with the sign of x. */
+@inline
+export function tanh4(x: v128): v128 {
+  const u = smallExpm1(f32x4.mul(c(TWO), absolute(x)));
+  return withSign(f32x4.div(u, f32x4.add(u, c(TWO))), x);
+}
+
+/** 1 / (1 + e^-x), from e^-|x| so that nothing overflows and small results keep their digits. */
+@inline
+export function sigmoid4(x: v128): v128 {
+  const e = exp4(f32x4.neg(absolute(x)));
+  const above = v128.bitselect(e, c(ONE), f32x4.lt(x, f32x4.splat(0)));
+  return f32x4.div(above, f32x4.add(c(ONE), e));
+}
+
+/** log(1 + e^-|x|), which softplus and logSigmoid share. */
+@inline
+function log1pExpNegative(x: v128): v128 {
+  return log1p4(exp4(f32x4.neg(absolute(x))));
+}
+
+/** log(1 + e^x) = max(x, 0) + log(1 + e^-|x|). */
+@inline
+export function softplus4(x: v128): v128 {
+  return f32x4.add(f32x4.pmax(x, f32x4.splat(0)), log1pExpNegative(x));
+}
+
+/** log sigmoid(x) = min(x, 0) - log(1 + e^-|x|). */
+@inline
+export function logSigmoid4(x: v128): v128 {
+  return f32x4.sub(f32x4.pmin(x, f32x4.splat(0)), log1pExpNegative(x));
+}
+
+const ERF_SPLIT = memory.data<f32>([0.925]);
+const ERF_MOST = memory.data<f32>([3.95]); // above it, 1
+// erf(x) / x as a polynomial in x² below the split; log(1 - erf(x)) above it.
+const ERF_BELOW = memory.data<f32>([
+  1.128379225730896, -0.37612634897232056, 0.11283694207668304, -0.02685927040874958,
+  0.005200634244829416, -0.0008137437398545444, 8.345224341610447e-5,
+]);
+const ERF_ABOVE = memory.data<f32>([
+  0.00017468578880652785, -1.1295149326324463, -0.6333469152450562, -0.10828010737895966,
+  0.025119438767433167, -0.004171067848801613, 0.0004344636690802872, -2.1095145712024532e-5,
+]);
+
+@inline
+export function erf4(x: v128): v128 {
+  const a = f32x4.pmin(absolute(x), c(ERF_MOST));
+  const above = f32x4.sub(c(ONE), expFlush4(poly7(a, ERF_ABOVE)));
+  const below = f32x4.mul(a, poly6(f32x4.mul(a, a), ERF_BELOW));
+  return withSign(v128.bitselect(above, below, f32x4.gt(a, c(ERF_SPLIT))), x);
+}
+
+// Phi(-a) exp(a²/2) as a polynomial in 1 / (1 + 0.3 a), relative error 6e-8 for all a >= 0.
+const TAIL_RATE = memory.data<f32>([0.3]);
+const TAIL = memory.data<f32>([
+  6.857179869257379e-6, 0.11949298530817032, 0.12188267707824707, 0.09483034163713455,
+  0.14219170808792114, -0.0760098546743393, 0.22822678089141846, -0.16895677149295807,
+  0.038335300981998444,
+]);
+
+/** exp(-x²/2), which the normal distribution function and its density share. */
+@inline
+export function bell4(x: v128): v128 {
+  return expFlush4(f32x4.mul(f32x4.mul(x, x), f32x4.neg(c(HALF))));
+}
+
+/** Phi(x), the normal distribution function, given bell(x). Its lower tail keeps its digits. */
+@inline
+export function normalCdf4(x: v128, bell: v128): v128 {
+  const t = f32x4.div(c(ONE), f32x4.add(c(ONE), f32x4.mul(c(TAIL_RATE), absolute(x))));
+  const tail = f32x4.mul(bell, poly8(t, TAIL));
+  return v128.bitselect(tail, f32x4.sub(c(ONE), tail), f32x4.lt(x, f32x4.splat(0)));
+}
+
+// Angles are reduced in double precision: x - n pi/2, pi/2 in two parts of which the first has 33
+// bits.
+const TWO_OVER_PI = memory.data<f64>([0.6366197723675814]);
+const PI_2_HIGH = memory.data<f64>([1.5707963267341256]);
+const PI_2_LOW = memory.data<f64>([6.077100506506192e-11]);
+const MAGIC64 = memory.data<f64>([6755399441055744]); // 1.5 * 2^52
+const ANGLE_MOST = memory.data<f32>([1000000]);
+const SIN = memory.data<f32>([-0.16666655242443085, 0.008332173340022564, -0.00019516654720064253]);
+const COS = memory.data<f32>([0.0416666679084301, -0.0013888883404433727, 2.479951217537746e-5]);
+const NO_BIT = memory.data<i32>([0]);
+const ONE_BIT = memory.data<i32>([1]);
+const TWO_BIT = memory.data<i32>([2]);
+
+/** Two angles reduced to |r| <= pi/4; the quarter turns are the low bits of `turns`. */
+@inline
+function turns(x: v128): v128 {
+  return f64x2.add(f64x2.mul(x, v128.load64_splat(TWO_OVER_PI)), v128.load64_splat(MAGIC64));
+}
+
+@inline
+function reduceAngle(x: v128, t: v128): v128 {
+  const n = f64x2.sub(t, v128.load64_splat(MAGIC64));
+  const r = f64x2.sub(x, f64x2.mul(n, v128.load64_splat(PI_2_HIGH)));
+  return f64x2.sub(r, f64x2.mul(n, v128.load64_splat(PI_2_LOW)));
+}
+
+/** sin(x + quarter * pi/2). */
+@inline
+function sinFrom(x: v128, quarter: usize): v128 {
+  const low = f64x2.promote_low_f32x4(x);
+  const high = f64x2.promote_low_f32x4(v128.shuffle<f32>(x, x, 2, 3, 2, 3));
+  const t0 = turns(low),
+    t1 = turns(high);
+  const r0 = f32x4.demote_f64x2_zero(reduceAngle(low, t0));
+  const r1 = f32x4.demote_f64x2_zero(reduceAngle(high, t1));
+  const r = v128.shuffle<f32>(r0, r1, 0, 1, 4, 5);
+  const q = i32x4.add(v128.shuffle<f32>(t0, t1, 0, 2, 4, 6), c(quarter));
+  const r2 = f32x4.mul(r, r);
+  const s = f32x4.add(r, f32x4.mul(f32x4.mul(r, r2), poly2(r2, SIN)));
+  const k = f32x4.add(
+    f32x4.sub(c(ONE), f32x4.mul(c(HALF), r2)),
+    f32x4.mul(f32x4.mul(r2, r2), poly2(r2, COS)),
+  );
+  const odd = i32x4.eq(v128.and(q, c(ONE_BIT)), c(ONE_BIT));
+  return v128.xor(v128.bitselect(k, s, odd), i32x4.shl(v128.and(q, c(TWO_BIT)), 30));
+}
+
+@inline
+function anyLarge(x: v128): bool {
+  return v128.any_true(v128.not(f32x4.le(absolute(x), c(ANGLE_MOST))));
+}
+
+@inline
+export function sin4(x: v128): v128 {
+  return anyLarge(x) ? sinLarge(x) : sinFrom(x, NO_BIT);
+}
+
+@inline
+export function cos4(x: v128): v128 {
+  return anyLarge(x) ? cosLarge(x) : sinFrom(x, ONE_BIT);
+}
+
+// Beyond a million radians (and for infinities and NaN), one lane at a time with the module's own
+// scalar functions.
+function sinLarge(x: v128): v128 {
+  let y = f32x4.splat(<f32>NativeMath.sin(f32x4.extract_lane(x, 0)));
+  y = f32x4.replace_lane(y, 1, <f32>NativeMath.sin(f32x4.extract_lane(x, 1)));
+  y = f32x4.replace_lane(y, 2, <f32>NativeMath.sin(f32x4.extract_lane(x, 2)));
+  return f32x4.replace_lane(y, 3, <f32>NativeMath.sin(f32x4.extract_lane(x, 3)));
+}
+
+function cosLarge(x: v128): v128 {
+  let y = f32x4.splat(<f32>NativeMath.cos(f32x4.extract_lane(x, 0)));
+  y = f32x4.replace_lane(y, 1, <f32>NativeMath.cos(f32x4.extract_lane(x, 1)));
+  y = f32x4.replace_lane(y, 2, <f32>NativeMath.cos(f32x4.extract_lane(x, 2)));
+  return f32x4.replace_lane(y, 3, <f32>NativeMath.cos(f32x4.extract_lane(x, 3)));
+}
+
+/** x^y, one lane at a time: the logarithm needs double precision, which the scalar function has. */
+export function pow4(x: v128, y: v128): v128 {
+  let z = f32x4.splat(NativeMathf.pow(f32x4.extract_lane(x, 0), f32x4.extract_lane(y, 0)));
+  z = f32x4.replace_lane(z, 1, NativeMathf.pow(f32x4.extract_lane(x, 1), f32x4.extract_lane(y, 1)));
+  z = f32x4.replace_lane(z, 2, NativeMathf.pow(f32x4.extract_lane(x, 2), f32x4.extract_lane(y, 2)));
+  return f32x4.replace_lane(
+    z,
+    3,
+    NativeMathf.pow(f32x4.extract_lane(x, 3), f32x4.extract_lane(y, 3)),
+  );
+}

@@ -1,0 +1,473 @@
+// Matrix multiplication: C[M,N] = A[M,K] · B[K,N], optionally on top of C itself or of a bias row.
+//
+// One tile of C, 4 rows by 8 columns, is held in eight vector registers while k runs; everything
+// else here only arranges for that loop to find its operands close by and in order. B is packed in
+// panels of 8 columns ([panel][k][8]); the products are taken in blocks of KC x MC so that a
+// panel's block stays in the first cache and A's block in the second. Each element of C is the same
+// chain of sums whichever tile, edge or thread computes it.
+// Read next: bench/ladder.ts, which gets here from three nested loops, one idea at a time.
+
+import { transpose } from "./lanes.as";
+import { scratch } from "./scratch.as";
+
+const KC: usize = 512;
+const MC: usize = 128;
+
+/**
+ * C[4,8] = base + A[4,k] · B[k,8]. The rows of A start at a0..a3; the rows of B are `ldb` bytes
+ * apart, those of C `ldc`. `base` is what the product is added to: C itself, a bias row (`ldbase`
+ * 0), or nothing (`base` 0). Unrolling over k loses: eight sums, two of B, one of A and a product
+ * are twelve registers, and fifteen is all there is.
+ */
+function tile(
+  a0: usize,
+  a1: usize,
+  a2: usize,
+  a3: usize,
+  b: usize,
+  ldb: usize,
+  c: usize,
+  ldc: usize,
+  k: usize,
+  base: usize,
+  ldbase: usize,
+): void {
+  let c00 = f32x4.splat(0),
+    c01 = c00,
+    c10 = c00,
+    c11 = c00;
+  let c20 = c00,
+    c21 = c00,
+    c30 = c00,
+    c31 = c00;
+  for (let p: usize = 0, end = k << 2; p < end; p += 4) {
+    const b0 = v128.load(b);
+    const b1 = v128.load(b, 16);
+    let a = v128.load32_splat(a0 + p);
+    c00 = f32x4.add(c00, f32x4.mul(a, b0));
+    c01 = f32x4.add(c01, f32x4.mul(a, b1));
+    a = v128.load32_splat(a1 + p);
+    c10 = f32x4.add(c10, f32x4.mul(a, b0));
+    c11 = f32x4.add(c11, f32x4.mul(a, b1));
+    a = v128.load32_splat(a2 + p);
+    c20 = f32x4.add(c20, f32x4.mul(a, b0));
+    c21 = f32x4.add(c21, f32x4.mul(a, b1));
+    a = v128.load32_splat(a3 + p);
+    c30 = f32x4.add(c30, f32x4.mul(a, b0));
+    c31 = f32x4.add(c31, f32x4.mul(a, b1));
+    b += ldb;
+  }
+  if (base) {
+    c00 = f32x4.add(v128.load(base), c00);
+    c01 = f32x4.add(v128.load(base, 16), c01);
+    base += ldbase;
+    c10 = f32x4.add(v128.load(base), c10);
+    c11 = f32x4.add(v128.load(base, 16), c11);
+    base += ldbase;
+    c20 = f32x4.add(v128.load(base), c20);
+    c21 = f32x4.add(v128.load(base, 16), c21);
+    base += ldbase;
+    c30 = f32x4.add(v128.load(base), c30);
+    c31 = f32x4.add(v128.load(base, 16), c31);
+  }
+  v128.store(c, c00);
+  v128.store(c, c01, 16);
+  c += ldc;
+  v128.store(c, c10);
+  v128.store(c, c11, 16);
+  c += ldc;
+  v128.store(c, c20);
+  v128.store(c, c21, 16);
+  c += ldc;
+  v128.store(c, c30);
+  v128.store(c, c31, 16);
+}
+
+/**
+ * A tile at the lower or right edge: `rows` <= 4, `cols` <= 8. Computed whole beside C, then the
+ * valid corner is taken.
+ */
+function edge(
+  a: usize,
+  lda: usize,
+  b: usize,
+  ldb: usize,
+  c: usize,
+  ldc: usize,
+  k: usize,
+  base: usize,
+  ldbase: usize,
+  rows: usize,
+  cols: usize,
+): void {
+  const corner = scratch(); // 128 bytes that nothing else uses
+  const last = a + (rows - 1) * lda; // missing rows repeat the last
+  tile(a, min(a + lda, last), min(a + 2 * lda, last), last, b, ldb, corner, 32, k, 0, 0);
+  for (let i: usize = 0; i < rows; i++) {
+    const from = corner + 32 * (i == rows - 1 ? 3 : i);
+    for (let j: usize = 0; j < cols; j++) {
+      const sum = load<f32>(from + 4 * j);
+      store<f32>(c + i * ldc + 4 * j, base ? load<f32>(base + i * ldbase + 4 * j) + sum : sum);
+    }
+  }
+}
+
+/** C[m,8] = base + A[m,k] · B[k,8] for one panel of `cols` <= 8 columns. */
+function column(
+  a: usize,
+  lda: usize,
+  b: usize,
+  ldb: usize,
+  c: usize,
+  ldc: usize,
+  k: usize,
+  base: usize,
+  ldbase: usize,
+  m: usize,
+  cols: usize,
+): void {
+  let i: usize = 0;
+  if (cols == 8) {
+    for (; i + 4 <= m; i += 4) {
+      const a0 = a + i * lda;
+      const a1 = a0 + lda;
+      const a2 = a1 + lda;
+      tile(a0, a1, a2, a2 + lda, b, ldb, c + i * ldc, ldc, k, base ? base + i * ldbase : 0, ldbase);
+    }
+  }
+  for (; i < m; i += 4) {
+    const at = base ? base + i * ldbase : 0;
+    edge(a + i * lda, lda, b, ldb, c + i * ldc, ldc, k, at, ldbase, min<usize>(4, m - i), cols);
+  }
+}
+
+/**
+ * C = base + A · B for matrices that fit in the caches, without packing. B is read in whole panels
+ * of 8 columns: up to 28 bytes beyond its last row are read (the pool keeps them readable) and
+ * never used.
+ */
+export function multiply(
+  a: usize,
+  lda: usize,
+  b: usize,
+  ldb: usize,
+  c: usize,
+  ldc: usize,
+  m: usize,
+  n: usize,
+  k: usize,
+  base: usize,
+  ldbase: usize,
+): void {
+  for (let j: usize = 0; j < n; j += 8) {
+    const at = base ? base + 4 * j : 0;
+    column(a, lda, b + 4 * j, ldb, c + 4 * j, ldc, k, at, ldbase, m, min<usize>(8, n - j));
+  }
+}
+
+/**
+ * Packs columns of B[K,N] into panels: out[panel][k][8], zeros beyond N. One unit is one panel.
+ * B's rows are `ldb` floats apart; transposed, B is stored as [N,K].
+ */
+export function packB(
+  from: usize,
+  to: usize,
+  b: usize,
+  ldb: usize,
+  transposed: bool,
+  K: usize,
+  N: usize,
+  out: usize,
+): void {
+  ldb <<= 2;
+  for (let j = from; j < to; j++) {
+    const cols = min<usize>(8, N - j * 8);
+    const panel = out + j * K * 32;
+    if (cols < 8) memory.fill(panel, 0, K * 32);
+    if (transposed) transpose(b + j * 8 * ldb, ldb, panel, 32, cols, K);
+    else copyColumns(b + j * 32, ldb, panel, K, cols);
+  }
+}
+
+function copyColumns(from: usize, stride: usize, panel: usize, K: usize, cols: usize): void {
+  for (let k: usize = 0; k < K; k++, from += stride, panel += 32) {
+    if (cols == 8) {
+      v128.store(panel, v128.load(from));
+      v128.store(panel, v128.load(from, 16), 16);
+    } else {
+      for (let j: usize = 0; j < cols; j++) store<f32>(panel + 4 * j, load<f32>(from + 4 * j));
+    }
+  }
+}
+
+/**
+ * Rows [from, to) of C[M,N] = A · B, B packed. `lda`, `ldc` in floats; a transposed A is stored as
+ * [K,M]. `add`: C += instead of C =. `bias`: a row of N floats to start from, or 0.
+ */
+export function matmulPacked(
+  from: usize,
+  to: usize,
+  a: usize,
+  lda: usize,
+  transposed: bool,
+  packed: usize,
+  c: usize,
+  ldc: usize,
+  K: usize,
+  N: usize,
+  add: bool,
+  bias: usize,
+): void {
+  lda <<= 2;
+  ldc <<= 2;
+  const block = scratch() + 128; // A's block, when it must be turned
+  for (let i = from; i < to; i += MC) {
+    const m = min(MC, to - i);
+    for (let k0: usize = 0; k0 < K; k0 += KC) {
+      const k = min(KC, K - k0);
+      let rows = a + i * lda + k0 * 4;
+      if (transposed) {
+        rows = block;
+        transpose(a + k0 * lda + i * 4, lda, block, k * 4, k, m);
+      }
+      for (let j: usize = 0; j < N; j += 8) {
+        const at = c + i * ldc + j * 4;
+        const onC = add || k0 > 0;
+        const base = onC ? at : bias ? bias + j * 4 : 0;
+        column(
+          rows,
+          transposed ? k * 4 : lda,
+          packed + (j * K + k0 * 8) * 4,
+          32,
+          at,
+          ldc,
+          k,
+          base,
+          onC ? ldc : 0,
+          m,
+          min<usize>(8, N - j),
+        );
+      }
+    }
+  }
+}
+
+/**
+ * Matrices [from, to) of a batch of small products C[M,N] = A · B; leading dimensions and batch
+ * strides in floats. What is transposed goes through the scratch memory: (K * roundUp(N, 8) + M *
+ * K) floats at most.
+ */
+export function matmulSmall(
+  from: usize,
+  to: usize,
+  a: usize,
+  lda: usize,
+  transposedA: bool,
+  nextA: usize,
+  b: usize,
+  ldb: usize,
+  transposedB: bool,
+  nextB: usize,
+  c: usize,
+  ldc: usize,
+  nextC: usize,
+  M: usize,
+  N: usize,
+  K: usize,
+  add: bool,
+  bias: usize,
+): void {
+  const width = ((N + 7) & ~7) << 2;
+  const turnedB = scratch() + 128;
+  const turnedA = turnedB + K * width;
+  lda <<= 2;
+  ldb <<= 2;
+  ldc <<= 2;
+  for (let i = from; i < to; i++) {
+    let ai = a + ((i * nextA) << 2);
+    let bi = b + ((i * nextB) << 2);
+    const ci = c + ((i * nextC) << 2);
+    if (transposedA) {
+      transpose(ai, lda, turnedA, K << 2, K, M);
+      ai = turnedA;
+    }
+    if (transposedB && (i == from || nextB)) transpose(bi, ldb, turnedB, width, N, K);
+    if (transposedB) bi = turnedB;
+    multiply(
+      ai,
+      transposedA ? K << 2 : lda,
+      bi,
+      transposedB ? width : ldb,
+      ci,
+      ldc,
+      M,
+      N,
+      K,
+      add ? ci : bias,
+      add ? ldc : 0,
+    );
+  }
+}
+
+/**
+ * Columns [32 from, 32 to) of one row: c[N] = a[K] · B[K,N]. Reads B once, in strips of 32 columns.
+ * This is what generating one token does all day.
+ */
+export function matmulRow(
+  from: usize,
+  to: usize,
+  a: usize,
+  b: usize,
+  ldb: usize,
+  c: usize,
+  K: usize,
+  N: usize,
+  add: bool,
+  bias: usize,
+): void {
+  ldb <<= 2;
+  to = min(to * 32, N);
+  let j = from * 32;
+  for (; j + 32 <= to; j += 32)
+    strip(a, b + 4 * j, ldb, c + 4 * j, K, add ? c + 4 * j : bias ? bias + 4 * j : 0);
+  for (; j < to; j++) {
+    let sum: f32 = 0;
+    for (let k: usize = 0, at = b + 4 * j; k < K; k++, at += ldb)
+      sum += load<f32>(a + 4 * k) * load<f32>(at);
+    if (add) sum = load<f32>(c + 4 * j) + sum;
+    else if (bias) sum = load<f32>(bias + 4 * j) + sum;
+    store<f32>(c + 4 * j, sum);
+  }
+}
+
+function strip(a: usize, b: usize, ldb: usize, c: usize, K: usize, base: usize): void {
+  let c0 = f32x4.splat(0),
+    c1 = c0,
+    c2 = c0,
+    c3 = c0,
+    c4 = c0,
+    c5 = c0,
+    c6 = c0,
+    c7 = c0;
+  for (const end = a + 4 * K; a < end; a += 4, b += ldb) {
+    const x = v128.load32_splat(a);
+    c0 = f32x4.add(c0, f32x4.mul(x, v128.load(b)));
+    c1 = f32x4.add(c1, f32x4.mul(x, v128.load(b, 16)));
+    c2 = f32x4.add(c2, f32x4.mul(x, v128.load(b, 32)));
+    c3 = f32x4.add(c3, f32x4.mul(x, v128.load(b, 48)));
+    c4 = f32x4.add(c4, f32x4.mul(x, v128.load(b, 64)));
+    c5 = f32x4.add(c5, f32x4.mul(x, v128.load(b, 80)));
+    c6 = f32x4.add(c6, f32x4.mul(x, v128.load(b, 96)));
+    c7 = f32x4.add(c7, f32x4.mul(x, v128.load(b, 112)));
+  }
+  if (base) {
+    c0 = f32x4.add(v128.load(base), c0);
+    c1 = f32x4.add(v128.load(base, 16), c1);
+    c2 = f32x4.add(v128.load(base, 32), c2);
+    c3 = f32x4.add(v128.load(base, 48), c3);
+    c4 = f32x4.add(v128.load(base, 64), c4);
+    c5 = f32x4.add(v128.load(base, 80), c5);
+    c6 = f32x4.add(v128.load(base, 96), c6);
+    c7 = f32x4.add(v128.load(base, 112), c7);
+  }
+  v128.store(c, c0);
+  v128.store(c, c1, 16);
+  v128.store(c, c2, 32);
+  v128.store(c, c3, 48);
+  v128.store(c, c4, 64);
+  v128.store(c, c5, 80);
+  v128.store(c, c6, 96);
+  v128.store(c, c7, 112);
+}
+
+/**
+ * Columns [from, to) of one row against a transposed B: c[n] = a[K] · B[n,K], one dot product each.
+ */
+export function matmulRowDots(
+  from: usize,
+  to: usize,
+  a: usize,
+  b: usize,
+  ldb: usize,
+  c: usize,
+  K: usize,
+  add: bool,
+  bias: usize,
+): void {
+  for (let n = from; n < to; n++) {
+    let sum = dot(a, b + ((n * ldb) << 2), K);
+    if (add) sum = load<f32>(c + 4 * n) + sum;
+    else if (bias) sum = load<f32>(bias + 4 * n) + sum;
+    store<f32>(c + 4 * n, sum);
+  }
+}
+
+/** a · b over k floats, in sixteen partial sums. */
+export function dot(a: usize, b: usize, k: usize): f32 {
+  let s0 = f32x4.splat(0),
+    s1 = s0,
+    s2 = s0,
+    s3 = s0;
+  let i: usize = 0;
+  const end = k << 2;
+  for (; i + 64 <= end; i += 64) {
+    s0 = f32x4.add(s0, f32x4.mul(v128.load(a + i), v128.load(b + i)));
+    s1 = f32x4.add(s1, f32x4.mul(v128.load(a + i, 16), v128.load(b + i, 16)));
+    s2 = f32x4.add(s2, f32x4.mul(v128.load(a + i, 32), v128.load(b + i, 32)));
+    s3 = f32x4.add(s3, f32x4.mul(v128.load(a + i, 48), v128.load(b + i, 48)));
+  }
+  for (; i + 16 <= end; i += 16) s0 = f32x4.add(s0, f32x4.mul(v128.load(a + i), v128.load(b + i)));
+  s0 = f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3));
+  let sum =
+    f32x4.extract_lane(s0, 0) +
+    f32x4.extract_lane(s0, 2) +
+    (f32x4.extract_lane(s0, 1) + f32x4.extract_lane(s0, 3));
+  for (; i < end; i += 4) sum += load<f32>(a + i) * load<f32>(b + i);
+  return sum;
+}
+
+/**
+ * The ceiling: `rounds` x 104 floating-point operations on registers alone, four lanes of multiply
+ * and add. Thirteen chains c = c x + y, because one chain waits eight cycles for itself and three
+ * such operations fit a cycle.
+ */
+export function peak(rounds: u32, x: f32, y: f32): f32 {
+  const a = f32x4.splat(x),
+    b = f32x4.splat(y);
+  let c0 = a,
+    c1 = f32x4.add(c0, b),
+    c2 = f32x4.add(c1, b),
+    c3 = f32x4.add(c2, b),
+    c4 = f32x4.add(c3, b),
+    c5 = f32x4.add(c4, b);
+  let c6 = f32x4.add(c5, b),
+    c7 = f32x4.add(c6, b),
+    c8 = f32x4.add(c7, b),
+    c9 = f32x4.add(c8, b);
+  let c10 = f32x4.add(c9, b),
+    c11 = f32x4.add(c10, b),
+    c12 = f32x4.add(c11, b);
+  for (let i: u32 = 0; i < rounds; i++) {
+    c0 = f32x4.add(f32x4.mul(c0, a), b);
+    c1 = f32x4.add(f32x4.mul(c1, a), b);
+    c2 = f32x4.add(f32x4.mul(c2, a), b);
+    c3 = f32x4.add(f32x4.mul(c3, a), b);
+    c4 = f32x4.add(f32x4.mul(c4, a), b);
+    c5 = f32x4.add(f32x4.mul(c5, a), b);
+    c6 = f32x4.add(f32x4.mul(c6, a), b);
+    c7 = f32x4.add(f32x4.mul(c7, a), b);
+    c8 = f32x4.add(f32x4.mul(c8, a), b);
+    c9 = f32x4.add(f32x4.mul(c9, a), b);
+    c10 = f32x4.add(f32x4.mul(c10, a), b);
+    c11 = f32x4.add(f32x4.mul(c11, a), b);
+    c12 = f32x4.add(f32x4.mul(c12, a), b);
+  }
+  c0 = f32x4.add(
+    f32x4.add(f32x4.add(c0, c1), f32x4.add(c2, c3)),
+    f32x4.add(f32x4.add(c4, c5), f32x4.add(c6, c7)),
+  );
+  return f32x4.extract_lane(
+    f32x4.add(c0, f32x4.add(f32x4.add(c8, c9), f32x4.add(c10, f32x4.add(c11, c12)))),
+    0,
+  );
+}

@@ -1,0 +1,111 @@
+// The allocator: one memory, cut from the bottom up into buffers of fixed sizes, four sizes to an
+// octave (so at most a quarter is rounding). A freed buffer waits in its size's list; the next
+// request for that size takes it. Nothing is ever searched, split or merged: a training loop asks
+// for the same sizes every step, and finds them. Addresses are multiples of 64, and 64 bytes past
+// any buffer can be read: matmul reads whole panels of 8 columns.
+// Read next: threads.ts.
+
+import { mostPages, page } from "./module.js";
+
+const smallest = 64;
+const margin = 64;
+
+/**
+ * Bytes: handed out now; cut from the memory so far; the most ever handed out; the memory's size.
+ */
+export interface PoolStatistics {
+  inUse: number;
+  held: number;
+  peak: number;
+  memory: number;
+}
+
+/** Which of the sizes 64, 80, 96, 112, 128, 160, ... holds that many bytes. */
+function sizeClass(bytes: number): number {
+  // 2^octave < bytes <= 2^(octave + 1)
+  if (bytes <= smallest) return 0;
+  const octave = Math.ceil(bytes) > 0xffffffff ? 32 : 31 - Math.clz32(bytes - 1);
+  const quarter = 2 ** (octave - 2);
+  const step = Math.ceil((bytes - 2 ** octave) / quarter); // 1..4
+  return (octave - 6) * 4 + step;
+}
+
+function classBytes(index: number): number {
+  const octave = 6 + Math.floor(index / 4);
+  const size = 2 ** octave * (1 + (index % 4) / 4);
+  return Math.ceil(size / 64) * 64;
+}
+
+export class Pool {
+  readonly statistics: PoolStatistics = { inUse: 0, held: 0, peak: 0, memory: 0 };
+  private readonly waiting: number[][] = Array.from({ length: 112 }, () => []);
+  private top: number;
+
+  /**
+   * `base`: the first byte that is free. `onGrow` is called whenever the memory has grown, to renew
+   * views of it.
+   */
+  constructor(
+    private readonly memory: WebAssembly.Memory,
+    base: number,
+    private readonly onGrow: () => void = () => {},
+  ) {
+    this.top = Math.ceil(base / 64) * 64;
+    this.statistics.memory = memory.buffer.byteLength;
+  }
+
+  /**
+   * The address of `bytes` bytes with anything in them, never 0. Throws if 4 GiB are not enough.
+   */
+  alloc(bytes: number): number {
+    const index = sizeClass(bytes);
+    const size = classBytes(index);
+    const at = this.waiting[index]?.pop() ?? this.cut(size, bytes);
+    const statistics = this.statistics;
+    statistics.inUse += size;
+    if (statistics.inUse > statistics.peak) statistics.peak = statistics.inUse;
+    return at;
+  }
+
+  /** Gives back what `alloc(bytes)` returned. */
+  free(at: number, bytes: number): void {
+    const index = sizeClass(bytes);
+    this.waiting[index]?.push(at);
+    this.statistics.inUse -= classBytes(index);
+  }
+
+  private cut(size: number, wanted: number): number {
+    const at = this.top;
+    const end = at + size + margin;
+    if (end > this.statistics.memory) this.grow(end, wanted);
+    this.top = at + size;
+    this.statistics.held += size;
+    return at;
+  }
+
+  /** Grows by at least a quarter, so that growing stays rare. */
+  private grow(end: number, wanted: number): void {
+    const now = this.statistics.memory / page;
+    const needed = Math.ceil(end / page);
+    const more = Math.min(mostPages, Math.max(needed, Math.ceil(now * 1.25)));
+    if (needed > mostPages || !(this.tryGrow(more - now) || this.tryGrow(needed - now))) {
+      const mib = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+      const { inUse, held } = this.statistics;
+      throw new Error(
+        `wasm: out of memory: ${mib(wanted)} wanted, ${mib(inUse)} in use and ${mib(held)} held of at most 4096 MiB; ` +
+          "release tensors with scope(), or use smaller batches",
+      );
+    }
+    this.statistics.memory = this.memory.buffer.byteLength;
+    this.onGrow();
+  }
+
+  private tryGrow(pages: number): boolean {
+    try {
+      this.memory.grow(pages);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+}

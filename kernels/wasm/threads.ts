@@ -1,0 +1,223 @@
+// Fork and join over one shared memory. A job is a kernel, its arguments and its units, cut into
+// chunks; whoever is awake takes the next chunk, and the caller takes chunks too, so it can finish
+// the job alone while workers sleep or the machine is busy. Every unit is computed whole and in the
+// same way by anyone, so neither the number of threads nor who came first changes a bit of the
+// result. Workers wait in Atomics.wait, which burns nothing, and are unref'd, so they never keep
+// the process alive.
+// Read next: kernels.ts, which says how much work is worth sharing.
+
+import type { Exports, Kernel } from "./exports.js";
+import { builtin } from "./module.js";
+
+/** A thread's own working memory: matmul's turned operands, attention's blocks. */
+export const scratchBytes = 1 << 20;
+
+// The control block: Int32 slots, then the job's arguments as doubles.
+const GENERATION = 0; // counts jobs; sleepers wait for it to change
+const LEFT = 1; // chunks that nobody has taken
+const DONE = 2; // chunks finished
+const KERNEL = 3;
+const UNITS = 4;
+const CHUNK = 5; // units to a chunk
+const COUNT = 6; // arguments
+const SLEEPERS = 7;
+const CHUNKS = 8;
+const argumentsAt = 64;
+const mostArguments = 24;
+export const controlBytes = argumentsAt + 8 * mostArguments;
+
+/**
+ * Takes chunks until none is left. The arguments are read only after a chunk has been taken: while
+ * a taken chunk is unfinished the caller cannot begin another job, so they are this job's. Plain
+ * JavaScript without a closure: workers run its text.
+ */
+function work(
+  control: Int32Array,
+  values: Float64Array,
+  kernels: ((...args: number[]) => void)[],
+): void {
+  let left = Atomics.load(control, 1);
+  while (left > 0) {
+    const found = Atomics.compareExchange(control, 1, left, left - 1);
+    if (found === left) {
+      const from = (left - 1) * (control[5] as number);
+      const to = Math.min(from + (control[5] as number), control[4] as number);
+      const args = Array.from(values.subarray(0, control[6]));
+      (kernels[control[3] as number] as (...args: number[]) => void)(from, to, ...args);
+      const chunks = control[8] as number;
+      if (Atomics.add(control, 2, 1) + 1 === chunks) Atomics.notify(control, 2);
+      left = Atomics.load(control, 1);
+    } else {
+      left = found;
+    }
+  }
+}
+
+/**
+ * The worker: after a job it looks out for the next for some microseconds (a training step is a
+ * train of jobs), then sleeps.
+ */
+const workerSource = `
+const { workerData } = require("node:worker_threads");
+const { module, memory, control: at, scratch, names, spins } = workerData;
+const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+exports.setScratch(scratch);
+const kernels = names.map((name) => exports[name]);
+const control = new Int32Array(memory.buffer, at, 16);
+const values = new Float64Array(memory.buffer, at + ${argumentsAt}, ${mostArguments});
+const work = ${/* the text of the function above */ "WORK"};
+for (;;) {
+  const seen = Atomics.load(control, ${GENERATION});
+  work(control, values, kernels);
+  let spin = spins;
+  while (spin > 0 && Atomics.load(control, ${GENERATION}) === seen) spin--;
+  if (spin > 0) continue;
+  Atomics.add(control, ${SLEEPERS}, 1);
+  Atomics.wait(control, ${GENERATION}, seen);
+  Atomics.sub(control, ${SLEEPERS}, 1);
+}
+`;
+
+interface NodeWorker {
+  unref(): void;
+  terminate(): Promise<number>;
+}
+interface WorkerThreads {
+  Worker: new (source: string, options: object) => NodeWorker;
+}
+
+export interface ThreadOptions {
+  module: WebAssembly.Module;
+  memory: WebAssembly.Memory;
+  exports: Exports;
+  /** Threads in all, the caller's included. */
+  count: number;
+  /** Address of `controlBytes` bytes. */
+  control: number;
+  /** Called once per worker for `scratchBytes` bytes of its own. */
+  allocScratch: () => number;
+}
+
+/** How many threads to use: TWOHEADS_THREADS, or the processor's, at most 8. */
+export function threadCount(): number {
+  const host = globalThis as {
+    process?: { env: Record<string, string | undefined> };
+    navigator?: { hardwareConcurrency?: number };
+  };
+  const asked = host.process?.env.TWOHEADS_THREADS;
+  if (asked !== undefined && asked !== "") {
+    const count = Number(asked);
+    if (Number.isInteger(count) && count >= 1 && count <= 64) return count;
+    throw new Error(`TWOHEADS_THREADS=${asked}: a whole number from 1 to 64 is needed`);
+  }
+  const os = builtin<{ availableParallelism: () => number }>("node:os");
+  return Math.min(8, os?.availableParallelism() ?? host.navigator?.hardwareConcurrency ?? 1);
+}
+
+/**
+ * How often a worker looks before it goes to sleep: some 200 microseconds, longer than most gaps
+ * inside a training step.
+ */
+const workerSpins = 40_000;
+const callerSpins = 5000;
+
+export class Threads {
+  readonly count: number;
+  private workers: NodeWorker[] = [];
+  private readonly scratches: number[] = [];
+  private started = false;
+  private readonly control: Int32Array;
+  private readonly values: Float64Array;
+  private readonly names: Kernel[];
+  private readonly indexOf: Map<Kernel, number>;
+  private readonly kernels: ((...args: number[]) => void)[];
+
+  constructor(private readonly options: ThreadOptions) {
+    const { memory, exports, control } = options;
+    const node = builtin<WorkerThreads>("node:worker_threads");
+    this.count = node && !(memory.buffer instanceof ArrayBuffer) ? options.count : 1;
+    this.control = new Int32Array(memory.buffer, control, 16).fill(0);
+    this.values = new Float64Array(memory.buffer, control + argumentsAt, mostArguments);
+    this.names = Object.keys(exports) as Kernel[];
+    this.indexOf = new Map(this.names.map((name, i) => [name, i]));
+    this.kernels = this.names.map((name) => exports[name] as (...args: number[]) => void);
+  }
+
+  /**
+   * Whether waking somebody would be needed, which takes far longer than handing work to whoever
+   * looks out for it.
+   */
+  get asleep(): boolean {
+    return !this.started || (this.control[SLEEPERS] as number) > 0;
+  }
+
+  /**
+   * Runs units [0, units) of a kernel in chunks of `chunk` units, on whoever is free, and returns
+   * when all are done.
+   */
+  run(kernel: Kernel, units: number, chunk: number, args: readonly number[]): void {
+    if (!this.started) this.start();
+    const { control } = this;
+    const chunks = Math.ceil(units / chunk);
+    for (let i = 0; i < args.length; i++) this.values[i] = args[i] as number;
+    control[KERNEL] = this.indexOf.get(kernel) as number;
+    control[UNITS] = units;
+    control[CHUNK] = chunk;
+    control[COUNT] = args.length;
+    control[CHUNKS] = chunks;
+    Atomics.store(control, DONE, 0);
+    Atomics.store(control, LEFT, chunks);
+    Atomics.add(control, GENERATION, 1);
+    if (Atomics.load(control, SLEEPERS) > 0) Atomics.notify(control, GENERATION);
+    work(control, this.values, this.kernels);
+    this.join(chunks);
+  }
+
+  /**
+   * Waits for chunks that workers have taken: looks for a while, then sleeps until the last one is
+   * finished.
+   */
+  private join(chunks: number): void {
+    const { control } = this;
+    for (let spin = callerSpins; spin > 0; spin--)
+      if (Atomics.load(control, DONE) === chunks) return;
+    for (
+      let done = Atomics.load(control, DONE);
+      done !== chunks;
+      done = Atomics.load(control, DONE)
+    ) {
+      Atomics.wait(control, DONE, done, 1);
+    }
+  }
+
+  private start(): void {
+    this.started = true;
+    const node = builtin<WorkerThreads>("node:worker_threads");
+    if (!node) return;
+    const { module, memory, control, allocScratch } = this.options;
+    const source = workerSource.replace("WORK", () => work.toString());
+    for (let i = 1; i < this.count; i++) {
+      const scratch = this.scratches[i] ?? allocScratch();
+      this.scratches[i] = scratch;
+      const workerData = {
+        module,
+        memory,
+        control,
+        scratch,
+        names: this.names,
+        spins: workerSpins,
+      };
+      const worker = new node.Worker(source, { eval: true, workerData, execArgv: [], env: {} });
+      worker.unref();
+      this.workers.push(worker);
+    }
+  }
+
+  /** Ends the workers. Nothing needs to call this for the process to end. */
+  async stop(): Promise<void> {
+    await Promise.all(this.workers.map((worker) => worker.terminate()));
+    this.workers = [];
+    this.started = false;
+    this.control.fill(0);
+  }
+}

@@ -1,0 +1,393 @@
+// Elementwise functions of one operand, and their gradients: y[i] = f(x[i]) and dx[i] = g[i]
+// f'(x[i]). A class here is only a name for `at`; `map<Tanh>` is compiled with the function's body
+// inside the loop. Units are elements [from, to), so any split between threads gives the same bits.
+// Read next: math.as.ts for the functions, binary.as.ts for two operands.
+
+import {
+  absolute,
+  bell4,
+  cos4,
+  erf4,
+  exp4,
+  expm14,
+  log1p4,
+  log4,
+  logSigmoid4,
+  normalCdf4,
+  sigmoid4,
+  sin4,
+  softplus4,
+  tanh4,
+} from "./math.as";
+import { c, loadPart, storePart } from "./lanes.as";
+
+const ONE = memory.data<f32>([1]);
+const HALF = memory.data<f32>([0.5]);
+const THREE = memory.data<f32>([3]);
+const SIGN = memory.data<i32>([0x80000000]);
+const INV_SQRT_2PI = memory.data<f32>([0.39894228]);
+const GELU_A = memory.data<f32>([0.7978845608]); // sqrt(2 / pi)
+const GELU_B = memory.data<f32>([0.044715]);
+
+// The part vector at the end goes through the same loop body: a body is up to sixty instructions,
+// and one copy is enough for most.
+
+/** y[i] = f(x[i]). */
+@inline
+function map<F>(from: usize, to: usize, x: usize, y: usize): void {
+  const f = changetype<F>(<usize>0);
+  for (let i = from << 2, end = to << 2; i < end; i += 16) {
+    const count = (end - i) >> 2;
+    const v = f.at(count >= 4 ? v128.load(x + i) : loadPart(x + i, count));
+    if (count >= 4) v128.store(y + i, v);
+    else storePart(y + i, v, count);
+  }
+}
+
+/**
+ * The same, two vectors a turn: constants are loaded once for both. For the functions that training
+ * spends its time in.
+ */
+@inline
+function mapTwo<F>(from: usize, to: usize, x: usize, y: usize): void {
+  const f = changetype<F>(<usize>0);
+  const last = from + ((to - from) & ~7);
+  for (let i = from << 2; i < last << 2; i += 32) {
+    const a = f.at(v128.load(x + i)),
+      b = f.at(v128.load(x + i, 16));
+    v128.store(y + i, a);
+    v128.store(y + i, b, 16);
+  }
+  map<F>(last, to, x, y);
+}
+
+/** z[i] = f(x[i], y[i]). */
+@inline
+function zip<F>(from: usize, to: usize, x: usize, y: usize, z: usize): void {
+  const f = changetype<F>(<usize>0);
+  for (let i = from << 2, end = to << 2; i < end; i += 16) {
+    const count = (end - i) >> 2;
+    const a = count >= 4 ? v128.load(x + i) : loadPart(x + i, count);
+    const b = count >= 4 ? v128.load(y + i) : loadPart(y + i, count);
+    const v = f.at(a, b);
+    if (count >= 4) v128.store(z + i, v);
+    else storePart(z + i, v, count);
+  }
+}
+
+@inline
+function zipTwo<F>(from: usize, to: usize, x: usize, y: usize, z: usize): void {
+  const f = changetype<F>(<usize>0);
+  const last = from + ((to - from) & ~7);
+  for (let i = from << 2; i < last << 2; i += 32) {
+    const a = f.at(v128.load(x + i), v128.load(y + i)),
+      b = f.at(v128.load(x + i, 16), v128.load(y + i, 16));
+    v128.store(z + i, a);
+    v128.store(z + i, b, 16);
+  }
+  zip<F>(last, to, x, y, z);
+}
+
+// Unary: y = f(x).
+
+@unmanaged
+class Neg {
+  @inline at(x: v128): v128 {
+    return f32x4.neg(x);
+  }
+}
+@unmanaged
+class Abs {
+  @inline at(x: v128): v128 {
+    return absolute(x);
+  }
+}
+@unmanaged
+class Sign {
+  @inline at(x: v128): v128 {
+    const one = v128.or(c(ONE), v128.and(x, c(SIGN)));
+    const moved = f32x4.ne(x, f32x4.splat(0));
+    return v128.bitselect(v128.bitselect(one, x, moved), x, f32x4.eq(x, x));
+  }
+}
+@unmanaged
+class Exp {
+  @inline at(x: v128): v128 {
+    return exp4(x);
+  }
+}
+@unmanaged
+class Expm1 {
+  @inline at(x: v128): v128 {
+    return expm14(x);
+  }
+}
+@unmanaged
+class Log {
+  @inline at(x: v128): v128 {
+    return log4(x);
+  }
+}
+@unmanaged
+class Log1p {
+  @inline at(x: v128): v128 {
+    return log1p4(x);
+  }
+}
+@unmanaged
+class Sqrt {
+  @inline at(x: v128): v128 {
+    return f32x4.sqrt(x);
+  }
+}
+@unmanaged
+class Rsqrt {
+  @inline at(x: v128): v128 {
+    return f32x4.div(c(ONE), f32x4.sqrt(x));
+  }
+}
+@unmanaged
+class Square {
+  @inline at(x: v128): v128 {
+    return f32x4.mul(x, x);
+  }
+}
+@unmanaged
+class Reciprocal {
+  @inline at(x: v128): v128 {
+    return f32x4.div(c(ONE), x);
+  }
+}
+@unmanaged
+class Sin {
+  @inline at(x: v128): v128 {
+    return sin4(x);
+  }
+}
+@unmanaged
+class Cos {
+  @inline at(x: v128): v128 {
+    return cos4(x);
+  }
+}
+@unmanaged
+class Tanh {
+  @inline at(x: v128): v128 {
+    return tanh4(x);
+  }
+}
+@unmanaged
+class Sigmoid {
+  @inline at(x: v128): v128 {
+    return sigmoid4(x);
+  }
+}
+@unmanaged
+class LogSigmoid {
+  @inline at(x: v128): v128 {
+    return logSigmoid4(x);
+  }
+}
+@unmanaged
+class Softplus {
+  @inline at(x: v128): v128 {
+    return softplus4(x);
+  }
+}
+@unmanaged
+class Relu {
+  @inline at(x: v128): v128 {
+    return f32x4.pmax(x, f32x4.splat(0));
+  }
+}
+@unmanaged
+class Erf {
+  @inline at(x: v128): v128 {
+    return erf4(x);
+  }
+}
+@unmanaged
+class Silu {
+  @inline at(x: v128): v128 {
+    return f32x4.mul(x, sigmoid4(x));
+  }
+}
+/** x Phi(x). */
+@unmanaged
+class Gelu {
+  @inline at(x: v128): v128 {
+    return f32x4.mul(x, normalCdf4(x, bell4(x)));
+  }
+}
+/** x (1 + tanh u) / 2 with u = sqrt(2/pi) (x + 0.044715 x³). */
+@unmanaged
+class GeluTanh {
+  @inline at(x: v128): v128 {
+    return f32x4.mul(f32x4.mul(c(HALF), x), f32x4.add(c(ONE), tanh4(geluInner(x))));
+  }
+}
+
+@inline
+function geluInner(x: v128): v128 {
+  const x3 = f32x4.mul(f32x4.mul(x, x), x);
+  return f32x4.mul(c(GELU_A), f32x4.add(x, f32x4.mul(c(GELU_B), x3)));
+}
+
+export function unaryNeg(from: usize, to: usize, x: usize, y: usize): void {
+  map<Neg>(from, to, x, y);
+}
+export function unaryAbs(from: usize, to: usize, x: usize, y: usize): void {
+  map<Abs>(from, to, x, y);
+}
+export function unarySign(from: usize, to: usize, x: usize, y: usize): void {
+  map<Sign>(from, to, x, y);
+}
+export function unaryExp(from: usize, to: usize, x: usize, y: usize): void {
+  mapTwo<Exp>(from, to, x, y);
+}
+export function unaryExpm1(from: usize, to: usize, x: usize, y: usize): void {
+  map<Expm1>(from, to, x, y);
+}
+export function unaryLog(from: usize, to: usize, x: usize, y: usize): void {
+  map<Log>(from, to, x, y);
+}
+export function unaryLog1p(from: usize, to: usize, x: usize, y: usize): void {
+  map<Log1p>(from, to, x, y);
+}
+export function unarySqrt(from: usize, to: usize, x: usize, y: usize): void {
+  map<Sqrt>(from, to, x, y);
+}
+export function unaryRsqrt(from: usize, to: usize, x: usize, y: usize): void {
+  map<Rsqrt>(from, to, x, y);
+}
+export function unarySquare(from: usize, to: usize, x: usize, y: usize): void {
+  map<Square>(from, to, x, y);
+}
+export function unaryReciprocal(from: usize, to: usize, x: usize, y: usize): void {
+  map<Reciprocal>(from, to, x, y);
+}
+export function unarySin(from: usize, to: usize, x: usize, y: usize): void {
+  map<Sin>(from, to, x, y);
+}
+export function unaryCos(from: usize, to: usize, x: usize, y: usize): void {
+  map<Cos>(from, to, x, y);
+}
+export function unaryTanh(from: usize, to: usize, x: usize, y: usize): void {
+  mapTwo<Tanh>(from, to, x, y);
+}
+export function unarySigmoid(from: usize, to: usize, x: usize, y: usize): void {
+  map<Sigmoid>(from, to, x, y);
+}
+export function unaryLogSigmoid(from: usize, to: usize, x: usize, y: usize): void {
+  map<LogSigmoid>(from, to, x, y);
+}
+export function unarySoftplus(from: usize, to: usize, x: usize, y: usize): void {
+  map<Softplus>(from, to, x, y);
+}
+export function unaryRelu(from: usize, to: usize, x: usize, y: usize): void {
+  map<Relu>(from, to, x, y);
+}
+export function unaryErf(from: usize, to: usize, x: usize, y: usize): void {
+  map<Erf>(from, to, x, y);
+}
+export function unarySilu(from: usize, to: usize, x: usize, y: usize): void {
+  mapTwo<Silu>(from, to, x, y);
+}
+export function unaryGelu(from: usize, to: usize, x: usize, y: usize): void {
+  mapTwo<Gelu>(from, to, x, y);
+}
+export function unaryGeluTanh(from: usize, to: usize, x: usize, y: usize): void {
+  mapTwo<GeluTanh>(from, to, x, y);
+}
+
+/** y = min(max(x, low), high); NaN stays NaN. */
+export function unaryClamp(from: usize, to: usize, x: usize, y: usize, low: f32, high: f32): void {
+  for (let i = from << 2; i < to << 2; i += 4) {
+    const v = load<f32>(x + i);
+    store<f32>(y + i, v < low ? low : v > high ? high : v);
+  }
+}
+
+// Gradients in one pass: dx = g f'(x), from x or from y = f(x), whichever is said.
+
+/** From x: f'(x) = [x > 0]. */
+@unmanaged
+class ReluGrad {
+  @inline at(g: v128, x: v128): v128 {
+    return v128.and(g, f32x4.gt(x, f32x4.splat(0)));
+  }
+}
+/** From y: f' = y (1 - y). */
+@unmanaged
+class SigmoidGrad {
+  @inline at(g: v128, y: v128): v128 {
+    return f32x4.mul(g, f32x4.mul(y, f32x4.sub(c(ONE), y)));
+  }
+}
+/** From y: f' = 1 - y². */
+@unmanaged
+class TanhGrad {
+  @inline at(g: v128, y: v128): v128 {
+    return f32x4.mul(g, f32x4.sub(c(ONE), f32x4.mul(y, y)));
+  }
+}
+/** From x: f' = sigmoid(-x). */
+@unmanaged
+class LogSigmoidGrad {
+  @inline at(g: v128, x: v128): v128 {
+    return f32x4.mul(g, sigmoid4(f32x4.neg(x)));
+  }
+}
+/** From x: with s = sigmoid(x), f' = s + x s (1 - s). */
+@unmanaged
+class SiluGrad {
+  @inline at(g: v128, x: v128): v128 {
+    const s = sigmoid4(x);
+    return f32x4.mul(g, f32x4.add(s, f32x4.mul(f32x4.mul(x, s), f32x4.sub(c(ONE), s))));
+  }
+}
+/** From x: f' = Phi(x) + x phi(x). */
+@unmanaged
+class GeluGrad {
+  @inline at(g: v128, x: v128): v128 {
+    const bell = bell4(x);
+    const density = f32x4.mul(c(INV_SQRT_2PI), bell);
+    return f32x4.mul(g, f32x4.add(normalCdf4(x, bell), f32x4.mul(x, density)));
+  }
+}
+/**
+ * From x: with t = tanh u, f' = (1 + t) / 2 + x (1 - t²) u' / 2 and u' = sqrt(2/pi) (1 + 3 *
+ * 0.044715 x²).
+ */
+@unmanaged
+class GeluTanhGrad {
+  @inline at(g: v128, x: v128): v128 {
+    const t = tanh4(geluInner(x));
+    const slope = f32x4.add(c(ONE), f32x4.mul(f32x4.mul(c(THREE), c(GELU_B)), f32x4.mul(x, x)));
+    const du = f32x4.mul(c(GELU_A), slope);
+    const bend = f32x4.mul(f32x4.mul(x, f32x4.sub(c(ONE), f32x4.mul(t, t))), du);
+    return f32x4.mul(f32x4.mul(g, c(HALF)), f32x4.add(f32x4.add(c(ONE), t), bend));
+  }
+}
+
+export function gradRelu(from: usize, to: usize, g: usize, x: usize, dx: usize): void {
+  zip<ReluGrad>(from, to, g, x, dx);
+}
+export function gradSigmoid(from: usize, to: usize, g: usize, y: usize, dx: usize): void {
+  zip<SigmoidGrad>(from, to, g, y, dx);
+}
+export function gradTanh(from: usize, to: usize, g: usize, y: usize, dx: usize): void {
+  zip<TanhGrad>(from, to, g, y, dx);
+}
+export function gradLogSigmoid(from: usize, to: usize, g: usize, x: usize, dx: usize): void {
+  zip<LogSigmoidGrad>(from, to, g, x, dx);
+}
+export function gradSilu(from: usize, to: usize, g: usize, x: usize, dx: usize): void {
+  zip<SiluGrad>(from, to, g, x, dx);
+}
+export function gradGelu(from: usize, to: usize, g: usize, x: usize, dx: usize): void {
+  zipTwo<GeluGrad>(from, to, g, x, dx);
+}
+export function gradGeluTanh(from: usize, to: usize, g: usize, x: usize, dx: usize): void {
+  zipTwo<GeluTanhGrad>(from, to, g, x, dx);
+}
