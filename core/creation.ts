@@ -238,3 +238,8 @@ export function bernoulli(shape: Shape, options: { readonly rng: Random; readonl
 export function constant(value: number | boolean, dtype: DType, device: Device): Tensor {
   return fromData(convert([value], dtype), [], dtype, device).named(String(value));
 }
+
+/** 0, 1, ..., n - 1 as int32 on the device of another tensor. */
+export function indicesLike(x: Tensor, n: number): Tensor {
+  return fromData(Int32Array.from({ length: n }, (_, i) => i), [n], "int32", x.device);
+}

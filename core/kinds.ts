@@ -10,10 +10,9 @@ import { type DType, isFloat, promote } from "./dtype.ts";
 import { DTypeError, ShapeError } from "./errors.ts";
 import {
   apply,
-  type Args,
   type Around,
   type Block,
-  type Call,
+  type Blocks,
   commonDevice,
   type Contraction,
   type Copy,
@@ -21,12 +20,13 @@ import {
   define,
   type EntrySpec,
   type Formula,
+  type Kernel,
   type LoopKernel,
   type Op,
   type ReduceKernel,
   type Spec,
 } from "./op.ts";
-import { around, broadcastShapes, checkDims, formatShape, sameShape, type Shape } from "./shape.ts";
+import { around, broadcastShapes, checkDim, checkDims, formatShape, sameShape, type Shape } from "./shape.ts";
 import type { Gradient } from "./tape.ts";
 import { checkTensor, Tensor } from "./tensor.ts";
 
@@ -55,6 +55,11 @@ export const bools: Typing = { operands: same, result: () => "bool" };
 /** The last parameter of F, where its options stand. */
 type Options<F> = F extends (...args: [...infer _, (infer O)?]) => unknown ? NonNullable<O> : never;
 
+/** The arguments of F as its rule sees them: operands all tensors, options no longer optional. */
+type Operands<F> = F extends (...args: infer P) => unknown
+  ? { [K in keyof P]-?: Tensor extends P[K] ? Tensor : Exclude<P[K], undefined> }
+  : never[];
+
 export interface ElementwiseSpec<F> {
   /** One element of the result: (...operands, ...scalars). */
   readonly forward: Formula;
@@ -62,7 +67,7 @@ export interface ElementwiseSpec<F> {
   readonly backward?: Formula;
   readonly definition?: F;
   /** Gradients of the operands, in their order, written in ops: (g, result, ...operands, options). */
-  readonly vjp?: (g: Tensor, y: Tensor, ...args: Args<F, Tensor>) => readonly Gradient[];
+  readonly vjp?: (g: Tensor, y: Tensor, ...args: Operands<F>) => readonly Gradient[];
   readonly typing?: Typing;
   /** Number of operands; unless said, the parameters of the formula. */
   readonly arity?: number;
@@ -79,9 +84,7 @@ export interface ElementwiseSpec<F> {
 export function elementwise<F>(spec: ElementwiseSpec<F>): Op<F> {
   const { forward, backward, typing = numbers, mask, scalars, draw } = spec;
   const arity = spec.arity ?? forward.length;
-  const values = (args: readonly unknown[]): Tensor[] =>
-    args.slice(0, arity).filter((_, i) => i !== mask) as Tensor[];
-  return define<(...args: never[]) => Tensor, F>(
+  const op: Op<F> = define<unknown[], F>(
     {
       kind: "elementwise",
       forward,
@@ -91,20 +94,288 @@ export function elementwise<F>(spec: ElementwiseSpec<F>): Op<F> {
     {
       example: spec.example,
       draw: typeof draw === "function" ? draw : drawOperands(arity, draw),
-      infer: (...args: readonly unknown[]) => {
-        const dtype = typing.result(values(args)[0]?.dtype ?? "float32", args[arity]);
-        return [{ shape: commonShape(args.slice(0, arity) as Tensor[], name), dtype }];
-        function name(): string {
-          return result.entry.name;
-        }
+      infer: (...args) => {
+        const operands = args.slice(0, arity) as Tensor[];
+        const value = operands.find((_, i) => i !== mask);
+        const dtype = typing.result(value?.dtype ?? "float32", args[arity]);
+        return [{ shape: commonShape(op.entry.name, operands), dtype }];
       },
       ...(spec.vjp && { vjp: spec.vjp as never }),
       ...(spec.definition && { definition: spec.definition as never }),
-      call: (run, name) =>
-        ((...args: unknown[]) => {
-          const operands = operandsOf(name(), args, arity, typing, mask);
-          return run(...([...operands, args[arity] ?? {}] as never[]));
-        }) as F,
+      call: (_, entry) => {
+        const call = (...args: unknown[]): Tensor =>
+          apply(entry, [...operandsOf(entry.name, args, arity, typing, mask), args[arity] ?? {}]);
+        return call as F;
+      },
     },
   );
+  return op;
+}
+
+function commonShape(name: string, operands: readonly Tensor[]): Shape {
+  const [first] = operands;
+  if (first !== undefined && operands.every((x) => sameShape(x.shape, first.shape))) return first.shape;
+  return broadcastShapes(name, ...operands.map((x) => x.shape));
+}
+
+/** The first `arity` arguments as tensors of one dtype (masks aside); numbers become constants. */
+function operandsOf(
+  name: string,
+  args: readonly unknown[],
+  arity: number,
+  typing: Typing,
+  mask: number | undefined,
+): Tensor[] {
+  const given = Array.from({ length: arity }, (_, i) => args[i]);
+  given.forEach((x, i) => {
+    if (typeof x !== "number" && typeof x !== "boolean") checkTensor(name, x, `argument ${i + 1}`);
+  });
+  const device = commonDevice(name, given);
+  const common = typing.operands(commonDType(given.filter((_, i) => i !== mask)));
+  return given.map((x, i) => {
+    if (i === mask) return maskOf(name, x, device);
+    if (x instanceof Tensor) return x.dtype === common ? x : x.to(common);
+    return constant(x as number | boolean, common, device);
+  });
+}
+
+function maskOf(name: string, x: unknown, device: Device): Tensor {
+  if (typeof x === "boolean") return constant(x, "bool", device);
+  if (x instanceof Tensor && x.dtype === "bool") return x;
+  const found = x instanceof Tensor ? x.dtype : typeof x;
+  throw new DTypeError(`${name}: the mask must be bool, got ${found}; x.ne(0) makes one`);
+}
+
+/** Tensors decide the dtype; a number widens only an integer dtype that can't hold it (as PyTorch). */
+function commonDType(given: readonly unknown[]): DType {
+  let common: DType | null = null;
+  for (const x of given) {
+    if (x instanceof Tensor) common = common === null ? x.dtype : promote(common, x.dtype);
+  }
+  for (const x of given) {
+    if (typeof x === "boolean") common ??= "bool";
+    if (typeof x !== "number" || (common !== null && isFloat(common))) continue;
+    common = common === null || !Number.isInteger(x) ? "float32" : promote(common, "int32");
+  }
+  return common ?? "float32";
+}
+
+function drawOperands(arity: number, domains: Domain | readonly Domain[]): Described["draw"] {
+  const list = "low" in domains ? [domains] : domains;
+  return (d) => {
+    const shapes = [d.shape()];
+    while (shapes.length < arity) shapes.push(d.broadcast(broadcastShapes("draw", ...shapes)));
+    return shapes.map((shape, i) => d.tensor(shape, list[Math.min(i, list.length - 1)]));
+  };
+}
+
+// --- Reduce, scan, pick ------------------------------------------------------------------------------
+
+export interface ReduceOptions {
+  /** The axes to reduce, all of them unless said; negative ones count from the end. */
+  readonly dims?: number | Shape | undefined;
+  /** The same for a single axis. */
+  readonly dim?: number | undefined;
+  /** Leave the reduced axes in, with size 1. */
+  readonly keepDims?: boolean | undefined;
+}
+
+/** A reduction as its rules see it: neighbouring axes, counted from the front. */
+export interface Reduced {
+  readonly dims: readonly number[];
+  readonly keepDims: boolean;
+}
+
+export type Reduction = Op<(x: Tensor, options?: ReduceOptions) => Tensor>;
+
+/** The shape with the reduced axes left in as 1, which broadcasts against the input. */
+export function keptShape(shape: Shape, dims: readonly number[]): Shape {
+  return shape.map((side, d) => (dims.includes(d) ? 1 : side));
+}
+
+/** The gradient of a reduction, in the shape that broadcasts against its input. */
+export function keep(g: Tensor, x: Tensor, { dims, keepDims }: Reduced): Tensor {
+  return keepDims ? g : g.reshape(keptShape(x.shape, dims));
+}
+
+function reducedShape(shape: Shape, { dims, keepDims }: Reduced): Shape {
+  return keepDims ? keptShape(shape, dims) : shape.filter((_, d) => !dims.includes(d));
+}
+
+type ReduceRule = (x: Tensor, options: Reduced) => Tensor;
+
+/** Axes as the caller named them; those that aren't neighbours are brought to the end by a permute. */
+export function reduceCall(run: ReduceRule, name: () => string): (x: Tensor, o?: ReduceOptions) => Tensor {
+  return (x, { dims, dim, keepDims = false } = {}) => {
+    const rank = checkTensor(name(), x).rank;
+    const axes = checkDims(name(), dims ?? dim, rank);
+    const [first = 0] = axes;
+    if (axes.every((axis, i) => axis === first + i)) return run(x, { dims: axes, keepDims });
+    const rest = Array.from({ length: rank }, (_, d) => d).filter((d) => !axes.includes(d));
+    const last = axes.map((_, i) => rest.length + i);
+    const y = run(x.permute([...rest, ...axes]), { dims: last, keepDims: false });
+    return keepDims ? y.reshape(keptShape(x.shape, axes)) : y;
+  };
+}
+
+function aroundDims(x: Tensor, { dims }: Reduced): Around {
+  const [first = 0] = dims;
+  return around(x.shape, first, first + dims.length - 1);
+}
+
+/** max, min, argmax and argmin have no value for no elements. */
+export function checkNotEmpty(name: string, x: Tensor, dims: readonly number[]): void {
+  if (dims.some((d) => x.shape[d] === 0) || (dims.length === 0 && x.size === 0)) {
+    throw new ShapeError(`${name}: no elements to choose from in shape ${formatShape(x.shape)}`);
+  }
+}
+
+interface ReduceSpec extends Described {
+  /** The value of nothing. */
+  readonly start: number;
+  readonly step: ReduceKernel["step"];
+  readonly vjp: (g: Tensor, y: Tensor, x: Tensor, options: Reduced) => readonly Gradient[];
+  /** Whether no elements are an error. */
+  readonly notEmpty?: boolean;
+}
+
+/** An op that folds axes with a step. */
+export function reduce(spec: ReduceSpec): Reduction {
+  const op: Reduction = define<[x: Tensor, options: Reduced], (x: Tensor, options?: ReduceOptions) => Tensor>(
+    { kind: "reduce", start: spec.start, step: spec.step, around: aroundDims as ReduceKernel["around"] },
+    {
+      ...spec,
+      infer: (x, options) => {
+        if (spec.notEmpty) checkNotEmpty(op.entry.name, x, options.dims);
+        const dtype = x.dtype === "bool" ? "int32" : x.dtype;
+        return [{ shape: reducedShape(x.shape, options), dtype }];
+      },
+      call: (run, entry) => reduceCall(run, () => entry.name),
+    },
+  );
+  return op;
+}
+
+interface Scanned {
+  readonly dim: number;
+  readonly reverse: boolean;
+}
+
+/** An op that keeps every partial result of folding one axis. */
+export function scan(
+  spec: Described & {
+    readonly start: number;
+    readonly step: ReduceKernel["step"];
+    readonly vjp: (g: Tensor, y: Tensor, x: Tensor, options: Scanned) => readonly Gradient[];
+  },
+): Op<(x: Tensor, options: { dim: number; reverse?: boolean }) => Tensor> {
+  return define<[x: Tensor, options: Scanned], (x: Tensor, options: { dim: number; reverse?: boolean }) => Tensor>(
+    {
+      kind: "scan",
+      start: spec.start,
+      step: spec.step,
+      around: ((x: Tensor, { dim }: { dim: number }) => around(x.shape, dim)) as ReduceKernel["around"],
+      reverse: (_, options) => (options as { reverse: boolean }).reverse,
+    },
+    {
+      ...spec,
+      infer: (x) => [{ shape: x.shape, dtype: x.dtype === "bool" ? "int32" : x.dtype }],
+      call: (run, entry) => (x, options) => {
+        const dim = checkDim(entry.name, options.dim, checkTensor(entry.name, x).rank);
+        return run(x, { dim, reverse: options.reverse ?? false });
+      },
+    },
+  );
+}
+
+/** An op that gives the position of the best element along the axes, as int32. */
+export function pick(spec: Described & { readonly better: (x: number, best: number) => boolean }): Reduction {
+  const op: Reduction = define<[x: Tensor, options: Reduced], (x: Tensor, options?: ReduceOptions) => Tensor>(
+    { kind: "pick", better: spec.better, around: aroundDims as ReduceKernel["around"] },
+    {
+      ...spec,
+      infer: (x, options) => {
+        checkNotEmpty(op.entry.name, x, options.dims);
+        return [{ shape: reducedShape(x.shape, options), dtype: "int32" }];
+      },
+      call: (run, entry) => reduceCall(run, () => entry.name),
+    },
+  );
+  return op;
+}
+
+// --- View, contract, index, fused --------------------------------------------------------------------
+
+/** P itself, in a form that TypeScript doesn't infer P from. */
+type Fixed<P extends readonly unknown[]> = { [K in keyof P]: P[K] extends infer X ? X : never };
+
+type KernelOf<K extends Kernel["kind"]> = Extract<Kernel, { kind: K }>;
+
+interface ViewSpec<P extends readonly unknown[], F> extends EntrySpec<P, F> {
+  readonly copies: (...args: Fixed<P>) => readonly Copy[];
+  readonly fill?: (...args: Fixed<P>) => number;
+}
+
+/** An op that moves elements without computing. P: the arguments that its rules see. */
+export function view<P extends readonly unknown[], F>(spec: ViewSpec<P, F>): Op<F> {
+  const { copies, fill } = spec;
+  const kernel = { kind: "view", copies, ...(fill && { fill }) };
+  return define<P, F>(kernel as unknown as KernelOf<"view">, spec);
+}
+
+interface ContractSpec<P extends readonly unknown[], F> extends EntrySpec<P, F> {
+  readonly contraction: (...args: P) => Contraction;
+}
+
+/** An op that is a batch of matrix products. */
+export function contract<P extends readonly unknown[], F>(spec: ContractSpec<P, F>): Op<F> {
+  const kernel = { kind: "contract", contraction: spec.contraction };
+  return define<P, F>(kernel as unknown as KernelOf<"contract">, spec);
+}
+
+/** The loops of an op: its outputs are the result, then what the way back reads again. */
+interface Loops<P extends readonly unknown[]> {
+  readonly forward: (outputs: readonly [Block, ...Block[]], ...args: Blocks<P>) => void;
+  readonly backward?: (
+    gradients: readonly (Block | null)[],
+    g: Block,
+    results: readonly [Block, ...Block[]],
+    ...args: Blocks<P>
+  ) => void;
+}
+
+/** An op with a loop of its own that reads or writes where an index says. */
+export function indexed<P extends readonly unknown[], F>(spec: EntrySpec<P, F> & Loops<P>): Op<F> {
+  return define<P, F>(loops<P>("index", spec), spec);
+}
+
+interface FusedSpec<P extends readonly unknown[], F> extends Omit<EntrySpec<P, F>, "infer" | "vjp"> {
+  /** The textbook composition; its parameters give the types of all the other rules. */
+  readonly definition: (...args: P) => Tensor;
+  readonly infer: (...args: Fixed<P>) => readonly Spec[];
+  readonly vjp?: (g: Tensor, y: Tensor, ...args: Fixed<P>) => readonly Gradient[];
+}
+
+/** An op that does at once what its definition does step by step. */
+export function fused<P extends readonly unknown[], F>(spec: FusedSpec<P, F> & Loops<P>): Op<F> {
+  return define<P, F>(loops<P>("fused", spec), spec as unknown as EntrySpec<P, F>);
+}
+
+function loops<P extends readonly unknown[]>(kind: LoopKernel["kind"], spec: Loops<P>): LoopKernel {
+  const { forward, backward } = spec;
+  return { kind, forward, ...(backward && { backward }) } as unknown as LoopKernel;
+}
+
+/** An op that is written in other ops: nothing for a device to know, nothing to differentiate. */
+export function composed<F>(spec: Described & { readonly definition: F }): Op<F> {
+  const { example, draw, definition } = spec;
+  return define<never[], F>(
+    { kind: "composed" },
+    { example, draw, infer: () => [], call: () => definition },
+  );
+}
+
+/** The result has the shape and dtype of the first tensor. */
+export function like(x: Tensor): readonly Spec[] {
+  return [{ shape: x.shape, dtype: x.dtype }];
 }

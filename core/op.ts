@@ -8,7 +8,7 @@ import { currentDevice, type Device } from "./device.ts";
 import type { Draw } from "./draw.ts";
 import { type DType, isFloat, type TypedArray } from "./dtype.ts";
 import { ArgumentError, DeviceError } from "./errors.ts";
-import { type Shape, sizeOf } from "./shape.ts";
+import { formatShape, type Shape, sizeOf } from "./shape.ts";
 import { Storage } from "./storage.ts";
 import {
   checkAnomaly,
@@ -164,20 +164,10 @@ export interface Entry extends Described, Recordable {
 /** The function that people call, with its entry on it. */
 export type Op<F> = F & { readonly entry: Entry };
 
-export type Unary = Op<(x: Tensor) => Tensor>;
-export type Operand = Tensor | number | boolean;
-export type Binary = Op<(a: Operand, b: Operand) => Tensor>;
-
-/** The arguments of F with tensors seen as T, and nothing optional any more. */
-export type Args<F, T> = F extends (...args: infer P) => unknown
-  ? {
-      [K in keyof P]-?: Tensor extends P[K]
-        ? null extends P[K]
-          ? T | null
-          : T
-        : Exclude<P[K], undefined>;
-    }
-  : never[];
+/** Arguments with tensors seen as the blocks of numbers that loops walk. */
+export type Blocks<P extends readonly unknown[]> = {
+  [K in keyof P]: Tensor extends P[K] ? (null extends P[K] ? Block | null : Block) : P[K];
+};
 
 // --- Running -----------------------------------------------------------------------------------------
 
@@ -208,8 +198,7 @@ export function withDefinitions<T>(fn: () => T): T {
 
 /** Computes entry(args) on the device of its tensors and, if need be, leaves a node on the tape. */
 export function apply(entry: Entry, args: readonly unknown[]): Tensor {
-  const { kernel } = entry;
-  if (definitions && kernel.kind === "fused" && entry.definition !== undefined) {
+  if (definitions && entry.definition !== undefined) {
     return entry.definition(...(args as never[]));
   }
   const outputs = execute({ entry, pass: "forward", args, outputs: entry.infer(...args) });
@@ -249,7 +238,7 @@ function execute(call: Call): Tensor[] {
   return made;
 }
 
-function commonDevice(name: string, args: readonly unknown[]): Device {
+export function commonDevice(name: string, args: readonly unknown[]): Device {
   let found: Device | null = null;
   for (const arg of args) {
     if (!(arg instanceof Tensor)) continue;
@@ -314,30 +303,35 @@ function throughDefinition(entry: Entry, node: Node, g: Tensor): readonly Gradie
   return standIns.map((x) => (x instanceof Tensor ? (found[inputs.indexOf(x)] ?? null) : null));
 }
 
-/** What a kind's builder gives to `define`, besides the kernel. R is the signature of the rules. */
-export interface EntrySpec<R, F> extends Described {
+/** What a kind's builder gives to `define`, besides the kernel. P: the arguments that the rules see. */
+export interface EntrySpec<P extends readonly unknown[], F> extends Described {
   /** Shapes and dtypes of the result and of what the backward kernel reads again. */
-  readonly infer: (...args: Args<R, Tensor>) => readonly Spec[];
+  readonly infer: (...args: P) => readonly Spec[];
   /** Gradients of the arguments, in their order, written in ops. */
-  readonly vjp?: (g: Tensor, y: Tensor, ...args: Args<R, Tensor>) => readonly Gradient[];
-  readonly definition?: R;
+  readonly vjp?: (g: Tensor, y: Tensor, ...args: P) => readonly Gradient[];
+  readonly definition?: (...args: P) => Tensor;
   /** Makes the public function out of `run`, where it prepares its arguments; else it is `run` itself. */
-  readonly call?: (run: R, name: () => string) => F;
+  readonly call?: (run: (...args: NoInfer<P>) => Tensor, entry: Entry) => F;
 }
 
 /** Makes an entry and joins it to the function that people call. */
-export function define<R, F>(kernel: Kernel, spec: EntrySpec<R, F>): Op<F> {
+export function define<P extends readonly unknown[], F>(kernel: Kernel, spec: EntrySpec<P, F>): Op<F> {
   const hasBackward = "backward" in kernel && kernel.backward !== undefined;
   const entry: Entry = {
     name: "",
     kernel,
     example: spec.example,
     draw: spec.draw,
-    infer: spec.infer as Entry["infer"],
-    gradients: spec.vjp ? byRule(spec.vjp as Vjp) : hasBackward ? byKernel(() => entry) : () => [],
-    ...(spec.definition && { definition: spec.definition as Entry["definition"] & object }),
+    infer: spec.infer as unknown as Entry["infer"],
+    gradients: spec.vjp ? byRule(spec.vjp as unknown as Vjp) : hasBackward ? byKernel(() => entry) : () => [],
+    ...(spec.definition && { definition: spec.definition as unknown as Entry["definition"] & object }),
   };
-  const run = (...args: unknown[]): Tensor => apply(entry, args);
-  const call = spec.call === undefined ? run : spec.call(run as R, () => entry.name);
+  const run = (...args: P): Tensor => apply(entry, args);
+  const call = spec.call === undefined ? run : spec.call(run, entry);
   return Object.assign(call as F & object, { entry }) as Op<F>;
+}
+
+/** `[2,3] and [4]`, as shapes stand in messages. */
+export function shapesOf(...tensors: readonly Tensor[]): string {
+  return tensors.map((x) => formatShape(x.shape)).join(" and ");
 }

@@ -10,18 +10,18 @@ import { ArgumentError } from "./errors.ts";
 /** Everything needed to go on drawing where a generator stopped; plain data for a checkpoint. */
 export interface RandomState {
   readonly seed: string;
-  readonly alea: object;
+  readonly alea: seedrandom.State.Alea;
 }
 
 export class Random {
-  readonly #draw: seedrandom.StatefulPRNG<object>;
+  readonly #draw: seedrandom.StatefulPRNG<seedrandom.State.Alea>;
 
   private constructor(
     /** The seed, with the names of the forks that led here. */
     readonly seed: string,
-    state: object | true,
+    state: seedrandom.State.Alea | true,
   ) {
-    this.#draw = seedrandom.alea(seed, { state }) as seedrandom.StatefulPRNG<object>;
+    this.#draw = seedrandom.alea(seed, { state });
   }
 
   static from(seed: number | string): Random {

@@ -12,9 +12,11 @@ import { describe, format } from "./show.ts";
 import { Storage } from "./storage.ts";
 import type * as Tape from "./tape.ts";
 
-/** The functions of a module that take a tensor first, as methods of that tensor. */
+/** The ops of a module that take a tensor first, as methods of that tensor. */
 export type Methods<M> = {
-  readonly [K in keyof M as M[K] extends (x: infer X, ...rest: never[]) => unknown
+  readonly [K in keyof M as M[K] extends ((x: infer X, ...rest: never[]) => unknown) & {
+    readonly entry: unknown;
+  }
     ? Tensor extends X
       ? K
       : never
@@ -24,7 +26,14 @@ export type Methods<M> = {
 /** Nested arrays of numbers, as deep as the tensor has axes. */
 export type Nested = number | boolean | readonly Nested[];
 
-export interface Tensor extends Methods<typeof Ops>, Methods<typeof Tape> {}
+export interface Tensor extends Methods<typeof Ops> {
+  /** See tape.ts: fills `.grad` of every leaf behind this scalar. */
+  backward(options?: Parameters<typeof Tape.backward>[1]): void;
+  /** See tape.ts: calls `hook` with this tensor's gradient; returns a function that removes it. */
+  registerHook(hook: Tape.Hook): () => void;
+  /** See tape.ts: makes backward() fill `.grad` of this tensor although it is no leaf. */
+  retainGrad(): Tensor;
+}
 
 export class Tensor {
   /** Whether backward() brings a gradient to this tensor. */

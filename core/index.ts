@@ -1,0 +1,79 @@
+// core: what a tensor is and how gradients flow. This file is what users import; it also makes every op
+// a method of Tensor (x.mul(y) is mul(x, y)) and gives each entry its name, the one it is exported
+// under. Read on in this order: tensor.ts, ops/arithmetic.ts, kinds.ts, op.ts, tape.ts, gradcheck.ts,
+// reference.ts.
+
+import type { Entry } from "./op.ts";
+import * as ops from "./ops/index.ts";
+import "./reference.ts";
+import * as tape from "./tape.ts";
+import { Tensor } from "./tensor.ts";
+
+export * from "./creation.ts";
+export {
+  type Buffer,
+  currentDevice,
+  type Device,
+  device,
+  registerDevice,
+  use,
+} from "./device.ts";
+export { type Domain, type Draw, within } from "./draw.ts";
+export { type DType, isFloat, type TypedArray } from "./dtype.ts";
+export * from "./errors.ts";
+export { type GradcheckOptions, gradcheck } from "./gradcheck.ts";
+export type { Block, Call, Entry, Kernel, Op, Spec } from "./op.ts";
+export { withDefinitions } from "./op.ts";
+export * from "./ops/index.ts";
+export { Random, type RandomState, random } from "./random.ts";
+export { runLoops } from "./reference.ts";
+export { scope } from "./scope.ts";
+export type { Shape } from "./shape.ts";
+export * from "./showTape.ts";
+export {
+  backward,
+  detectAnomaly,
+  enableGrad,
+  type Gradient,
+  grad,
+  type Hook,
+  hvp,
+  Node,
+  noGrad,
+  registerHook,
+  retainGrad,
+  vjp,
+  type WalkOptions,
+} from "./tape.ts";
+export { type Nested, Tensor } from "./tensor.ts";
+export { namedTensors, type Tree, tensorsOf } from "./tree.ts";
+
+/** Every op by its name. */
+export const opTable: ReadonlyMap<string, Entry> = tableOf(ops);
+
+/** Names the entries of a module of ops and collects them. */
+function tableOf(module: Readonly<Record<string, unknown>>): Map<string, Entry> {
+  const table = new Map<string, Entry>();
+  for (const [name, op] of Object.entries(module)) {
+    if (typeof op !== "function" || !("entry" in op)) continue;
+    const entry = op.entry as Entry;
+    entry.name = name;
+    table.set(name, entry);
+  }
+  return table;
+}
+
+/** Makes functions methods: x.f(...rest) is f(x, ...rest). */
+function install(functions: Readonly<Record<string, unknown>>): void {
+  for (const [name, fn] of Object.entries(functions)) {
+    if (typeof fn !== "function" || name in Tensor.prototype) continue;
+    Object.defineProperty(Tensor.prototype, name, {
+      value(this: Tensor, ...rest: unknown[]): unknown {
+        return fn(this, ...rest);
+      },
+    });
+  }
+}
+
+install(Object.fromEntries(Object.entries(ops).filter(([name]) => opTable.has(name))));
+install({ backward: tape.backward, registerHook: tape.registerHook, retainGrad: tape.retainGrad });

@@ -1,0 +1,134 @@
+// Arithmetic: the first ops to read. Each entry is a formula for one element, its gradient written in
+// ops (so that gradients of gradients come free), an example that the tests run, and the numbers that
+// the tests draw. Broadcasting is no concern here: the tape sums gradients back to each operand's
+// shape. Next: functions.ts.
+
+import { within } from "../draw.ts";
+import { type Binary, elementwise, floats, type Unary } from "../kinds.ts";
+import type { Op } from "../op.ts";
+import type { Tensor } from "../tensor.ts";
+
+const anyNumber = within(-3, 3);
+/** Away from zero, where a quotient or a kink is. */
+const offGrid = within(-3, 3, { offset: 1 / 8 });
+
+/** Sum of two tensors. They broadcast; numbers count as scalars. */
+export const add: Binary = elementwise({
+  forward: (a, b) => a + b,
+  vjp: (g) => [g, g],
+  example: "tensor([1, 2]).add(tensor([10, 20]))  // [11, 22]",
+  draw: anyNumber,
+});
+
+/** Difference a - b. */
+export const sub: Binary = elementwise({
+  forward: (a, b) => a - b,
+  vjp: (g) => [g, () => g.neg()],
+  example: "tensor([1, 2]).sub(1)  // [0, 1]",
+  draw: anyNumber,
+});
+
+/** Product, element by element (matmul is the matrix product). */
+export const mul: Binary = elementwise({
+  forward: (a, b) => a * b,
+  vjp: (g, _y, a, b) => [() => g.mul(b), () => g.mul(a)],
+  example: "tensor([1, 2]).mul(tensor([3, 4]))  // [3, 8]",
+  draw: anyNumber,
+});
+
+/** Quotient a / b; of integers, a float32. */
+export const div: Binary = elementwise({
+  forward: (a, b) => a / b,
+  typing: floats,
+  vjp: (g, y, _a, b) => [() => g.div(b), () => g.mul(y).div(b).neg()], // d(a/b)/db = -(a/b)/b
+  example: "tensor([1, 2]).div(4)  // [0.25, 0.5]",
+  draw: [anyNumber, offGrid],
+});
+
+/** a to the power b. 0^0 is 1; where b is 0 the gradient for a is 0, where a is 0 (b >= 0) that for b is. */
+export const pow: Binary = elementwise({
+  forward: (a, b) => (a === 1 ? 1 : a ** b), // IEEE 754: 1 to any power, NaN too, is 1
+  vjp: (g, y, a, b) => [
+    () => g.mul(b.eq(0).where(0, b.mul(a.pow(b.sub(1))))),
+    () => g.mul(a.eq(0).logicalAnd(b.ge(0)).where(0, y.mul(a.log()))),
+  ],
+  example: "tensor([2, 3]).pow(2)  // [4, 9]",
+  draw: (d) => {
+    const shape = d.shape();
+    return [d.tensor(shape, within(0.5, 3)), d.tensor(d.broadcast(shape), anyNumber)];
+  },
+});
+
+/** The larger of two, NaN if either is. Where they tie, each gets half of the gradient. */
+export const maximum: Binary = elementwise({
+  forward: (a, b) => Math.max(a, b),
+  vjp: (g, _y, a, b) => [() => g.mul(share(a.gt(b), a.eq(b))), () => g.mul(share(b.gt(a), a.eq(b)))],
+  example: "tensor([1, 5]).maximum(3)  // [3, 5]",
+  draw: [anyNumber, offGrid],
+});
+
+/** The smaller of two, NaN if either is. Where they tie, each gets half of the gradient. */
+export const minimum: Binary = elementwise({
+  forward: (a, b) => Math.min(a, b),
+  vjp: (g, _y, a, b) => [() => g.mul(share(a.lt(b), a.eq(b))), () => g.mul(share(b.lt(a), a.eq(b)))],
+  example: "tensor([1, 5]).minimum(3)  // [1, 3]",
+  draw: [anyNumber, offGrid],
+});
+
+/** 1 where won, 1/2 where tied, else 0. */
+function share(won: Tensor, tied: Tensor): Tensor {
+  return won.where(1, tied.where(0.5, 0));
+}
+
+/** The negative. */
+export const neg: Unary = elementwise({
+  forward: (x) => -x,
+  vjp: (g) => [g.neg()],
+  example: "tensor([1, -2]).neg()  // [-1, 2]",
+  draw: anyNumber,
+});
+
+/** Absolute value; gradient 0 at 0. */
+export const abs: Unary = elementwise({
+  forward: (x) => Math.abs(x),
+  vjp: (g, _y, x) => [g.mul(x.sign())],
+  example: "tensor([1, -2]).abs()  // [1, 2]",
+  draw: offGrid,
+});
+
+/** -1, 0 or 1. Its gradient is 0 everywhere. */
+export const sign: Unary = elementwise({
+  forward: (x) => (x > 0 ? 1 : x < 0 ? -1 : x), // keeps NaN
+  vjp: (g) => [g.mul(0)],
+  example: "tensor([3, 0, -2]).sign()  // [1, 0, -1]",
+  draw: offGrid,
+});
+
+/** x². */
+export const square: Unary = elementwise({
+  forward: (x) => x * x,
+  vjp: (g, _y, x) => [g.mul(x).mul(2)],
+  example: "tensor([1, -3]).square()  // [1, 9]",
+  draw: anyNumber,
+});
+
+/** 1 / x. */
+export const reciprocal: Unary = elementwise({
+  forward: (x) => 1 / x,
+  typing: floats,
+  vjp: (g, y) => [g.mul(y.square()).neg()],
+  example: "tensor([2, -4]).reciprocal()  // [0.5, -0.25]",
+  draw: offGrid,
+});
+
+/** Brings every value into [min, max]; either may be left out. The gradient is 0 where it was outside. */
+export const clamp: Op<(x: Tensor, options: { min?: number; max?: number }) => Tensor> = elementwise({
+  arity: 1,
+  scalars: ({ min = -Infinity, max = Infinity }) => [min, max],
+  forward: (x, min = 0, max = 0) => (x > max ? max : x < min ? min : x),
+  vjp: (g, _y, x, { min = -Infinity, max = Infinity }) => [
+    x.ge(min).logicalAnd(x.le(max)).where(g, 0),
+  ],
+  example: "tensor([-2, 0.5, 2]).clamp({ min: -1, max: 1 })  // [-1, 0.5, 1]",
+  draw: (d) => [d.tensor(d.shape(), offGrid), { min: -1, max: d.pick(1, 2) }],
+});

@@ -1,0 +1,445 @@
+// What a transformer adds: dropout, rotary positions and attention. Attention's loop computes one row of
+// the pattern at a time and never stores the T x S matrix; its definition does, so that a probe which
+// wants to see the pattern runs withDefinitions(() => ...). Next: index.ts, where the table is made.
+
+import { constant, indicesLike } from "../creation.ts";
+import { type Draw, within } from "../draw.ts";
+import { checkFloat } from "../dtype.ts";
+import { ArgumentError, DTypeError, ShapeError } from "../errors.ts";
+import { fused, like } from "../kinds.ts";
+import type { Block, Op, Spec } from "../op.ts";
+import { Random } from "../random.ts";
+import { broadcastShapes, broadcastStrides, formatShape, type Shape, sameShape } from "../shape.ts";
+import { checkTensor, fromData, type Tensor } from "../tensor.ts";
+import { cat, stack } from "./view.ts";
+
+// --- Dropout -----------------------------------------------------------------------------------------
+
+interface Drop {
+  readonly p: number;
+  readonly seed: number;
+}
+
+/**
+ * Whether element i survives: a hash of seed and i, so that the mask needs no memory and is the same on
+ * every device and thread. The mixing steps are MurmurHash3's 32-bit finaliser.
+ */
+export function survives(i: number, { p, seed }: Drop): boolean {
+  let h = (Math.imul(i, 0x9e3779b9) + seed) | 0;
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  h ^= h >>> 16;
+  return (h >>> 8) / 2 ** 24 >= Math.fround(p);
+}
+
+function scaleOf(p: number): number {
+  return p === 1 ? 0 : Math.fround(1 / Math.fround(1 - p));
+}
+
+/** The mask as numbers: 0 where dropped, else the scale. */
+function dropMask(x: Tensor, shape: Shape, drop: Drop): Tensor {
+  const data = new Float64Array(shape.reduce((size, side) => size * side, 1));
+  for (let i = 0; i < data.length; i++) data[i] = survives(i, drop) ? scaleOf(drop.p) : 0;
+  return fromData(data, shape, "float64", x.device).to(x.dtype);
+}
+
+function checkDrop(name: string, p: number, rng: Random | undefined): Drop {
+  if (!(p >= 0 && p <= 1)) throw new ArgumentError(`${name}: the probability ${p} must be in [0, 1]`);
+  if (p > 0 && !(rng instanceof Random)) {
+    throw new ArgumentError(`${name}: needs a generator to drop from: { rng: random(seed).fork("dropout") }`);
+  }
+  return { p, seed: p > 0 && rng ? rng.integer(-(2 ** 31), 2 ** 31) : 0 };
+}
+
+export interface DropoutOptions {
+  /** Probability that an element becomes 0; the others are scaled by 1 / (1 - p). */
+  readonly p: number;
+  /** Where the mask comes from: one draw seeds it. */
+  readonly rng: Random;
+}
+
+/** Zeroes elements at random and scales the rest so that the mean stays. */
+export const dropout: Op<(x: Tensor, options: DropoutOptions) => Tensor> = fused({
+  definition: (x: Tensor, drop: Drop) => x.mul(dropMask(x, x.shape, drop)),
+  infer: like,
+  forward: ([y], x, drop) => {
+    for (let i = 0; i < x.data.length; i++) {
+      y.data[i] = survives(i, drop) ? (x.data[i] ?? 0) * scaleOf(drop.p) : 0;
+    }
+  },
+  backward: ([dx], g, _results, _x, drop) => {
+    for (let i = 0; dx && i < g.data.length; i++) {
+      dx.data[i] = survives(i, drop) ? (g.data[i] ?? 0) * scaleOf(drop.p) : 0;
+    }
+  },
+  call: (run: (x: Tensor, drop: Drop) => Tensor, { name }) => (x, { p, rng }) => {
+    checkFloat(name, checkTensor(name, x).dtype);
+    const drop = checkDrop(name, p, rng);
+    return p === 0 ? x : run(x, drop);
+  },
+  example: "ones([4]).dropout({ p: 0.5, rng: random(1) }).gt(2)  // [false, false, false, false]",
+  draw: (d) => [d.tensor(d.shape()), { p: d.pick(0, 0.25, 0.5), rng: Random.from(1) }],
+});
+
+// --- Rotary positions --------------------------------------------------------------------------------
+
+interface Turn {
+  readonly interleaved: boolean;
+  readonly inverse: boolean;
+}
+
+export interface RopeOptions {
+  /** Pairs are neighbours (2i, 2i+1), as in llama2.c, instead of (i, i + D/2), as on Hugging Face. */
+  readonly interleaved?: boolean;
+  /** Turn the other way. */
+  readonly inverse?: boolean;
+}
+
+/** The angle tables that rope takes: cos and sin of position * base^(-2i/dim), each [..., dim/2]. */
+export function ropeTables(
+  positions: Tensor,
+  { dim, base = 10000 }: { readonly dim: number; readonly base?: number },
+): { readonly cos: Tensor; readonly sin: Tensor } {
+  if (!Number.isInteger(dim / 2)) throw new ArgumentError(`ropeTables: dim ${dim} must be even`);
+  const scale = (-2 * Math.log(base)) / dim;
+  const frequencies = indicesLike(positions, dim / 2).to("float64").mul(scale).exp();
+  const angles = positions.to("float64").unsqueeze(-1).mul(frequencies);
+  return { cos: angles.cos().to("float32"), sin: angles.sin().to("float32") };
+}
+
+/** For every pair of x: its two places, and its place in the broadcast tables. */
+function eachPair(
+  x: Shape,
+  table: Shape,
+  interleaved: boolean,
+  visit: (first: number, second: number, at: number) => void,
+): void {
+  const half = (x.at(-1) ?? 0) / 2;
+  const rows = x.slice(0, -1);
+  const strides = broadcastStrides(table, [...rows, half]).slice(0, -1);
+  const step = table.at(-1) === 1 ? 0 : 1;
+  const index = new Array<number>(rows.length).fill(0);
+  const count = rows.reduce((size, side) => size * side, 1);
+  for (let row = 0; row < count; row++) {
+    const at = index.reduce((sum, i, d) => sum + i * (strides[d] ?? 0), 0);
+    for (let i = 0; i < half; i++) {
+      const start = row * 2 * half;
+      if (interleaved) visit(start + 2 * i, start + 2 * i + 1, at + i * step);
+      else visit(start + i, start + i + half, at + i * step);
+    }
+    for (let d = rows.length - 1; d >= 0; d--) {
+      index[d] = (index[d] ?? 0) + 1;
+      if ((index[d] ?? 0) < (rows[d] ?? 0)) break;
+      index[d] = 0;
+    }
+  }
+}
+
+/** (a, b) to (a cos - b sin, a sin + b cos) for every pair. */
+function turn(y: Block, x: Block, cos: Block, sin: Block, interleaved: boolean, sign: number): void {
+  eachPair(x.shape, cos.shape, interleaved, (first, second, at) => {
+    const [a, b] = [x.data[first] ?? 0, x.data[second] ?? 0];
+    const [c, s] = [cos.data[at] ?? 0, sign * (sin.data[at] ?? 0)];
+    y.data[first] = a * c - b * s;
+    y.data[second] = a * s + b * c;
+  });
+}
+
+type RopeRule = (x: Tensor, cos: Tensor, sin: Tensor, options: Turn) => Tensor;
+
+/**
+ * Rotary position embedding (2104.09864): turns each pair of x [..., T, D] by the angle of its position.
+ * cos and sin (see ropeTables) broadcast to [..., T, D/2]; they carry no gradient.
+ */
+export const rope: Op<(x: Tensor, cos: Tensor, sin: Tensor, options?: RopeOptions) => Tensor> = fused({
+  definition: (x: Tensor, cos: Tensor, sin: Tensor, { interleaved, inverse }: Turn) => {
+    const half = (x.shape.at(-1) ?? 0) / 2;
+    const pairs = interleaved ? x.reshape([...x.shape.slice(0, -1), half, 2]) : null;
+    const part = (i: number): Tensor =>
+      pairs === null
+        ? x.slice({ dim: -1, start: i * half, end: (i + 1) * half })
+        : pairs.slice({ dim: -1, start: i, end: i + 1 }).squeeze(-1);
+    const [a, b] = [part(0), part(1)];
+    const s = inverse ? sin.neg() : sin;
+    const [first, second] = [a.mul(cos).sub(b.mul(s)), a.mul(s).add(b.mul(cos))];
+    if (pairs === null) return cat([first, second], { dim: -1 });
+    return stack([first, second], { dim: -1 }).reshape(x.shape);
+  },
+  infer: like,
+  forward: ([y], x, cos, sin, { interleaved, inverse }) => turn(y, x, cos, sin, interleaved, inverse ? -1 : 1),
+  vjp: (g, _y, _x, cos, sin, { interleaved, inverse }) => [g.rope(cos, sin, { interleaved, inverse: !inverse })],
+  call: (run: RopeRule) => (x, cos, sin, { interleaved = false, inverse = false } = {}) => {
+    checkRope(x, cos, sin);
+    return run(x, cos.detach(), sin.detach(), { interleaved, inverse });
+  },
+  example: "tensor([[1, 0]]).rope(tensor([[0]]), tensor([[1]]))  // [[0, 1]]",
+  draw: (d: Draw) => {
+    const [T, half] = [d.integer(0, 3), d.integer(1, 2)];
+    const angles = d.tensor(d.pick<Shape>([T, half], [1, half]));
+    const x = d.tensor([...d.shape({ maxRank: 2, maxSide: 2 }), T, 2 * half]);
+    return [x, angles.cos(), angles.sin(), { interleaved: d.pick(true, false) }];
+  },
+});
+
+function checkRope(x: Tensor, cos: Tensor, sin: Tensor): void {
+  for (const t of [x, cos, sin]) checkFloat("rope", checkTensor("rope", t).dtype);
+  const D = x.shape.at(-1) ?? 1;
+  const to = [...x.shape.slice(0, -1), D / 2];
+  const fits = Number.isInteger(D / 2) && sameShape(broadcastShapes("rope", cos.shape, to), to);
+  if (fits && sameShape(cos.shape, sin.shape) && cos.dtype === x.dtype && sin.dtype === x.dtype) return;
+  throw new ShapeError(
+    `rope: x ${x.dtype} ${formatShape(x.shape)}, cos ${cos.dtype} ${formatShape(cos.shape)}, sin ${sin.dtype} ` +
+      `${formatShape(sin.shape)}: needed one dtype, D even, and tables that broadcast to ${formatShape(to)}`,
+  );
+}
+
+// --- Attention ---------------------------------------------------------------------------------------
+
+export interface AttentionOptions {
+  /** Position i sees positions up to i + offset. */
+  readonly causal?: boolean;
+  /** How many keys came before the first query (a cache's length). Default 0, as in PyTorch. */
+  readonly offset?: number;
+  /** bool (true: may be seen) or float (added to the scores), broadcast to [..., H, T, S]. */
+  readonly mask?: Tensor | null;
+  /** Default 1 / sqrt(D). */
+  readonly scale?: number;
+  /** Dropout on the pattern. */
+  readonly dropout?: DropoutOptions;
+}
+
+interface Attend {
+  readonly causal: boolean;
+  readonly offset: number;
+  readonly scale: number;
+  readonly drop: Drop;
+}
+
+type AttentionRule = (q: Tensor, k: Tensor, v: Tensor, mask: Tensor | null, options: Attend) => Tensor;
+
+/** Which keys each query may see, as bools that broadcast to the scores; null if all. */
+function visible(q: Tensor, k: Tensor, mask: Tensor | null, { causal, offset }: Attend): Tensor | null {
+  const limit = indicesLike(q, q.shape.at(-2) ?? 0).unsqueeze(1).add(offset);
+  const past = causal ? indicesLike(q, k.shape.at(-2) ?? 0).le(limit) : null;
+  if (mask === null) return past;
+  const open = mask.dtype === "bool" ? mask : mask.ne(-Infinity);
+  return past === null ? open : open.logicalAnd(past);
+}
+
+/** Key heads repeated for the query heads that share them: [..., Hkv, S, D] to [..., H, S, D]. */
+function repeatHeads(x: Tensor, H: number): Tensor {
+  const [S = 0, D = 0] = x.shape.slice(-2);
+  const heads = x.shape.at(-3) ?? 1;
+  if (x.rank < 3 || heads === H) return x;
+  const batch = x.shape.slice(0, -3);
+  return x.unsqueeze(-3).expand([...batch, heads, H / heads, S, D]).reshape([...batch, H, S, D]);
+}
+
+/** pattern = softmax(scale q kᵀ + mask), all T x S of it; rows that see nothing are 0. */
+function attentionDefinition(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | null, options: Attend): Tensor {
+  const H = q.shape.at(-3) ?? 1;
+  const raw = q.matmul(repeatHeads(k, H), { transposeB: true }).mul(options.scale);
+  const scores = mask !== null && mask.dtype !== "bool" ? raw.add(mask) : raw;
+  const open = visible(q, k, mask, options);
+  let pattern: Tensor;
+  if (open === null) pattern = scores.softmax({ dim: -1 });
+  else {
+    const sees = open.sum({ dims: -1, keepDims: true }).gt(0);
+    const closed = sees.where(constant(-Infinity, q.dtype, q.device), 0);
+    pattern = open.where(open.where(scores, closed).softmax({ dim: -1 }), 0);
+  }
+  const kept = options.drop.p === 0 ? pattern : pattern.mul(dropMask(q, pattern.shape, options.drop));
+  return kept.named("pattern").matmul(repeatHeads(v, H));
+}
+
+/** One query's row of the pattern, computed when it is needed. */
+interface Row {
+  /** Place of the query's row in q and y, of the first key's row in k and v, and of the row itself. */
+  readonly query: number;
+  readonly keys: number;
+  readonly index: number;
+  /** Score of key s, -inf if it may not be seen. */
+  readonly score: (s: number) => number;
+}
+
+/** Visits the rows of all heads in order. Shapes are [..., H, T, D] and [..., Hkv, S, D]. */
+function eachRow(q: Block, k: Block, mask: Block | null, o: Attend, visit: (row: Row) => void): void {
+  const [T = 0, D = 0] = q.shape.slice(-2);
+  const S = k.shape.at(-2) ?? 0;
+  const H = q.shape.at(-3) ?? 1;
+  const group = H / (k.shape.at(-3) ?? 1);
+  const rows = q.shape.slice(0, -1).reduce((size, side) => size * side, 1);
+  const full = [...q.shape.slice(0, -1), S];
+  const strides = mask === null ? [] : broadcastStrides(mask.shape, full);
+  for (let index = 0; index < rows; index++) {
+    const [head, t] = [Math.floor(index / T), index % T];
+    const keyHead = Math.floor(head / H) * (H / group) + Math.floor((head % H) / group);
+    const keys = keyHead * S;
+    const maskAt = placeOf(index, q.shape.slice(0, -1), strides);
+    const score = (s: number): number => {
+      if (o.causal && s > t + o.offset) return -Infinity;
+      const m = mask === null ? 0 : (mask.data[maskAt + s * (strides.at(-1) ?? 0)] ?? 0);
+      if (mask?.dtype === "bool" && m === 0) return -Infinity;
+      let dot = 0;
+      for (let c = 0; c < D; c++) dot += (q.data[index * D + c] ?? 0) * (k.data[(keys + s) * D + c] ?? 0);
+      return dot * o.scale + (mask !== null && mask.dtype !== "bool" ? m : 0);
+    };
+    visit({ query: index, keys, index, score });
+  }
+}
+
+/** Where row `index` of `shape` begins under broadcast strides. */
+function placeOf(index: number, shape: Shape, strides: readonly number[]): number {
+  let rest = index;
+  let place = 0;
+  for (let d = shape.length - 1; d >= 0; d--) {
+    const side = shape[d] ?? 1;
+    place += (rest % side) * (strides[d] ?? 0);
+    rest = Math.floor(rest / side);
+  }
+  return place;
+}
+
+/** The row's pattern, and the factor of each key after dropout. lse: the row's logSumExp, if known. */
+function patternOf(row: Row, S: number, drop: Drop, known?: number): { p: Float64Array; keep: Float64Array; lse: number } {
+  const p = Float64Array.from({ length: S }, (_, s) => row.score(s));
+  const max = p.reduce((best, x) => Math.max(best, x), -Infinity);
+  let lse = known ?? Infinity; // a row that sees nothing: exp(-inf - inf) = 0
+  if (known === undefined && max > -Infinity) lse = max + Math.log(p.reduce((sum, x) => sum + Math.exp(x - max), 0));
+  if (Number.isNaN(max)) lse = Number.NaN;
+  for (let s = 0; s < S; s++) p[s] = Math.exp((p[s] ?? 0) - lse);
+  const keep = p.map((_, s) => (drop.p === 0 ? 1 : survives(row.index * S + s, drop) ? scaleOf(drop.p) : 0));
+  return { p, keep, lse };
+}
+
+function attentionForward(
+  [y, lses]: readonly [Block, ...Block[]],
+  q: Block,
+  k: Block,
+  v: Block,
+  mask: Block | null,
+  o: Attend,
+): void {
+  const S = k.shape.at(-2) ?? 0;
+  const D = v.shape.at(-1) ?? 0;
+  eachRow(q, k, mask, o, (row) => {
+    const { p, keep, lse } = patternOf(row, S, o.drop);
+    for (let c = 0; c < D; c++) {
+      let sum = 0;
+      for (let s = 0; s < S; s++) sum += (p[s] ?? 0) * (keep[s] ?? 0) * (v.data[(row.keys + s) * D + c] ?? 0);
+      y.data[row.query * D + c] = sum;
+    }
+    if (lses) lses.data[row.index] = lse;
+  });
+}
+
+/** dv = pᵀ g; with dp = g vᵀ: ds = p (dp - Σ dp p); dq = scale ds k; dk = scale dsᵀ q. */
+function attentionBackward(
+  [dq, dk, dv]: readonly (Block | null)[],
+  g: Block,
+  lses: Block | undefined,
+  q: Block,
+  k: Block,
+  v: Block,
+  mask: Block | null,
+  o: Attend,
+): void {
+  const S = k.shape.at(-2) ?? 0;
+  const [D, Dv] = [q.shape.at(-1) ?? 0, v.shape.at(-1) ?? 0];
+  const totals = [q, k, v].map((x) => new Float64Array(x.data.length)) as [Float64Array, Float64Array, Float64Array];
+  const [toQ, toK, toV] = totals;
+  const add = (total: Float64Array, at: number, x: number): void => {
+    total[at] = (total[at] ?? 0) + x;
+  };
+  eachRow(q, k, mask, o, (row) => {
+    const { p, keep } = patternOf(row, S, o.drop, lses?.data[row.index]);
+    const dp = p.map((_, s) => {
+      let dot = 0;
+      for (let c = 0; c < Dv; c++) dot += (g.data[row.query * Dv + c] ?? 0) * (v.data[(row.keys + s) * Dv + c] ?? 0);
+      return dot * (keep[s] ?? 0);
+    });
+    const along = dp.reduce((sum, x, s) => sum + x * (p[s] ?? 0), 0);
+    for (let s = 0; s < S; s++) {
+      const weight = p[s] ?? 0;
+      if (weight === 0) continue;
+      const ds = weight * ((dp[s] ?? 0) - along) * o.scale;
+      const key = row.keys + s;
+      for (let c = 0; c < Dv; c++) add(toV, key * Dv + c, weight * (keep[s] ?? 0) * (g.data[row.query * Dv + c] ?? 0));
+      for (let c = 0; c < D; c++) {
+        add(toQ, row.query * D + c, ds * (k.data[key * D + c] ?? 0));
+        add(toK, key * D + c, ds * (q.data[row.query * D + c] ?? 0));
+      }
+    }
+  });
+  [dq, dk, dv].forEach((out, i) => {
+    out?.data.set(totals[i] ?? []);
+  });
+}
+
+/**
+ * softmax(scale q kᵀ + mask) v over [..., H, T, D], [..., Hkv, S, D] and [..., Hkv, S, Dv]; H is a multiple
+ * of Hkv (grouped queries). A query that may see no key gives zeros.
+ */
+export const scaledDotProductAttention: Op<
+  (q: Tensor, k: Tensor, v: Tensor, options?: AttentionOptions) => Tensor
+> = fused({
+  definition: attentionDefinition,
+  // the result, and each row's logSumExp for the way back
+  infer: (q, _k, v): readonly Spec[] => [
+    { shape: [...q.shape.slice(0, -1), v.shape.at(-1) ?? 0], dtype: q.dtype },
+    { shape: q.shape.slice(0, -1), dtype: q.dtype },
+  ],
+  forward: attentionForward,
+  backward: (gradients, g, [, lses], q, k, v, mask, o) =>
+    attentionBackward(gradients, g, lses, q, k, v, mask, o),
+  call: (run: AttentionRule, { name }) => (q, k, v, options = {}) => {
+    const { causal = false, offset = 0, mask = null } = options;
+    checkAttention(q, k, v, mask);
+    const scale = options.scale ?? 1 / Math.sqrt(q.shape.at(-1) ?? 1);
+    const drop = checkDrop(name, options.dropout?.p ?? 0, options.dropout?.rng);
+    const rule = mask?.requiresGrad ? attentionDefinition : run;
+    return rule(q, k, v, mask, { causal, offset, scale, drop });
+  },
+  example:
+    "tensor([[1, 0]]).scaledDotProductAttention(tensor([[1, 0], [0, 1]]), tensor([[1], [2]]))  // [[1.3302]]",
+  draw: drawAttention,
+});
+
+function drawAttention(d: Draw): readonly unknown[] {
+  const [T, S, D] = [d.integer(1, 3), d.integer(1, 3), d.integer(1, 3)];
+  const [B, heads, group] = [d.integer(1, 2), d.integer(1, 2), d.integer(1, 2)];
+  const small = within(-1, 1);
+  const at = (H: number, rows: number): Tensor => d.tensor([B, H, rows, D], small);
+  const mask = d.pick(null, d.mask([B, 1, T, S]), d.tensor([T, S], small));
+  const dropout = d.pick(undefined, { p: 0.5, rng: Random.from(1) });
+  const options = { causal: d.pick(true, false), offset: d.integer(0, 1), mask, ...(dropout && { dropout }) };
+  if (mask !== null) mask.requiresGrad = false;
+  return [at(heads * group, T), at(heads, S), at(heads, S), options];
+}
+
+function checkAttention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | null): void {
+  const name = "scaledDotProductAttention";
+  for (const x of [q, k, v]) checkFloat(name, checkTensor(name, x, "q, k and v").dtype);
+  const [H, heads] = [q.shape.at(-3) ?? 1, k.shape.at(-3) ?? 1];
+  const fits =
+    [q, k, v].every((x) => x.rank >= 2 && x.rank === q.rank && x.dtype === q.dtype) &&
+    sameShape(k.shape.slice(0, -1), v.shape.slice(0, -1)) &&
+    sameShape(q.shape.slice(0, -3), k.shape.slice(0, -3)) &&
+    q.shape.at(-1) === k.shape.at(-1) &&
+    Number.isInteger(H / heads);
+  if (!fits) {
+    throw new ShapeError(
+      `${name}: q ${formatShape(q.shape)}, k ${formatShape(k.shape)}, v ${formatShape(v.shape)}: needed ` +
+        "[..., H, T, D], [..., Hkv, S, D] and [..., Hkv, S, Dv] of one dtype, with H a multiple of Hkv",
+    );
+  }
+  if (mask === null) return;
+  const scores = [...q.shape.slice(0, -1), k.shape.at(-2) ?? 0];
+  checkTensor(name, mask, "mask");
+  if (mask.dtype !== "bool" && mask.dtype !== q.dtype) {
+    throw new DTypeError(`${name}: mask must be bool or ${q.dtype}, got ${mask.dtype}`);
+  }
+  if (!sameShape(broadcastShapes(name, mask.shape, scores), scores)) {
+    throw new ShapeError(`${name}: mask ${formatShape(mask.shape)} doesn't broadcast to ${formatShape(scores)}`);
+  }
+}

@@ -1,0 +1,284 @@
+// Picking elements by index, and the way back: adding gradients to where they were picked from. All
+// indices are int32 and checked against their axis. Next: contract.ts.
+
+import { type Draw, within } from "../draw.ts";
+import type { TypedArray } from "../dtype.ts";
+import { ArgumentError, DTypeError, IndexError, ShapeError } from "../errors.ts";
+import { composed, indexed } from "../kinds.ts";
+import type { Block, Op } from "../op.ts";
+import { around, checkDim, formatShape, type Shape } from "../shape.ts";
+import { checkTensor, type Tensor } from "../tensor.ts";
+
+interface Along {
+  readonly dim: number;
+}
+
+/** Throws unless every index is in [0, size). */
+export function checkIndices(name: string, index: TypedArray, size: number): void {
+  for (let i = 0; i < index.length; i++) {
+    const value = index[i] ?? 0;
+    if (value < 0 || value >= size) {
+      throw new IndexError(
+        `${name}: index ${value} at position ${i} is outside [0, ${size}), the axis that it picks from`,
+      );
+    }
+  }
+}
+
+function checkIndexTensor(name: string, index: Tensor): void {
+  if (checkTensor(name, index, "index").dtype !== "int32") {
+    throw new DTypeError(`${name}: index must be int32, got ${index.dtype}; index.to("int32") converts it`);
+  }
+}
+
+/** gather and scatterAdd: index has x's axes, and is nowhere larger except along `dim`. */
+function checkAlong(name: string, x: Tensor, index: Tensor, dim: number): number {
+  checkIndexTensor(name, index);
+  const at = checkDim(name, dim, checkTensor(name, x).rank);
+  if (index.rank !== x.rank || index.shape.some((side, d) => d !== at && side > (x.shape[d] ?? 0))) {
+    throw new ShapeError(
+      `${name}: index ${formatShape(index.shape)} doesn't fit ${formatShape(x.shape)}; ` +
+        `it needs as many axes, none larger except axis ${dim}`,
+    );
+  }
+  return at;
+}
+
+/** For every element of index: its place, and the place in x that it names. */
+function eachPick(
+  x: Shape,
+  index: Block,
+  dim: number,
+  visit: (at: number, place: number) => void,
+): void {
+  const { shape, data } = index;
+  const strides = x.map((_, d) => x.slice(d + 1).reduce((size, side) => size * side, 1));
+  const position = new Array<number>(shape.length).fill(0);
+  for (let at = 0; at < data.length; at++) {
+    let place = (data[at] ?? 0) * (strides[dim] ?? 0);
+    for (let d = 0; d < shape.length; d++) if (d !== dim) place += (position[d] ?? 0) * (strides[d] ?? 0);
+    visit(at, place);
+    for (let d = shape.length - 1; d >= 0; d--) {
+      position[d] = (position[d] ?? 0) + 1;
+      if ((position[d] ?? 0) < (shape[d] ?? 0)) break;
+      position[d] = 0;
+    }
+  }
+}
+
+function drawAlong(d: Draw): { shape: Shape; dim: number; picks: Shape } {
+  const shape = d.shape({ minRank: 1, maxRank: 3, minSide: 1 });
+  const dim = d.integer(0, shape.length - 1);
+  return { shape, dim, picks: shape.map((side, axis) => (axis === dim ? d.integer(0, 4) : side)) };
+}
+
+/** y[i][j][k] = x[index[i][j][k]][j][k] for dim 0, and so on for the others; the shape is index's. */
+export const gather: Op<(x: Tensor, index: Tensor, options: Along) => Tensor> = indexed({
+  infer: (x: Tensor, index: Tensor, _options: Along) => [{ shape: index.shape, dtype: x.dtype }],
+  forward: ([y], x, index, { dim }) => {
+    checkIndices("gather", index.data, x.shape[dim] ?? 0);
+    eachPick(x.shape, index, dim, (at, place) => {
+      y.data[at] = x.data[place] ?? 0;
+    });
+  },
+  vjp: (g, _y, x, index, { dim }) => [x.detach().mul(0).scatterAdd(index, g, { dim })],
+  call: (run: (x: Tensor, index: Tensor, options: Along) => Tensor, { name }) => (x, index, { dim }) =>
+    run(x, index, { dim: checkAlong(name, x, index, dim) }),
+  example: 'tensor([[1, 2], [3, 4]]).gather(tensor([[1], [0]], { dtype: "int32" }), { dim: 1 })  // [[2],\n [3]]',
+  draw: (d) => {
+    const { shape, dim, picks } = drawAlong(d);
+    return [d.tensor(shape), d.indices(picks, shape[dim] ?? 0), { dim }];
+  },
+});
+
+/** x with source[i] added where index[i] says (see gather). Several may add to one place. */
+export const scatterAdd: Op<(x: Tensor, index: Tensor, source: Tensor, options: Along) => Tensor> = indexed({
+  infer: (x: Tensor, _index: Tensor, _source: Tensor, _options: Along) => [{ shape: x.shape, dtype: x.dtype }],
+  forward: ([y], x, index, source, { dim }) => {
+    checkIndices("scatterAdd", index.data, x.shape[dim] ?? 0);
+    const total = Float64Array.from(x.data);
+    eachPick(x.shape, index, dim, (at, place) => {
+      total[place] = (total[place] ?? 0) + (source.data[at] ?? 0);
+    });
+    y.data.set(total);
+  },
+  vjp: (g, _y, _x, index, _source, { dim }) => [g, null, () => g.gather(index, { dim })],
+  call:
+    (run: (x: Tensor, index: Tensor, source: Tensor, options: Along) => Tensor, { name }) =>
+    (x, index, source, { dim }) => {
+      const at = checkAlong(name, x, index, dim);
+      checkTensor(name, source, "source");
+      if (formatShape(source.shape) !== formatShape(index.shape) || source.dtype !== x.dtype) {
+        throw new ShapeError(
+          `${name}: source ${source.dtype} ${formatShape(source.shape)} must have index's shape ` +
+            `${formatShape(index.shape)} and x's dtype ${x.dtype}`,
+        );
+      }
+      return run(x, index, source, { dim: at });
+    },
+  example:
+    'zeros([3]).scatterAdd(tensor([2, 2], { dtype: "int32" }), tensor([1, 5]), { dim: 0 })  // [0, 0, 6]',
+  draw: (d) => {
+    const { shape, dim, picks } = drawAlong(d);
+    return [d.tensor(shape), d.indices(picks, shape[dim] ?? 0), d.tensor(picks), { dim }];
+  },
+});
+
+/** The slices of x along an axis that a list of indices names, in its order. */
+export const indexSelect: Op<(x: Tensor, index: Tensor, options?: { dim?: number }) => Tensor> = indexed({
+  infer: (x: Tensor, index: Tensor, { dim }: Along) => [
+    { shape: x.shape.map((side, d) => (d === dim ? index.size : side)), dtype: x.dtype },
+  ],
+  forward: ([y], x, index, { dim }) => {
+    const { outer, n, inner } = around(x.shape, dim);
+    checkIndices("indexSelect", index.data, n);
+    index.data.forEach((pick, m) => {
+      for (let o = 0; o < outer; o++) {
+        const from = (o * n + pick) * inner;
+        y.data.set(x.data.subarray(from, from + inner), (o * index.data.length + m) * inner);
+      }
+    });
+  },
+  vjp: (g, _y, x, index, { dim }) => [x.detach().mul(0).indexAdd(index, g, { dim })],
+  call: (run: (x: Tensor, index: Tensor, options: Along) => Tensor, { name }) => (x, index, { dim = 0 } = {}) => {
+    checkIndexTensor(name, index);
+    if (index.rank > 1) {
+      throw new ShapeError(
+        `${name}: index must be a list, got shape ${formatShape(index.shape)}; embedding or gather take more axes`,
+      );
+    }
+    return run(x, index, { dim: checkDim(name, dim, checkTensor(name, x).rank) });
+  },
+  example: 'tensor([10, 20, 30]).indexSelect(tensor([2, 0], { dtype: "int32" }))  // [30, 10]',
+  draw: (d) => {
+    const { shape, dim } = drawAlong(d);
+    return [d.tensor(shape), d.indices([d.integer(0, 4)], shape[dim] ?? 0), { dim }];
+  },
+});
+
+/** x with the slices of source added at the places along an axis that a list of indices names. */
+export const indexAdd: Op<
+  (x: Tensor, index: Tensor, source: Tensor, options?: { dim?: number }) => Tensor
+> = indexed({
+  infer: (x: Tensor, _index: Tensor, _source: Tensor, _options: Along) => [{ shape: x.shape, dtype: x.dtype }],
+  forward: ([y], x, index, source, { dim }) => {
+    const { outer, n, inner } = around(x.shape, dim);
+    const count = index.data.length;
+    checkIndices("indexAdd", index.data, n);
+    const total = Float64Array.from(x.data);
+    for (let o = 0; o < outer; o++) {
+      for (let m = 0; m < count; m++) {
+        const to = (o * n + (index.data[m] ?? 0)) * inner;
+        const from = (o * count + m) * inner;
+        for (let i = 0; i < inner; i++) total[to + i] = (total[to + i] ?? 0) + (source.data[from + i] ?? 0);
+      }
+    }
+    y.data.set(total);
+  },
+  vjp: (g, _y, _x, index, _source, { dim }) => [g, null, () => g.indexSelect(index, { dim })],
+  call:
+    (run: (x: Tensor, index: Tensor, source: Tensor, options: Along) => Tensor, { name }) =>
+    (x, index, source, { dim = 0 } = {}) => {
+      checkIndexTensor(name, index);
+      const at = checkDim(name, dim, checkTensor(name, x).rank);
+      const needed = x.shape.map((side, d) => (d === at ? index.size : side));
+      checkTensor(name, source, "source");
+      if (index.rank > 1 || formatShape(source.shape) !== formatShape(needed) || source.dtype !== x.dtype) {
+        throw new ShapeError(
+          `${name}: with x ${formatShape(x.shape)} and index ${formatShape(index.shape)}, source must be ` +
+            `${x.dtype} ${formatShape(needed)}, got ${source.dtype} ${formatShape(source.shape)}`,
+        );
+      }
+      return run(x, index, source, { dim: at });
+    },
+  example: 'zeros([3]).indexAdd(tensor([0, 0], { dtype: "int32" }), tensor([1, 5]))  // [6, 0, 0]',
+  draw: (d) => {
+    const { shape, dim } = drawAlong(d);
+    const count = d.integer(0, 4);
+    const rows = shape.map((side, axis) => (axis === dim ? count : side));
+    return [d.tensor(shape), d.indices([count], shape[dim] ?? 0), d.tensor(rows), { dim }];
+  },
+});
+
+interface Order extends Along {
+  readonly descending: boolean;
+}
+
+/** Positions that sort an axis, int32; equal elements keep their order, NaN counts as the largest. */
+export const argsort: Op<(x: Tensor, options?: { dim?: number; descending?: boolean }) => Tensor> = indexed({
+  infer: (x: Tensor, _options: Order) => [{ shape: x.shape, dtype: "int32" }],
+  forward: ([y], x, { dim, descending }) => {
+    const { outer, n, inner } = around(x.shape, dim);
+    const sign = descending ? -1 : 1;
+    const order = Array.from({ length: n }, (_, k) => k);
+    for (let o = 0; o < outer; o++) {
+      for (let i = 0; i < inner; i++) {
+        const value = (k: number): number => x.data[(o * n + k) * inner + i] ?? 0;
+        const sorted = order.toSorted((p, q) => sign * compare(value(p), value(q)));
+        sorted.forEach((k, rank) => {
+          y.data[(o * n + rank) * inner + i] = k;
+        });
+      }
+    }
+  },
+  call: (run: (x: Tensor, options: Order) => Tensor, { name }) => (x, { dim = -1, descending = false } = {}) =>
+    run(x, { dim: checkDim(name, dim, checkTensor(name, x).rank), descending }),
+  example: "tensor([3, 1, 2]).argsort()  // [1, 2, 0]",
+  draw: drawSort,
+});
+
+function compare(a: number, b: number): number {
+  if (Number.isNaN(a) || Number.isNaN(b)) return Number(Number.isNaN(a)) - Number(Number.isNaN(b));
+  return a - b || 0;
+}
+
+function drawSort(d: Draw): readonly unknown[] {
+  const shape = d.shape({ minRank: 1, maxRank: 3, minSide: 1 });
+  const options = { dim: d.integer(0, shape.length - 1), descending: d.pick(true, false) };
+  return [d.tensor(shape, within(-9, 9, { distinct: true })), options];
+}
+
+/** Values in order, and the positions (int32) that they came from: to be read by name or by place. */
+export type Sorted = readonly [values: Tensor, indices: Tensor] & {
+  readonly values: Tensor;
+  readonly indices: Tensor;
+};
+
+function sortedBy(x: Tensor, indices: Tensor, dim: number): Sorted {
+  const values = x.gather(indices, { dim });
+  return Object.assign([values, indices] as [Tensor, Tensor], { values, indices });
+}
+
+/** An axis in order, ascending unless said. The values carry gradients. Stable; NaN counts as the largest. */
+export const sort: Op<(x: Tensor, options?: { dim?: number; descending?: boolean }) => Sorted> = composed({
+  definition: (x: Tensor, { dim = -1, descending = false }: { dim?: number; descending?: boolean } = {}) => {
+    if (checkTensor("sort", x).rank === 0) return sort(x.reshape([1]), { descending });
+    const at = checkDim("sort", dim, x.rank);
+    return sortedBy(x, x.argsort({ dim: at, descending }), at);
+  },
+  example: "tensor([3, 1, 2]).sort().values  // [1, 2, 3]",
+  draw: drawSort,
+});
+
+export interface TopkOptions {
+  readonly dim?: number;
+  /** The largest (default) or the smallest. */
+  readonly largest?: boolean;
+}
+
+/** The k largest (or smallest) elements along an axis, best first. The values carry gradients. */
+export const topk: Op<(x: Tensor, k: number, options?: TopkOptions) => Sorted> = composed({
+  definition: (x: Tensor, k: number, { dim = -1, largest = true }: TopkOptions = {}) => {
+    const at = checkDim("topk", dim, checkTensor("topk", x).rank);
+    if (!Number.isInteger(k) || k < 0 || k > (x.shape[at] ?? 0)) {
+      throw new ArgumentError(`topk: k = ${k} must be a whole number from 0 to ${x.shape[at]}, the size of axis ${dim}`);
+    }
+    const order = x.argsort({ dim: at, descending: largest });
+    return sortedBy(x, order.slice({ dim: at, start: 0, end: k }), at);
+  },
+  example: "tensor([3, 1, 2]).topk(2).values  // [3, 2]",
+  draw: (d) => {
+    const shape = d.shape({ minRank: 1, maxRank: 3, minSide: 1 });
+    return [d.tensor(shape, within(-9, 9, { distinct: true })), d.integer(0, shape.at(-1) ?? 0)];
+  },
+});

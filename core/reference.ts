@@ -1,0 +1,203 @@
+// The reference device: every kind of op as a plain loop over typed arrays. Slow enough to read, and
+// the specification that every faster kernel is held against. It computes in double precision and
+// rounds once, when a float32 is stored. Other CPU devices run these loops too, on their own memory,
+// for whatever they have no kernel for. Next: ops/, whose entries these loops read.
+
+import { type Device, registerDevice } from "./device.ts";
+import { allocate, type TypedArray } from "./dtype.ts";
+import type {
+  Block,
+  Call,
+  ContractKernel,
+  ElementwiseKernel,
+  PickKernel,
+  ReduceKernel,
+  ViewKernel,
+} from "./op.ts";
+import { broadcastStrides, type Shape, sameShape, sizeOf } from "./shape.ts";
+import { Tensor } from "./tensor.ts";
+
+export const reference: Device = {
+  name: "reference",
+  upload: (data) => data,
+  view: (buffer) => buffer as TypedArray,
+  read: async (buffer) => (buffer as TypedArray).slice(),
+  write: (buffer, data) => (buffer as TypedArray).set(data),
+  free: () => {}, // the garbage collector's
+  run: (call) => {
+    const outputs = call.outputs.map((spec) =>
+      spec === null ? null : { ...spec, data: allocate(spec.dtype, sizeOf(spec.shape)) },
+    );
+    runLoops(call, outputs);
+    return outputs.flatMap((block) => (block === null ? [] : [block.data]));
+  },
+};
+
+registerDevice("reference", () => reference);
+
+/** Runs a call as plain loops, from the arrays of its tensors into those of `outputs`. */
+export function runLoops(call: Call, outputs: readonly (Block | null)[]): void {
+  const { kernel } = call.entry;
+  const args = call.args.map((x) =>
+    x instanceof Tensor ? { shape: x.shape, dtype: x.dtype, data: x.data } : x,
+  );
+  const y = outputs[0];
+  if (kernel.kind === "elementwise" && call.pass === "backward") {
+    if (y) elementwiseBackward(kernel, y, args);
+  } else if (kernel.kind === "fused" && call.pass === "backward") {
+    const results = args.length - outputs.length;
+    const [g, ...rest] = args as Block[];
+    kernel.backward?.(outputs, g as Block, rest.slice(0, results - 1), ...rest.slice(results - 1));
+  } else if (y) {
+    if (kernel.kind === "elementwise") mapLoop(kernel, y, args);
+    else if (kernel.kind === "reduce" || kernel.kind === "scan") foldLoop(kernel, y, call.args, args);
+    else if (kernel.kind === "pick") pickLoop(kernel, y, call.args, args);
+    else if (kernel.kind === "view") copyLoop(kernel, y, call.args, args);
+    else if (kernel.kind === "contract") matmulLoop(kernel, y, call.args, args);
+    else if (kernel.kind === "index" || kernel.kind === "fused") {
+      kernel.forward(outputs as readonly Block[], ...args);
+    }
+  }
+}
+
+/** Calls `visit` with the offsets that each operand's strides give for every index of `shape`. */
+export function walkStrides(
+  shape: Shape,
+  strides: readonly (readonly number[])[],
+  visit: (offsets: readonly number[], i: number) => void,
+): void {
+  const size = sizeOf(shape);
+  const index = new Array<number>(shape.length).fill(0);
+  const offsets = new Array<number>(strides.length).fill(0);
+  for (let i = 0; i < size; i++) {
+    visit(offsets, i);
+    for (let d = shape.length - 1; d >= 0; d--) {
+      const carry = (index[d] = (index[d] ?? 0) + 1) === shape[d];
+      const steps = carry ? 1 - (shape[d] ?? 0) : 1;
+      for (let k = 0; k < strides.length; k++) {
+        offsets[k] = (offsets[k] ?? 0) + steps * (strides[k]?.[d] ?? 0);
+      }
+      if (!carry) break;
+      index[d] = 0;
+    }
+  }
+}
+
+/** y[i] = f(a[i], b[i], c[i], scalars), each operand stretched to y's shape. */
+function mapLoop({ forward, scalars }: ElementwiseKernel, y: Block, args: readonly unknown[]): void {
+  const operands = args.slice(0, -1) as Block[];
+  const extra = scalars(args.at(-1));
+  const out = y.data;
+  const arrays = operands.map((x) => x.data);
+  const [a, b, c] = arrays as [TypedArray, TypedArray, TypedArray];
+  const store = (i: number, value: number | boolean): void => {
+    out[i] = value as number; // true and false become 1 and 0
+  };
+  if (operands.length === 1) {
+    for (let i = 0; i < out.length; i++) store(i, forward(a[i] ?? 0, ...extra));
+  } else if (operands.length === 2 && operands.every((x) => sameShape(x.shape, y.shape))) {
+    for (let i = 0; i < out.length; i++) store(i, forward(a[i] ?? 0, b[i] ?? 0, ...extra));
+  } else {
+    const strides = operands.map((x) => broadcastStrides(x.shape, y.shape));
+    walkStrides(y.shape, strides, ([p = 0, q = 0, r = 0], i) => {
+      if (c === undefined) store(i, forward(a[p] ?? 0, b[q] ?? 0, ...extra));
+      else store(i, forward(a[p] ?? 0, b[q] ?? 0, c[r] ?? 0, ...extra));
+    });
+  }
+}
+
+/** dx[i] = f'(g[i], x[i], scalars). */
+function elementwiseBackward(kernel: ElementwiseKernel, dx: Block, args: readonly unknown[]): void {
+  const [g, , x] = args as Block[];
+  const extra = kernel.scalars(args.at(-1));
+  for (let i = 0; i < dx.data.length; i++) {
+    dx.data[i] = kernel.backward?.(g?.data[i] ?? 0, x?.data[i] ?? 0, ...extra) as number;
+  }
+}
+
+/** y[o, i] = fold of x[o, 0..n-1, i]; a scan keeps every partial result. Sums in double precision. */
+function foldLoop(
+  kernel: ReduceKernel,
+  y: Block,
+  given: readonly unknown[],
+  args: readonly unknown[],
+): void {
+  const { outer, n, inner } = kernel.around(...given);
+  const x = (args[0] as Block).data;
+  const isScan = kernel.kind === "scan";
+  const reverse = kernel.reverse?.(...given) ?? false;
+  for (let o = 0; o < outer; o++) {
+    for (let i = 0; i < inner; i++) {
+      let total = kernel.start;
+      for (let k = 0; k < n; k++) {
+        const at = (o * n + (reverse ? n - 1 - k : k)) * inner + i;
+        total = kernel.step(total, x[at] ?? 0);
+        if (isScan) y.data[at] = total;
+      }
+      if (!isScan) y.data[o * inner + i] = total;
+    }
+  }
+}
+
+/** y[o, i] = the first k whose x[o, k, i] no other is better than. */
+function pickLoop(
+  kernel: PickKernel,
+  y: Block,
+  given: readonly unknown[],
+  args: readonly unknown[],
+): void {
+  const { outer, n, inner } = kernel.around(...given);
+  const x = (args[0] as Block).data;
+  for (let o = 0; o < outer; o++) {
+    for (let i = 0; i < inner; i++) {
+      const value = (k: number): number => x[(o * n + k) * inner + i] ?? 0;
+      let best = 0;
+      for (let k = 1; k < n; k++) if (kernel.better(value(k), value(best))) best = k;
+      y.data[o * inner + i] = best;
+    }
+  }
+}
+
+/** The strided copies of a view. */
+function copyLoop(
+  kernel: ViewKernel,
+  y: Block,
+  given: readonly unknown[],
+  args: readonly unknown[],
+): void {
+  const fill = kernel.fill?.(...given) ?? 0;
+  if (fill !== 0) y.data.fill(fill);
+  const inputs = args.filter((x, i): x is Block => given[i] instanceof Tensor && x !== null);
+  for (const { input, shape, from, to } of kernel.copies(...given)) {
+    const source = inputs[input]?.data;
+    walkStrides(shape, [from.strides, to.strides], ([p = 0, q = 0]) => {
+      y.data[to.offset + q] = source?.[from.offset + p] ?? 0;
+    });
+  }
+}
+
+/** C[b] = A[b] B[b] for each batch index b. */
+function matmulLoop(
+  kernel: ContractKernel,
+  y: Block,
+  given: readonly unknown[],
+  args: readonly unknown[],
+): void {
+  const { batch, m, n, k, transposeA, transposeB, strideA, strideB } = kernel.contraction(...given);
+  const [a, b] = args.slice(0, 2).map((x) => (x as Block).data) as [TypedArray, TypedArray];
+  const [aRow, aCol] = transposeA ? [1, m] : [k, 1];
+  const [bRow, bCol] = transposeB ? [1, k] : [n, 1];
+  const row = new Float64Array(n);
+  walkStrides(batch, [strideA, strideB], ([p = 0, q = 0], index) => {
+    for (let i = 0; i < m; i++) {
+      row.fill(0);
+      for (let l = 0; l < k; l++) {
+        const left = a[p + i * aRow + l * aCol] ?? 0;
+        for (let j = 0; j < n; j++) {
+          row[j] = (row[j] ?? 0) + left * (b[q + l * bRow + j * bCol] ?? 0);
+        }
+      }
+      y.data.set(row, (index * m + i) * n);
+    }
+  });
+}
