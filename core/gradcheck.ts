@@ -6,7 +6,7 @@
 import { zerosLike } from "./creation.ts";
 import { ArgumentError, GradcheckError } from "./errors.ts";
 import { Random } from "./random.ts";
-import { enableGrad, grad, noGrad } from "./tape.ts";
+import { enableGrad, grad } from "./tape.ts";
 import { fromData, Tensor } from "./tensor.ts";
 
 export interface GradcheckOptions {
@@ -84,7 +84,7 @@ function checkOrder(fn: Fn, inputs: readonly Tensor[], names: readonly string[],
   }
   if (order <= 1) return;
   const pull: Fn = (...args) => {
-    const xs = args.slice(0, inputs.length);
+    const xs = args.slice(0, inputs.length).map((x) => (x.requiresGrad ? x : x.detach().requiresGrad_()));
     const gs = args.slice(inputs.length);
     const ys = weighted(...xs);
     const live = ys.map((y, i) => ({ y, g: gs[i] as Tensor })).filter(({ y }) => y.requiresGrad);
@@ -109,10 +109,11 @@ function checkFirst(
   check: Check,
 ): void {
   const value = (xs: readonly Tensor[]): number =>
-    noGrad(() => fn(...xs).reduce((sum, y, i) => sum + dot(y, cotangents[i] as Tensor), 0));
+    fn(...xs).reduce((sum, y, i) => sum + dot(y, cotangents[i] as Tensor), 0);
   const ys = enableGrad(() => fn(...leaves));
   const gradients = grad(ys, leaves, { gradOutputs: cotangents, createGraph, allowUnused: true });
   leaves.forEach((x, i) => {
+    if (x.size === 0) return;
     const g = (gradients[i] ?? zerosLike(x)).data;
     const along = (direction: ArrayLike<number>): void => {
       const numeric = difference((t) => value(leaves.map((leaf, j) => (j === i ? moved(leaf, direction, t) : leaf))), check.step);
@@ -120,7 +121,7 @@ function checkFirst(
       if (Math.abs(numeric - analytic) <= check.atol + check.rtol * Math.max(scale, Math.abs(numeric))) return;
       const unit = direction as Float64Array;
       const only = unit.reduce((found, d, at) => (d !== 0 ? (found === -1 ? at : -2) : found), -1);
-      if (only >= 0 || x.size === 0) fail(check, names[i] ?? "", x, only, analytic, numeric, createGraph);
+      if (only >= 0) fail(check, names[i] ?? "", x, only, analytic, numeric, createGraph);
       for (let at = 0; at < x.size; at++) along(Float64Array.from(g, (_, j) => Number(j === at)));
       fail(check, names[i] ?? "", x, -1, analytic, numeric, createGraph);
     };

@@ -225,7 +225,7 @@ function aroundDims(x: Tensor, { dims }: Reduced): Around {
 
 /** max, min, argmax and argmin have no value for no elements. */
 export function checkNotEmpty(name: string, x: Tensor, dims: readonly number[]): void {
-  if (dims.some((d) => x.shape[d] === 0) || (dims.length === 0 && x.size === 0)) {
+  if (dims.some((d) => x.shape[d] === 0)) {
     throw new ShapeError(`${name}: no elements to choose from in shape ${formatShape(x.shape)}`);
   }
 }

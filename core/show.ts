@@ -11,6 +11,8 @@ import type { Tensor } from "./tensor.ts";
 const manyElements = 1000;
 const edge = 3;
 const decimals = 4;
+/** 1e-4, and what float32 makes of it. */
+const smallest = Math.fround(1e-4);
 
 /** `f32[2,3]`, and `w:f32[2,3]` for a tensor called w. */
 export function header(x: { dtype: DType; shape: Shape; name?: string }): string {
@@ -47,7 +49,7 @@ function visit(
   depth = 0,
   at = 0,
 ): void {
-  if (depth === shape.length) return each(at);
+  if (depth === shape.length) each(at);
   for (const i of indices[depth] ?? []) {
     if (i >= 0) visit(indices, shape, each, depth + 1, at * (shape[depth] ?? 1) + i);
   }
@@ -71,7 +73,7 @@ function textsOf(values: readonly number[], dtype: DType): string[] {
   if (dtype === "bool") return values.map((value) => (value === 0 ? "false" : "true"));
   if (!isFloat(dtype)) return values.map(String);
   const sizes = values.filter((x) => Number.isFinite(x) && x !== 0).map(Math.abs);
-  const exponential = sizes.some((size) => size >= 1e6 || size < 1e-4);
+  const exponential = sizes.some((size) => size >= 1e6 || size < smallest);
   return values.map((value) => floatText(value, exponential));
 }
 

@@ -10,7 +10,13 @@ import { type Node, nodesBehind } from "./tape.ts";
 import { Tensor } from "./tensor.ts";
 import { namedTensors, type Tree } from "./tree.ts";
 
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+export type Json =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly Json[]
+  | { readonly [key: string]: Json };
 
 /** One tensor on the tape and how it was made. */
 export interface TapeLine {
@@ -159,7 +165,7 @@ export function tapeToDot(outputs: Tensor | readonly Tensor[]): string {
     const constants = line.inputs.filter((name) => !idOf.has(name));
     const what = [line.op, ...constants, ...line.options.map(code)].join(" ");
     const shape = line.op === "leaf" ? "box" : "ellipse";
-    const label = `${escape(what)}\\n${escape(typed(line))}`;
+    const label = `${quoted(what)}\\n${quoted(typed(line))}`;
     const arrows = line.inputs.flatMap((name) =>
       idOf.has(name) ? [`  n${idOf.get(name)} -> n${line.id};`] : [],
     );
@@ -168,7 +174,8 @@ export function tapeToDot(outputs: Tensor | readonly Tensor[]): string {
   return ["digraph tape {", "  rankdir=TB;", ...drawn, "}"].join("\n");
 }
 
-function escape(text: string): string {
+/** Text as it may stand between the quotes of a label. */
+function quoted(text: string): string {
   return text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
 }
 
@@ -199,7 +206,7 @@ export function showTree(tree: Tree): string {
   rowsOf(root, 0, rows);
   const count = countOf(root);
   const bytes = found.reduce((sum, [, x]) => sum + x.size * byteSize(x.dtype), 0);
-  const footer = `${grouped(count)} numbers in ${found.length} tensors, ${grouped(bytes)} bytes`;
+  const footer = `${grouped(count)} numbers in ${found.length} tensor${found.length === 1 ? "" : "s"}, ${grouped(bytes)} bytes`;
   return [...aligned(rows), footer].join("\n");
 }
 
@@ -207,7 +214,8 @@ type Row = readonly [name: string, type: string, count: string];
 
 function rowsOf(branch: Branch, depth: number, rows: Row[]): void {
   for (const [key, child] of branch.children) {
-    const type = child.tensor === null ? "" : header({ dtype: child.tensor.dtype, shape: child.tensor.shape });
+    const type =
+      child.tensor === null ? "" : header({ dtype: child.tensor.dtype, shape: child.tensor.shape });
     rows.push(["  ".repeat(depth) + key, type, grouped(countOf(child))]);
     rowsOf(child, depth + 1, rows);
   }

@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import * as core from "../core/index.ts";
-import { type Entry, grad, gradcheck, noGrad, opTable, Tensor, tensorsOf, withDefinitions } from "../core/index.ts";
+import { type Entry, grad, gradcheck, noGrad, opTable, Random, Tensor, tensorsOf, withDefinitions } from "../core/index.ts";
 import { elementwise, type Unary } from "../core/kinds.ts";
 import { within } from "../core/draw.ts";
 import { holds, RUNS } from "./property.ts";
@@ -20,8 +20,18 @@ function functionOf(name: string): Fn {
 
 /** Calls an op; its tensors in a row (sort has two, split any number). */
 function outputsOf(name: string, args: readonly unknown[]): Tensor[] {
-  const y = functionOf(name)(...args);
+  const y = functionOf(name)(...args.map(fresh));
   return y instanceof Tensor ? [y] : tensorsOf([...(y as Tensor[])]);
+}
+
+/** Options whose generators start anew, so that every call drops the same elements. */
+function fresh(arg: unknown): unknown {
+  if (arg instanceof Random) return Random.restore(arg.state());
+  return isOptions(arg) ? Object.fromEntries(Object.entries(arg).map(([key, value]) => [key, fresh(value)])) : arg;
+}
+
+function isOptions(arg: unknown): arg is object {
+  return arg !== null && typeof arg === "object" && Object.getPrototypeOf(arg) === Object.prototype;
 }
 
 /** The arguments with other tensors in the places of the float ones. */
@@ -29,6 +39,9 @@ function replaceFloats(args: readonly unknown[], by: (x: Tensor, i: number) => T
   let i = 0;
   const replace = (arg: unknown): unknown => {
     if (arg instanceof Tensor) return core.isFloat(arg.dtype) ? by(arg, i++) : arg;
+    if (isOptions(arg)) {
+      return Object.fromEntries(Object.entries(arg).map(([key, value]) => [key, replace(value)]));
+    }
     return Array.isArray(arg) ? arg.map(replace) : arg;
   };
   return args.map(replace);

@@ -55,7 +55,7 @@ export const logSigmoid: Unary = elementwise({
   typing,
   definition: (x: Tensor) => x.neg().softplus().neg(),
   forward: (x) => -softplusOf(-x),
-  backward: (g = 0, x = 0) => g * sigmoidOf(-x),
+  backward: (g, x) => g * sigmoidOf(-x),
   example: "tensor([0, 2]).logSigmoid()  // [-0.6931, -0.1269]",
   draw,
 });
@@ -65,7 +65,7 @@ export const silu: Unary = elementwise({
   typing,
   definition: (x: Tensor) => x.mul(x.sigmoid()),
   forward: (x) => (x === -Infinity ? 0 : x * sigmoidOf(x)),
-  backward: (g = 0, x = 0) => {
+  backward: (g, x) => {
     const s = sigmoidOf(x);
     return g * s * (1 + x * (1 - s));
   },
@@ -95,11 +95,11 @@ export const gelu: Op<(x: Tensor, options?: GeluOptions) => Tensor> = elementwis
     const twicePhi = approximate === "tanh" ? inner.tanh().add(1) : x.mul(Math.SQRT1_2).erf().add(1);
     return x.mul(0.5).mul(twicePhi);
   },
-  forward: (x = 0, tanhForm) => {
+  forward: (x, tanhForm) => {
     if (x === -Infinity) return 0;
     return 0.5 * x * (1 + (tanhForm === 1 ? Math.tanh(geluInner(x)) : erfOf(x * Math.SQRT1_2)));
   },
-  backward: (g = 0, x = 0, tanhForm) => {
+  backward: (g, x, tanhForm) => {
     if (tanhForm === 1) {
       const t = Math.tanh(geluInner(x));
       const slope = ROOT_2_OVER_PI * (1 + 3 * 0.044715 * x * x);

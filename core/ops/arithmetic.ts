@@ -9,8 +9,10 @@ import type { Op } from "../op.ts";
 import type { Tensor } from "../tensor.ts";
 
 const anyNumber = within(-3, 3);
-/** Away from zero, where a quotient or a kink is. */
+/** Between the quarters, so that no kink is hit. */
 const offGrid = within(-3, 3, { offset: 1 / 8 });
+/** Either side of the pole at 0. */
+const besideZero = [within(-3, -0.5), within(0.5, 3)];
 
 /** Sum of two tensors. They broadcast; numbers count as scalars. */
 export const add: Binary = elementwise({
@@ -42,14 +44,17 @@ export const div: Binary = elementwise({
   typing: floats,
   vjp: (g, y, _a, b) => [() => g.div(b), () => g.mul(y).div(b).neg()], // d(a/b)/db = -(a/b)/b
   example: "tensor([1, 2]).div(4)  // [0.25, 0.5]",
-  draw: [anyNumber, offGrid],
+  draw: (d) => {
+    const shape = d.shape();
+    return [d.tensor(shape, anyNumber), d.tensor(d.broadcast(shape), d.pick(...besideZero))];
+  },
 });
 
-/** a to the power b. 0^0 is 1; where b is 0 the gradient for a is 0, where a is 0 (b >= 0) that for b is. */
+/** a to the power b. 0^0 is 1, and there, as in PyTorch, both gradients are 0. */
 export const pow: Binary = elementwise({
   forward: (a, b) => (a === 1 ? 1 : a ** b), // IEEE 754: 1 to any power, NaN too, is 1
   vjp: (g, y, a, b) => [
-    () => g.mul(b.eq(0).where(0, b.mul(a.pow(b.sub(1))))),
+    () => g.mul(b.eq(0).logicalAnd(a.eq(0)).where(0, b.mul(a.pow(b.sub(1))))),
     () => g.mul(a.eq(0).logicalAnd(b.ge(0)).where(0, y.mul(a.log()))),
   ],
   example: "tensor([2, 3]).pow(2)  // [4, 9]",
@@ -118,14 +123,14 @@ export const reciprocal: Unary = elementwise({
   typing: floats,
   vjp: (g, y) => [g.mul(y.square()).neg()],
   example: "tensor([2, -4]).reciprocal()  // [0.5, -0.25]",
-  draw: offGrid,
+  draw: (d) => [d.tensor(d.shape(), d.pick(...besideZero))],
 });
 
 /** Brings every value into [min, max]; either may be left out. The gradient is 0 where it was outside. */
 export const clamp: Op<(x: Tensor, options: { min?: number; max?: number }) => Tensor> = elementwise({
   arity: 1,
   scalars: ({ min = -Infinity, max = Infinity }) => [min, max],
-  forward: (x, min = 0, max = 0) => (x > max ? max : x < min ? min : x),
+  forward: (x, min, max) => (x > max ? max : x < min ? min : x),
   vjp: (g, _y, x, { min = -Infinity, max = Infinity }) => [
     x.ge(min).logicalAnd(x.le(max)).where(g, 0),
   ],

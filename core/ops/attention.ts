@@ -145,32 +145,33 @@ function turn(y: Block, x: Block, cos: Block, sin: Block, interleaved: boolean, 
   });
 }
 
-type RopeRule = (x: Tensor, cos: Tensor, sin: Tensor, options: Turn) => Tensor;
+function ropeDefinition(x: Tensor, cos: Tensor, sin: Tensor, { interleaved, inverse }: Turn): Tensor {
+  const half = (x.shape.at(-1) ?? 0) / 2;
+  const pairs = interleaved ? x.reshape([...x.shape.slice(0, -1), half, 2]) : null;
+  const part = (i: number): Tensor =>
+    pairs === null
+      ? x.slice({ dim: -1, start: i * half, end: (i + 1) * half })
+      : pairs.slice({ dim: -1, start: i, end: i + 1 }).squeeze(-1);
+  const [a, b] = [part(0), part(1)];
+  const s = inverse ? sin.neg() : sin;
+  const [first, second] = [a.mul(cos).sub(b.mul(s)), a.mul(s).add(b.mul(cos))];
+  if (pairs === null) return cat([first, second], { dim: -1 });
+  return stack([first, second], { dim: -1 }).reshape(x.shape);
+}
 
 /**
  * Rotary position embedding (2104.09864): turns each pair of x [..., T, D] by the angle of its position.
- * cos and sin (see ropeTables) broadcast to [..., T, D/2]; they carry no gradient.
+ * cos and sin (see ropeTables) broadcast to [..., T, D/2]; tables that learn run the definition.
  */
 export const rope: Op<(x: Tensor, cos: Tensor, sin: Tensor, options?: RopeOptions) => Tensor> = fused({
-  definition: (x: Tensor, cos: Tensor, sin: Tensor, { interleaved, inverse }: Turn) => {
-    const half = (x.shape.at(-1) ?? 0) / 2;
-    const pairs = interleaved ? x.reshape([...x.shape.slice(0, -1), half, 2]) : null;
-    const part = (i: number): Tensor =>
-      pairs === null
-        ? x.slice({ dim: -1, start: i * half, end: (i + 1) * half })
-        : pairs.slice({ dim: -1, start: i, end: i + 1 }).squeeze(-1);
-    const [a, b] = [part(0), part(1)];
-    const s = inverse ? sin.neg() : sin;
-    const [first, second] = [a.mul(cos).sub(b.mul(s)), a.mul(s).add(b.mul(cos))];
-    if (pairs === null) return cat([first, second], { dim: -1 });
-    return stack([first, second], { dim: -1 }).reshape(x.shape);
-  },
+  definition: ropeDefinition,
   infer: like,
   forward: ([y], x, cos, sin, { interleaved, inverse }) => turn(y, x, cos, sin, interleaved, inverse ? -1 : 1),
   vjp: (g, _y, _x, cos, sin, { interleaved, inverse }) => [g.rope(cos, sin, { interleaved, inverse: !inverse })],
-  call: (run: RopeRule) => (x, cos, sin, { interleaved = false, inverse = false } = {}) => {
+  call: (run) => (x, cos, sin, { interleaved = false, inverse = false } = {}) => {
     checkRope(x, cos, sin);
-    return run(x, cos.detach(), sin.detach(), { interleaved, inverse });
+    const rule = cos.requiresGrad || sin.requiresGrad ? ropeDefinition : run;
+    return rule(x, cos, sin, { interleaved, inverse });
   },
   example: "tensor([[1, 0]]).rope(tensor([[0]]), tensor([[1]]))  // [[0, 1]]",
   draw: (d: Draw) => {
@@ -215,8 +216,6 @@ interface Attend {
   readonly drop: Drop;
 }
 
-type AttentionRule = (q: Tensor, k: Tensor, v: Tensor, mask: Tensor | null, options: Attend) => Tensor;
-
 /** Which keys each query may see, as bools that broadcast to the scores; null if all. */
 function visible(q: Tensor, k: Tensor, mask: Tensor | null, { causal, offset }: Attend): Tensor | null {
   const limit = indicesLike(q, q.shape.at(-2) ?? 0).unsqueeze(1).add(offset);
@@ -258,6 +257,8 @@ interface Row {
   readonly query: number;
   readonly keys: number;
   readonly index: number;
+  /** Place of key s in the mask. */
+  readonly maskAt: (s: number) => number;
   /** Score of key s, -inf if it may not be seen. */
   readonly score: (s: number) => number;
 }
@@ -275,16 +276,17 @@ function eachRow(q: Block, k: Block, mask: Block | null, o: Attend, visit: (row:
     const [head, t] = [Math.floor(index / T), index % T];
     const keyHead = Math.floor(head / H) * (H / group) + Math.floor((head % H) / group);
     const keys = keyHead * S;
-    const maskAt = placeOf(index, q.shape.slice(0, -1), strides);
+    const maskRow = placeOf(index, q.shape.slice(0, -1), strides);
+    const maskAt = (s: number): number => maskRow + s * (strides.at(-1) ?? 0);
     const score = (s: number): number => {
       if (o.causal && s > t + o.offset) return -Infinity;
-      const m = mask === null ? 0 : (mask.data[maskAt + s * (strides.at(-1) ?? 0)] ?? 0);
+      const m = mask === null ? 0 : (mask.data[maskAt(s)] ?? 0);
       if (mask?.dtype === "bool" && m === 0) return -Infinity;
       let dot = 0;
       for (let c = 0; c < D; c++) dot += (q.data[index * D + c] ?? 0) * (k.data[(keys + s) * D + c] ?? 0);
       return dot * o.scale + (mask !== null && mask.dtype !== "bool" ? m : 0);
     };
-    visit({ query: index, keys, index, score });
+    visit({ query: index, keys, index, maskAt, score });
   }
 }
 
@@ -333,9 +335,9 @@ function attentionForward(
   });
 }
 
-/** dv = pᵀ g; with dp = g vᵀ: ds = p (dp - Σ dp p); dq = scale ds k; dk = scale dsᵀ q. */
+/** dv = pᵀ g; with dp = g vᵀ: ds = p (dp - Σ dp p) = dmask; dq = scale ds k; dk = scale dsᵀ q. */
 function attentionBackward(
-  [dq, dk, dv]: readonly (Block | null)[],
+  [dq, dk, dv, dmask]: readonly (Block | null)[],
   g: Block,
   lses: Block | undefined,
   q: Block,
@@ -346,8 +348,12 @@ function attentionBackward(
 ): void {
   const S = k.shape.at(-2) ?? 0;
   const [D, Dv] = [q.shape.at(-1) ?? 0, v.shape.at(-1) ?? 0];
-  const totals = [q, k, v].map((x) => new Float64Array(x.data.length)) as [Float64Array, Float64Array, Float64Array];
-  const [toQ, toK, toV] = totals;
+  const [toQ, toK, toV, toMask] = [q, k, v, mask].map((x) => new Float64Array(x?.data.length ?? 0)) as [
+    Float64Array,
+    Float64Array,
+    Float64Array,
+    Float64Array,
+  ];
   const add = (total: Float64Array, at: number, x: number): void => {
     total[at] = (total[at] ?? 0) + x;
   };
@@ -362,7 +368,9 @@ function attentionBackward(
     for (let s = 0; s < S; s++) {
       const weight = p[s] ?? 0;
       if (weight === 0) continue;
-      const ds = weight * ((dp[s] ?? 0) - along) * o.scale;
+      const dscore = weight * ((dp[s] ?? 0) - along);
+      const ds = dscore * o.scale;
+      if (dmask) add(toMask, row.maskAt(s), dscore);
       const key = row.keys + s;
       for (let c = 0; c < Dv; c++) add(toV, key * Dv + c, weight * (keep[s] ?? 0) * (g.data[row.query * Dv + c] ?? 0));
       for (let c = 0; c < D; c++) {
@@ -371,9 +379,10 @@ function attentionBackward(
       }
     }
   });
-  [dq, dk, dv].forEach((out, i) => {
-    out?.data.set(totals[i] ?? []);
-  });
+  dq?.data.set(toQ);
+  dk?.data.set(toK);
+  dv?.data.set(toV);
+  dmask?.data.set(toMask);
 }
 
 /**
@@ -392,13 +401,12 @@ export const scaledDotProductAttention: Op<
   forward: attentionForward,
   backward: (gradients, g, [, lses], q, k, v, mask, o) =>
     attentionBackward(gradients, g, lses, q, k, v, mask, o),
-  call: (run: AttentionRule, { name }) => (q, k, v, options = {}) => {
+  call: (run, { name }) => (q, k, v, options = {}) => {
     const { causal = false, offset = 0, mask = null } = options;
     checkAttention(q, k, v, mask);
     const scale = options.scale ?? 1 / Math.sqrt(q.shape.at(-1) ?? 1);
     const drop = checkDrop(name, options.dropout?.p ?? 0, options.dropout?.rng);
-    const rule = mask?.requiresGrad ? attentionDefinition : run;
-    return rule(q, k, v, mask, { causal, offset, scale, drop });
+    return run(q, k, v, mask, { causal, offset, scale, drop });
   },
   example:
     "tensor([[1, 0]]).scaledDotProductAttention(tensor([[1, 0], [0, 1]]), tensor([[1], [2]]))  // [[1.3302]]",
@@ -413,7 +421,6 @@ function drawAttention(d: Draw): readonly unknown[] {
   const mask = d.pick(null, d.mask([B, 1, T, S]), d.tensor([T, S], small));
   const dropout = d.pick(undefined, { p: 0.5, rng: Random.from(1) });
   const options = { causal: d.pick(true, false), offset: d.integer(0, 1), mask, ...(dropout && { dropout }) };
-  if (mask !== null) mask.requiresGrad = false;
   return [at(heads * group, T), at(heads, S), at(heads, S), options];
 }
 

@@ -58,11 +58,11 @@ function matmulCall(run: MatmulRule, a: Tensor, b: Tensor, options: MatmulOption
     throw new DTypeError(`matmul: a is ${a.dtype}, b is ${b.dtype}; b.to("${a.dtype}") converts it`);
   }
   const flags = { transposeA: transposeA && a.rank > 1, transposeB: transposeB && b.rank > 1 };
-  if (a.rank === 1) return dropAxis(run(a.reshape([1, -1]), b.rank === 1 ? b.reshape([-1, 1]) : b, flags), -2, b.rank === 1);
-  if (b.rank === 1) return dropAxis(run(a, b.reshape([-1, 1]), flags), -1, false);
+  if (a.rank === 1) return dropAxis(run(a.reshape([1, a.size]), b.rank === 1 ? b.reshape([b.size, 1]) : b, flags), -2, b.rank === 1);
+  if (b.rank === 1) return dropAxis(run(a, b.reshape([b.size, 1]), flags), -1, false);
   if (a.rank > 2 && b.rank === 2 && !flags.transposeA) {
     contractionOf(a, b, flags); // one tall product instead of a batch; errors show the shapes as given
-    const y = run(a.reshape([-1, a.shape.at(-1) ?? 0]), b, flags);
+    const y = run(a.reshape([sizeOf(a.shape.slice(0, -1)), a.shape.at(-1) ?? 0]), b, flags);
     return y.reshape([...a.shape.slice(0, -1), y.shape.at(-1) ?? 0]);
   }
   return run(a, b, flags);

@@ -29,7 +29,7 @@ export const ne: Binary = elementwise({
 /** Whether a < b. */
 export const lt: Binary = elementwise({
   typing,
-  forward: (a = 0, b = 0) => a < b,
+  forward: (a, b) => a < b,
   example: "tensor([1, 2]).lt(2)  // [true, false]",
   draw,
 });
@@ -37,7 +37,7 @@ export const lt: Binary = elementwise({
 /** Whether a <= b. */
 export const le: Binary = elementwise({
   typing,
-  forward: (a = 0, b = 0) => a <= b,
+  forward: (a, b) => a <= b,
   example: "tensor([1, 3]).le(2)  // [true, false]",
   draw,
 });
@@ -45,7 +45,7 @@ export const le: Binary = elementwise({
 /** Whether a > b. */
 export const gt: Binary = elementwise({
   typing,
-  forward: (a = 0, b = 0) => a > b,
+  forward: (a, b) => a > b,
   example: "tensor([1, 3]).gt(2)  // [false, true]",
   draw,
 });
@@ -53,7 +53,7 @@ export const gt: Binary = elementwise({
 /** Whether a >= b. */
 export const ge: Binary = elementwise({
   typing,
-  forward: (a = 0, b = 0) => a >= b,
+  forward: (a, b) => a >= b,
   example: "tensor([1, 2]).ge(2)  // [false, true]",
   draw,
 });
@@ -93,7 +93,7 @@ export const logicalNot: Unary = elementwise({
 /** Whether the element is not a number. */
 export const isNaN: Unary = elementwise({
   typing,
-  forward: (x = 0) => Number.isNaN(x),
+  forward: (x) => Number.isNaN(x),
   example: "tensor([1, NaN]).isNaN()  // [false, true]",
   draw,
 });
@@ -101,7 +101,7 @@ export const isNaN: Unary = elementwise({
 /** Whether the element is neither NaN nor infinite. */
 export const isFinite: Unary = elementwise({
   typing,
-  forward: (x = 0) => Number.isFinite(x),
+  forward: (x) => Number.isFinite(x),
   example: "tensor([1, Infinity]).isFinite()  // [true, false]",
   draw,
 });
@@ -110,7 +110,7 @@ export const isFinite: Unary = elementwise({
 export const where: Op<(condition: Tensor, a: Operand, b: Operand) => Tensor> = elementwise({
   typing: anything,
   mask: 0,
-  forward: (condition = 0, a = 0, b = 0) => (condition !== 0 ? a : b),
+  forward: (condition, a, b) => (condition !== 0 ? a : b),
   vjp: (g, _y, condition) => [null, () => condition.where(g, 0), () => condition.where(0, g)],
   example: "where(tensor([true, false]), tensor([1, 2]), 0)  // [1, 0]",
   draw: (d) => {
@@ -123,7 +123,7 @@ export const where: Op<(condition: Tensor, a: Operand, b: Operand) => Tensor> = 
 export const maskedFill: Op<(x: Operand, mask: Tensor, value: Operand) => Tensor> = elementwise({
   typing: anything,
   mask: 1,
-  forward: (x = 0, mask = 0, value = 0) => (mask !== 0 ? value : x),
+  forward: (x, mask, value) => (mask !== 0 ? value : x),
   vjp: (g, _y, _x, mask) => [() => mask.where(0, g), null, () => mask.where(g, 0)],
   example: "tensor([1, 2]).maskedFill(tensor([true, false]), -1)  // [-1, 2]",
   draw: (d) => {
@@ -137,7 +137,7 @@ export const to: Op<(x: Tensor, dtype: DType) => Tensor> = elementwise({
   arity: 1,
   typing: { operands: (d) => d, result: (_, dtype) => dtype as DType },
   scalars: (dtype) => [dtype === "bool" ? 1 : 0],
-  forward: (x = 0, toBool) => (toBool === 1 ? x !== 0 : x),
+  forward: (x, toBool) => (toBool === 1 ? x !== 0 : x),
   vjp: (g, _y, x) => [g.to(x.dtype)],
   example: 'tensor([1.5, -1.5]).to("int32")  // [1, -1]',
   draw: (d) => [d.tensor(d.shape()), "float64"],

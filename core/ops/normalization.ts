@@ -199,13 +199,12 @@ export const crossEntropy: Op<(logits: Tensor, target: Tensor, options?: CrossEn
   call: crossEntropyCall,
   example: 'tensor([[0, 1]]).crossEntropy(tensor([1], { dtype: "int32" }))  // 0.3133',
   draw: (d) => {
-    const rows = d.shape({ maxRank: 2 });
+    const reduction = d.pick("mean", "sum", "none");
+    // the mean of no targets is NaN: none are ignored then, and there is at least one
+    const rows = d.shape({ maxRank: 2, minSide: reduction === "mean" ? 1 : 0 });
     const classes = d.integer(1, 4);
-    const options = {
-      reduction: d.pick("mean", "sum", "none"),
-      ignoreIndex: d.pick(-100, 0),
-      labelSmoothing: d.pick(0, 0.25),
-    };
+    const ignoreIndex = reduction === "mean" ? -100 : d.pick(-100, 0);
+    const options = { reduction, ignoreIndex, labelSmoothing: d.pick(0, 0.25) };
     return [d.tensor([...rows, classes]), d.indices(rows, classes), options];
   },
 });

@@ -105,7 +105,7 @@ export const mean: Reduction = composed({
     return x.sum(options).div(count);
   },
   example: "tensor([[1, 2], [3, 4]]).mean()  // 2.5",
-  draw: drawAxes(),
+  draw: drawAxes(within(-3, 3), 1),
 });
 
 export interface VarOptions extends ReduceOptions {
@@ -122,10 +122,13 @@ function variance(name: string, x: Tensor, options: VarOptions): Tensor {
 }
 
 /** Variance over axes, in two passes. NaN when fewer than two elements are there (with correction 1). */
-export const varOp: Op<(x: Tensor, options?: VarOptions) => Tensor> = composed({
+const varOp: Op<(x: Tensor, options?: VarOptions) => Tensor> = composed({
   definition: (x: Tensor, options: VarOptions = {}) => variance("var", x, options),
   example: "tensor([1, 2, 3, 4]).var()  // 1.6667",
-  draw: drawAxes(within(-3, 3), 2),
+  draw: (d) => [
+    d.tensor(d.shape({ minRank: 1, maxRank: 3, minSide: 2 })),
+    { dims: d.pick<Shape | number>(0, -1), correction: d.pick(0, 1), keepDims: d.pick(true, false) },
+  ],
 });
 
 /** Square root with gradient 0 at 0, where the true one is infinite (as PyTorch's std and norm). */
@@ -176,7 +179,7 @@ export const logSumExp: Reduction = composed({
     const y = x.sub(m).exp().sum({ dims, keepDims: true }).log().add(m);
     return keepDims ? y : y.reshape(without(x.shape, dims));
   },
-  example: "tensor([1000, 1000]).logSumExp()  // 1000.6931",
+  example: 'tensor([1000, 1000], { dtype: "float64" }).logSumExp()  // 1000.6931',
   draw: drawAxes(),
 });
 

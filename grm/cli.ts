@@ -1,0 +1,93 @@
+// The command line: what can be asked of the library without writing a program. A mistake of the user
+// (TwoheadsError) prints its message and exits with 1; a stack is for mistakes of ours.
+// Next: ../core/index.ts for the op table that `twoheads ops` lists.
+
+import { readFileSync } from "node:fs";
+import { Command } from "commander";
+import { ArgumentError, type Entry, opTable, TwoheadsError } from "../core/index.ts";
+
+const examples = `
+Examples:
+  $ twoheads ops             every op by kind, with an example
+  $ twoheads ops softmax     one op: its kind, its example, what it can do
+`;
+
+/** The version in package.json, which stands above this file in a checkout and above dist/ in a package. */
+function version(): string {
+  for (const up of ["../package.json", "../../package.json"]) {
+    try {
+      const text = readFileSync(new URL(up, import.meta.url), "utf8");
+      return (JSON.parse(text) as { version: string }).version;
+    } catch (error) {
+      if ((error as { code?: string }).code !== "ENOENT") throw error;
+    }
+  }
+  return "unknown";
+}
+
+/** All ops under the heading of their kind, or the one called `name`. */
+function showOps(name: string | undefined): string {
+  if (name !== undefined) return showOp(name);
+  const entries = [...opTable.values()];
+  const kinds = new Set(entries.map((entry) => entry.kernel.kind));
+  const width = Math.max(...[...opTable.keys()].map((key) => key.length));
+  const blocks = [...kinds].map((kind) => {
+    const lines = entries
+      .filter((entry) => entry.kernel.kind === kind)
+      .map((entry) => `  ${entry.name.padEnd(width)}  ${oneLine(entry.example)}`);
+    return [`${kind} (${lines.length})`, ...lines].join("\n");
+  });
+  return [...blocks, `${opTable.size} ops`].join("\n\n");
+}
+
+function showOp(name: string): string {
+  const entry = opTable.get(name);
+  if (entry === undefined) throw new ArgumentError(unknownOp(name));
+  const fused = entry.definition !== undefined && entry.kernel.kind !== "composed";
+  const lines = [
+    `${name}: ${entry.kernel.kind}`,
+    ...entry.example.split("\n").map((line) => `  ${line}`),
+    ...(fused ? ["fused: checked against its definition in smaller ops"] : []),
+  ];
+  return lines.join("\n");
+}
+
+function unknownOp(name: string): string {
+  const near = [...opTable.keys()].filter((key) => isNear(key.toLowerCase(), name.toLowerCase()));
+  const hint = near.length > 0 ? `did you mean ${near.join(", ")}?` : "`twoheads ops` lists them";
+  return `ops: there is no op "${name}"; ${hint}`;
+}
+
+function isNear(known: string, asked: string): boolean {
+  return known.startsWith(asked.slice(0, 3)) || known.includes(asked);
+}
+
+function oneLine(example: Entry["example"]): string {
+  return example.replaceAll(/\s*\n\s*/g, " ");
+}
+
+/** The commands, not yet run: what a test or a page of documentation can look at. */
+export function program(): Command {
+  const command = new Command("twoheads")
+    .description("Reward models you can see into, on a from-scratch autograd framework")
+    .version(version())
+    .showHelpAfterError("(twoheads --help shows what there is)")
+    .addHelpText("after", examples);
+  command
+    .command("ops")
+    .description("list the ops of the library, or show one")
+    .argument("[name]", "an op, such as softmax")
+    .action((name: string | undefined) => console.log(showOps(name)));
+  return command;
+}
+
+/** Runs a command line; `argv` as Node gives it. */
+export async function main(argv: readonly string[]): Promise<void> {
+  try {
+    await program().parseAsync(argv);
+  } catch (error) {
+    if (!(error instanceof TwoheadsError)) throw error;
+    console.error(error.message);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,137 @@
+// The rooms of the house and the arrows between them: grm -> nn -> core <- kernels. Imports are read
+// from the sources, so a wrong one fails here before anybody depends on it; and core is copied out and
+// run alone, which is the promise that the arrows protect.
+// Next: ../core/index.ts.
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { isBuiltin } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join, relative, resolve, sep } from "node:path";
+import { describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+/** The rooms that each room may import; itself always, and built-in modules everywhere but in core. */
+const mayImport: Readonly<Record<string, readonly string[]>> = {
+  core: [],
+  kernels: ["core"],
+  nn: ["core"],
+  grm: ["nn", "core"],
+};
+
+/** Every source of a room; kernels in AssemblyScript (*.as.ts) have imports of their own kind. */
+function sourcesOf(room: string): string[] {
+  return readdirSync(join(root, room), { recursive: true, encoding: "utf8" })
+    .filter((name) => /\.(ts|js)$/.test(name) && !/\.(as|d)\.ts$/.test(name))
+    .map((name) => join(root, room, name));
+}
+
+/** What a source imports: in from clauses, for side effects, as a type, or dynamically. */
+function specifiersOf(source: string): string[] {
+  const code = source.replaceAll(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, "");
+  const patterns = [
+    /^\s*(?:import|export)\b[^;"']*?\bfrom\s+["']([^"']+)["']/gm,
+    /^\s*import\s+["']([^"']+)["']/gm,
+    /\bimport\(\s*["']([^"']+)["']/g,
+  ];
+  return patterns.flatMap((pattern) => [...code.matchAll(pattern)].map(([, name = ""]) => name));
+}
+
+/** The room that a specifier leads to; for a library its name, for a built-in "node". */
+function targetOf(specifier: string, file: string): string {
+  if (specifier.startsWith(".")) {
+    return relative(root, resolve(dirname(file), specifier)).split(sep)[0] ?? "";
+  }
+  if (isBuiltin(specifier)) return "node";
+  return specifier.startsWith("twoheads/") ? (specifier.split("/")[1] ?? "") : specifier;
+}
+
+function importsOf(room: string): { file: string; specifier: string; target: string }[] {
+  return sourcesOf(room).flatMap((file) =>
+    specifiersOf(readFileSync(file, "utf8")).map((specifier) => ({
+      file: relative(root, file),
+      specifier,
+      target: targetOf(specifier, file),
+    })),
+  );
+}
+
+describe("the arrows", () => {
+  const rooms = Object.keys(mayImport);
+
+  for (const [room, allowed] of Object.entries(mayImport)) {
+    test(`${room} imports ${["itself", ...allowed].join(", ")} and no other room`, () => {
+      const found = importsOf(room);
+      const outside = [...rooms, "twoheads", "bench", "test", "index.ts"];
+      const wrong = found.filter(
+        ({ target }) => outside.includes(target) && target !== room && !allowed.includes(target),
+      );
+      assert.deepEqual(wrong, []);
+      assert.ok(sourcesOf(room).length > 0, "the room has sources");
+    });
+  }
+
+  test("core needs seedrandom and nothing else", () => {
+    const found = importsOf("core");
+    assert.ok(found.length > 20, "the scan finds imports");
+    assert.deepEqual(new Set(found.map(({ target }) => target)), new Set(["core", "seedrandom"]));
+  });
+
+  test("the scan sees every form of import", () => {
+    const source = `
+      import { a } from "./a.ts";
+      import type { B } from "./b.ts";
+      import {
+        c,
+        d,
+      } from "./c.ts";
+      import "./d.ts";
+      export * from "./e.ts";
+      const f = await import("./f.ts");
+      // import { g } from "./g.ts";
+    `;
+    const found = specifiersOf(source).sort().join(" ");
+    assert.equal(found, "./a.ts ./b.ts ./c.ts ./d.ts ./e.ts ./f.ts");
+  });
+});
+
+test("core runs alone", () => {
+  const alone = mkdtempSync(join(tmpdir(), "twoheads-core-"));
+  try {
+    cpSync(join(root, "core"), join(alone, "core"), { recursive: true });
+    mkdirSync(join(alone, "node_modules"));
+    const library = join(root, "node_modules", "seedrandom");
+    assert.ok(existsSync(library));
+    symlinkSync(library, join(alone, "node_modules", "seedrandom"), "junction");
+    writeFileSync(join(alone, "package.json"), '{ "type": "module" }\n');
+    const program = `
+      import { grad, random, randn, tensor } from "./core/index.ts";
+      const x = tensor([[1, 2], [3, 4]], { requiresGrad: true });
+      const [dx] = grad(x.matmul(x).sum(), [x]);
+      console.log(String(dx), randn([2], { rng: random(1) }).shape.length);
+    `;
+    writeFileSync(join(alone, "program.ts"), program);
+    const printed = execFileSync(
+      process.execPath,
+      ["--import", import.meta.resolve("tsx"), "program.ts"],
+      { cwd: alone, encoding: "utf8", env: { ...process.env, TWOHEADS_DEVICE: "" } },
+    );
+    // d/dX sum(X X) = 1 Xᵀ + Xᵀ 1: row sums across, column sums down
+    assert.equal(printed, "[[ 7, 11],\n [ 9, 13]] 1\n");
+  } finally {
+    rmSync(alone, { recursive: true, force: true });
+  }
+});
