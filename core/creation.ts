@@ -34,7 +34,9 @@ function leaf(data: TypedArray, shape: Shape, dtype: DType, options: TensorOptio
   const made = fromData(data, shape, dtype);
   if (options.requiresGrad) {
     if (!isFloat(dtype)) {
-      throw new DTypeError(`tensor: only float tensors have gradients, got requiresGrad with ${dtype}`);
+      throw new DTypeError(
+        `tensor: only float tensors have gradients, got requiresGrad with ${dtype}`,
+      );
     }
     made.requiresGrad = true;
   }
@@ -67,7 +69,8 @@ function flatten(values: Nested | TypedArray): { shape: Shape; flat: ArrayLike<n
   const walk = (at: Nested, path: readonly number[]): void => {
     const depth = path.length;
     if (Array.isArray(at)) {
-      if (depth >= shape.length || at.length !== shape[depth]) ragged(shape, path, `${at.length} values`);
+      if (depth >= shape.length || at.length !== shape[depth])
+        ragged(shape, path, `${at.length} values`);
       at.forEach((child, i) => {
         walk(child, [...path, i]);
       });
@@ -75,7 +78,9 @@ function flatten(values: Nested | TypedArray): { shape: Shape; flat: ArrayLike<n
       if (depth !== shape.length) ragged(shape, path, String(at));
       flat.push(at);
     } else {
-      throw new ArgumentError(`tensor: takes numbers and booleans in nested arrays, got ${String(at)}`);
+      throw new ArgumentError(
+        `tensor: takes numbers and booleans in nested arrays, got ${String(at)}`,
+      );
     }
   };
   walk(values, []);
@@ -155,7 +160,12 @@ export function arange(...args: readonly (number | TensorOptions | undefined)[])
 }
 
 /** `count` evenly spaced numbers from `start` to `end`, both included. */
-export function linspace(start: number, end: number, count: number, options: TensorOptions = {}): Tensor {
+export function linspace(
+  start: number,
+  end: number,
+  count: number,
+  options: TensorOptions = {},
+): Tensor {
   const [steps = 0] = checkShape("linspace", [count]);
   const dtype = options.dtype ?? "float32";
   const values = Array.from({ length: steps }, (_, i) =>
@@ -174,11 +184,16 @@ export function eye(n: number, options: TensorOptions = {}): Tensor {
 }
 
 /** Classes [...] of int32 to vectors [..., classes] with a single 1. */
-export function oneHot(index: Tensor, options: TensorOptions & { readonly classes: number }): Tensor {
+export function oneHot(
+  index: Tensor,
+  options: TensorOptions & { readonly classes: number },
+): Tensor {
   checkTensor("oneHot", index);
   const { classes, dtype = "float32" } = options;
   if (index.dtype !== "int32") {
-    throw new DTypeError(`oneHot: index must be int32, got ${index.dtype}; x.to("int32") converts it`);
+    throw new DTypeError(
+      `oneHot: index must be int32, got ${index.dtype}; x.to("int32") converts it`,
+    );
   }
   const data = allocate(dtype, index.size * classes);
   index.data.forEach((value, i) => {
@@ -229,9 +244,14 @@ export function randint(
 }
 
 /** A random boolean mask, true with probability `p`. */
-export function bernoulli(shape: Shape, options: { readonly rng: Random; readonly p?: number }): Tensor {
+export function bernoulli(
+  shape: Shape,
+  options: { readonly rng: Random; readonly p?: number },
+): Tensor {
   const { p = 0.5 } = options;
-  return drawn("bernoulli", shape, { rng: options.rng, dtype: "bool" }, (rng) => Number(rng.uniform() < p));
+  return drawn("bernoulli", shape, { rng: options.rng, dtype: "bool" }, (rng) =>
+    Number(rng.uniform() < p),
+  );
 }
 
 /** A scalar constant on `device`, which the printed tape shows by its value. */
@@ -241,5 +261,10 @@ export function constant(value: number | boolean, dtype: DType, device: Device):
 
 /** 0, 1, ..., n - 1 as int32 on the device of another tensor. */
 export function indicesLike(x: Tensor, n: number): Tensor {
-  return fromData(Int32Array.from({ length: n }, (_, i) => i), [n], "int32", x.device);
+  return fromData(
+    Int32Array.from({ length: n }, (_, i) => i),
+    [n],
+    "int32",
+    x.device,
+  );
 }

@@ -26,7 +26,12 @@ export interface Draw {
   readonly rng: Random;
   integer(low: number, high: number): number;
   pick<T>(...choices: readonly T[]): T;
-  shape(options?: { minRank?: number; maxRank?: number; minSide?: number; maxSide?: number }): Shape;
+  shape(options?: {
+    minRank?: number;
+    maxRank?: number;
+    minSide?: number;
+    maxSide?: number;
+  }): Shape;
   /** A shape that broadcasts with `shape` to some common one. */
   broadcast(shape: Shape): Shape;
   tensor(shape: Shape, domain?: Domain): Tensor;
@@ -34,4 +39,3 @@ export interface Draw {
   indices(shape: Shape, size: number): Tensor;
   mask(shape: Shape): Tensor;
 }
-

@@ -49,16 +49,25 @@ function nameOf(fn: Fn): string {
  * said. The message names function, argument, index and both numbers. Returns true, so that it can
  * stand in an assertion.
  */
-export function gradcheck(fn: Fn, inputs: Tensor | readonly Tensor[], options: GradcheckOptions = {}): true {
+export function gradcheck(
+  fn: Fn,
+  inputs: Tensor | readonly Tensor[],
+  options: GradcheckOptions = {},
+): true {
   const { order = 2, rtol = 1e-6, atol = 1e-8, step = 1e-3, seed = 0, name = nameOf(fn) } = options;
   const list = inputs instanceof Tensor ? [inputs] : inputs;
-  const checked = list.some((x) => x.requiresGrad) ? list.map((x) => x.requiresGrad) : list.map((x) => x.dtype === "float64");
+  const checked = list.some((x) => x.requiresGrad)
+    ? list.map((x) => x.requiresGrad)
+    : list.map((x) => x.dtype === "float64");
   list.forEach((x, i) => {
     if (checked[i] && x.dtype !== "float64") {
-      throw new ArgumentError(`gradcheck: argument ${i} of ${name} is ${x.dtype}; differences need float64`);
+      throw new ArgumentError(
+        `gradcheck: argument ${i} of ${name} is ${x.dtype}; differences need float64`,
+      );
     }
   });
-  if (!checked.includes(true)) throw new ArgumentError(`gradcheck: ${name} has no float64 argument to check`);
+  if (!checked.includes(true))
+    throw new ArgumentError(`gradcheck: ${name} has no float64 argument to check`);
   const rest: Fn = (...free) => {
     let at = 0;
     return fn(...list.map((x, i) => (checked[i] ? (free[at++] as Tensor) : x)));
@@ -70,9 +79,17 @@ export function gradcheck(fn: Fn, inputs: Tensor | readonly Tensor[], options: G
 }
 
 /** Checks fn's gradients; then, for order - 1, the function from inputs and cotangents to gradients. */
-function checkOrder(fn: Fn, inputs: readonly Tensor[], names: readonly string[], order: number, check: Check): void {
+function checkOrder(
+  fn: Fn,
+  inputs: readonly Tensor[],
+  names: readonly string[],
+  order: number,
+  check: Check,
+): void {
   const leaves = inputs.map((x) => x.detach().requiresGrad_());
-  const outputs = enableGrad(() => outputsOf(fn(...leaves))).map((y, i) => ({ y, i })).filter(({ y }) => y.requiresGrad);
+  const outputs = enableGrad(() => outputsOf(fn(...leaves)))
+    .map((y, i) => ({ y, i }))
+    .filter(({ y }) => y.requiresGrad);
   if (outputs.length === 0) return;
   const cotangents = outputs.map(({ y }) => normal(y, check.rng));
   const weighted = (...xs: Tensor[]): Tensor[] => {
@@ -84,15 +101,21 @@ function checkOrder(fn: Fn, inputs: readonly Tensor[], names: readonly string[],
   }
   if (order <= 1) return;
   const pull: Fn = (...args) => {
-    const xs = args.slice(0, inputs.length).map((x) => (x.requiresGrad ? x : x.detach().requiresGrad_()));
+    const xs = args
+      .slice(0, inputs.length)
+      .map((x) => (x.requiresGrad ? x : x.detach().requiresGrad_()));
     const gs = args.slice(inputs.length);
     const ys = weighted(...xs);
     const live = ys.map((y, i) => ({ y, g: gs[i] as Tensor })).filter(({ y }) => y.requiresGrad);
-    return grad(live.map(({ y }) => y), xs, {
-      gradOutputs: live.map(({ g }) => g),
-      createGraph: true,
-      allowUnused: true,
-    }).map((g, i) => g ?? zerosLike(xs[i] as Tensor));
+    return grad(
+      live.map(({ y }) => y),
+      xs,
+      {
+        gradOutputs: live.map(({ g }) => g),
+        createGraph: true,
+        allowUnused: true,
+      },
+    ).map((g, i) => g ?? zerosLike(xs[i] as Tensor));
   };
   const next = { ...check, name: `gradient of ${check.name}` };
   const cotangentNames = cotangents.map((_, i) => `the gradient of output ${i}`);
@@ -116,9 +139,16 @@ function checkFirst(
     if (x.size === 0) return;
     const g = (gradients[i] ?? zerosLike(x)).data;
     const along = (direction: ArrayLike<number>): void => {
-      const numeric = difference((t) => value(leaves.map((leaf, j) => (j === i ? moved(leaf, direction, t) : leaf))), check.step);
+      const numeric = difference(
+        (t) => value(leaves.map((leaf, j) => (j === i ? moved(leaf, direction, t) : leaf))),
+        check.step,
+      );
       const [analytic, scale] = products(g, direction);
-      if (Math.abs(numeric - analytic) <= check.atol + check.rtol * Math.max(scale, Math.abs(numeric))) return;
+      if (
+        Math.abs(numeric - analytic) <=
+        check.atol + check.rtol * Math.max(scale, Math.abs(numeric))
+      )
+        return;
       const unit = direction as Float64Array;
       const only = unit.reduce((found, d, at) => (d !== 0 ? (found === -1 ? at : -2) : found), -1);
       if (only >= 0) fail(check, names[i] ?? "", x, only, analytic, numeric, createGraph);
@@ -138,7 +168,10 @@ function fail(
   numeric: number,
   createGraph: boolean,
 ): never {
-  const where = at < 0 ? "along a random direction" : `at [${position(x.shape, at).join(",")}] of ${x.dtype}[${x.shape.join(",")}]`;
+  const where =
+    at < 0
+      ? "along a random direction"
+      : `at [${position(x.shape, at).join(",")}] of ${x.dtype}[${x.shape.join(",")}]`;
   throw new GradcheckError(
     `gradcheck: ${name}: ${argument} ${where}: the gradient says ${analytic}, finite differences say ${numeric}` +
       `${createGraph ? " (with createGraph)" : ""}`,
@@ -147,11 +180,14 @@ function fail(
 
 function position(shape: readonly number[], at: number): number[] {
   let rest = at;
-  return [...shape].reverse().map((side) => {
-    const i = rest % side;
-    rest = Math.floor(rest / side);
-    return i;
-  }).reverse();
+  return [...shape]
+    .reverse()
+    .map((side) => {
+      const i = rest % side;
+      rest = Math.floor(rest / side);
+      return i;
+    })
+    .reverse();
 }
 
 /** f'(0) by the five-point rule: (f(-2h) - 8 f(-h) + 8 f(h) - f(2h)) / 12h, error of order h⁴. */
@@ -166,7 +202,12 @@ function moved(x: Tensor, direction: ArrayLike<number>, t: number): Tensor {
 }
 
 function normal(x: Tensor, rng: Random): Tensor {
-  return fromData(Float64Array.from({ length: x.size }, () => rng.normal()), x.shape, "float64", x.device);
+  return fromData(
+    Float64Array.from({ length: x.size }, () => rng.normal()),
+    x.shape,
+    "float64",
+    x.device,
+  );
 }
 
 function dot(a: Tensor, b: Tensor): number {

@@ -9,13 +9,13 @@ import type { Domain, Draw } from "./draw.ts";
 import { type DType, isFloat, promote } from "./dtype.ts";
 import { DTypeError, ShapeError } from "./errors.ts";
 import {
-  apply,
   type Around,
+  apply,
   type Block,
   type Blocks,
-  commonDevice,
   type Contraction,
   type Copy,
+  commonDevice,
   type Described,
   define,
   type EntrySpec,
@@ -26,7 +26,15 @@ import {
   type ReduceKernel,
   type Spec,
 } from "./op.ts";
-import { around, broadcastShapes, checkDim, checkDims, formatShape, sameShape, type Shape } from "./shape.ts";
+import {
+  around,
+  broadcastShapes,
+  checkDim,
+  checkDims,
+  formatShape,
+  type Shape,
+  sameShape,
+} from "./shape.ts";
 import type { Gradient } from "./tape.ts";
 import { checkTensor, Tensor } from "./tensor.ts";
 
@@ -114,7 +122,8 @@ export function elementwise<F>(spec: ElementwiseSpec<F>): Op<F> {
 
 function commonShape(name: string, operands: readonly Tensor[]): Shape {
   const [first] = operands;
-  if (first !== undefined && operands.every((x) => sameShape(x.shape, first.shape))) return first.shape;
+  if (first !== undefined && operands.every((x) => sameShape(x.shape, first.shape)))
+    return first.shape;
   return broadcastShapes(name, ...operands.map((x) => x.shape));
 }
 
@@ -205,7 +214,10 @@ function reducedShape(shape: Shape, { dims, keepDims }: Reduced): Shape {
 type ReduceRule = (x: Tensor, options: Reduced) => Tensor;
 
 /** Axes as the caller named them; those that aren't neighbours are brought to the end by a permute. */
-export function reduceCall(run: ReduceRule, name: () => string): (x: Tensor, o?: ReduceOptions) => Tensor {
+export function reduceCall(
+  run: ReduceRule,
+  name: () => string,
+): (x: Tensor, o?: ReduceOptions) => Tensor {
   return (x, { dims, dim, keepDims = false } = {}) => {
     const rank = checkTensor(name(), x).rank;
     const axes = checkDims(name(), dims ?? dim, rank);
@@ -241,8 +253,16 @@ interface ReduceSpec extends Described {
 
 /** An op that folds axes with a step. */
 export function reduce(spec: ReduceSpec): Reduction {
-  const op: Reduction = define<[x: Tensor, options: Reduced], (x: Tensor, options?: ReduceOptions) => Tensor>(
-    { kind: "reduce", start: spec.start, step: spec.step, around: aroundDims as ReduceKernel["around"] },
+  const op: Reduction = define<
+    [x: Tensor, options: Reduced],
+    (x: Tensor, options?: ReduceOptions) => Tensor
+  >(
+    {
+      kind: "reduce",
+      start: spec.start,
+      step: spec.step,
+      around: aroundDims as ReduceKernel["around"],
+    },
     {
       ...spec,
       infer: (x, options) => {
@@ -269,12 +289,16 @@ export function scan(
     readonly vjp: (g: Tensor, y: Tensor, x: Tensor, options: Scanned) => readonly Gradient[];
   },
 ): Op<(x: Tensor, options: { dim: number; reverse?: boolean }) => Tensor> {
-  return define<[x: Tensor, options: Scanned], (x: Tensor, options: { dim: number; reverse?: boolean }) => Tensor>(
+  return define<
+    [x: Tensor, options: Scanned],
+    (x: Tensor, options: { dim: number; reverse?: boolean }) => Tensor
+  >(
     {
       kind: "scan",
       start: spec.start,
       step: spec.step,
-      around: ((x: Tensor, { dim }: { dim: number }) => around(x.shape, dim)) as ReduceKernel["around"],
+      around: ((x: Tensor, { dim }: { dim: number }) =>
+        around(x.shape, dim)) as ReduceKernel["around"],
       reverse: (_, options) => (options as { reverse: boolean }).reverse,
     },
     {
@@ -289,8 +313,13 @@ export function scan(
 }
 
 /** An op that gives the position of the best element along the axes, as int32. */
-export function pick(spec: Described & { readonly better: (x: number, best: number) => boolean }): Reduction {
-  const op: Reduction = define<[x: Tensor, options: Reduced], (x: Tensor, options?: ReduceOptions) => Tensor>(
+export function pick(
+  spec: Described & { readonly better: (x: number, best: number) => boolean },
+): Reduction {
+  const op: Reduction = define<
+    [x: Tensor, options: Reduced],
+    (x: Tensor, options?: ReduceOptions) => Tensor
+  >(
     { kind: "pick", better: spec.better, around: aroundDims as ReduceKernel["around"] },
     {
       ...spec,
@@ -349,7 +378,8 @@ export function indexed<P extends readonly unknown[], F>(spec: EntrySpec<P, F> &
   return define<P, F>(loops<P>("index", spec), spec);
 }
 
-interface FusedSpec<P extends readonly unknown[], F> extends Omit<EntrySpec<P, F>, "infer" | "vjp"> {
+interface FusedSpec<P extends readonly unknown[], F>
+  extends Omit<EntrySpec<P, F>, "infer" | "vjp"> {
   /** The textbook composition; its parameters give the types of all the other rules. */
   readonly definition: (...args: P) => Tensor;
   readonly infer: (...args: Fixed<P>) => readonly Spec[];

@@ -205,7 +205,11 @@ export function apply(entry: Entry, args: readonly unknown[]): Tensor {
   const [y, ...saved] = outputs as [Tensor, ...Tensor[]];
   const caller = isDetectingAnomaly() ? callerLine() : "";
   if (isDetectingAnomaly()) checkAnomaly(entry.name, outputs, tensorsIn(args), caller);
-  if (isRecording() && isFloat(y.dtype) && args.some((x) => x instanceof Tensor && x.requiresGrad)) {
+  if (
+    isRecording() &&
+    isFloat(y.dtype) &&
+    args.some((x) => x instanceof Tensor && x.requiresGrad)
+  ) {
     y.requiresGrad = true;
     y.node = new Node(entry, args, y, saved, caller);
   }
@@ -262,7 +266,12 @@ function callerLine(): string {
   const stack = new Error().stack ?? "";
   Error.stackTraceLimit = stackTraceLimit;
   const outside = stack.split("\n").find((line, i) => i > 0 && !line.includes(here));
-  return outside?.replace(/^\s*at\s+/, "").replace(/^.*\((.*)\)$/, "$1").replace("file://", "") ?? "";
+  return (
+    outside
+      ?.replace(/^\s*at\s+/, "")
+      .replace(/^.*\((.*)\)$/, "$1")
+      .replace("file://", "") ?? ""
+  );
 }
 
 // --- Gradients of entries ----------------------------------------------------------------------------
@@ -292,8 +301,11 @@ function byKernel(entry: () => Entry): Recordable["gradients"] {
 /** Gradients of definition(args), taken with respect to stand-ins so that no path leads around it. */
 function throughDefinition(entry: Entry, node: Node, g: Tensor): readonly Gradient[] {
   const { definition } = entry;
-  if (definition === undefined) throw new ArgumentError(`${entry.name}: has no definition to differentiate`);
-  const standIns = node.args.map((x) => (x instanceof Tensor && x.requiresGrad ? x.reshape(x.shape) : x));
+  if (definition === undefined)
+    throw new ArgumentError(`${entry.name}: has no definition to differentiate`);
+  const standIns = node.args.map((x) =>
+    x instanceof Tensor && x.requiresGrad ? x.reshape(x.shape) : x,
+  );
   const inputs = standIns.filter((x, i): x is Tensor => x !== node.args[i]);
   const found = grad(definition(...(standIns as never[])), inputs, {
     gradOutputs: g,
@@ -315,7 +327,10 @@ export interface EntrySpec<P extends readonly unknown[], F> extends Described {
 }
 
 /** Makes an entry and joins it to the function that people call. */
-export function define<P extends readonly unknown[], F>(kernel: Kernel, spec: EntrySpec<P, F>): Op<F> {
+export function define<P extends readonly unknown[], F>(
+  kernel: Kernel,
+  spec: EntrySpec<P, F>,
+): Op<F> {
   const hasBackward = "backward" in kernel && kernel.backward !== undefined;
   const entry: Entry = {
     name: "",
@@ -323,8 +338,14 @@ export function define<P extends readonly unknown[], F>(kernel: Kernel, spec: En
     example: spec.example,
     draw: spec.draw,
     infer: spec.infer as unknown as Entry["infer"],
-    gradients: spec.vjp ? byRule(spec.vjp as unknown as Vjp) : hasBackward ? byKernel(() => entry) : () => [],
-    ...(spec.definition && { definition: spec.definition as unknown as Entry["definition"] & object }),
+    gradients: spec.vjp
+      ? byRule(spec.vjp as unknown as Vjp)
+      : hasBackward
+        ? byKernel(() => entry)
+        : () => [],
+    ...(spec.definition && {
+      definition: spec.definition as unknown as Entry["definition"] & object,
+    }),
   };
   const run = (...args: P): Tensor => apply(entry, args);
   const call = spec.call === undefined ? run : spec.call(run, entry);

@@ -81,11 +81,14 @@ export class Random {
     for (let i = 0; i < weights.length; i++) {
       const weight = weights[i] ?? 0;
       if (!(weight >= 0 && weight < Infinity)) {
-        throw new ArgumentError(`categorical: weight ${weight} at ${i} is not a finite number >= 0`);
+        throw new ArgumentError(
+          `categorical: weight ${weight} at ${i} is not a finite number >= 0`,
+        );
       }
       total += weight;
     }
-    if (!(total > 0)) throw new ArgumentError("categorical: the weights sum to 0; give one that is > 0");
+    if (!(total > 0))
+      throw new ArgumentError("categorical: the weights sum to 0; give one that is > 0");
     let left = this.uniform() * total;
     let last = 0;
     for (let i = 0; i < weights.length; i++) {

@@ -50,7 +50,8 @@ export function runLoops(call: Call, outputs: readonly (Block | null)[]): void {
     kernel.backward?.(outputs, g as Block, rest.slice(0, results - 1), ...rest.slice(results - 1));
   } else if (y) {
     if (kernel.kind === "elementwise") mapLoop(kernel, y, args);
-    else if (kernel.kind === "reduce" || kernel.kind === "scan") foldLoop(kernel, y, call.args, args);
+    else if (kernel.kind === "reduce" || kernel.kind === "scan")
+      foldLoop(kernel, y, call.args, args);
     else if (kernel.kind === "pick") pickLoop(kernel, y, call.args, args);
     else if (kernel.kind === "view") copyLoop(kernel, y, call.args, args);
     else if (kernel.kind === "contract") matmulLoop(kernel, y, call.args, args);
@@ -72,7 +73,8 @@ export function walkStrides(
   for (let i = 0; i < size; i++) {
     visit(offsets, i);
     for (let d = shape.length - 1; d >= 0; d--) {
-      const carry = (index[d] = (index[d] ?? 0) + 1) === shape[d];
+      index[d] = (index[d] ?? 0) + 1;
+      const carry = index[d] === shape[d];
       const steps = carry ? 1 - (shape[d] ?? 0) : 1;
       for (let k = 0; k < strides.length; k++) {
         offsets[k] = (offsets[k] ?? 0) + steps * (strides[k]?.[d] ?? 0);
@@ -84,7 +86,11 @@ export function walkStrides(
 }
 
 /** y[i] = f(a[i], b[i], c[i], scalars), each operand stretched to y's shape. */
-function mapLoop({ forward, scalars }: ElementwiseKernel, y: Block, args: readonly unknown[]): void {
+function mapLoop(
+  { forward, scalars }: ElementwiseKernel,
+  y: Block,
+  args: readonly unknown[],
+): void {
   const operands = args.slice(0, -1) as Block[];
   const extra = scalars(args.at(-1));
   const out = y.data;

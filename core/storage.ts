@@ -10,7 +10,11 @@ import { ReleasedError } from "./errors.ts";
 let born: Set<Storage> | null = null;
 
 /** Runs `fn` and returns its result with every storage that was made inside. Scopes nest. */
-export function collecting<T>(fn: () => T): { result: T; made: Set<Storage>; outer: Set<Storage> | null } {
+export function collecting<T>(fn: () => T): {
+  result: T;
+  made: Set<Storage>;
+  outer: Set<Storage> | null;
+} {
   const outer = born;
   const made = new Set<Storage>();
   born = made;

@@ -201,7 +201,10 @@ export interface WalkOptions {
 }
 
 /** Which tensors a walk must reach: all that require gradients, or those that lead to `targets`. */
-function wanted(order: readonly Node[], targets: ReadonlySet<Tensor> | null): (x: Tensor) => boolean {
+function wanted(
+  order: readonly Node[],
+  targets: ReadonlySet<Tensor> | null,
+): (x: Tensor) => boolean {
   if (targets === null) return (x) => x.requiresGrad;
   const leading = new Set<Tensor>(targets);
   for (const node of order.toReversed()) {
@@ -305,7 +308,8 @@ export function registerHook(x: Tensor, hook: Hook): () => void {
 
 /** Makes backward() fill `.grad` of a tensor that was computed (leaves have it anyway); returns it. */
 export function retainGrad(x: Tensor): Tensor {
-  if (!x.requiresGrad) throw new GraphError("retainGrad: this tensor has no gradient; it needs requiresGrad");
+  if (!x.requiresGrad)
+    throw new GraphError("retainGrad: this tensor has no gradient; it needs requiresGrad");
   x.retainsGrad = true;
   return x;
 }
@@ -348,7 +352,10 @@ export function backward(
       if (x.node !== null && !x.retainsGrad) continue;
       const own = owned.has(g.storage) && !options.createGraph ? fromCopy(g) : g; // no two .grad share memory
       owned.add(own.storage);
-      x.grad = x.grad === null ? own : withRecording(options.createGraph ?? false, () => own.add(x.grad ?? 0));
+      x.grad =
+        x.grad === null
+          ? own
+          : withRecording(options.createGraph ?? false, () => own.add(x.grad ?? 0));
       x.grad.keep();
       filled.push(x.grad);
     }
@@ -400,7 +407,9 @@ export function grad(
   });
   targets.forEach((x, i) => {
     if (!checkTensor("grad", x, "an input").requiresGrad) {
-      throw new GraphError(`grad: input ${i} doesn't require a gradient; make it with { requiresGrad: true }`);
+      throw new GraphError(
+        `grad: input ${i} doesn't require a gradient; make it with { requiresGrad: true }`,
+      );
     }
   });
   const run = (): (Tensor | null)[] => {
@@ -425,7 +434,10 @@ export function grad(
 export function vjp(
   fn: (...inputs: Tensor[]) => Tensor,
   inputs: readonly Tensor[],
-): { readonly value: Tensor; readonly pull: (g: Tensor, options?: WalkOptions) => (Tensor | null)[] } {
+): {
+  readonly value: Tensor;
+  readonly pull: (g: Tensor, options?: WalkOptions) => (Tensor | null)[];
+} {
   const leaves = inputs.map((x) => x.detach().requiresGrad_());
   const y = enableGrad(() => fn(...leaves));
   return {
@@ -445,7 +457,9 @@ export function hvp(
   vectors: readonly Tensor[],
 ): Tensor[] {
   if (vectors.length !== inputs.length) {
-    throw new ArgumentError(`hvp: got ${inputs.length} inputs and ${vectors.length} vectors; one for each`);
+    throw new ArgumentError(
+      `hvp: got ${inputs.length} inputs and ${vectors.length} vectors; one for each`,
+    );
   }
   const leaves = inputs.map((x) => x.detach().requiresGrad_());
   return enableGrad(() => {
@@ -457,6 +471,8 @@ export function hvp(
     const [head, ...rest] = products;
     if (head === undefined) return leaves.map((x) => fullLike(x, 0));
     const total = rest.reduce((sum, term) => sum.add(term), head);
-    return grad(total, leaves, { allowUnused: true }).map((h, i) => h ?? fullLike(leaves[i] ?? total, 0));
+    return grad(total, leaves, { allowUnused: true }).map(
+      (h, i) => h ?? fullLike(leaves[i] ?? total, 0),
+    );
   });
 }

@@ -179,7 +179,9 @@ export function fromData(
 /** Throws unless `x` is a tensor: the first thing an op says of a wrong argument. */
 export function checkTensor(op: string, x: unknown, what = "argument"): Tensor {
   if (x instanceof Tensor) return x;
-  throw new ArgumentError(`${op}: ${what} must be a tensor, got ${describeValue(x)}; tensor(...) makes one`);
+  throw new ArgumentError(
+    `${op}: ${what} must be a tensor, got ${describeValue(x)}; tensor(...) makes one`,
+  );
 }
 
 function describeValue(x: unknown): string {

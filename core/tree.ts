@@ -24,7 +24,9 @@ export function namedTensors(tree: Tree): [name: string, tensor: Tensor][] {
     if (at === null || typeof at !== "object" || seen.has(at)) return;
     seen.add(at);
     if (at instanceof Tensor) found.push([name, at]);
-    else for (const [key, child] of children(at)) walk(child, name === "" ? `${key}` : `${name}.${key}`);
+    else
+      for (const [key, child] of children(at))
+        walk(child, name === "" ? `${key}` : `${name}.${key}`);
   };
   walk(tree, "");
   return found;

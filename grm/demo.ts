@@ -12,9 +12,9 @@ import {
   linear,
   logSigmoid,
   noGrad,
-  Random,
-  random,
+  type Random,
   randn,
+  random,
   scaledDotProductAttention,
   type Tensor,
   tensor,
@@ -44,7 +44,10 @@ type Parameters = Record<"tokens" | "positions" | "query" | "reward", Tensor>;
 
 function initialize(rng: Random): Parameters {
   const make = (name: string, shape: number[], scale: number): Tensor =>
-    randn(shape, { rng: rng.fork(name) }).mul(scale).requiresGrad_().named(name);
+    randn(shape, { rng: rng.fork(name) })
+      .mul(scale)
+      .requiresGrad_()
+      .named(name);
   return {
     tokens: make("tokens", [words.length, d], 0.5),
     positions: make("positions", [T, d], 0.5),
@@ -97,7 +100,10 @@ function train(alpha: number): Losses {
   const p = initialize(random("demo"));
   for (let step = 0; step < steps; step++) {
     const { reward, regularizer } = lossesOf(p);
-    reward.mul(1 - alpha).add(regularizer.mul(alpha)).backward();
+    reward
+      .mul(1 - alpha)
+      .add(regularizer.mul(alpha))
+      .backward();
     for (const parameter of Object.values(p)) {
       const { grad: g } = parameter;
       if (g !== null) parameter.assign(noGrad(() => parameter.sub(g.mul(rate))));
@@ -113,13 +119,20 @@ const row = (...cells: readonly string[]): void =>
 console.log("Where each loss pushes the final hidden states (gradient norm by position):");
 const start = lossesOf(initialize(random("demo")));
 row("", ...(pairs[0]?.[0]?.split(" ") ?? []));
-for (const [name, loss] of [["reward loss", start.reward], ["text-generation loss", start.regularizer]] as const) {
+for (const [name, loss] of [
+  ["reward loss", start.reward],
+  ["text-generation loss", start.regularizer],
+] as const) {
   const [g] = grad(loss, start.hiddenChosen, { retainGraph: true });
   row(name, ...[...(g?.norm({ dims: [0, 2] }).data ?? [])].map((x) => x.toFixed(5)));
 }
-console.log("They never share a position: the reward reads the last word, predictions come before it.\n");
+console.log(
+  "They never share a position: the reward reads the last word, predictions come before it.\n",
+);
 
-console.log(`After ${steps} steps of gradient descent from the same start, L = (1 - alpha) L_reward + alpha L_reg:`);
+console.log(
+  `After ${steps} steps of gradient descent from the same start, L = (1 - alpha) L_reward + alpha L_reg:`,
+);
 row("", "reward loss", "accuracy", "perplexity");
 for (const [name, result] of [
   ["before", start],
@@ -129,4 +142,6 @@ for (const [name, result] of [
   const loss = (result.reward.data[0] ?? 0).toFixed(4);
   row(name, loss, `${result.accuracy * 100} %`, result.perplexity.toFixed(2));
 }
-console.log(`\nShown: both heads learn from one hidden state. Not shown: anything beyond these ${pairs.length} training pairs.`);
+console.log(
+  `\nShown: both heads learn from one hidden state. Not shown: anything beyond these ${pairs.length} training pairs.`,
+);

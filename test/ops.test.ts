@@ -5,10 +5,20 @@
 
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
-import * as core from "../core/index.ts";
-import { type Entry, grad, gradcheck, noGrad, opTable, Random, Tensor, tensorsOf, withDefinitions } from "../core/index.ts";
-import { elementwise, type Unary } from "../core/kinds.ts";
 import { within } from "../core/draw.ts";
+import * as core from "../core/index.ts";
+import {
+  type Entry,
+  grad,
+  gradcheck,
+  noGrad,
+  opTable,
+  Random,
+  Tensor,
+  tensorsOf,
+  withDefinitions,
+} from "../core/index.ts";
+import { elementwise, type Unary } from "../core/kinds.ts";
 import { holds, RUNS } from "./property.ts";
 
 type Fn = (...args: unknown[]) => unknown;
@@ -27,7 +37,9 @@ function outputsOf(name: string, args: readonly unknown[]): Tensor[] {
 /** Options whose generators start anew, so that every call drops the same elements. */
 function fresh(arg: unknown): unknown {
   if (arg instanceof Random) return Random.restore(arg.state());
-  return isOptions(arg) ? Object.fromEntries(Object.entries(arg).map(([key, value]) => [key, fresh(value)])) : arg;
+  return isOptions(arg)
+    ? Object.fromEntries(Object.entries(arg).map(([key, value]) => [key, fresh(value)]))
+    : arg;
 }
 
 function isOptions(arg: unknown): arg is object {
@@ -77,10 +89,20 @@ function sameBits(actual: readonly Tensor[], expected: readonly Tensor[], what: 
 /** Values and the gradients of their weighted sum. */
 function withGradients(name: string, args: readonly unknown[]): Tensor[] {
   const leaves = floatsOf(args).map((x) => x.detach().requiresGrad_());
-  const ys = outputsOf(name, replaceFloats(args, (_, i) => leaves[i] as Tensor));
+  const ys = outputsOf(
+    name,
+    replaceFloats(args, (_, i) => leaves[i] as Tensor),
+  );
   const live = ys.filter((y) => y.requiresGrad);
-  const weights = live.map((y) => core.arange(1, y.size + 1).to(y.dtype).reshape(y.shape).sin());
-  const gradients = live.length === 0 ? [] : grad(live, leaves, { gradOutputs: weights, allowUnused: true });
+  const weights = live.map((y) =>
+    core
+      .arange(1, y.size + 1)
+      .to(y.dtype)
+      .reshape(y.shape)
+      .sin(),
+  );
+  const gradients =
+    live.length === 0 ? [] : grad(live, leaves, { gradOutputs: weights, allowUnused: true });
   return [...ys, ...gradients.map((g, i) => g ?? core.zerosLike(leaves[i] as Tensor))];
 }
 
@@ -94,7 +116,11 @@ function exampleMatches(example: string): void {
   const names = Object.keys(core).filter((name) => /^[a-z]\w*$/i.test(name) && name !== "var");
   const values = names.map((name) => (core as unknown as Record<string, unknown>)[name]);
   const result: unknown = new Function(...names, `return ${code}`)(...values);
-  assert.equal(Array.isArray(result) ? result.map(String).join(" ") : String(result), expected, code);
+  assert.equal(
+    Array.isArray(result) ? result.map(String).join(" ") : String(result),
+    expected,
+    code,
+  );
 }
 
 const wrong: [string, Unary][] = [
@@ -115,7 +141,11 @@ function planted(derivative: (x: Tensor) => Tensor): Unary {
 
 for (const [name, entry] of opTable) {
   describe(name, () => {
-    const property = (what: string, predicate: (args: readonly unknown[]) => void, runs = RUNS): void => {
+    const property = (
+      what: string,
+      predicate: (args: readonly unknown[]) => void,
+      runs = RUNS,
+    ): void => {
       properties++;
       test(`${name}: ${what}`, () => holds(`${name}: ${what}`, entry.draw, predicate, { runs }));
     };
@@ -123,12 +153,22 @@ for (const [name, entry] of opTable) {
       const leaves = floatsOf(args);
       if (leaves.length === 0) return;
       const fn = (...xs: Tensor[]): Tensor[] =>
-        outputsOf(name, replaceFloats(args, (_, i) => xs[i] as Tensor)).filter((y) => y.dtype === "float64");
+        outputsOf(
+          name,
+          replaceFloats(args, (_, i) => xs[i] as Tensor),
+        ).filter((y) => y.dtype === "float64");
       gradcheck(fn, leaves, { name });
     });
     property("recording leaves the value unchanged", (args) => {
-      const recorded = outputsOf(name, replaceFloats(args, (x) => x.detach().requiresGrad_()));
-      sameBits(recorded, noGrad(() => outputsOf(name, args)), "recorded");
+      const recorded = outputsOf(
+        name,
+        replaceFloats(args, (x) => x.detach().requiresGrad_()),
+      );
+      sameBits(
+        recorded,
+        noGrad(() => outputsOf(name, args)),
+        "recorded",
+      );
     });
     property("transposed inputs give the same", (args) => {
       const twice = replaceFloats(args, (x) => (x.rank < 2 ? x : x.transpose().transpose()));
@@ -136,7 +176,10 @@ for (const [name, entry] of opTable) {
     });
     property("float32 agrees with float64", (args) => {
       if (!isSmooth(entry) || name === "to") return;
-      const single = withGradients(name, replaceFloats(args, (x) => x.to("float32")));
+      const single = withGradients(
+        name,
+        replaceFloats(args, (x) => x.to("float32")),
+      );
       withGradients(name, args).forEach((y, i) => {
         const x = single[i] as Tensor;
         assert.equal(x.dtype, y.dtype === "float64" ? "float32" : y.dtype);
@@ -159,7 +202,10 @@ describe("the checker catches planted wrong gradients", () => {
   for (const [what, op] of wrong) {
     test(what, () => {
       const x = core.tensor([0.5, 1, -2], { dtype: "float64" });
-      assert.throws(() => gradcheck(op, x, { name: "planted" }), /planted: argument 0 .*the gradient says/);
+      assert.throws(
+        () => gradcheck(op, x, { name: "planted" }),
+        /planted: argument 0 .*the gradient says/,
+      );
     });
   }
   test("in one element of many", () => {
@@ -168,10 +214,17 @@ describe("the checker catches planted wrong gradients", () => {
     assert.throws(() => gradcheck(op, x, { name: "planted" }), /at \[19\d\]/);
   });
   test("and lets the right one pass", () => {
-    assert.ok(gradcheck(planted((x) => x.cos()), core.tensor([0.5, 1, -2], { dtype: "float64" })));
+    assert.ok(
+      gradcheck(
+        planted((x) => x.cos()),
+        core.tensor([0.5, 1, -2], { dtype: "float64" }),
+      ),
+    );
   });
 });
 
 after(() => {
-  console.log(`op table: ${opTable.size} ops, ${properties} properties of ${RUNS} drawn inputs each`);
+  console.log(
+    `op table: ${opTable.size} ops, ${properties} properties of ${RUNS} drawn inputs each`,
+  );
 });

@@ -73,7 +73,10 @@ export function drawFrom(gen: fc.GeneratorValue): Draw {
       const order = random(integer(0, 1e6)).permutation(size);
       return [...order].map((rank) => low + ((high - low) * (rank + 0.5)) / size);
     }
-    const grid = fc.integer({ min: Math.ceil(low * 4), max: Math.floor(high * 4) - (offset > 0 ? 1 : 0) });
+    const grid = fc.integer({
+      min: Math.ceil(low * 4),
+      max: Math.floor(high * 4) - (offset > 0 ? 1 : 0),
+    });
     return gen(fc.array, grid, { minLength: size, maxLength: size }).map((n) => n / 4 + offset);
   };
   const sizeOf = (sides: Shape): number => sides.reduce((size, side) => size * side, 1);
@@ -86,8 +89,14 @@ export function drawFrom(gen: fc.GeneratorValue): Draw {
     tensor: (sides, domain = within(-3, 3)) =>
       tensor(Float64Array.from(numbers(sizeOf(sides), domain)), { shape: sides }),
     indices: (sides, size) =>
-      tensor(Int32Array.from({ length: sizeOf(sides) }, () => integer(0, Math.max(0, size - 1))), { shape: sides }),
+      tensor(
+        Int32Array.from({ length: sizeOf(sides) }, () => integer(0, Math.max(0, size - 1))),
+        { shape: sides },
+      ),
     mask: (sides) =>
-      tensor(Uint8Array.from({ length: sizeOf(sides) }, () => integer(0, 1)), { shape: sides }),
+      tensor(
+        Uint8Array.from({ length: sizeOf(sides) }, () => integer(0, 1)),
+        { shape: sides },
+      ),
   };
 }

@@ -92,7 +92,8 @@ export const gelu: Op<(x: Tensor, options?: GeluOptions) => Tensor> = elementwis
   scalars: ({ approximate = "none" }) => [approximate === "tanh" ? 1 : 0],
   definition: (x: Tensor, { approximate = "none" }: GeluOptions = {}) => {
     const inner = x.add(x.mul(x).mul(x).mul(0.044715)).mul(ROOT_2_OVER_PI);
-    const twicePhi = approximate === "tanh" ? inner.tanh().add(1) : x.mul(Math.SQRT1_2).erf().add(1);
+    const twicePhi =
+      approximate === "tanh" ? inner.tanh().add(1) : x.mul(Math.SQRT1_2).erf().add(1);
     return x.mul(0.5).mul(twicePhi);
   },
   forward: (x, tanhForm) => {

@@ -54,7 +54,13 @@ export const div: Binary = elementwise({
 export const pow: Binary = elementwise({
   forward: (a, b) => (a === 1 ? 1 : a ** b), // IEEE 754: 1 to any power, NaN too, is 1
   vjp: (g, y, a, b) => [
-    () => g.mul(b.eq(0).logicalAnd(a.eq(0)).where(0, b.mul(a.pow(b.sub(1))))),
+    () =>
+      g.mul(
+        b
+          .eq(0)
+          .logicalAnd(a.eq(0))
+          .where(0, b.mul(a.pow(b.sub(1)))),
+      ),
     () => g.mul(a.eq(0).logicalAnd(b.ge(0)).where(0, y.mul(a.log()))),
   ],
   example: "tensor([2, 3]).pow(2)  // [4, 9]",
@@ -67,7 +73,10 @@ export const pow: Binary = elementwise({
 /** The larger of two, NaN if either is. Where they tie, each gets half of the gradient. */
 export const maximum: Binary = elementwise({
   forward: (a, b) => Math.max(a, b),
-  vjp: (g, _y, a, b) => [() => g.mul(share(a.gt(b), a.eq(b))), () => g.mul(share(b.gt(a), a.eq(b)))],
+  vjp: (g, _y, a, b) => [
+    () => g.mul(share(a.gt(b), a.eq(b))),
+    () => g.mul(share(b.gt(a), a.eq(b))),
+  ],
   example: "tensor([1, 5]).maximum(3)  // [3, 5]",
   draw: [anyNumber, offGrid],
 });
@@ -75,7 +84,10 @@ export const maximum: Binary = elementwise({
 /** The smaller of two, NaN if either is. Where they tie, each gets half of the gradient. */
 export const minimum: Binary = elementwise({
   forward: (a, b) => Math.min(a, b),
-  vjp: (g, _y, a, b) => [() => g.mul(share(a.lt(b), a.eq(b))), () => g.mul(share(b.lt(a), a.eq(b)))],
+  vjp: (g, _y, a, b) => [
+    () => g.mul(share(a.lt(b), a.eq(b))),
+    () => g.mul(share(b.lt(a), a.eq(b))),
+  ],
   example: "tensor([1, 5]).minimum(3)  // [1, 3]",
   draw: [anyNumber, offGrid],
 });
@@ -127,13 +139,14 @@ export const reciprocal: Unary = elementwise({
 });
 
 /** Brings every value into [min, max]; either may be left out. The gradient is 0 where it was outside. */
-export const clamp: Op<(x: Tensor, options: { min?: number; max?: number }) => Tensor> = elementwise({
-  arity: 1,
-  scalars: ({ min = -Infinity, max = Infinity }) => [min, max],
-  forward: (x, min, max) => (x > max ? max : x < min ? min : x),
-  vjp: (g, _y, x, { min = -Infinity, max = Infinity }) => [
-    x.ge(min).logicalAnd(x.le(max)).where(g, 0),
-  ],
-  example: "tensor([-2, 0.5, 2]).clamp({ min: -1, max: 1 })  // [-1, 0.5, 1]",
-  draw: (d) => [d.tensor(d.shape(), offGrid), { min: -1, max: d.pick(1, 2) }],
-});
+export const clamp: Op<(x: Tensor, options: { min?: number; max?: number }) => Tensor> =
+  elementwise({
+    arity: 1,
+    scalars: ({ min = -Infinity, max = Infinity }) => [min, max],
+    forward: (x, min, max) => (x > max ? max : x < min ? min : x),
+    vjp: (g, _y, x, { min = -Infinity, max = Infinity }) => [
+      x.ge(min).logicalAnd(x.le(max)).where(g, 0),
+    ],
+    example: "tensor([-2, 0.5, 2]).clamp({ min: -1, max: 1 })  // [-1, 0.5, 1]",
+    draw: (d) => [d.tensor(d.shape(), offGrid), { min: -1, max: d.pick(1, 2) }],
+  });

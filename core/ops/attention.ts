@@ -44,9 +44,12 @@ function dropMask(x: Tensor, shape: Shape, drop: Drop): Tensor {
 }
 
 function checkDrop(name: string, p: number, rng: Random | undefined): Drop {
-  if (!(p >= 0 && p <= 1)) throw new ArgumentError(`${name}: the probability ${p} must be in [0, 1]`);
+  if (!(p >= 0 && p <= 1))
+    throw new ArgumentError(`${name}: the probability ${p} must be in [0, 1]`);
   if (p > 0 && !(rng instanceof Random)) {
-    throw new ArgumentError(`${name}: needs a generator to drop from: { rng: random(seed).fork("dropout") }`);
+    throw new ArgumentError(
+      `${name}: needs a generator to drop from: { rng: random(seed).fork("dropout") }`,
+    );
   }
   return { p, seed: p > 0 && rng ? rng.integer(-(2 ** 31), 2 ** 31) : 0 };
 }
@@ -72,11 +75,13 @@ export const dropout: Op<(x: Tensor, options: DropoutOptions) => Tensor> = fused
       dx.data[i] = survives(i, drop) ? (g.data[i] ?? 0) * scaleOf(drop.p) : 0;
     }
   },
-  call: (run: (x: Tensor, drop: Drop) => Tensor, { name }) => (x, { p, rng }) => {
-    checkFloat(name, checkTensor(name, x).dtype);
-    const drop = checkDrop(name, p, rng);
-    return p === 0 ? x : run(x, drop);
-  },
+  call:
+    (run: (x: Tensor, drop: Drop) => Tensor, { name }) =>
+    (x, { p, rng }) => {
+      checkFloat(name, checkTensor(name, x).dtype);
+      const drop = checkDrop(name, p, rng);
+      return p === 0 ? x : run(x, drop);
+    },
   example: "ones([4]).dropout({ p: 0.5, rng: random(1) }).gt(2)  // [false, false, false, false]",
   draw: (d) => [d.tensor(d.shape()), { p: d.pick(0, 0.25, 0.5), rng: Random.from(1) }],
 });
@@ -102,7 +107,10 @@ export function ropeTables(
 ): { readonly cos: Tensor; readonly sin: Tensor } {
   if (!Number.isInteger(dim / 2)) throw new ArgumentError(`ropeTables: dim ${dim} must be even`);
   const scale = (-2 * Math.log(base)) / dim;
-  const frequencies = indicesLike(positions, dim / 2).to("float64").mul(scale).exp();
+  const frequencies = indicesLike(positions, dim / 2)
+    .to("float64")
+    .mul(scale)
+    .exp();
   const angles = positions.to("float64").unsqueeze(-1).mul(frequencies);
   return { cos: angles.cos().to("float32"), sin: angles.sin().to("float32") };
 }
@@ -136,7 +144,14 @@ function eachPair(
 }
 
 /** (a, b) to (a cos - b sin, a sin + b cos) for every pair. */
-function turn(y: Block, x: Block, cos: Block, sin: Block, interleaved: boolean, sign: number): void {
+function turn(
+  y: Block,
+  x: Block,
+  cos: Block,
+  sin: Block,
+  interleaved: boolean,
+  sign: number,
+): void {
   eachPair(x.shape, cos.shape, interleaved, (first, second, at) => {
     const [a, b] = [x.data[first] ?? 0, x.data[second] ?? 0];
     const [c, s] = [cos.data[at] ?? 0, sign * (sin.data[at] ?? 0)];
@@ -145,7 +160,12 @@ function turn(y: Block, x: Block, cos: Block, sin: Block, interleaved: boolean, 
   });
 }
 
-function ropeDefinition(x: Tensor, cos: Tensor, sin: Tensor, { interleaved, inverse }: Turn): Tensor {
+function ropeDefinition(
+  x: Tensor,
+  cos: Tensor,
+  sin: Tensor,
+  { interleaved, inverse }: Turn,
+): Tensor {
   const half = (x.shape.at(-1) ?? 0) / 2;
   const pairs = interleaved ? x.reshape([...x.shape.slice(0, -1), half, 2]) : null;
   const part = (i: number): Tensor =>
@@ -163,31 +183,38 @@ function ropeDefinition(x: Tensor, cos: Tensor, sin: Tensor, { interleaved, inve
  * Rotary position embedding (2104.09864): turns each pair of x [..., T, D] by the angle of its position.
  * cos and sin (see ropeTables) broadcast to [..., T, D/2]; tables that learn run the definition.
  */
-export const rope: Op<(x: Tensor, cos: Tensor, sin: Tensor, options?: RopeOptions) => Tensor> = fused({
-  definition: ropeDefinition,
-  infer: like,
-  forward: ([y], x, cos, sin, { interleaved, inverse }) => turn(y, x, cos, sin, interleaved, inverse ? -1 : 1),
-  vjp: (g, _y, _x, cos, sin, { interleaved, inverse }) => [g.rope(cos, sin, { interleaved, inverse: !inverse })],
-  call: (run) => (x, cos, sin, { interleaved = false, inverse = false } = {}) => {
-    checkRope(x, cos, sin);
-    const rule = cos.requiresGrad || sin.requiresGrad ? ropeDefinition : run;
-    return rule(x, cos, sin, { interleaved, inverse });
-  },
-  example: "tensor([[1, 0]]).rope(tensor([[0]]), tensor([[1]]))  // [[0, 1]]",
-  draw: (d: Draw) => {
-    const [T, half] = [d.integer(0, 3), d.integer(1, 2)];
-    const angles = d.tensor(d.pick<Shape>([T, half], [1, half]));
-    const x = d.tensor([...d.shape({ maxRank: 2, maxSide: 2 }), T, 2 * half]);
-    return [x, angles.cos(), angles.sin(), { interleaved: d.pick(true, false) }];
-  },
-});
+export const rope: Op<(x: Tensor, cos: Tensor, sin: Tensor, options?: RopeOptions) => Tensor> =
+  fused({
+    definition: ropeDefinition,
+    infer: like,
+    forward: ([y], x, cos, sin, { interleaved, inverse }) =>
+      turn(y, x, cos, sin, interleaved, inverse ? -1 : 1),
+    vjp: (g, _y, _x, cos, sin, { interleaved, inverse }) => [
+      g.rope(cos, sin, { interleaved, inverse: !inverse }),
+    ],
+    call:
+      (run) =>
+      (x, cos, sin, { interleaved = false, inverse = false } = {}) => {
+        checkRope(x, cos, sin);
+        const rule = cos.requiresGrad || sin.requiresGrad ? ropeDefinition : run;
+        return rule(x, cos, sin, { interleaved, inverse });
+      },
+    example: "tensor([[1, 0]]).rope(tensor([[0]]), tensor([[1]]))  // [[0, 1]]",
+    draw: (d: Draw) => {
+      const [T, half] = [d.integer(0, 3), d.integer(1, 2)];
+      const angles = d.tensor(d.pick<Shape>([T, half], [1, half]));
+      const x = d.tensor([...d.shape({ maxRank: 2, maxSide: 2 }), T, 2 * half]);
+      return [x, angles.cos(), angles.sin(), { interleaved: d.pick(true, false) }];
+    },
+  });
 
 function checkRope(x: Tensor, cos: Tensor, sin: Tensor): void {
   for (const t of [x, cos, sin]) checkFloat("rope", checkTensor("rope", t).dtype);
   const D = x.shape.at(-1) ?? 1;
   const to = [...x.shape.slice(0, -1), D / 2];
   const fits = Number.isInteger(D / 2) && sameShape(broadcastShapes("rope", cos.shape, to), to);
-  if (fits && sameShape(cos.shape, sin.shape) && cos.dtype === x.dtype && sin.dtype === x.dtype) return;
+  if (fits && sameShape(cos.shape, sin.shape) && cos.dtype === x.dtype && sin.dtype === x.dtype)
+    return;
   throw new ShapeError(
     `rope: x ${x.dtype} ${formatShape(x.shape)}, cos ${cos.dtype} ${formatShape(cos.shape)}, sin ${sin.dtype} ` +
       `${formatShape(sin.shape)}: needed one dtype, D even, and tables that broadcast to ${formatShape(to)}`,
@@ -217,8 +244,15 @@ interface Attend {
 }
 
 /** Which keys each query may see, as bools that broadcast to the scores; null if all. */
-function visible(q: Tensor, k: Tensor, mask: Tensor | null, { causal, offset }: Attend): Tensor | null {
-  const limit = indicesLike(q, q.shape.at(-2) ?? 0).unsqueeze(1).add(offset);
+function visible(
+  q: Tensor,
+  k: Tensor,
+  mask: Tensor | null,
+  { causal, offset }: Attend,
+): Tensor | null {
+  const limit = indicesLike(q, q.shape.at(-2) ?? 0)
+    .unsqueeze(1)
+    .add(offset);
   const past = causal ? indicesLike(q, k.shape.at(-2) ?? 0).le(limit) : null;
   if (mask === null) return past;
   const open = mask.dtype === "bool" ? mask : mask.ne(-Infinity);
@@ -231,11 +265,20 @@ function repeatHeads(x: Tensor, H: number): Tensor {
   const heads = x.shape.at(-3) ?? 1;
   if (x.rank < 3 || heads === H) return x;
   const batch = x.shape.slice(0, -3);
-  return x.unsqueeze(-3).expand([...batch, heads, H / heads, S, D]).reshape([...batch, H, S, D]);
+  return x
+    .unsqueeze(-3)
+    .expand([...batch, heads, H / heads, S, D])
+    .reshape([...batch, H, S, D]);
 }
 
 /** pattern = softmax(scale q kᵀ + mask), all T x S of it; rows that see nothing are 0. */
-function attentionDefinition(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | null, options: Attend): Tensor {
+function attentionDefinition(
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  mask: Tensor | null,
+  options: Attend,
+): Tensor {
   const H = q.shape.at(-3) ?? 1;
   const raw = q.matmul(repeatHeads(k, H), { transposeB: true }).mul(options.scale);
   const scores = mask !== null && mask.dtype !== "bool" ? raw.add(mask) : raw;
@@ -247,7 +290,8 @@ function attentionDefinition(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | nul
     const closed = sees.where(constant(-Infinity, q.dtype, q.device), 0);
     pattern = open.where(open.where(scores, closed).softmax({ dim: -1 }), 0);
   }
-  const kept = options.drop.p === 0 ? pattern : pattern.mul(dropMask(q, pattern.shape, options.drop));
+  const kept =
+    options.drop.p === 0 ? pattern : pattern.mul(dropMask(q, pattern.shape, options.drop));
   return kept.named("pattern").matmul(repeatHeads(v, H));
 }
 
@@ -264,7 +308,13 @@ interface Row {
 }
 
 /** Visits the rows of all heads in order. Shapes are [..., H, T, D] and [..., Hkv, S, D]. */
-function eachRow(q: Block, k: Block, mask: Block | null, o: Attend, visit: (row: Row) => void): void {
+function eachRow(
+  q: Block,
+  k: Block,
+  mask: Block | null,
+  o: Attend,
+  visit: (row: Row) => void,
+): void {
   const [T = 0, D = 0] = q.shape.slice(-2);
   const S = k.shape.at(-2) ?? 0;
   const H = q.shape.at(-3) ?? 1;
@@ -283,7 +333,8 @@ function eachRow(q: Block, k: Block, mask: Block | null, o: Attend, visit: (row:
       const m = mask === null ? 0 : (mask.data[maskAt(s)] ?? 0);
       if (mask?.dtype === "bool" && m === 0) return -Infinity;
       let dot = 0;
-      for (let c = 0; c < D; c++) dot += (q.data[index * D + c] ?? 0) * (k.data[(keys + s) * D + c] ?? 0);
+      for (let c = 0; c < D; c++)
+        dot += (q.data[index * D + c] ?? 0) * (k.data[(keys + s) * D + c] ?? 0);
       return dot * o.scale + (mask !== null && mask.dtype !== "bool" ? m : 0);
     };
     visit({ query: index, keys, index, maskAt, score });
@@ -303,14 +354,22 @@ function placeOf(index: number, shape: Shape, strides: readonly number[]): numbe
 }
 
 /** The row's pattern, and the factor of each key after dropout. lse: the row's logSumExp, if known. */
-function patternOf(row: Row, S: number, drop: Drop, known?: number): { p: Float64Array; keep: Float64Array; lse: number } {
+function patternOf(
+  row: Row,
+  S: number,
+  drop: Drop,
+  known?: number,
+): { p: Float64Array; keep: Float64Array; lse: number } {
   const p = Float64Array.from({ length: S }, (_, s) => row.score(s));
   const max = p.reduce((best, x) => Math.max(best, x), -Infinity);
   let lse = known ?? Infinity; // a row that sees nothing: exp(-inf - inf) = 0
-  if (known === undefined && max > -Infinity) lse = max + Math.log(p.reduce((sum, x) => sum + Math.exp(x - max), 0));
+  if (known === undefined && max > -Infinity)
+    lse = max + Math.log(p.reduce((sum, x) => sum + Math.exp(x - max), 0));
   if (Number.isNaN(max)) lse = Number.NaN;
   for (let s = 0; s < S; s++) p[s] = Math.exp((p[s] ?? 0) - lse);
-  const keep = p.map((_, s) => (drop.p === 0 ? 1 : survives(row.index * S + s, drop) ? scaleOf(drop.p) : 0));
+  const keep = p.map((_, s) =>
+    drop.p === 0 ? 1 : survives(row.index * S + s, drop) ? scaleOf(drop.p) : 0,
+  );
   return { p, keep, lse };
 }
 
@@ -328,7 +387,8 @@ function attentionForward(
     const { p, keep, lse } = patternOf(row, S, o.drop);
     for (let c = 0; c < D; c++) {
       let sum = 0;
-      for (let s = 0; s < S; s++) sum += (p[s] ?? 0) * (keep[s] ?? 0) * (v.data[(row.keys + s) * D + c] ?? 0);
+      for (let s = 0; s < S; s++)
+        sum += (p[s] ?? 0) * (keep[s] ?? 0) * (v.data[(row.keys + s) * D + c] ?? 0);
       y.data[row.query * D + c] = sum;
     }
     if (lses) lses.data[row.index] = lse;
@@ -348,12 +408,9 @@ function attentionBackward(
 ): void {
   const S = k.shape.at(-2) ?? 0;
   const [D, Dv] = [q.shape.at(-1) ?? 0, v.shape.at(-1) ?? 0];
-  const [toQ, toK, toV, toMask] = [q, k, v, mask].map((x) => new Float64Array(x?.data.length ?? 0)) as [
-    Float64Array,
-    Float64Array,
-    Float64Array,
-    Float64Array,
-  ];
+  const [toQ, toK, toV, toMask] = [q, k, v, mask].map(
+    (x) => new Float64Array(x?.data.length ?? 0),
+  ) as [Float64Array, Float64Array, Float64Array, Float64Array];
   const add = (total: Float64Array, at: number, x: number): void => {
     total[at] = (total[at] ?? 0) + x;
   };
@@ -361,7 +418,8 @@ function attentionBackward(
     const { p, keep } = patternOf(row, S, o.drop, lses?.data[row.index]);
     const dp = p.map((_, s) => {
       let dot = 0;
-      for (let c = 0; c < Dv; c++) dot += (g.data[row.query * Dv + c] ?? 0) * (v.data[(row.keys + s) * Dv + c] ?? 0);
+      for (let c = 0; c < Dv; c++)
+        dot += (g.data[row.query * Dv + c] ?? 0) * (v.data[(row.keys + s) * Dv + c] ?? 0);
       return dot * (keep[s] ?? 0);
     });
     const along = dp.reduce((sum, x, s) => sum + x * (p[s] ?? 0), 0);
@@ -372,7 +430,8 @@ function attentionBackward(
       const ds = dscore * o.scale;
       if (dmask) add(toMask, row.maskAt(s), dscore);
       const key = row.keys + s;
-      for (let c = 0; c < Dv; c++) add(toV, key * Dv + c, weight * (keep[s] ?? 0) * (g.data[row.query * Dv + c] ?? 0));
+      for (let c = 0; c < Dv; c++)
+        add(toV, key * Dv + c, weight * (keep[s] ?? 0) * (g.data[row.query * Dv + c] ?? 0));
       for (let c = 0; c < D; c++) {
         add(toQ, row.query * D + c, ds * (k.data[key * D + c] ?? 0));
         add(toK, key * D + c, ds * (q.data[row.query * D + c] ?? 0));
@@ -401,13 +460,15 @@ export const scaledDotProductAttention: Op<
   forward: attentionForward,
   backward: (gradients, g, [, lses], q, k, v, mask, o) =>
     attentionBackward(gradients, g, lses, q, k, v, mask, o),
-  call: (run, { name }) => (q, k, v, options = {}) => {
-    const { causal = false, offset = 0, mask = null } = options;
-    checkAttention(q, k, v, mask);
-    const scale = options.scale ?? 1 / Math.sqrt(q.shape.at(-1) ?? 1);
-    const drop = checkDrop(name, options.dropout?.p ?? 0, options.dropout?.rng);
-    return run(q, k, v, mask, { causal, offset, scale, drop });
-  },
+  call:
+    (run, { name }) =>
+    (q, k, v, options = {}) => {
+      const { causal = false, offset = 0, mask = null } = options;
+      checkAttention(q, k, v, mask);
+      const scale = options.scale ?? 1 / Math.sqrt(q.shape.at(-1) ?? 1);
+      const drop = checkDrop(name, options.dropout?.p ?? 0, options.dropout?.rng);
+      return run(q, k, v, mask, { causal, offset, scale, drop });
+    },
   example:
     "tensor([[1, 0]]).scaledDotProductAttention(tensor([[1, 0], [0, 1]]), tensor([[1], [2]]))  // [[1.3302]]",
   draw: drawAttention,
@@ -420,7 +481,12 @@ function drawAttention(d: Draw): readonly unknown[] {
   const at = (H: number, rows: number): Tensor => d.tensor([B, H, rows, D], small);
   const mask = d.pick(null, d.mask([B, 1, T, S]), d.tensor([T, S], small));
   const dropout = d.pick(undefined, { p: 0.5, rng: Random.from(1) });
-  const options = { causal: d.pick(true, false), offset: d.integer(0, 1), mask, ...(dropout && { dropout }) };
+  const options = {
+    causal: d.pick(true, false),
+    offset: d.integer(0, 1),
+    mask,
+    ...(dropout && { dropout }),
+  };
   return [at(heads * group, T), at(heads, S), at(heads, S), options];
 }
 
@@ -447,6 +513,8 @@ function checkAttention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | null): v
     throw new DTypeError(`${name}: mask must be bool or ${q.dtype}, got ${mask.dtype}`);
   }
   if (!sameShape(broadcastShapes(name, mask.shape, scores), scores)) {
-    throw new ShapeError(`${name}: mask ${formatShape(mask.shape)} doesn't broadcast to ${formatShape(scores)}`);
+    throw new ShapeError(
+      `${name}: mask ${formatShape(mask.shape)} doesn't broadcast to ${formatShape(scores)}`,
+    );
   }
 }

@@ -35,7 +35,13 @@ function contractionOf(a: Tensor, b: Tensor, options: Required<MatmulOptions>): 
   return { batch, m, n, k, transposeA, transposeB, strideA, strideB };
 }
 
-function innerMismatch(a: Tensor, b: Tensor, options: Required<MatmulOptions>, k: number, kB: number): ShapeError {
+function innerMismatch(
+  a: Tensor,
+  b: Tensor,
+  options: Required<MatmulOptions>,
+  k: number,
+  kB: number,
+): ShapeError {
   const other = b.shape.at(options.transposeB ? -2 : -1);
   const flags = options.transposeA || options.transposeB ? ` with ${JSON.stringify(options)}` : "";
   const remedy = k === other ? "b.transpose() would fit" : "reshape one of them";
@@ -52,13 +58,22 @@ function matmulCall(run: MatmulRule, a: Tensor, b: Tensor, options: MatmulOption
   checkTensor("matmul", a, "a");
   checkTensor("matmul", b, "b");
   if (a.rank === 0 || b.rank === 0) {
-    throw new ShapeError(`matmul: ${formatShape(a.shape)} x ${formatShape(b.shape)}: a scalar has no rows; use mul`);
+    throw new ShapeError(
+      `matmul: ${formatShape(a.shape)} x ${formatShape(b.shape)}: a scalar has no rows; use mul`,
+    );
   }
   if (a.dtype !== b.dtype) {
-    throw new DTypeError(`matmul: a is ${a.dtype}, b is ${b.dtype}; b.to("${a.dtype}") converts it`);
+    throw new DTypeError(
+      `matmul: a is ${a.dtype}, b is ${b.dtype}; b.to("${a.dtype}") converts it`,
+    );
   }
   const flags = { transposeA: transposeA && a.rank > 1, transposeB: transposeB && b.rank > 1 };
-  if (a.rank === 1) return dropAxis(run(a.reshape([1, a.size]), b.rank === 1 ? b.reshape([b.size, 1]) : b, flags), -2, b.rank === 1);
+  if (a.rank === 1)
+    return dropAxis(
+      run(a.reshape([1, a.size]), b.rank === 1 ? b.reshape([b.size, 1]) : b, flags),
+      -2,
+      b.rank === 1,
+    );
   if (b.rank === 1) return dropAxis(run(a, b.reshape([b.size, 1]), flags), -1, false);
   if (a.rank > 2 && b.rank === 2 && !flags.transposeA) {
     contractionOf(a, b, flags); // one tall product instead of a batch; errors show the shapes as given
@@ -74,7 +89,8 @@ function dropAxis(y: Tensor, dim: number, both: boolean): Tensor {
 
 /** Matrix product of the last two axes; the axes before them are a batch and broadcast. */
 export const matmul: Op<(a: Tensor, b: Tensor, options?: MatmulOptions) => Tensor> = contract({
-  contraction: (a: Tensor, b: Tensor, options: Required<MatmulOptions>) => contractionOf(a, b, options),
+  contraction: (a: Tensor, b: Tensor, options: Required<MatmulOptions>) =>
+    contractionOf(a, b, options),
   infer: (a, b, options) => {
     const { batch, m, n } = contractionOf(a, b, options);
     return [{ shape: [...batch, m, n], dtype: a.dtype }];
@@ -89,7 +105,10 @@ export const matmul: Op<(a: Tensor, b: Tensor, options?: MatmulOptions) => Tenso
         ? g.matmul(a, { transposeA: true, transposeB: transposeA })
         : a.matmul(g, { transposeA: !transposeA }),
   ],
-  call: (run: MatmulRule) => (a, b, options = {}) => matmulCall(run, a, b, options),
+  call:
+    (run: MatmulRule) =>
+    (a, b, options = {}) =>
+      matmulCall(run, a, b, options),
   example: "tensor([[1, 2], [3, 4]]).matmul(tensor([[5], [6]]))  // [[17],\n [39]]",
   draw: (d: Draw) => {
     const [m, n, k] = [d.integer(0, 3), d.integer(0, 3), d.integer(0, 3)];
@@ -109,32 +128,42 @@ export const linear: Op<(x: Tensor, weight: Tensor, bias?: Tensor | null) => Ten
     const y = x.matmul(weight, { transposeB: true });
     return bias === null ? y : y.add(bias);
   },
-  infer: (x, weight) => [{ shape: [...x.shape.slice(0, -1), weight.shape[0] ?? 0], dtype: x.dtype }],
+  infer: (x, weight) => [
+    { shape: [...x.shape.slice(0, -1), weight.shape[0] ?? 0], dtype: x.dtype },
+  ],
   forward: ([y], x, weight, bias) => {
     const [out = 0, width = 0] = weight.shape;
     for (let i = 0; i < y.data.length; i++) {
       const [row, o] = [Math.floor(i / out), i % out];
       let sum = bias?.data[o] ?? 0;
-      for (let k = 0; k < width; k++) sum += (x.data[row * width + k] ?? 0) * (weight.data[o * width + k] ?? 0);
+      for (let k = 0; k < width; k++)
+        sum += (x.data[row * width + k] ?? 0) * (weight.data[o * width + k] ?? 0);
       y.data[i] = sum;
     }
   },
   vjp: (g, _y, x, weight) => {
-    const rows = (t: Tensor): Tensor => t.reshape([sizeOf(t.shape.slice(0, -1)), t.shape.at(-1) ?? 0]);
+    const rows = (t: Tensor): Tensor =>
+      t.reshape([sizeOf(t.shape.slice(0, -1)), t.shape.at(-1) ?? 0]);
     return [
       () => g.matmul(weight),
       () => rows(g).matmul(rows(x), { transposeA: true }),
       () => rows(g).sum({ dims: 0 }),
     ];
   },
-  call: (run: LinearRule) => (x, weight, bias = null) => {
-    checkLinear(x, weight, bias);
-    return run(x, weight, bias);
-  },
+  call:
+    (run: LinearRule) =>
+    (x, weight, bias = null) => {
+      checkLinear(x, weight, bias);
+      return run(x, weight, bias);
+    },
   example: "tensor([1, 2]).linear(tensor([[3, 4], [5, 6]]), tensor([0, 1]))  // [11, 18]",
   draw: (d: Draw) => {
     const [width, out] = [d.integer(0, 3), d.integer(0, 3)];
-    return [d.tensor([...d.shape({ maxRank: 2 }), width]), d.tensor([out, width]), d.pick(d.tensor([out]), null)];
+    return [
+      d.tensor([...d.shape({ maxRank: 2 }), width]),
+      d.tensor([out, width]),
+      d.pick(d.tensor([out]), null),
+    ];
   },
 });
 
@@ -146,11 +175,18 @@ function checkLinear(x: Tensor, weight: Tensor, bias: Tensor | null): void {
     );
   }
   if (bias !== null && (checkTensor("linear", bias, "bias").rank !== 1 || bias.shape[0] !== out)) {
-    throw new ShapeError(`linear: bias ${formatShape(bias.shape)} must be [${out}], as weight has ${out} rows`);
+    throw new ShapeError(
+      `linear: bias ${formatShape(bias.shape)} must be [${out}], as weight has ${out} rows`,
+    );
   }
-  for (const [name, other] of [["weight", weight], ["bias", bias]] as const) {
+  for (const [name, other] of [
+    ["weight", weight],
+    ["bias", bias],
+  ] as const) {
     if (other !== null && other.dtype !== x.dtype) {
-      throw new DTypeError(`linear: x is ${x.dtype}, ${name} is ${other.dtype}; ${name}.to("${x.dtype}") converts it`);
+      throw new DTypeError(
+        `linear: x is ${x.dtype}, ${name} is ${other.dtype}; ${name}.to("${x.dtype}") converts it`,
+      );
     }
   }
 }
@@ -202,17 +238,24 @@ function parse(equation: string, operands: readonly Tensor[]): { terms: Term[]; 
     const x = checkTensor("einsum", operands[i], `operand ${i + 1}`);
     const hidden = x.rank - text.replace("...", "").length;
     const letters = spell(text, hidden);
-    if (letters.length === x.rank && /^[A-Za-z]*(\.\.\.)?[A-Za-z]*$/.test(text)) return { letters, x };
-    throw new ShapeError(`einsum: "${text}" in "${equation}" doesn't name the axes of ${formatShape(x.shape)}`);
+    if (letters.length === x.rank && /^[A-Za-z]*(\.\.\.)?[A-Za-z]*$/.test(text))
+      return { letters, x };
+    throw new ShapeError(
+      `einsum: "${text}" in "${equation}" doesn't name the axes of ${formatShape(x.shape)}`,
+    );
   });
   checkSides(equation, terms);
   const all = terms.flatMap((term) => term.letters);
   const hidden = [...new Set(all.filter((letter) => letter.startsWith(".")))].sort().reverse();
-  const once = all.filter((letter) => !letter.startsWith(".") && all.indexOf(letter) === all.lastIndexOf(letter));
+  const once = all.filter(
+    (letter) => !letter.startsWith(".") && all.indexOf(letter) === all.lastIndexOf(letter),
+  );
   const result = right === undefined ? [...hidden, ...once.sort()] : spell(right, hidden.length);
   const unknown = result.find((letter, i) => !all.includes(letter) || result.indexOf(letter) !== i);
   if (unknown !== undefined) {
-    throw new ArgumentError(`einsum: "${unknown}" in the result of "${equation}" is not an axis of the tensors, or stands twice`);
+    throw new ArgumentError(
+      `einsum: "${unknown}" in the result of "${equation}" is not an axis of the tensors, or stands twice`,
+    );
   }
   return { terms, result };
 }
@@ -232,7 +275,9 @@ function checkSides(equation: string, terms: readonly Term[]): void {
       const side = x.shape[d] ?? 0;
       const known = sides.get(letter) ?? 1;
       if (known !== 1 && side !== 1 && known !== side) {
-        throw new ShapeError(`einsum: axis "${letter}" of "${equation}" has sizes ${known} and ${side}`);
+        throw new ShapeError(
+          `einsum: axis "${letter}" of "${equation}" has sizes ${known} and ${side}`,
+        );
       }
       sides.set(letter, known === 1 ? side : known);
     });
@@ -262,7 +307,9 @@ function sumOut(term: Term, keep: (letter: string) => boolean): Term {
 function arrange(term: Term, letters: readonly string[]): Tensor {
   const { letters: own, x } = sumOut(term, (letter) => letters.includes(letter));
   const there = letters.filter((letter) => own.includes(letter));
-  const shape = letters.map((letter) => (own.includes(letter) ? (x.shape[own.indexOf(letter)] ?? 1) : 1));
+  const shape = letters.map((letter) =>
+    own.includes(letter) ? (x.shape[own.indexOf(letter)] ?? 1) : 1,
+  );
   return x.permute(there.map((letter) => own.indexOf(letter))).reshape(shape);
 }
 
@@ -283,7 +330,10 @@ function multiply(left: Term, right: Term, later: ReadonlySet<string>): Term {
   const matrix = (term: Term, letters: readonly string[], shape: Shape): Tensor => {
     const x = arrange(term, letters);
     const wide = x.expand(letters.map((letter) => (batch.includes(letter) ? -1 : side(letter))));
-    return wide.reshape([...batch.map((letter) => wide.shape[letters.indexOf(letter)] ?? 1), ...shape]);
+    return wide.reshape([
+      ...batch.map((letter) => wide.shape[letters.indexOf(letter)] ?? 1),
+      ...shape,
+    ]);
   };
   const x = matrix(a, [...batch, ...rows, ...inner], [size(rows), size(inner)]);
   const y = matrix(b, [...batch, ...inner, ...columns], [size(inner), size(columns)]);

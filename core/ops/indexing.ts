@@ -27,7 +27,9 @@ export function checkIndices(name: string, index: TypedArray, size: number): voi
 
 function checkIndexTensor(name: string, index: Tensor): void {
   if (checkTensor(name, index, "index").dtype !== "int32") {
-    throw new DTypeError(`${name}: index must be int32, got ${index.dtype}; index.to("int32") converts it`);
+    throw new DTypeError(
+      `${name}: index must be int32, got ${index.dtype}; index.to("int32") converts it`,
+    );
   }
 }
 
@@ -35,7 +37,10 @@ function checkIndexTensor(name: string, index: Tensor): void {
 function checkAlong(name: string, x: Tensor, index: Tensor, dim: number): number {
   checkIndexTensor(name, index);
   const at = checkDim(name, dim, checkTensor(name, x).rank);
-  if (index.rank !== x.rank || index.shape.some((side, d) => d !== at && side > (x.shape[d] ?? 0))) {
+  if (
+    index.rank !== x.rank ||
+    index.shape.some((side, d) => d !== at && side > (x.shape[d] ?? 0))
+  ) {
     throw new ShapeError(
       `${name}: index ${formatShape(index.shape)} doesn't fit ${formatShape(x.shape)}; ` +
         `it needs as many axes, none larger except axis ${dim}`,
@@ -56,7 +61,8 @@ function eachPick(
   const position = new Array<number>(shape.length).fill(0);
   for (let at = 0; at < data.length; at++) {
     let place = (data[at] ?? 0) * (strides[dim] ?? 0);
-    for (let d = 0; d < shape.length; d++) if (d !== dim) place += (position[d] ?? 0) * (strides[d] ?? 0);
+    for (let d = 0; d < shape.length; d++)
+      if (d !== dim) place += (position[d] ?? 0) * (strides[d] ?? 0);
     visit(at, place);
     for (let d = shape.length - 1; d >= 0; d--) {
       position[d] = (position[d] ?? 0) + 1;
@@ -82,9 +88,12 @@ export const gather: Op<(x: Tensor, index: Tensor, options: Along) => Tensor> = 
     });
   },
   vjp: (g, _y, x, index, { dim }) => [x.detach().mul(0).scatterAdd(index, g, { dim })],
-  call: (run: (x: Tensor, index: Tensor, options: Along) => Tensor, { name }) => (x, index, { dim }) =>
-    run(x, index, { dim: checkAlong(name, x, index, dim) }),
-  example: 'tensor([[1, 2], [3, 4]]).gather(tensor([[1], [0]], { dtype: "int32" }), { dim: 1 })  // [[2],\n [3]]',
+  call:
+    (run: (x: Tensor, index: Tensor, options: Along) => Tensor, { name }) =>
+    (x, index, { dim }) =>
+      run(x, index, { dim: checkAlong(name, x, index, dim) }),
+  example:
+    'tensor([[1, 2], [3, 4]]).gather(tensor([[1], [0]], { dtype: "int32" }), { dim: 1 })  // [[2],\n [3]]',
   draw: (d) => {
     const { shape, dim, picks } = drawAlong(d);
     return [d.tensor(shape), d.indices(picks, shape[dim] ?? 0), { dim }];
@@ -92,75 +101,83 @@ export const gather: Op<(x: Tensor, index: Tensor, options: Along) => Tensor> = 
 });
 
 /** x with source[i] added where index[i] says (see gather). Several may add to one place. */
-export const scatterAdd: Op<(x: Tensor, index: Tensor, source: Tensor, options: Along) => Tensor> = indexed({
-  infer: (x: Tensor, _index: Tensor, _source: Tensor, _options: Along) => [{ shape: x.shape, dtype: x.dtype }],
-  forward: ([y], x, index, source, { dim }) => {
-    checkIndices("scatterAdd", index.data, x.shape[dim] ?? 0);
-    const total = Float64Array.from(x.data);
-    eachPick(x.shape, index, dim, (at, place) => {
-      total[place] = (total[place] ?? 0) + (source.data[at] ?? 0);
-    });
-    y.data.set(total);
-  },
-  vjp: (g, _y, _x, index, _source, { dim }) => [g, null, () => g.gather(index, { dim })],
-  call:
-    (run: (x: Tensor, index: Tensor, source: Tensor, options: Along) => Tensor, { name }) =>
-    (x, index, source, { dim }) => {
-      const at = checkAlong(name, x, index, dim);
-      checkTensor(name, source, "source");
-      if (formatShape(source.shape) !== formatShape(index.shape) || source.dtype !== x.dtype) {
-        throw new ShapeError(
-          `${name}: source ${source.dtype} ${formatShape(source.shape)} must have index's shape ` +
-            `${formatShape(index.shape)} and x's dtype ${x.dtype}`,
-        );
-      }
-      return run(x, index, source, { dim: at });
+export const scatterAdd: Op<(x: Tensor, index: Tensor, source: Tensor, options: Along) => Tensor> =
+  indexed({
+    infer: (x: Tensor, _index: Tensor, _source: Tensor, _options: Along) => [
+      { shape: x.shape, dtype: x.dtype },
+    ],
+    forward: ([y], x, index, source, { dim }) => {
+      checkIndices("scatterAdd", index.data, x.shape[dim] ?? 0);
+      const total = Float64Array.from(x.data);
+      eachPick(x.shape, index, dim, (at, place) => {
+        total[place] = (total[place] ?? 0) + (source.data[at] ?? 0);
+      });
+      y.data.set(total);
     },
-  example:
-    'zeros([3]).scatterAdd(tensor([2, 2], { dtype: "int32" }), tensor([1, 5]), { dim: 0 })  // [0, 0, 6]',
-  draw: (d) => {
-    const { shape, dim, picks } = drawAlong(d);
-    return [d.tensor(shape), d.indices(picks, shape[dim] ?? 0), d.tensor(picks), { dim }];
-  },
-});
+    vjp: (g, _y, _x, index, _source, { dim }) => [g, null, () => g.gather(index, { dim })],
+    call:
+      (run: (x: Tensor, index: Tensor, source: Tensor, options: Along) => Tensor, { name }) =>
+      (x, index, source, { dim }) => {
+        const at = checkAlong(name, x, index, dim);
+        checkTensor(name, source, "source");
+        if (formatShape(source.shape) !== formatShape(index.shape) || source.dtype !== x.dtype) {
+          throw new ShapeError(
+            `${name}: source ${source.dtype} ${formatShape(source.shape)} must have index's shape ` +
+              `${formatShape(index.shape)} and x's dtype ${x.dtype}`,
+          );
+        }
+        return run(x, index, source, { dim: at });
+      },
+    example:
+      'zeros([3]).scatterAdd(tensor([2, 2], { dtype: "int32" }), tensor([1, 5]), { dim: 0 })  // [0, 0, 6]',
+    draw: (d) => {
+      const { shape, dim, picks } = drawAlong(d);
+      return [d.tensor(shape), d.indices(picks, shape[dim] ?? 0), d.tensor(picks), { dim }];
+    },
+  });
 
 /** The slices of x along an axis that a list of indices names, in its order. */
-export const indexSelect: Op<(x: Tensor, index: Tensor, options?: { dim?: number }) => Tensor> = indexed({
-  infer: (x: Tensor, index: Tensor, { dim }: Along) => [
-    { shape: x.shape.map((side, d) => (d === dim ? index.size : side)), dtype: x.dtype },
-  ],
-  forward: ([y], x, index, { dim }) => {
-    const { outer, n, inner } = around(x.shape, dim);
-    checkIndices("indexSelect", index.data, n);
-    index.data.forEach((pick, m) => {
-      for (let o = 0; o < outer; o++) {
-        const from = (o * n + pick) * inner;
-        y.data.set(x.data.subarray(from, from + inner), (o * index.data.length + m) * inner);
-      }
-    });
-  },
-  vjp: (g, _y, x, index, { dim }) => [x.detach().mul(0).indexAdd(index, g, { dim })],
-  call: (run: (x: Tensor, index: Tensor, options: Along) => Tensor, { name }) => (x, index, { dim = 0 } = {}) => {
-    checkIndexTensor(name, index);
-    if (index.rank > 1) {
-      throw new ShapeError(
-        `${name}: index must be a list, got shape ${formatShape(index.shape)}; embedding or gather take more axes`,
-      );
-    }
-    return run(x, index, { dim: checkDim(name, dim, checkTensor(name, x).rank) });
-  },
-  example: 'tensor([10, 20, 30]).indexSelect(tensor([2, 0], { dtype: "int32" }))  // [30, 10]',
-  draw: (d) => {
-    const { shape, dim } = drawAlong(d);
-    return [d.tensor(shape), d.indices([d.integer(0, 4)], shape[dim] ?? 0), { dim }];
-  },
-});
+export const indexSelect: Op<(x: Tensor, index: Tensor, options?: { dim?: number }) => Tensor> =
+  indexed({
+    infer: (x: Tensor, index: Tensor, { dim }: Along) => [
+      { shape: x.shape.map((side, d) => (d === dim ? index.size : side)), dtype: x.dtype },
+    ],
+    forward: ([y], x, index, { dim }) => {
+      const { outer, n, inner } = around(x.shape, dim);
+      checkIndices("indexSelect", index.data, n);
+      index.data.forEach((pick, m) => {
+        for (let o = 0; o < outer; o++) {
+          const from = (o * n + pick) * inner;
+          y.data.set(x.data.subarray(from, from + inner), (o * index.data.length + m) * inner);
+        }
+      });
+    },
+    vjp: (g, _y, x, index, { dim }) => [x.detach().mul(0).indexAdd(index, g, { dim })],
+    call:
+      (run: (x: Tensor, index: Tensor, options: Along) => Tensor, { name }) =>
+      (x, index, { dim = 0 } = {}) => {
+        checkIndexTensor(name, index);
+        if (index.rank > 1) {
+          throw new ShapeError(
+            `${name}: index must be a list, got shape ${formatShape(index.shape)}; embedding or gather take more axes`,
+          );
+        }
+        return run(x, index, { dim: checkDim(name, dim, checkTensor(name, x).rank) });
+      },
+    example: 'tensor([10, 20, 30]).indexSelect(tensor([2, 0], { dtype: "int32" }))  // [30, 10]',
+    draw: (d) => {
+      const { shape, dim } = drawAlong(d);
+      return [d.tensor(shape), d.indices([d.integer(0, 4)], shape[dim] ?? 0), { dim }];
+    },
+  });
 
 /** x with the slices of source added at the places along an axis that a list of indices names. */
 export const indexAdd: Op<
   (x: Tensor, index: Tensor, source: Tensor, options?: { dim?: number }) => Tensor
 > = indexed({
-  infer: (x: Tensor, _index: Tensor, _source: Tensor, _options: Along) => [{ shape: x.shape, dtype: x.dtype }],
+  infer: (x: Tensor, _index: Tensor, _source: Tensor, _options: Along) => [
+    { shape: x.shape, dtype: x.dtype },
+  ],
   forward: ([y], x, index, source, { dim }) => {
     const { outer, n, inner } = around(x.shape, dim);
     const count = index.data.length;
@@ -170,7 +187,8 @@ export const indexAdd: Op<
       for (let m = 0; m < count; m++) {
         const to = (o * n + (index.data[m] ?? 0)) * inner;
         const from = (o * count + m) * inner;
-        for (let i = 0; i < inner; i++) total[to + i] = (total[to + i] ?? 0) + (source.data[from + i] ?? 0);
+        for (let i = 0; i < inner; i++)
+          total[to + i] = (total[to + i] ?? 0) + (source.data[from + i] ?? 0);
       }
     }
     y.data.set(total);
@@ -183,7 +201,11 @@ export const indexAdd: Op<
       const at = checkDim(name, dim, checkTensor(name, x).rank);
       const needed = x.shape.map((side, d) => (d === at ? index.size : side));
       checkTensor(name, source, "source");
-      if (index.rank > 1 || formatShape(source.shape) !== formatShape(needed) || source.dtype !== x.dtype) {
+      if (
+        index.rank > 1 ||
+        formatShape(source.shape) !== formatShape(needed) ||
+        source.dtype !== x.dtype
+      ) {
         throw new ShapeError(
           `${name}: with x ${formatShape(x.shape)} and index ${formatShape(index.shape)}, source must be ` +
             `${x.dtype} ${formatShape(needed)}, got ${source.dtype} ${formatShape(source.shape)}`,
@@ -205,27 +227,30 @@ interface Order extends Along {
 }
 
 /** Positions that sort an axis, int32; equal elements keep their order, NaN counts as the largest. */
-export const argsort: Op<(x: Tensor, options?: { dim?: number; descending?: boolean }) => Tensor> = indexed({
-  infer: (x: Tensor, _options: Order) => [{ shape: x.shape, dtype: "int32" }],
-  forward: ([y], x, { dim, descending }) => {
-    const { outer, n, inner } = around(x.shape, dim);
-    const sign = descending ? -1 : 1;
-    const order = Array.from({ length: n }, (_, k) => k);
-    for (let o = 0; o < outer; o++) {
-      for (let i = 0; i < inner; i++) {
-        const value = (k: number): number => x.data[(o * n + k) * inner + i] ?? 0;
-        const sorted = order.toSorted((p, q) => sign * compare(value(p), value(q)));
-        sorted.forEach((k, rank) => {
-          y.data[(o * n + rank) * inner + i] = k;
-        });
+export const argsort: Op<(x: Tensor, options?: { dim?: number; descending?: boolean }) => Tensor> =
+  indexed({
+    infer: (x: Tensor, _options: Order) => [{ shape: x.shape, dtype: "int32" }],
+    forward: ([y], x, { dim, descending }) => {
+      const { outer, n, inner } = around(x.shape, dim);
+      const sign = descending ? -1 : 1;
+      const order = Array.from({ length: n }, (_, k) => k);
+      for (let o = 0; o < outer; o++) {
+        for (let i = 0; i < inner; i++) {
+          const value = (k: number): number => x.data[(o * n + k) * inner + i] ?? 0;
+          const sorted = order.toSorted((p, q) => sign * compare(value(p), value(q)));
+          sorted.forEach((k, rank) => {
+            y.data[(o * n + rank) * inner + i] = k;
+          });
+        }
       }
-    }
-  },
-  call: (run: (x: Tensor, options: Order) => Tensor, { name }) => (x, { dim = -1, descending = false } = {}) =>
-    run(x, { dim: checkDim(name, dim, checkTensor(name, x).rank), descending }),
-  example: "tensor([3, 1, 2]).argsort()  // [1, 2, 0]",
-  draw: drawSort,
-});
+    },
+    call:
+      (run: (x: Tensor, options: Order) => Tensor, { name }) =>
+      (x, { dim = -1, descending = false } = {}) =>
+        run(x, { dim: checkDim(name, dim, checkTensor(name, x).rank), descending }),
+    example: "tensor([3, 1, 2]).argsort()  // [1, 2, 0]",
+    draw: drawSort,
+  });
 
 function compare(a: number, b: number): number {
   if (Number.isNaN(a) || Number.isNaN(b)) return Number(Number.isNaN(a)) - Number(Number.isNaN(b));
@@ -250,15 +275,19 @@ function sortedBy(x: Tensor, indices: Tensor, dim: number): Sorted {
 }
 
 /** An axis in order, ascending unless said. The values carry gradients. Stable; NaN counts as the largest. */
-export const sort: Op<(x: Tensor, options?: { dim?: number; descending?: boolean }) => Sorted> = composed({
-  definition: (x: Tensor, { dim = -1, descending = false }: { dim?: number; descending?: boolean } = {}) => {
-    if (checkTensor("sort", x).rank === 0) return sort(x.reshape([1]), { descending });
-    const at = checkDim("sort", dim, x.rank);
-    return sortedBy(x, x.argsort({ dim: at, descending }), at);
-  },
-  example: "tensor([3, 1, 2]).sort().values  // [1, 2, 3]",
-  draw: drawSort,
-});
+export const sort: Op<(x: Tensor, options?: { dim?: number; descending?: boolean }) => Sorted> =
+  composed({
+    definition: (
+      x: Tensor,
+      { dim = -1, descending = false }: { dim?: number; descending?: boolean } = {},
+    ) => {
+      if (checkTensor("sort", x).rank === 0) return sort(x.reshape([1]), { descending });
+      const at = checkDim("sort", dim, x.rank);
+      return sortedBy(x, x.argsort({ dim: at, descending }), at);
+    },
+    example: "tensor([3, 1, 2]).sort().values  // [1, 2, 3]",
+    draw: drawSort,
+  });
 
 export interface TopkOptions {
   readonly dim?: number;
@@ -271,7 +300,9 @@ export const topk: Op<(x: Tensor, k: number, options?: TopkOptions) => Sorted> =
   definition: (x: Tensor, k: number, { dim = -1, largest = true }: TopkOptions = {}) => {
     const at = checkDim("topk", dim, checkTensor("topk", x).rank);
     if (!Number.isInteger(k) || k < 0 || k > (x.shape[at] ?? 0)) {
-      throw new ArgumentError(`topk: k = ${k} must be a whole number from 0 to ${x.shape[at]}, the size of axis ${dim}`);
+      throw new ArgumentError(
+        `topk: k = ${k} must be a whole number from 0 to ${x.shape[at]}, the size of axis ${dim}`,
+      );
     }
     const order = x.argsort({ dim: at, descending: largest });
     return sortedBy(x, order.slice({ dim: at, start: 0, end: k }), at);

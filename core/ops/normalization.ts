@@ -19,9 +19,14 @@ export interface DimOptions {
 type DimRule = (x: Tensor, options: DimOptions) => Tensor;
 
 /** Calls `visit` with the first place and the step of every line along axis `dim`. */
-function eachLine(shape: Shape, dim: number, visit: (at: number, n: number, step: number) => void): void {
+function eachLine(
+  shape: Shape,
+  dim: number,
+  visit: (at: number, n: number, step: number) => void,
+): void {
   const { outer, n, inner } = around(shape, dim);
-  for (let o = 0; o < outer; o++) for (let i = 0; i < inner; i++) visit(o * n * inner + i, n, inner);
+  for (let o = 0; o < outer; o++)
+    for (let i = 0; i < inner; i++) visit(o * n * inner + i, n, inner);
 }
 
 /** The maximum of a line and Σ exp(x - max): all that softmax needs to know of it. */
@@ -57,13 +62,15 @@ export const softmax: Op<DimRule> = fused({
   forward: ([y], x, { dim }) =>
     eachLine(x.shape, dim, (at, n, step) => {
       const { max, sum } = massOf(x, at, n, step);
-      for (let k = at; k < at + n * step; k += step) y.data[k] = Math.exp((x.data[k] ?? 0) - max) / sum;
+      for (let k = at; k < at + n * step; k += step)
+        y.data[k] = Math.exp((x.data[k] ?? 0) - max) / sum;
     }),
   backward: ([dx], g, [y], x, { dim }) =>
     eachLine(x.shape, dim, (at, n, step) => {
       let dot = 0; // dx = y (g - Σ g y)
       for (let k = at; k < at + n * step; k += step) dot += (g.data[k] ?? 0) * (y.data[k] ?? 0);
-      for (let k = at; dx && k < at + n * step; k += step) dx.data[k] = (y.data[k] ?? 0) * ((g.data[k] ?? 0) - dot);
+      for (let k = at; dx && k < at + n * step; k += step)
+        dx.data[k] = (y.data[k] ?? 0) * ((g.data[k] ?? 0) - dot);
     }),
   call: onAxis,
   example: "tensor([0, 1]).softmax({ dim: -1 })  // [0.2689, 0.7311]",
@@ -77,13 +84,15 @@ export const logSoftmax: Op<DimRule> = fused({
   forward: ([y], x, { dim }) =>
     eachLine(x.shape, dim, (at, n, step) => {
       const { max, sum } = massOf(x, at, n, step);
-      for (let k = at; k < at + n * step; k += step) y.data[k] = (x.data[k] ?? 0) - max - Math.log(sum);
+      for (let k = at; k < at + n * step; k += step)
+        y.data[k] = (x.data[k] ?? 0) - max - Math.log(sum);
     }),
   backward: ([dx], g, [y], x, { dim }) =>
     eachLine(x.shape, dim, (at, n, step) => {
       let total = 0; // dx = g - softmax(x) Σ g
       for (let k = at; k < at + n * step; k += step) total += g.data[k] ?? 0;
-      for (let k = at; dx && k < at + n * step; k += step) dx.data[k] = (g.data[k] ?? 0) - Math.exp(y.data[k] ?? 0) * total;
+      for (let k = at; dx && k < at + n * step; k += step)
+        dx.data[k] = (g.data[k] ?? 0) - Math.exp(y.data[k] ?? 0) * total;
     }),
   call: onAxis,
   example: "tensor([0, 1]).logSoftmax({ dim: -1 })  // [-1.3133, -0.3133]",
@@ -106,20 +115,29 @@ interface Smoothing {
 
 type CrossEntropyRule = (logits: Tensor, target: Tensor, options: Smoothing) => Tensor;
 
-function crossEntropyCall(run: CrossEntropyRule): (logits: Tensor, target: Tensor, options?: CrossEntropyOptions) => Tensor {
+function crossEntropyCall(
+  run: CrossEntropyRule,
+): (logits: Tensor, target: Tensor, options?: CrossEntropyOptions) => Tensor {
   return (logits, target, { reduction = "mean", ignoreIndex = -100, labelSmoothing = 0 } = {}) => {
     checkClasses(logits, target, ignoreIndex, labelSmoothing);
     const losses = run(logits, target, { ignoreIndex, labelSmoothing });
     if (reduction === "none") return losses;
     if (reduction === "sum") return losses.sum();
     if (reduction !== "mean") {
-      throw new ArgumentError(`crossEntropy: reduction "${String(reduction)}" is none of mean, sum, none`);
+      throw new ArgumentError(
+        `crossEntropy: reduction "${String(reduction)}" is none of mean, sum, none`,
+      );
     }
     return losses.sum().div(target.ne(ignoreIndex).sum());
   };
 }
 
-function checkClasses(logits: Tensor, target: Tensor, ignoreIndex: number, smoothing: number): void {
+function checkClasses(
+  logits: Tensor,
+  target: Tensor,
+  ignoreIndex: number,
+  smoothing: number,
+): void {
   checkFloat("crossEntropy", checkTensor("crossEntropy", logits, "logits").dtype);
   if (checkTensor("crossEntropy", target, "target").dtype !== "int32") {
     throw new DTypeError(`crossEntropy: target must hold classes as int32, got ${target.dtype}`);
@@ -146,13 +164,13 @@ function eachTarget(
 ): void {
   const classes = x.shape.at(-1) ?? 0;
   target.data.forEach((c, row) => {
-    if (c === ignoreIndex) return visit(row, row * classes, -1);
-    if (c < 0 || c >= classes) {
+    const isIgnored = c === ignoreIndex;
+    if (!isIgnored && (c < 0 || c >= classes)) {
       throw new IndexError(
         `crossEntropy: target ${c} at position ${row} is outside [0, ${classes}), the classes, and isn't ignoreIndex ${ignoreIndex}`,
       );
     }
-    visit(row, row * classes, c);
+    visit(row, row * classes, isIgnored ? -1 : c);
   });
 }
 
@@ -160,7 +178,9 @@ function eachTarget(
  * -ln softmax(logits)[target]: logits [..., classes], target [...] of int32. With labelSmoothing ε:
  * (1 - ε) times that plus ε times the mean over all classes. Mean over the targets that count, unless said.
  */
-export const crossEntropy: Op<(logits: Tensor, target: Tensor, options?: CrossEntropyOptions) => Tensor> = fused({
+export const crossEntropy: Op<
+  (logits: Tensor, target: Tensor, options?: CrossEntropyOptions) => Tensor
+> = fused({
   definition: (logits: Tensor, target: Tensor, { ignoreIndex, labelSmoothing }: Smoothing) => {
     const logp = logits.logSoftmax({ dim: -1 });
     const ignored = target.eq(ignoreIndex);
@@ -168,7 +188,8 @@ export const crossEntropy: Op<(logits: Tensor, target: Tensor, options?: CrossEn
     const nll = logp.gather(picks, { dim: -1 }).squeeze(-1).neg();
     const classes = logits.shape.at(-1) ?? 1;
     const even = logp.sum({ dims: -1 }).div(-classes);
-    const loss = labelSmoothing === 0 ? nll : nll.mul(1 - labelSmoothing).add(even.mul(labelSmoothing));
+    const loss =
+      labelSmoothing === 0 ? nll : nll.mul(1 - labelSmoothing).add(even.mul(labelSmoothing));
     return ignored.where(0, loss);
   },
   // the loss, and each row's logSumExp for the way back
@@ -179,9 +200,11 @@ export const crossEntropy: Op<(logits: Tensor, target: Tensor, options?: CrossEn
       const { max, sum } = massOf(x, at, classes, 1);
       const total = max + Math.log(sum);
       let even = 0;
-      for (let k = at; labelSmoothing > 0 && k < at + classes; k++) even += total - (x.data[k] ?? 0);
+      for (let k = at; labelSmoothing > 0 && k < at + classes; k++)
+        even += total - (x.data[k] ?? 0);
       const nll = total - (x.data[at + c] ?? 0);
-      const smooth = labelSmoothing === 0 ? nll : (1 - labelSmoothing) * nll + (labelSmoothing * even) / classes;
+      const smooth =
+        labelSmoothing === 0 ? nll : (1 - labelSmoothing) * nll + (labelSmoothing * even) / classes;
       loss.data[row] = c < 0 ? 0 : smooth;
       if (lse) lse.data[row] = total;
     });
@@ -228,21 +251,33 @@ function checkParameters(name: string, x: Tensor, ...parameters: readonly (Tenso
   for (const p of parameters) {
     if (p === null) continue;
     const { shape, dtype } = checkTensor(name, p, "weight and bias");
-    if (shape.length === 0 || shape.length > x.rank || !sameShape(shape, x.shape.slice(-shape.length))) {
+    if (
+      shape.length === 0 ||
+      shape.length > x.rank ||
+      !sameShape(shape, x.shape.slice(-shape.length))
+    ) {
       throw new ShapeError(
         `${name}: a parameter of shape ${formatShape(shape)} doesn't match the last axes of x ${formatShape(x.shape)}`,
       );
     }
-    if (dtype !== x.dtype) throw new DTypeError(`${name}: x is ${x.dtype}, a parameter is ${dtype}; w.to("${x.dtype}") converts it`);
+    if (dtype !== x.dtype)
+      throw new DTypeError(
+        `${name}: x is ${x.dtype}, a parameter is ${dtype}; w.to("${x.dtype}") converts it`,
+      );
   }
   const [weight, bias] = parameters;
   if (weight && bias && !sameShape(weight.shape, bias.shape)) {
-    throw new ShapeError(`${name}: weight ${formatShape(weight.shape)} and bias ${formatShape(bias.shape)} differ`);
+    throw new ShapeError(
+      `${name}: weight ${formatShape(weight.shape)} and bias ${formatShape(bias.shape)} differ`,
+    );
   }
 }
 
 /** How many of the last axes are normalised. */
-function normalized(x: { shape: Shape }, ...parameters: readonly ({ shape: Shape } | null)[]): number {
+function normalized(
+  x: { shape: Shape },
+  ...parameters: readonly ({ shape: Shape } | null)[]
+): number {
   return parameters.find((p) => p !== null)?.shape.length ?? Math.min(1, x.shape.length);
 }
 
@@ -256,7 +291,12 @@ function lastDims(axes: number): number[] {
   return Array.from({ length: axes }, (_, d) => d - axes);
 }
 
-type LayerNormRule = (x: Tensor, weight: Tensor | null, bias: Tensor | null, options: Eps) => Tensor;
+type LayerNormRule = (
+  x: Tensor,
+  weight: Tensor | null,
+  bias: Tensor | null,
+  options: Eps,
+) => Tensor;
 
 /**
  * (x - mean) / sqrt(variance + eps) over the last axes (those of weight; without one the last), then
@@ -297,10 +337,12 @@ export const layerNorm: Op<
     const scale = (row: number): number => scales?.data[row] ?? 0;
     normBackward(gradients, g, x, weight, n, mean, scale, true);
   },
-  call: (run: LayerNormRule) => (x, weight = null, bias = null, { eps = 1e-5 } = {}) => {
-    checkParameters("layerNorm", x, weight, bias);
-    return run(x, weight, bias, { eps });
-  },
+  call:
+    (run: LayerNormRule) =>
+    (x, weight = null, bias = null, { eps = 1e-5 } = {}) => {
+      checkParameters("layerNorm", x, weight, bias);
+      return run(x, weight, bias, { eps });
+    },
   example: "tensor([1, 2, 3]).layerNorm()  // [-1.2247, 0, 1.2247]",
   draw: (d) => {
     const [shape, n] = [d.shape({ maxRank: 2 }), d.integer(1, 4)];
@@ -346,39 +388,43 @@ function normBackward(
 type RmsNormRule = (x: Tensor, weight: Tensor | null, options: Eps) => Tensor;
 
 /** x / sqrt(mean(x²) + eps) over the last axes, times weight (1910.07467). eps: the dtype's, as in PyTorch. */
-export const rmsNorm: Op<(x: Tensor, weight?: Tensor | null, options?: NormOptions) => Tensor> = fused({
-  definition: (x: Tensor, weight: Tensor | null, { eps }: Eps) => {
-    const dims = lastDims(normalized(x, weight));
-    const unit = x.div(x.square().mean({ dims, keepDims: true }).add(eps).sqrt());
-    return weight === null ? unit : unit.mul(weight);
-  },
-  infer: (x, weight) => withStatistics(x, normalized(x, weight), 1),
-  forward: ([y, scales], x, weight, { eps }) => {
-    const n = sizeOf(x.shape.slice(x.shape.length - normalized(x, weight)));
-    for (let at = 0, row = 0; at < x.data.length; at += n, row++) {
-      let squares = 0;
-      for (let k = at; k < at + n; k++) squares += (x.data[k] ?? 0) ** 2;
-      const scale = 1 / Math.sqrt(squares / n + eps);
-      for (let k = 0; k < n; k++) y.data[at + k] = (x.data[at + k] ?? 0) * scale * (weight?.data[k] ?? 1);
-      if (scales) scales.data[row] = scale;
-    }
-  },
-  backward: (gradients, g, [, scales], x, weight) => {
-    const n = sizeOf(x.shape.slice(x.shape.length - normalized(x, weight)));
-    const scale = (row: number): number => scales?.data[row] ?? 0;
-    normBackward(gradients.slice(0, 2), g, x, weight, n, () => 0, scale, false);
-  },
-  call: (run: RmsNormRule) => (x, weight = null, { eps } = {}) => {
-    checkParameters("rmsNorm", x, weight);
-    return run(x, weight, { eps: eps ?? machineEpsilon[x.dtype as DType] ?? 0 });
-  },
-  example: "tensor([3, 4]).rmsNorm()  // [0.8485, 1.1314]",
-  draw: (d) => {
-    const [shape, n] = [d.shape({ maxRank: 2 }), d.integer(1, 4)];
-    const x = d.tensor([...shape, n], within(-3, 3, { offset: 1 / 8 }));
-    return [x, d.pick(d.tensor([n]), null), { eps: 0.25 }];
-  },
-});
+export const rmsNorm: Op<(x: Tensor, weight?: Tensor | null, options?: NormOptions) => Tensor> =
+  fused({
+    definition: (x: Tensor, weight: Tensor | null, { eps }: Eps) => {
+      const dims = lastDims(normalized(x, weight));
+      const unit = x.div(x.square().mean({ dims, keepDims: true }).add(eps).sqrt());
+      return weight === null ? unit : unit.mul(weight);
+    },
+    infer: (x, weight) => withStatistics(x, normalized(x, weight), 1),
+    forward: ([y, scales], x, weight, { eps }) => {
+      const n = sizeOf(x.shape.slice(x.shape.length - normalized(x, weight)));
+      for (let at = 0, row = 0; at < x.data.length; at += n, row++) {
+        let squares = 0;
+        for (let k = at; k < at + n; k++) squares += (x.data[k] ?? 0) ** 2;
+        const scale = 1 / Math.sqrt(squares / n + eps);
+        for (let k = 0; k < n; k++)
+          y.data[at + k] = (x.data[at + k] ?? 0) * scale * (weight?.data[k] ?? 1);
+        if (scales) scales.data[row] = scale;
+      }
+    },
+    backward: (gradients, g, [, scales], x, weight) => {
+      const n = sizeOf(x.shape.slice(x.shape.length - normalized(x, weight)));
+      const scale = (row: number): number => scales?.data[row] ?? 0;
+      normBackward(gradients.slice(0, 2), g, x, weight, n, () => 0, scale, false);
+    },
+    call:
+      (run: RmsNormRule) =>
+      (x, weight = null, { eps } = {}) => {
+        checkParameters("rmsNorm", x, weight);
+        return run(x, weight, { eps: eps ?? machineEpsilon[x.dtype as DType] ?? 0 });
+      },
+    example: "tensor([3, 4]).rmsNorm()  // [0.8485, 1.1314]",
+    draw: (d) => {
+      const [shape, n] = [d.shape({ maxRank: 2 }), d.integer(1, 4)];
+      const x = d.tensor([...shape, n], within(-3, 3, { offset: 1 / 8 }));
+      return [x, d.pick(d.tensor([n]), null), { eps: 0.25 }];
+    },
+  });
 
 // --- Embedding ---------------------------------------------------------------------------------------
 
@@ -386,7 +432,9 @@ export const rmsNorm: Op<(x: Tensor, weight?: Tensor | null, options?: NormOptio
 export const embedding: Op<(weight: Tensor, index: Tensor) => Tensor> = fused({
   definition: (weight: Tensor, index: Tensor) =>
     weight.indexSelect(index.reshape([index.size])).reshape([...index.shape, weight.shape[1] ?? 0]),
-  infer: (weight, index) => [{ shape: [...index.shape, weight.shape[1] ?? 0], dtype: weight.dtype }],
+  infer: (weight, index) => [
+    { shape: [...index.shape, weight.shape[1] ?? 0], dtype: weight.dtype },
+  ],
   forward: ([y], weight, index) => {
     const [rows = 0, width = 0] = weight.shape;
     checkIndices("embedding", index.data, rows);
@@ -409,11 +457,14 @@ export const embedding: Op<(weight: Tensor, index: Tensor) => Tensor> = fused({
       throw new ShapeError(`embedding: weight must be [V, D], got ${formatShape(weight.shape)}`);
     }
     if (checkTensor("embedding", index, "index").dtype !== "int32") {
-      throw new DTypeError(`embedding: index must be int32, got ${index.dtype}; index.to("int32") converts it`);
+      throw new DTypeError(
+        `embedding: index must be int32, got ${index.dtype}; index.to("int32") converts it`,
+      );
     }
     return run(weight, index);
   },
-  example: 'tensor([[1, 2], [3, 4]]).embedding(tensor([1, 0], { dtype: "int32" }))  // [[3, 4],\n [1, 2]]',
+  example:
+    'tensor([[1, 2], [3, 4]]).embedding(tensor([1, 0], { dtype: "int32" }))  // [[3, 4],\n [1, 2]]',
   draw: (d) => {
     const [rows, width] = [d.integer(1, 4), d.integer(0, 3)];
     return [d.tensor([rows, width]), d.indices(d.shape({ maxRank: 2 }), rows)];

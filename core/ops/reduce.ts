@@ -41,7 +41,9 @@ export const max: Reduction = reduce({
   start: -Infinity,
   step: (best, x) => (x > best || Number.isNaN(x) ? x : best),
   notEmpty: true,
-  vjp: (g, y, x, options) => [shareAmongTies(keep(g, x, options), x, keep(y, x, options), options.dims)],
+  vjp: (g, y, x, options) => [
+    shareAmongTies(keep(g, x, options), x, keep(y, x, options), options.dims),
+  ],
   example: "tensor([[1, 2], [4, 3]]).max({ dims: 1 })  // [2, 4]",
   draw: drawAxes(within(-3, 3, { distinct: true }), 1),
 });
@@ -51,7 +53,9 @@ export const min: Reduction = reduce({
   start: Infinity,
   step: (best, x) => (x < best || Number.isNaN(x) ? x : best),
   notEmpty: true,
-  vjp: (g, y, x, options) => [shareAmongTies(keep(g, x, options), x, keep(y, x, options), options.dims)],
+  vjp: (g, y, x, options) => [
+    shareAmongTies(keep(g, x, options), x, keep(y, x, options), options.dims),
+  ],
   example: "tensor([[1, 2], [4, 3]]).min({ dims: 1 })  // [1, 3]",
   draw: drawAxes(within(-3, 3, { distinct: true }), 1),
 });
@@ -84,7 +88,10 @@ export const cumsum: Op<(x: Tensor, options: { dim: number; reverse?: boolean })
   example: "tensor([1, 2, 3]).cumsum({ dim: 0 })  // [1, 3, 6]",
   draw: (d) => {
     const shape = d.shape({ minRank: 1, maxRank: 3 });
-    return [d.tensor(shape), { dim: d.integer(-shape.length, shape.length - 1), reverse: d.pick(true, false) }];
+    return [
+      d.tensor(shape),
+      { dim: d.integer(-shape.length, shape.length - 1), reverse: d.pick(true, false) },
+    ];
   },
 });
 
@@ -127,7 +134,11 @@ const varOp: Op<(x: Tensor, options?: VarOptions) => Tensor> = composed({
   example: "tensor([1, 2, 3, 4]).var()  // 1.6667",
   draw: (d) => [
     d.tensor(d.shape({ minRank: 1, maxRank: 3, minSide: 2 })),
-    { dims: d.pick<Shape | number>(0, -1), correction: d.pick(0, 1), keepDims: d.pick(true, false) },
+    {
+      dims: d.pick<Shape | number>(0, -1),
+      correction: d.pick(0, 1),
+      keepDims: d.pick(true, false),
+    },
   ],
 });
 

@@ -2,9 +2,9 @@
 // strided copies (a kernel sees nothing but "to[...] = from[...]"). The gradient of a move is the move
 // back. Next: indexing.ts.
 
+import { indicesLike } from "../creation.ts";
 import type { Draw } from "../draw.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../errors.ts";
-import { indicesLike } from "../creation.ts";
 import { composed, view } from "../kinds.ts";
 import { type Copy, define, type Op, shapesOf } from "../op.ts";
 import {
@@ -25,7 +25,10 @@ function whole(input: number, shape: Shape, from: readonly number[], to: readonl
 /** The shape with a side of -1 worked out from the number of elements. */
 function fillIn(name: string, x: Tensor, shape: Shape): Shape {
   const unknown = shape.indexOf(-1);
-  const known = checkShape(name, shape.map((side, d) => (d === unknown ? 1 : side)));
+  const known = checkShape(
+    name,
+    shape.map((side, d) => (d === unknown ? 1 : side)),
+  );
   const rest = x.size / sizeOf(known);
   const full = unknown < 0 ? known : known.map((side, d) => (d === unknown ? rest : side));
   if (Number.isInteger(sizeOf(full)) && sizeOf(full) === x.size) return full;
@@ -40,8 +43,10 @@ export const reshape: Op<(x: Tensor, shape: Shape) => Tensor> = define(
   {
     infer: (x: Tensor, shape: Shape) => [{ shape, dtype: x.dtype }],
     vjp: (g, _y, x) => [g.reshape(x.shape)],
-    call: (run: (x: Tensor, shape: Shape) => Tensor, { name }) =>
-      (x, shape) => run(checkTensor(name, x), fillIn(name, x, shape)),
+    call:
+      (run: (x: Tensor, shape: Shape) => Tensor, { name }) =>
+      (x, shape) =>
+        run(checkTensor(name, x), fillIn(name, x, shape)),
     example: "tensor([1, 2, 3, 4]).reshape([2, -1])  // [[1, 2],\n [3, 4]]",
     draw: (d: Draw) => {
       const shape = d.shape();
@@ -56,16 +61,25 @@ export const permute: Op<(x: Tensor, dims: Shape) => Tensor> = view({
   copies: (x, dims) => {
     const own = stridesOf(x.shape);
     const shape = dims.map((d) => x.shape[d] ?? 1);
-    return [whole(0, shape, dims.map((d) => own[d] ?? 0), stridesOf(shape))];
+    return [
+      whole(
+        0,
+        shape,
+        dims.map((d) => own[d] ?? 0),
+        stridesOf(shape),
+      ),
+    ];
   },
   vjp: (g, _y, _x, dims) => [g.permute(dims.map((_, d) => dims.indexOf(d)))],
-  call: (run: (x: Tensor, dims: Shape) => Tensor, { name }) => (x, dims) => {
-    const axes = dims.map((d) => checkDim(name, d, checkTensor(name, x).rank));
-    if (new Set(axes).size === x.rank && axes.length === x.rank) return run(x, axes);
-    throw new ShapeError(
-      `${name}: ${formatShape(dims)} must name each of the ${x.rank} axes of ${formatShape(x.shape)} once`,
-    );
-  },
+  call:
+    (run: (x: Tensor, dims: Shape) => Tensor, { name }) =>
+    (x, dims) => {
+      const axes = dims.map((d) => checkDim(name, d, checkTensor(name, x).rank));
+      if (new Set(axes).size === x.rank && axes.length === x.rank) return run(x, axes);
+      throw new ShapeError(
+        `${name}: ${formatShape(dims)} must name each of the ${x.rank} axes of ${formatShape(x.shape)} once`,
+      );
+    },
   example: "tensor([[1, 2, 3]]).permute([1, 0])  // [[1],\n [2],\n [3]]",
   draw: (d) => {
     const shape = d.shape();
@@ -115,14 +129,20 @@ export const expand: Op<(x: Tensor, shape: Shape) => Tensor> = view({
   infer: (x: Tensor, shape: Shape) => [{ shape, dtype: x.dtype }],
   copies: (x, shape) => [whole(0, shape, broadcastStrides(x.shape, shape), stridesOf(shape))],
   vjp: (g) => [g], // the tape sums over stretched axes
-  call: (run: (x: Tensor, shape: Shape) => Tensor, { name }) => (x, shape) => {
-    const offset = shape.length - checkTensor(name, x).rank;
-    const to = checkShape(name, shape.map((side, d) => (side === -1 ? (x.shape[d - offset] ?? -1) : side)));
-    if (offset >= 0 && x.shape.every((side, d) => side === 1 || side === to[d + offset])) return run(x, to);
-    throw new ShapeError(
-      `${name}: ${formatShape(x.shape)} doesn't stretch to ${formatShape(shape)}; only axes of size 1 do`,
-    );
-  },
+  call:
+    (run: (x: Tensor, shape: Shape) => Tensor, { name }) =>
+    (x, shape) => {
+      const offset = shape.length - checkTensor(name, x).rank;
+      const to = checkShape(
+        name,
+        shape.map((side, d) => (side === -1 ? (x.shape[d - offset] ?? -1) : side)),
+      );
+      if (offset >= 0 && x.shape.every((side, d) => side === 1 || side === to[d + offset]))
+        return run(x, to);
+      throw new ShapeError(
+        `${name}: ${formatShape(x.shape)} doesn't stretch to ${formatShape(shape)}; only axes of size 1 do`,
+      );
+    },
   example: "tensor([[1], [2]]).expand([2, 3])  // [[1, 1, 1],\n [2, 2, 2]]",
   draw: (d) => {
     const shape = d.shape();
@@ -151,7 +171,11 @@ function checkWhole(name: string, what: string, value: number): void {
   }
 }
 
-function rangeOf(name: string, x: Tensor, { dim, start = 0, end = Infinity }: SliceOptions): SliceRange {
+function rangeOf(
+  name: string,
+  x: Tensor,
+  { dim, start = 0, end = Infinity }: SliceOptions,
+): SliceRange {
   const at = checkDim(name, dim, checkTensor(name, x).rank);
   const side = x.shape[at] ?? 0;
   checkWhole(name, "start", start);
@@ -174,24 +198,36 @@ export const slice: Op<(x: Tensor, options: SliceOptions) => Tensor> = view({
     const shape = replaceSide(x.shape, dim, end - start);
     const strides = stridesOf(x.shape);
     const offset = start * (strides[dim] ?? 0);
-    return [{ input: 0, shape, from: { offset, strides }, to: { offset: 0, strides: stridesOf(shape) } }];
+    return [
+      { input: 0, shape, from: { offset, strides }, to: { offset: 0, strides: stridesOf(shape) } },
+    ];
   },
   vjp: (g, _y, x, { dim, start, end }) => {
-    const pads = x.shape.flatMap((_, d) => (d === dim ? [start, (x.shape[dim] ?? 0) - end] : [0, 0]));
+    const pads = x.shape.flatMap((_, d) =>
+      d === dim ? [start, (x.shape[dim] ?? 0) - end] : [0, 0],
+    );
     return [g.pad(lastAxisFirst(pads))];
   },
-  call: (run: (x: Tensor, range: SliceRange) => Tensor, { name }) => (x, options) =>
-    run(x, rangeOf(name, x, options)),
+  call:
+    (run: (x: Tensor, range: SliceRange) => Tensor, { name }) =>
+    (x, options) =>
+      run(x, rangeOf(name, x, options)),
   example: "tensor([1, 2, 3, 4]).slice({ dim: 0, start: 1, end: -1 })  // [2, 3]",
   draw: (d) => {
     const shape = d.shape({ minRank: 1 });
-    return [d.tensor(shape), { dim: d.integer(0, shape.length - 1), start: d.integer(-2, 2), end: d.integer(-1, 4) }];
+    return [
+      d.tensor(shape),
+      { dim: d.integer(0, shape.length - 1), start: d.integer(-2, 2), end: d.integer(-1, 4) },
+    ];
   },
 });
 
 /** [before0, after0, before1, after1, ...] in PyTorch's order, which begins with the last axis. */
 function lastAxisFirst(pads: readonly number[]): number[] {
-  const pairs = Array.from({ length: pads.length / 2 }, (_, d) => [pads[2 * d] ?? 0, pads[2 * d + 1] ?? 0]);
+  const pairs = Array.from({ length: pads.length / 2 }, (_, d) => [
+    pads[2 * d] ?? 0,
+    pads[2 * d + 1] ?? 0,
+  ]);
   return pairs.reverse().flat();
 }
 
@@ -203,7 +239,11 @@ interface Padding {
 }
 
 function paddingOf(name: string, x: Tensor, pads: readonly number[], value: number): Padding {
-  if (pads.length % 2 !== 0 || pads.length > 2 * checkTensor(name, x).rank || pads.some((p) => !(p >= 0) || !Number.isInteger(p))) {
+  if (
+    pads.length % 2 !== 0 ||
+    pads.length > 2 * checkTensor(name, x).rank ||
+    pads.some((p) => !(p >= 0) || !Number.isInteger(p))
+  ) {
     throw new ShapeError(
       `${name}: pads ${formatShape(pads)} for shape ${formatShape(x.shape)}: needed [before, after] of the last ` +
         "axis, then of the one before it, and so on, all whole numbers >= 0",
@@ -215,27 +255,44 @@ function paddingOf(name: string, x: Tensor, pads: readonly number[], value: numb
 }
 
 /** `value` (0) around a tensor: [before, after] of the last axis, then of the one before it, ... */
-export const pad: Op<(x: Tensor, pads: readonly number[], options?: { value?: number }) => Tensor> = view({
-  infer: (x: Tensor, { before, after }: Padding) => [
-    { shape: x.shape.map((side, d) => side + (before[d] ?? 0) + (after[d] ?? 0)), dtype: x.dtype },
-  ],
-  copies: (x, { before, after }) => {
-    const to = stridesOf(x.shape.map((side, d) => side + (before[d] ?? 0) + (after[d] ?? 0)));
-    const offset = before.reduce((sum, count, d) => sum + count * (to[d] ?? 0), 0);
-    return [{ input: 0, shape: x.shape, from: { offset: 0, strides: stridesOf(x.shape) }, to: { offset, strides: to } }];
-  },
-  fill: (_x, { value }) => value,
-  vjp: (g, _y, x, { before }) => [
-    x.shape.reduce<Tensor>((part, side, dim) => {
-      const start = before[dim] ?? 0;
-      return part.shape[dim] === side ? part : part.slice({ dim, start, end: start + side });
-    }, g),
-  ],
-  call: (run: (x: Tensor, padding: Padding) => Tensor, { name }) => (x, pads, { value = 0 } = {}) =>
-    run(x, paddingOf(name, x, pads, value)),
-  example: "tensor([1, 2]).pad([1, 2])  // [0, 1, 2, 0, 0]",
-  draw: (d) => [d.tensor(d.shape({ minRank: 1 })), [d.integer(0, 2), d.integer(0, 2)], { value: d.pick(0, 1) }],
-});
+export const pad: Op<(x: Tensor, pads: readonly number[], options?: { value?: number }) => Tensor> =
+  view({
+    infer: (x: Tensor, { before, after }: Padding) => [
+      {
+        shape: x.shape.map((side, d) => side + (before[d] ?? 0) + (after[d] ?? 0)),
+        dtype: x.dtype,
+      },
+    ],
+    copies: (x, { before, after }) => {
+      const to = stridesOf(x.shape.map((side, d) => side + (before[d] ?? 0) + (after[d] ?? 0)));
+      const offset = before.reduce((sum, count, d) => sum + count * (to[d] ?? 0), 0);
+      return [
+        {
+          input: 0,
+          shape: x.shape,
+          from: { offset: 0, strides: stridesOf(x.shape) },
+          to: { offset, strides: to },
+        },
+      ];
+    },
+    fill: (_x, { value }) => value,
+    vjp: (g, _y, x, { before }) => [
+      x.shape.reduce<Tensor>((part, side, dim) => {
+        const start = before[dim] ?? 0;
+        return part.shape[dim] === side ? part : part.slice({ dim, start, end: start + side });
+      }, g),
+    ],
+    call:
+      (run: (x: Tensor, padding: Padding) => Tensor, { name }) =>
+      (x, pads, { value = 0 } = {}) =>
+        run(x, paddingOf(name, x, pads, value)),
+    example: "tensor([1, 2]).pad([1, 2])  // [0, 1, 2, 0, 0]",
+    draw: (d) => [
+      d.tensor(d.shape({ minRank: 1 })),
+      [d.integer(0, 2), d.integer(0, 2)],
+      { value: d.pick(0, 1) },
+    ],
+  });
 
 /** The parts that cat joins: where each begins along the axis. */
 function startsOf(parts: readonly Tensor[], dim: number): number[] {
@@ -260,7 +317,9 @@ function checkParts(name: string, parts: readonly Tensor[], dim: number): number
       throw new ShapeError(`${name}: ${shapesOf(first, x)} differ in another axis than ${dim}`);
     }
     if (x.dtype !== first.dtype) {
-      throw new DTypeError(`${name}: parts are ${first.dtype} and ${x.dtype}; x.to("${first.dtype}") converts`);
+      throw new DTypeError(
+        `${name}: parts are ${first.dtype} and ${x.dtype}; x.to("${first.dtype}") converts`,
+      );
     }
   }
   return at;
@@ -292,12 +351,14 @@ export const cat: Op<(parts: readonly Tensor[], options?: { dim?: number }) => T
   },
   vjp: (g, _y, ...args) => {
     const { parts, dim } = partsOf(args);
-    return startsOf(parts, dim).map((start, i) => () =>
-      g.slice({ dim, start, end: start + (parts[i]?.shape[dim] ?? 0) }),
+    return startsOf(parts, dim).map(
+      (start, i) => () => g.slice({ dim, start, end: start + (parts[i]?.shape[dim] ?? 0) }),
     );
   },
-  call: (run: (...args: (Tensor | number)[]) => Tensor, { name }) => (parts, { dim = 0 } = {}) =>
-    run(...parts, checkParts(name, parts, dim)),
+  call:
+    (run: (...args: (Tensor | number)[]) => Tensor, { name }) =>
+    (parts, { dim = 0 } = {}) =>
+      run(...parts, checkParts(name, parts, dim)),
   example: "cat([tensor([1, 2]), tensor([3])])  // [1, 2, 3]",
   draw: (d) => {
     const shape = d.shape({ minRank: 1, maxRank: 3 });
@@ -308,46 +369,58 @@ export const cat: Op<(parts: readonly Tensor[], options?: { dim?: number }) => T
 });
 
 /** Tensors of one shape side by side along a new axis. */
-export const stack: Op<(parts: readonly Tensor[], options?: { dim?: number }) => Tensor> = composed({
-  definition: (parts: readonly Tensor[], { dim = 0 }: { dim?: number } = {}) =>
-    cat(parts.map((x) => x.unsqueeze(dim)), { dim }),
-  example: "stack([tensor([1, 2]), tensor([3, 4])])  // [[1, 2],\n [3, 4]]",
-  draw: (d) => {
-    const shape = d.shape({ maxRank: 3 });
-    return [[d.tensor(shape), d.tensor(shape)], { dim: d.pick(0, -1) }];
+export const stack: Op<(parts: readonly Tensor[], options?: { dim?: number }) => Tensor> = composed(
+  {
+    definition: (parts: readonly Tensor[], { dim = 0 }: { dim?: number } = {}) =>
+      cat(
+        parts.map((x) => x.unsqueeze(dim)),
+        { dim },
+      ),
+    example: "stack([tensor([1, 2]), tensor([3, 4])])  // [[1, 2],\n [3, 4]]",
+    draw: (d) => {
+      const shape = d.shape({ maxRank: 3 });
+      return [[d.tensor(shape), d.tensor(shape)], { dim: d.pick(0, -1) }];
+    },
   },
-});
+);
 
 /** Parts of `size` along an axis (the last may be smaller), or of the listed sizes. */
-export const split: Op<(x: Tensor, size: number | Shape, options?: { dim?: number }) => Tensor[]> = composed({
-  definition: (x: Tensor, size: number | Shape, { dim = 0 }: { dim?: number } = {}) => {
-    const at = checkDim("split", dim, checkTensor("split", x).rank);
-    const side = x.shape[at] ?? 0;
-    if (typeof size === "number" && !(Number.isInteger(size) && size > 0)) {
-      throw new ArgumentError(`split: size must be a whole number > 0, got ${size}`);
-    }
-    const sizes =
-      typeof size === "number"
-        ? Array.from({ length: Math.max(1, Math.ceil(side / size)) }, (_, i) => Math.min(size, side - i * size))
-        : checkShape("split", size);
-    if (sizes.reduce((sum, n) => sum + n, 0) !== side) {
-      throw new ShapeError(`split: sizes ${formatShape(sizes)} don't add up to ${side}, the size of axis ${dim}`);
-    }
-    let start = 0;
-    return sizes.map((n) => {
-      const part = x.slice({ dim: at, start, end: start + n });
-      start += n;
-      return part;
-    });
-  },
-  example: "split(tensor([1, 2, 3]), 2)  // [1, 2] [3]",
-  draw: (d) => [d.tensor(d.shape({ minRank: 1 })), d.integer(1, 3)],
-});
+export const split: Op<(x: Tensor, size: number | Shape, options?: { dim?: number }) => Tensor[]> =
+  composed({
+    definition: (x: Tensor, size: number | Shape, { dim = 0 }: { dim?: number } = {}) => {
+      const at = checkDim("split", dim, checkTensor("split", x).rank);
+      const side = x.shape[at] ?? 0;
+      if (typeof size === "number" && !(Number.isInteger(size) && size > 0)) {
+        throw new ArgumentError(`split: size must be a whole number > 0, got ${size}`);
+      }
+      const sizes =
+        typeof size === "number"
+          ? Array.from({ length: Math.max(1, Math.ceil(side / size)) }, (_, i) =>
+              Math.min(size, side - i * size),
+            )
+          : checkShape("split", size);
+      if (sizes.reduce((sum, n) => sum + n, 0) !== side) {
+        throw new ShapeError(
+          `split: sizes ${formatShape(sizes)} don't add up to ${side}, the size of axis ${dim}`,
+        );
+      }
+      let start = 0;
+      return sizes.map((n) => {
+        const part = x.slice({ dim: at, start, end: start + n });
+        start += n;
+        return part;
+      });
+    },
+    example: "split(tensor([1, 2, 3]), 2)  // [1, 2] [3]",
+    draw: (d) => [d.tensor(d.shape({ minRank: 1 })), d.integer(1, 3)],
+  });
 
 /** Which elements of the last two axes lie on or below the `diagonal`. */
 function triangle(name: string, x: Tensor, diagonal: number): Tensor {
   if (checkTensor(name, x).rank < 2) {
-    throw new ShapeError(`${name}: needs a matrix or a batch of them, got shape ${formatShape(x.shape)}`);
+    throw new ShapeError(
+      `${name}: needs a matrix or a batch of them, got shape ${formatShape(x.shape)}`,
+    );
   }
   const [rows = 0, columns = 0] = x.shape.slice(-2);
   const row = indicesLike(x, rows).unsqueeze(1);

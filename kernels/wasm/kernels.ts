@@ -10,7 +10,7 @@
 import type { Exports, Kernel } from "./exports.js";
 import { canShare, compile, createMemory, instantiate, readKernels } from "./module.js";
 import { Pool } from "./pool.js";
-import { controlBytes, scratchBytes, threadCount, Threads } from "./threads.js";
+import { controlBytes, scratchBytes, Threads, threadCount } from "./threads.js";
 
 /**
  * Nanoseconds of work from which it is shared while the workers look out for it, and how many times
