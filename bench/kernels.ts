@@ -5,8 +5,8 @@
 //   npx tsx bench/kernels.ts [matmul|batched|fused|rows|attention|threads|fork ...]
 // Read next: ladder.ts, the way to the matmul.
 
-import { createWasm, type Wasm } from "../kernels/wasm/kernels.js";
-import { line, numbers, spread, stamp, time, validate } from "./measure.js";
+import { createWasm, type Wasm } from "../kernels/wasm/kernels.ts";
+import { line, numbers, spread, stamp, time, validate } from "./measure.ts";
 
 const one = createWasm({ threads: 1 });
 

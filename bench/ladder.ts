@@ -16,9 +16,9 @@
 // loads and stores of their inner loop cost more than the misses they save.
 // Read next: kernels/wasm/matmul.as.ts, rungs 5 and 6.
 
-import { createWasm, type Wasm } from "../kernels/wasm/kernels.js";
-import { threadCount } from "../kernels/wasm/threads.js";
-import { line, numbers, spread, stamp, time, validate } from "./measure.js";
+import { createWasm, type Wasm } from "../kernels/wasm/kernels.ts";
+import { threadCount } from "../kernels/wasm/threads.ts";
+import { line, numbers, spread, stamp, time, validate } from "./measure.ts";
 
 type Matmul = (a: Float32Array, b: Float32Array, c: Float32Array, n: number) => void;
 

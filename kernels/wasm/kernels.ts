@@ -5,12 +5,12 @@
 //   const x = wasm.alloc(4 * 1000);                      // bytes
 //   wasm.f32.set(values, x >> 2);
 //   wasm.run("unaryTanh", 1000, 2, 1024, x, x);          // units, ns each, grain, arguments
-// Read next: exports.ts for every kernel's arguments, check.ts for what each must equal.
+// Read next: exports.ts for every kernel's arguments, test/kernels.test.ts for what each must equal.
 
-import type { Exports, Kernel } from "./exports.js";
-import { canShare, compile, createMemory, instantiate, readKernels } from "./module.js";
-import { Pool } from "./pool.js";
-import { controlBytes, scratchBytes, Threads, threadCount } from "./threads.js";
+import type { Exports, Kernel } from "./exports.ts";
+import { canShare, compile, createMemory, instantiate, readKernels } from "./module.ts";
+import { Pool } from "./pool.ts";
+import { controlBytes, scratchBytes, Threads, threadCount } from "./threads.ts";
 
 /**
  * Nanoseconds of work from which it is shared while the workers look out for it, and how many times

@@ -7,7 +7,7 @@
 // `forSharedMemory` sets it on the way in.
 // Read next: pool.ts for the memory, threads.ts for the sharing.
 
-import type { Exports } from "./exports.js";
+import type { Exports } from "./exports.ts";
 
 const page = 65536;
 const mostPages = 65536; // 4 GiB, all that 32-bit addresses reach

@@ -5,7 +5,7 @@
 // any buffer can be read: matmul reads whole panels of 8 columns.
 // Read next: threads.ts.
 
-import { mostPages, page } from "./module.js";
+import { mostPages, page } from "./module.ts";
 
 const smallest = 64;
 const margin = 64;

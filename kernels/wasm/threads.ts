@@ -6,8 +6,8 @@
 // the process alive.
 // Read next: kernels.ts, which says how much work is worth sharing.
 
-import type { Exports, Kernel } from "./exports.js";
-import { builtin } from "./module.js";
+import type { Exports, Kernel } from "./exports.ts";
+import { builtin } from "./module.ts";
 
 /** A thread's own working memory: matmul's turned operands, attention's blocks. */
 export const scratchBytes = 1 << 20;

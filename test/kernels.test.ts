@@ -1,23 +1,19 @@
-// Every kernel against plain loops in double precision, on drawn shapes: sizes 0 and 1, every
+// Every SIMD kernel against plain loops in double precision, on drawn shapes: sizes 0 and 1, every
 // remainder of four and eight, infinities, NaN and denormals where they mean something; and every
-// shared kernel against itself with one and three threads, bit for bit. A failure prints the seed
-// and the path that replay it.
-//
-//   npx tsx kernels/wasm/check.ts [part of a name]
-// Read next: the kernel whose line failed.
+// shared kernel against itself with one and three threads, bit for bit. A failure prints the seed and
+// the path that replay it. Next: the kernel in ../kernels/wasm whose line failed.
 
 import { readFileSync } from "node:fs";
+import { test } from "node:test";
 import fc from "fast-check";
-import { createWasm, type Product, type Wasm } from "./kernels.js";
+import { createWasm, type Product, type Wasm } from "../kernels/wasm/kernels.ts";
 
 const one = createWasm({ threads: 1 });
 const three = createWasm({ threads: 3, worthSharing: 0 });
 
 // --- scaffolding
 
-type Body = () => void;
-const checks: [name: string, body: Body][] = [];
-const check = (name: string, body: Body) => checks.push([name, body]);
+const check = (name: string, body: () => void) => test(`kernels: ${name}`, body);
 
 const dyadic = fc.integer({ min: -16, max: 16 }).map((n) => n / 4);
 const size = fc.integer({ min: 0, max: 37 });
@@ -1293,7 +1289,7 @@ check("pool: 4 GiB is the end, said in a sentence", () => {
 });
 
 check("exports.ts lists what the module exports, with as many parameters", () => {
-  const source = readFileSync(new URL("./exports.ts", import.meta.url), "utf8");
+  const source = readFileSync(new URL("../kernels/wasm/exports.ts", import.meta.url), "utf8");
   const listed = Array.from(source.matchAll(/^ {2}(\w+)\(([^)]*)\): /gm), ([, name, list]) => {
     return `${name}/${(list as string).split(",").filter((p) => p.trim()).length}`;
   });
@@ -1318,25 +1314,3 @@ check("unshared memory: the same module, the same bits", () => {
   };
   close(run(alone), run(one), 0);
 });
-
-// --- running
-
-function main(): void {
-  const wanted = process.argv[2] ?? "";
-  let failed = 0;
-  for (const [name, body] of checks) {
-    if (!name.includes(wanted)) continue;
-    const start = performance.now();
-    try {
-      body();
-      console.log(`ok    ${name} (${(performance.now() - start).toFixed(0)} ms)`);
-    } catch (error) {
-      failed++;
-      const { message, cause } = error as Error;
-      console.log(`FAIL  ${name}\n${message}${cause instanceof Error ? `\n${cause.message}` : ""}`);
-    }
-  }
-  if (failed) process.exitCode = 1;
-}
-
-main();
