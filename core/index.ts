@@ -48,19 +48,20 @@ export {
 export { type Nested, Tensor } from "./tensor.ts";
 export { namedTensors, type Tree, tensorsOf } from "./tree.ts";
 
-/** Every op by its name. */
+/** Every op by its name, in teaching order: the order in which the files of ops/ define them. */
 export const opTable: ReadonlyMap<string, Entry> = tableOf(ops);
 
 /** Names the entries of a module of ops and collects them. */
 function tableOf(module: Readonly<Record<string, unknown>>): Map<string, Entry> {
-  const table = new Map<string, Entry>();
+  const entries: Entry[] = [];
   for (const [name, op] of Object.entries(module)) {
     if (typeof op !== "function" || !("entry" in op)) continue;
     const entry = op.entry as Entry;
     entry.name = name;
-    table.set(name, entry);
+    entries.push(entry);
   }
-  return table;
+  entries.sort((a, b) => a.order - b.order);
+  return new Map(entries.map((entry) => [entry.name, entry]));
 }
 
 /** Makes functions methods: x.f(...rest) is f(x, ...rest). */

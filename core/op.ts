@@ -154,6 +154,8 @@ export interface Described {
 export interface Entry extends Described, Recordable {
   /** The exported name; set when the table is loaded (index.ts). */
   name: string;
+  /** Its place in the table: how many ops were defined before it. */
+  readonly order: number;
   readonly kernel: Kernel;
   /** The outputs: the result, then what the backward kernel reads again. */
   infer(...args: readonly unknown[]): readonly Spec[];
@@ -326,6 +328,8 @@ export interface EntrySpec<P extends readonly unknown[], F> extends Described {
   readonly call?: (run: (...args: NoInfer<P>) => Tensor, entry: Entry) => F;
 }
 
+let defined = 0;
+
 /** Makes an entry and joins it to the function that people call. */
 export function define<P extends readonly unknown[], F>(
   kernel: Kernel,
@@ -334,6 +338,7 @@ export function define<P extends readonly unknown[], F>(
   const hasBackward = "backward" in kernel && kernel.backward !== undefined;
   const entry: Entry = {
     name: "",
+    order: defined++,
     kernel,
     example: spec.example,
     draw: spec.draw,

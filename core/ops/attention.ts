@@ -82,7 +82,7 @@ export const dropout: Op<(x: Tensor, options: DropoutOptions) => Tensor> = fused
       const drop = checkDrop(name, p, rng);
       return p === 0 ? x : run(x, drop);
     },
-  example: "ones([4]).dropout({ p: 0.5, rng: random(1) }).gt(2)  // [false, false, false, false]",
+  example: "ones([4]).dropout({ p: 0.5, rng: random(1) })  // [0, 2, 2, 2]",
   draw: (d) => [d.tensor(d.shape()), { p: d.pick(0, 0.25, 0.5), rng: Random.from(1) }],
 });
 
