@@ -59,14 +59,19 @@ export function checkDim(op: string, dim: number, rank: number): number {
   throw new ShapeError(`${op}: there is no axis ${dim} in a tensor of ${rank} axes; ${range}`);
 }
 
-/** Sorted axes counted from the front; no argument means all of them, a repeated one is an error. */
+/**
+ * Sorted axes counted from the front; no argument means all of them, a repeated one is an error. A scalar
+ * counts as having one axis that is none: sum(x, { dims: 0 }) of a scalar is the scalar, as in PyTorch.
+ */
 export function checkDims(op: string, dims: number | Shape | undefined, rank: number): number[] {
   if (dims === undefined) return Array.from({ length: rank }, (_, d) => d);
-  const list = (typeof dims === "number" ? [dims] : dims).map((d) => checkDim(op, d, rank));
+  const list = (typeof dims === "number" ? [dims] : dims).map((d) =>
+    checkDim(op, d, Math.max(1, rank)),
+  );
   if (new Set(list).size < list.length) {
     throw new ShapeError(`${op}: axes [${String(dims)}] name the same axis twice`);
   }
-  return list.sort((a, b) => a - b);
+  return rank === 0 ? [] : list.sort((a, b) => a - b);
 }
 
 /** The shape that all of `shapes` broadcast to: aligned at the right, a side of 1 stretches. */

@@ -138,10 +138,14 @@ export function enableGrad<T>(fn: () => T): T {
  * inputs, forward or backward, with the line that called it. Slow: it reads every result. CPU devices.
  */
 export function detectAnomaly<T>(fn: () => T): T {
+  return refusePromise("detectAnomaly", withAnomaly(true, fn));
+}
+
+function withAnomaly<T>(on: boolean, fn: () => T): T {
   const before = anomaly;
-  anomaly = true;
+  anomaly = on;
   try {
-    return refusePromise("detectAnomaly", fn());
+    return fn();
   } finally {
     anomaly = before;
   }
@@ -256,12 +260,11 @@ function step(
   isWanted: (x: Tensor) => boolean,
   add: (x: Tensor, g: Tensor) => void,
 ): void {
-  const rule = node.entry.gradients(node, g, createGraph);
+  const rule = withAnomaly(false, () => node.entry.gradients(node, g, createGraph));
   node.args.forEach((x, i) => {
-    if (!(x instanceof Tensor) || !isWanted(x)) return;
     const gradient = rule[i] ?? null;
-    if (gradient === null) return;
-    const gx = typeof gradient === "function" ? gradient() : gradient;
+    if (!(x instanceof Tensor) || !isWanted(x) || gradient === null) return;
+    const gx = typeof gradient === "function" ? withAnomaly(false, () => gradient()) : gradient;
     if (anomaly) checkAnomaly(`gradient of ${node.entry.name}`, [gx], [g], node.caller);
     add(x, unbroadcast(gx, x));
   });
@@ -350,12 +353,11 @@ export function backward(
     const filled: Tensor[] = [];
     for (const [x, g] of walk([y], seeds, null, options)) {
       if (x.node !== null && !x.retainsGrad) continue;
-      const own = owned.has(g.storage) && !options.createGraph ? fromCopy(g) : g; // no two .grad share memory
+      const record = <T>(fn: () => T): T => withRecording(options.createGraph ?? false, fn);
+      const own = owned.has(g.storage) ? record(() => g.mul(1)) : g; // no two .grad share memory
       owned.add(own.storage);
-      x.grad =
-        x.grad === null
-          ? own
-          : withRecording(options.createGraph ?? false, () => own.add(x.grad ?? 0));
+      const { grad: sum } = x;
+      x.grad = sum === null ? own : record(() => sum.add(own));
       x.grad.keep();
       filled.push(x.grad);
     }
@@ -363,10 +365,6 @@ export function backward(
   };
   if (options.createGraph) run();
   else releasing(run);
-}
-
-function fromCopy(g: Tensor): Tensor {
-  return fullLike(g, 0).assign(g);
 }
 
 /** Runs a walk that nobody will walk again: its own intermediates are given back at its end. */

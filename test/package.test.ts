@@ -122,14 +122,14 @@ describe("the command in a checkout", () => {
   };
 
   test("lists the ops, and shows one", () => {
-    assert.match(twoheads("ops").stdout, /^elementwise \(\d+\)\n {2}abs .*\n {2}add .*\d+ ops\n$/s);
+    assert.match(twoheads("ops").stdout, /^elementwise \(\d+\)\n {2}add .*\n {2}sub .*\d+ ops\n$/s);
     assert.match(twoheads("ops", "softmax").stdout, /^softmax: fused\n {2}.*softmax/);
   });
 
   test("answers a wrong name with one line, not with a stack", () => {
     const { status, stderr } = twoheads("ops", "sofmax");
     assert.equal(status, 1);
-    assert.equal(stderr.trim(), 'ops: there is no op "sofmax"; did you mean softmax, softplus?');
+    assert.equal(stderr.trim(), 'ops: there is no op "sofmax"; did you mean softplus, softmax?');
     assert.notEqual(twoheads("nonsense").status, 0);
   });
 });

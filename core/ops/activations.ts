@@ -45,7 +45,7 @@ export const softplus: Unary = elementwise({
 export const relu: Unary = elementwise({
   typing: numbers,
   forward: (x) => (x < 0 ? 0 : x), // keeps NaN
-  vjp: (g, y) => [y.gt(0).where(g, 0)],
+  vjp: (g, y) => [y.le(0).where(0, g)],
   example: "tensor([-1, 2]).relu()  // [0, 2]",
   draw: within(-3, 3, { offset: 1 / 8 }),
 });

@@ -52,17 +52,17 @@ export const div: Binary = elementwise({
 
 /** a to the power b. 0^0 is 1, and there, as in PyTorch, both gradients are 0. */
 export const pow: Binary = elementwise({
-  forward: (a, b) => (a === 1 ? 1 : a ** b), // IEEE 754: 1 to any power, NaN too, is 1
-  vjp: (g, y, a, b) => [
-    () =>
-      g.mul(
-        b
-          .eq(0)
-          .logicalAnd(a.eq(0))
-          .where(0, b.mul(a.pow(b.sub(1)))),
-      ),
-    () => g.mul(a.eq(0).logicalAnd(b.ge(0)).where(0, y.mul(a.log()))),
-  ],
+  // as IEEE 754 has it: 1 to any power and -1 to an infinite one are 1
+  forward: (a, b) => (a === 1 || (a === -1 && Math.abs(b) === Infinity) ? 1 : a ** b),
+  vjp: (g, y, a, b) => {
+    const bothZero = a.eq(0).logicalAnd(b.eq(0));
+    const zeroBase = a.eq(0).logicalAnd(b.ge(0));
+    // what isn't taken is computed at 1, so that its infinities don't reach higher orders as 0 * inf
+    return [
+      () => g.mul(bothZero.where(0, b.mul(bothZero.where(1, a).pow(b.sub(1))))),
+      () => g.mul(zeroBase.where(0, y.mul(zeroBase.where(1, a).log()))),
+    ];
+  },
   example: "tensor([2, 3]).pow(2)  // [4, 9]",
   draw: (d) => {
     const shape = d.shape();
@@ -74,8 +74,8 @@ export const pow: Binary = elementwise({
 export const maximum: Binary = elementwise({
   forward: (a, b) => Math.max(a, b),
   vjp: (g, _y, a, b) => [
-    () => g.mul(share(a.gt(b), a.eq(b))),
-    () => g.mul(share(b.gt(a), a.eq(b))),
+    () => g.mul(share(a.lt(b), a.eq(b))),
+    () => g.mul(share(b.lt(a), a.eq(b))),
   ],
   example: "tensor([1, 5]).maximum(3)  // [3, 5]",
   draw: [anyNumber, offGrid],
@@ -85,16 +85,16 @@ export const maximum: Binary = elementwise({
 export const minimum: Binary = elementwise({
   forward: (a, b) => Math.min(a, b),
   vjp: (g, _y, a, b) => [
-    () => g.mul(share(a.lt(b), a.eq(b))),
-    () => g.mul(share(b.lt(a), a.eq(b))),
+    () => g.mul(share(a.gt(b), a.eq(b))),
+    () => g.mul(share(b.gt(a), a.eq(b))),
   ],
   example: "tensor([1, 5]).minimum(3)  // [1, 3]",
   draw: [anyNumber, offGrid],
 });
 
-/** 1 where won, 1/2 where tied, else 0. */
-function share(won: Tensor, tied: Tensor): Tensor {
-  return won.where(1, tied.where(0.5, 0));
+/** 0 where lost, 1/2 where tied, else 1. */
+function share(lost: Tensor, tied: Tensor): Tensor {
+  return lost.where(0, tied.where(0.5, 1));
 }
 
 /** The negative. */

@@ -1,6 +1,7 @@
 // Picking elements by index, and the way back: adding gradients to where they were picked from. All
 // indices are int32 and checked against their axis. Next: contract.ts.
 
+import { zerosLike } from "../creation.ts";
 import { type Draw, within } from "../draw.ts";
 import type { TypedArray } from "../dtype.ts";
 import { ArgumentError, DTypeError, IndexError, ShapeError } from "../errors.ts";
@@ -87,7 +88,7 @@ export const gather: Op<(x: Tensor, index: Tensor, options: Along) => Tensor> = 
       y.data[at] = x.data[place] ?? 0;
     });
   },
-  vjp: (g, _y, x, index, { dim }) => [x.detach().mul(0).scatterAdd(index, g, { dim })],
+  vjp: (g, _y, x, index, { dim }) => [zerosLike(x).scatterAdd(index, g, { dim })],
   call:
     (run: (x: Tensor, index: Tensor, options: Along) => Tensor, { name }) =>
     (x, index, { dim }) =>
@@ -152,7 +153,7 @@ export const indexSelect: Op<(x: Tensor, index: Tensor, options?: { dim?: number
         }
       });
     },
-    vjp: (g, _y, x, index, { dim }) => [x.detach().mul(0).indexAdd(index, g, { dim })],
+    vjp: (g, _y, x, index, { dim }) => [zerosLike(x).indexAdd(index, g, { dim })],
     call:
       (run: (x: Tensor, index: Tensor, options: Along) => Tensor, { name }) =>
       (x, index, { dim = 0 } = {}) => {
