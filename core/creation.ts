@@ -27,15 +27,21 @@ export function tensor(
   const { shape, flat } = flatten(values);
   const dtype = checkDType("tensor", options.dtype ?? guessDType(values, flat));
   const wanted = options.shape === undefined ? shape : checkShape("tensor", options.shape);
-  return leaf(convert(flat, dtype), wanted, dtype, options);
+  return leaf("tensor", convert("tensor", flat, dtype), wanted, dtype, options);
 }
 
-function leaf(data: TypedArray, shape: Shape, dtype: DType, options: TensorOptions): Tensor {
+function leaf(
+  op: string,
+  data: TypedArray,
+  shape: Shape,
+  dtype: DType,
+  options: TensorOptions,
+): Tensor {
   const made = fromData(data, shape, dtype);
   if (options.requiresGrad) {
     if (!isFloat(dtype)) {
       throw new DTypeError(
-        `tensor: only float tensors have gradients, got requiresGrad with ${dtype}`,
+        `${op}: only float tensors have gradients, got requiresGrad with ${dtype}`,
       );
     }
     made.requiresGrad = true;
@@ -94,34 +100,38 @@ function ragged(shape: Shape, path: readonly number[], found: string): never {
   );
 }
 
-function convert(flat: ArrayLike<number | boolean>, dtype: DType): TypedArray {
+function convert(op: string, flat: ArrayLike<number | boolean>, dtype: DType): TypedArray {
   const data = allocate(dtype, flat.length);
   for (let i = 0; i < flat.length; i++) {
     const value = Number(flat[i]);
     data[i] = dtype === "bool" ? Number(value !== 0) : value;
     if (dtype === "int32" && data[i] !== value) {
       throw new DTypeError(
-        `tensor: ${value} at ${i} is no int32; keep it a float, or round it first`,
+        `${op}: ${value} at ${i} is no int32; keep it a float, or round it first`,
       );
     }
   }
   return data;
 }
 
+function filled(op: string, shape: Shape, value: number, options: TensorOptions): Tensor {
+  const dtype = checkDType(op, options.dtype ?? "float32");
+  const size = sizeOf(checkShape(op, shape));
+  const [one = 0] = convert(op, [value], dtype);
+  return leaf(op, allocate(dtype, size).fill(one), shape, dtype, options);
+}
+
 /** A tensor of `shape` with every element `value`. */
 export function full(shape: Shape, value: number, options: TensorOptions = {}): Tensor {
-  const dtype = checkDType("full", options.dtype ?? "float32");
-  const size = sizeOf(checkShape("full", shape));
-  const [one = 0] = convert([value], dtype);
-  return leaf(allocate(dtype, size).fill(one), shape, dtype, options);
+  return filled("full", shape, value, options);
 }
 
 export function zeros(shape: Shape, options: TensorOptions = {}): Tensor {
-  return full(shape, 0, options);
+  return filled("zeros", shape, 0, options);
 }
 
 export function ones(shape: Shape, options: TensorOptions = {}): Tensor {
-  return full(shape, 1, options);
+  return filled("ones", shape, 1, options);
 }
 
 /** Zeros of the shape, dtype and device of another tensor. */
@@ -156,7 +166,7 @@ export function arange(...args: readonly (number | TensorOptions | undefined)[])
   }
   const dtype = checkDType("arange", options.dtype ?? "float32");
   const values = Array.from({ length: count }, (_, i) => start + i * step);
-  return leaf(convert(values, dtype), [count], dtype, options);
+  return leaf("arange", convert("arange", values, dtype), [count], dtype, options);
 }
 
 /** `count` evenly spaced numbers from `start` to `end`, both included. */
@@ -167,20 +177,20 @@ export function linspace(
   options: TensorOptions = {},
 ): Tensor {
   const [steps = 0] = checkShape("linspace", [count]);
-  const dtype = options.dtype ?? "float32";
+  const dtype = checkDType("linspace", options.dtype ?? "float32");
   const values = Array.from({ length: steps }, (_, i) =>
     i === steps - 1 && steps > 1 ? end : start + ((end - start) * i) / Math.max(1, steps - 1),
   );
-  return leaf(convert(values, dtype), [steps], dtype, options);
+  return leaf("linspace", convert("linspace", values, dtype), [steps], dtype, options);
 }
 
 /** The identity matrix [n, n]. */
 export function eye(n: number, options: TensorOptions = {}): Tensor {
   checkShape("eye", [n]);
-  const dtype = options.dtype ?? "float32";
+  const dtype = checkDType("eye", options.dtype ?? "float32");
   const data = allocate(dtype, n * n);
   for (let i = 0; i < n; i++) data[i * n + i] = 1;
-  return leaf(data, [n, n], dtype, options);
+  return leaf("eye", data, [n, n], dtype, options);
 }
 
 /** Classes [...] of int32 to vectors [..., classes] with a single 1. */
@@ -189,7 +199,9 @@ export function oneHot(
   options: TensorOptions & { readonly classes: number },
 ): Tensor {
   checkTensor("oneHot", index);
-  const { classes, dtype = "float32" } = options;
+  const { classes } = options;
+  const dtype = checkDType("oneHot", options.dtype ?? "float32");
+  checkShape("oneHot", [classes]);
   if (index.dtype !== "int32") {
     throw new DTypeError(
       `oneHot: index must be int32, got ${index.dtype}; x.to("int32") converts it`,
@@ -202,7 +214,7 @@ export function oneHot(
     }
     data[i * classes + value] = 1;
   });
-  return leaf(data, [...index.shape, classes], dtype, options);
+  return leaf("oneHot", data, [...index.shape, classes], dtype, options);
 }
 
 function drawn(
@@ -214,10 +226,10 @@ function drawn(
   if (!((options as { rng?: unknown } | undefined)?.rng instanceof Random)) {
     throw new ArgumentError(`${op}: needs a generator: ${op}([2, 3], { rng: random(seed) })`);
   }
-  const dtype = options.dtype ?? "float32";
+  const dtype = checkDType(op, options.dtype ?? "float32");
   const data = allocate(dtype, sizeOf(checkShape(op, shape)));
   for (let i = 0; i < data.length; i++) data[i] = draw(options.rng);
-  return leaf(data, shape, dtype, options);
+  return leaf(op, data, shape, dtype, options);
 }
 
 /** Uniform in [0, 1), drawn from `rng` in row-major order. */
@@ -256,7 +268,7 @@ export function bernoulli(
 
 /** A scalar constant on `device`, which the printed tape shows by its value. */
 export function constant(value: number | boolean, dtype: DType, device: Device): Tensor {
-  return fromData(convert([value], dtype), [], dtype, device).named(String(value));
+  return fromData(convert("constant", [value], dtype), [], dtype, device).named(String(value));
 }
 
 /** 0, 1, ..., n - 1 as int32 on the device of another tensor. */

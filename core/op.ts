@@ -353,8 +353,14 @@ export function define<P extends readonly unknown[], F>(
     }),
   };
   const run = (...args: P): Tensor => apply(entry, args);
-  const call = spec.call === undefined ? run : spec.call(run, entry);
-  return Object.assign(call as F & object, { entry }) as Op<F>;
+  const { call } = spec;
+  if (call === undefined) return Object.assign(run as F & object, { entry }) as Op<F>;
+  let made: ((...args: unknown[]) => unknown) | undefined; // on first use, when the entry has its name
+  const prepared = (...args: unknown[]): unknown => {
+    made ??= call(run, entry) as typeof made & object;
+    return made(...args);
+  };
+  return Object.assign(prepared as F & object, { entry }) as Op<F>;
 }
 
 /** `[2,3] and [4]`, as shapes stand in messages. */

@@ -67,6 +67,9 @@ export class Random {
 
   /** The numbers 0..n-1 in random order (Fisher and Yates). */
   permutation(n: number): Int32Array {
+    if (!Number.isSafeInteger(n) || n < 0) {
+      throw new ArgumentError(`permutation: needs a whole number >= 0, got ${n}`);
+    }
     const order = Int32Array.from({ length: n }, (_, i) => i);
     for (let i = n - 1; i > 0; i--) {
       const j = this.integer(0, i + 1);

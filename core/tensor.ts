@@ -4,8 +4,8 @@
 // Next: ops/arithmetic.ts for the first op, tape.ts for gradients.
 
 import { currentDevice, type Device, device as deviceNamed } from "./device.ts";
-import { checkDType, type DType, type TypedArray } from "./dtype.ts";
-import { ArgumentError, GraphError, ShapeError } from "./errors.ts";
+import { checkDType, type DType, isFloat, type TypedArray } from "./dtype.ts";
+import { ArgumentError, DTypeError, GraphError, ShapeError } from "./errors.ts";
 import type * as Ops from "./ops/index.ts";
 import { formatShape, type Shape, sizeOf } from "./shape.ts";
 import { describe, format } from "./show.ts";
@@ -130,6 +130,11 @@ export class Tensor {
     if (this.node !== null) {
       throw new GraphError(
         `requiresGrad_: this tensor was computed by ${this.node.entry.name}; call x.detach() first`,
+      );
+    }
+    if (on && !isFloat(this.dtype)) {
+      throw new DTypeError(
+        `requiresGrad_: only float tensors have gradients, got ${this.dtype}; x.to("float32") converts it`,
       );
     }
     this.requiresGrad = on;

@@ -303,7 +303,8 @@ describe("what is no shape", () => {
       ShapeError,
       /^tensor:/,
     );
-    refuses(`expand to [2, ${side}]`, () => zeros([3]).expand(bad), ShapeError, /^expand:/);
+    if (side !== -1)
+      refuses(`expand to [2, ${side}]`, () => zeros([3]).expand(bad), ShapeError, /^expand:/);
     refuses(`eye(${side})`, () => eye(side), ShapeError, /^eye:/);
     refuses(`linspace with ${side} numbers`, () => linspace(0, 1, side), ShapeError, /^linspace:/);
     if (side !== -1)
@@ -612,7 +613,7 @@ describe("axes that aren't there", () => {
     /^sum:/,
     "twice",
   );
-  refuses("of a scalar", () => tensor(1).sum({ dims: 0 }), ShapeError, "a scalar has no axes");
+  refuses("of a scalar", () => tensor(1).sum({ dims: 1 }), ShapeError, "a scalar has no axes");
   refuses("mean", () => zeros([2]).mean({ dims: 1 }), ShapeError, /^mean:/);
   refuses("var", () => zeros([2]).var({ dims: 1 }), ShapeError, /^var:/);
   refuses("logSumExp", () => zeros([2]).logSumExp({ dims: 1 }), ShapeError, /^logSumExp:/);

@@ -7,9 +7,11 @@ import { describe, test } from "node:test";
 import { inspect } from "node:util";
 import {
   arange,
+  type Draw,
   noGrad,
   showTape,
   showTree,
+  type TapeRecord,
   type Tensor,
   tapeOf,
   tapeToDot,
@@ -17,6 +19,7 @@ import {
   tensor,
   zeros,
 } from "../core/index.ts";
+import { holds } from "./property.ts";
 
 const lines = (...text: readonly string[]): string => text.join("\n");
 
@@ -131,4 +134,95 @@ test("a parameter tree prints with counts", () => {
     ),
   );
   assert.equal(showTree(zeros([2])), lines("tensor  f32[2]  2", "2 numbers in 1 tensor, 8 bytes"));
+});
+
+function example(): { x: Tensor; w: Tensor; y: Tensor } {
+  const x = tensor(
+    [
+      [1, 2, 3],
+      [4, 5, 6],
+    ],
+    { name: "x" },
+  );
+  const w = tensor([1, 0, -1], { name: "w", requiresGrad: true });
+  return { x, w, y: x.mul(w).mul(2).sum({ dims: 1, keepDims: true }).named("y") };
+}
+
+describe("drawn and whole", () => {
+  test("small tensors read back as they were", () => {
+    holds(
+      "read back",
+      (d: Draw) => d.tensor(d.shape({ minRank: 1, minSide: 1 })),
+      (x) => {
+        assert.deepEqual(JSON.parse(String(x)), JSON.parse(JSON.stringify(x.toArray())));
+      },
+    );
+  });
+  test("of a leaf, of a constant, of several outputs", () => {
+    const x = tensor([1], { requiresGrad: true });
+    assert.equal(showTape(x), "a:f32[1] leaf requiresGrad");
+    assert.equal(showTape(noGrad(() => x.exp())), "a:f32[1] leaf");
+    const h = x.exp();
+    assert.equal(
+      showTape([h.sin(), h.cos()]),
+      "a:f32[1] leaf requiresGrad\nb:f32[1] = exp a\nc:f32[1] = sin b\nd:f32[1] = cos b",
+    );
+  });
+  test("as data and as JSON", () => {
+    const { y } = example();
+    const record = tapeOf(y);
+    assert.deepEqual(JSON.parse(tapeToJSON(y)) as TapeRecord, record);
+    assert.deepEqual(record.outputs, ["y"]);
+    assert.deepEqual(
+      record.lines.map((line) => line.id),
+      [0, 1, 2, 3, 4],
+    );
+    assert.deepEqual(record.lines[4], {
+      id: 4,
+      name: "y",
+      op: "sum",
+      inputs: ["b"],
+      options: [{ dims: [1], keepDims: true }],
+      shape: [2, 1],
+      dtype: "float32",
+      requiresGrad: true,
+    });
+    const clamped = tensor([1], { requiresGrad: true }).clamp({ min: -Infinity, max: 1 });
+    assert.deepEqual((JSON.parse(tapeToJSON(clamped)) as TapeRecord).lines[1]?.options, [
+      { min: "-Infinity", max: 1 },
+    ]);
+  });
+  test("every input of a drawn record is an earlier line or a number", () => {
+    const draw = (d: Draw): readonly ("exp" | "add" | "mul")[] =>
+      Array.from({ length: d.integer(0, 8) }, () => d.pick("exp", "add", "mul"));
+    holds("record", draw, (ops) => {
+      let y: Tensor = tensor([1], { requiresGrad: true });
+      for (const op of ops) y = op === "exp" ? y.exp() : op === "add" ? y.add(3) : y.mul(y);
+      const { lines } = tapeOf(y);
+      const known = new Set<string>();
+      for (const line of lines) {
+        for (const input of line.inputs) assert.ok(known.has(input) || input === "3");
+        assert.ok(!known.has(line.name));
+        known.add(line.name);
+      }
+      assert.equal(lines.length, ops.length + 1);
+    });
+  });
+  test("as Graphviz DOT", () => {
+    const w = tensor([1, 2], { name: 'a "w"', requiresGrad: true });
+    assert.equal(
+      tapeToDot(w.mul(3).mul(w).named("y")),
+      [
+        "digraph tape {",
+        "  rankdir=TB;",
+        '  n0 [shape=box, label="leaf\\na \\"w\\":f32[2]"];',
+        '  n1 [shape=ellipse, label="mul 3\\na:f32[2]"];',
+        "  n0 -> n1;",
+        '  n2 [shape=ellipse, label="mul\\ny:f32[2]"];',
+        "  n1 -> n2;",
+        "  n0 -> n2;",
+        "}",
+      ].join("\n"),
+    );
+  });
 });

@@ -2,7 +2,7 @@
 // Next: reduce.ts.
 
 import { within } from "../draw.ts";
-import type { DType } from "../dtype.ts";
+import { checkDType, type DType } from "../dtype.ts";
 import { anything, type Binary, bools, elementwise, type Operand, type Unary } from "../kinds.ts";
 import type { Op } from "../op.ts";
 import type { Tensor } from "../tensor.ts";
@@ -135,7 +135,7 @@ export const maskedFill: Op<(x: Operand, mask: Tensor, value: Operand) => Tensor
 /** The same numbers in another dtype. To int32 the fraction is cut off; to bool everything but 0 is true. */
 export const to: Op<(x: Tensor, dtype: DType) => Tensor> = elementwise({
   arity: 1,
-  typing: { operands: (d) => d, result: (_, dtype) => dtype as DType },
+  typing: { operands: (d) => d, result: (_, dtype) => checkDType("to", dtype) },
   scalars: (dtype) => [dtype === "bool" ? 1 : 0],
   forward: (x, toBool) => (toBool === 1 ? x !== 0 : x),
   vjp: (g, _y, x) => [g.to(x.dtype)],

@@ -10,6 +10,7 @@ import { type Copy, define, type Op, shapesOf } from "../op.ts";
 import {
   broadcastStrides,
   checkDim,
+  checkList,
   checkShape,
   formatShape,
   type Shape,
@@ -24,14 +25,14 @@ function whole(input: number, shape: Shape, from: readonly number[], to: readonl
 
 /** The shape with a side of -1 worked out from the number of elements. */
 function fillIn(name: string, x: Tensor, shape: Shape): Shape {
-  const unknown = shape.indexOf(-1);
+  const unknown = checkList(name, shape).indexOf(-1);
   const known = checkShape(
     name,
     shape.map((side, d) => (d === unknown ? 1 : side)),
   );
   const rest = x.size / sizeOf(known);
   const full = unknown < 0 ? known : known.map((side, d) => (d === unknown ? rest : side));
-  if (Number.isInteger(sizeOf(full)) && sizeOf(full) === x.size) return full;
+  if (full.every(Number.isInteger) && sizeOf(full) === x.size) return full;
   throw new ShapeError(
     `${name}: ${formatShape(x.shape)} has ${x.size} elements, which don't fill ${formatShape(shape)}`,
   );
@@ -74,7 +75,7 @@ export const permute: Op<(x: Tensor, dims: Shape) => Tensor> = view({
   call:
     (run: (x: Tensor, dims: Shape) => Tensor, { name }) =>
     (x, dims) => {
-      const axes = dims.map((d) => checkDim(name, d, checkTensor(name, x).rank));
+      const axes = checkList(name, dims).map((d) => checkDim(name, d, checkTensor(name, x).rank));
       if (new Set(axes).size === x.rank && axes.length === x.rank) return run(x, axes);
       throw new ShapeError(
         `${name}: ${formatShape(dims)} must name each of the ${x.rank} axes of ${formatShape(x.shape)} once`,
@@ -132,7 +133,7 @@ export const expand: Op<(x: Tensor, shape: Shape) => Tensor> = view({
   call:
     (run: (x: Tensor, shape: Shape) => Tensor, { name }) =>
     (x, shape) => {
-      const offset = shape.length - checkTensor(name, x).rank;
+      const offset = checkList(name, shape).length - checkTensor(name, x).rank;
       const to = checkShape(
         name,
         shape.map((side, d) => (side === -1 ? (x.shape[d - offset] ?? -1) : side)),
@@ -304,13 +305,18 @@ function startsOf(parts: readonly Tensor[], dim: number): number[] {
   });
 }
 
-function checkParts(name: string, parts: readonly Tensor[], dim: number): number {
+/** Returns the parts if they are an array of tensors. */
+function checkTensors(name: string, parts: readonly Tensor[]): readonly [Tensor, ...Tensor[]] {
   const given: unknown = parts;
   if (!Array.isArray(given) || given.length === 0) {
     throw new ArgumentError(`${name}: needs an array of at least one tensor`);
   }
-  const [first] = parts as [Tensor];
   for (const x of parts) checkTensor(name, x, "each part");
+  return given as [Tensor, ...Tensor[]];
+}
+
+function checkParts(name: string, parts: readonly Tensor[], dim: number): number {
+  const [first] = checkTensors(name, parts);
   const at = checkDim(name, dim, first.rank);
   for (const x of parts) {
     if (x.rank !== first.rank || x.shape.some((side, d) => d !== at && side !== first.shape[d])) {
@@ -357,8 +363,10 @@ export const cat: Op<(parts: readonly Tensor[], options?: { dim?: number }) => T
   },
   call:
     (run: (...args: (Tensor | number)[]) => Tensor, { name }) =>
-    (parts, { dim = 0 } = {}) =>
-      run(...parts, checkParts(name, parts, dim)),
+    (parts, { dim = 0 } = {}) => {
+      const at = checkParts(name, parts, dim);
+      return run(...parts, at);
+    },
   example: "cat([tensor([1, 2]), tensor([3])])  // [1, 2, 3]",
   draw: (d) => {
     const shape = d.shape({ minRank: 1, maxRank: 3 });
@@ -373,7 +381,7 @@ export const stack: Op<(parts: readonly Tensor[], options?: { dim?: number }) =>
   {
     definition: (parts: readonly Tensor[], { dim = 0 }: { dim?: number } = {}) =>
       cat(
-        parts.map((x) => x.unsqueeze(dim)),
+        checkTensors("stack", parts).map((x) => x.unsqueeze(dim)),
         { dim },
       ),
     example: "stack([tensor([1, 2]), tensor([3, 4])])  // [[1, 2],\n [3, 4]]",
