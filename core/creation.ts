@@ -2,7 +2,15 @@
 // Next: random.ts for where random numbers come from, ops/arithmetic.ts for what to do with tensors.
 
 import type { Device } from "./device.ts";
-import { allocate, checkDType, type DType, dtypeOf, isFloat, type TypedArray } from "./dtype.ts";
+import {
+  allocate,
+  checkDType,
+  checkFloat,
+  type DType,
+  dtypeOf,
+  isFloat,
+  type TypedArray,
+} from "./dtype.ts";
 import { ArgumentError, DTypeError, IndexError, ShapeError } from "./errors.ts";
 import { Random } from "./random.ts";
 import { checkShape, formatShape, type Shape, sizeOf } from "./shape.ts";
@@ -234,7 +242,9 @@ function drawn(
 
 /** Uniform in [0, 1), drawn from `rng` in row-major order. */
 export function rand(shape: Shape, options: TensorOptions & { readonly rng: Random }): Tensor {
-  const single = (options?.dtype ?? "float32") === "float32";
+  const dtype = checkDType("rand", options?.dtype ?? "float32");
+  checkFloat("rand", dtype);
+  const single = dtype === "float32";
   // 24 bits for a float32: rounding 53 of them could give 1
   return drawn("rand", shape, options, (rng) =>
     single ? Math.floor(rng.uniform() * 2 ** 24) / 2 ** 24 : rng.uniform(),
@@ -243,6 +253,7 @@ export function rand(shape: Shape, options: TensorOptions & { readonly rng: Rand
 
 /** Normal with mean 0 and deviation 1, drawn from `rng` in row-major order. */
 export function randn(shape: Shape, options: TensorOptions & { readonly rng: Random }): Tensor {
+  checkFloat("randn", checkDType("randn", options?.dtype ?? "float32"));
   return drawn("randn", shape, options, (rng) => rng.normal());
 }
 
@@ -261,6 +272,7 @@ export function bernoulli(
   options: { readonly rng: Random; readonly p?: number },
 ): Tensor {
   const { p = 0.5 } = options;
+  if (!(p >= 0 && p <= 1)) throw new ArgumentError(`bernoulli: p = ${p} must be in [0, 1]`);
   return drawn("bernoulli", shape, { rng: options.rng, dtype: "bool" }, (rng) =>
     Number(rng.uniform() < p),
   );

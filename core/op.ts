@@ -259,7 +259,7 @@ export function commonDevice(name: string, args: readonly unknown[]): Device {
   return found ?? currentDevice();
 }
 
-const here = new URL(".", import.meta.url).pathname;
+const here = decodeURIComponent(new URL(".", import.meta.url).pathname);
 
 /** File and line of the first caller outside of this folder. */
 function callerLine(): string {

@@ -354,7 +354,7 @@ export function backward(
     for (const [x, g] of walk([y], seeds, null, options)) {
       if (x.node !== null && !x.retainsGrad) continue;
       const record = <T>(fn: () => T): T => withRecording(options.createGraph ?? false, fn);
-      const own = owned.has(g.storage) ? record(() => g.mul(1)) : g; // no two .grad share memory
+      const own = owned.has(g.storage) || x.hooks.length > 0 ? record(() => g.mul(1)) : g; // .grad shares no memory
       owned.add(own.storage);
       const { grad: sum } = x;
       x.grad = sum === null ? own : record(() => sum.add(own));
@@ -425,6 +425,23 @@ export function grad(
   return options.createGraph ? run() : [...releasing(run)];
 }
 
+/** A stand-in that gradients stop at; integers have none. */
+function leafOf(x: Tensor): Tensor {
+  const leaf = x.detach();
+  return isFloat(x.dtype) ? leaf.requiresGrad_() : leaf;
+}
+
+/** grad, with null for the integers among the leaves and for those that nothing depends on. */
+function gradOfLeaves(
+  y: Tensor,
+  leaves: readonly Tensor[],
+  options: Parameters<typeof grad>[2],
+): (Tensor | null)[] {
+  const floats = leaves.filter((x) => x.requiresGrad);
+  const found = grad(y, floats, { ...options, allowUnused: true });
+  return leaves.map((x) => found[floats.indexOf(x)] ?? null);
+}
+
 /**
  * The value of `fn` at `inputs` and its vector-Jacobian product: a function from a cotangent of the
  * output's shape to the gradients of the inputs (null where the output doesn't depend on one).
@@ -436,12 +453,12 @@ export function vjp(
   readonly value: Tensor;
   readonly pull: (g: Tensor, options?: WalkOptions) => (Tensor | null)[];
 } {
-  const leaves = inputs.map((x) => x.detach().requiresGrad_());
+  const leaves = inputs.map(leafOf);
   const y = enableGrad(() => fn(...leaves));
   return {
     value: y.detach(),
     pull: (g, options = { retainGraph: true }) =>
-      grad(y, leaves, { ...options, gradOutputs: g, allowUnused: true }),
+      gradOfLeaves(y, leaves, { ...options, gradOutputs: g }),
   };
 }
 
@@ -459,9 +476,9 @@ export function hvp(
       `hvp: got ${inputs.length} inputs and ${vectors.length} vectors; one for each`,
     );
   }
-  const leaves = inputs.map((x) => x.detach().requiresGrad_());
+  const leaves = inputs.map(leafOf);
   return enableGrad(() => {
-    const first = grad(fn(...leaves), leaves, { createGraph: true, allowUnused: true });
+    const first = gradOfLeaves(fn(...leaves), leaves, { createGraph: true });
     const products = first.flatMap((g, i) => {
       const v = vectors[i];
       return g === null || v === undefined || !g.requiresGrad ? [] : [g.mul(v.detach()).sum()];
@@ -469,8 +486,6 @@ export function hvp(
     const [head, ...rest] = products;
     if (head === undefined) return leaves.map((x) => fullLike(x, 0));
     const total = rest.reduce((sum, term) => sum.add(term), head);
-    return grad(total, leaves, { allowUnused: true }).map(
-      (h, i) => h ?? fullLike(leaves[i] ?? total, 0),
-    );
+    return gradOfLeaves(total, leaves, {}).map((h, i) => h ?? fullLike(leaves[i] ?? total, 0));
   });
 }

@@ -4,10 +4,10 @@
 // Next: ops/arithmetic.ts for the first op, tape.ts for gradients.
 
 import { currentDevice, type Device, device as deviceNamed } from "./device.ts";
-import { checkDType, type DType, isFloat, type TypedArray } from "./dtype.ts";
+import { checkDType, type DType, dtypeOf, isFloat, type TypedArray } from "./dtype.ts";
 import { ArgumentError, DTypeError, GraphError, ShapeError } from "./errors.ts";
 import type * as Ops from "./ops/index.ts";
-import { formatShape, type Shape, sizeOf } from "./shape.ts";
+import { formatShape, type Shape, sameShape, sizeOf } from "./shape.ts";
 import { describe, format } from "./show.ts";
 import { Storage } from "./storage.ts";
 import type * as Tape from "./tape.ts";
@@ -143,11 +143,18 @@ export class Tensor {
 
   /** Overwrites the numbers in place, off the tape: what an optimiser does to a parameter. */
   assign(values: Tensor | TypedArray): this {
-    const data = values instanceof Tensor ? values.data : values;
-    const shape = values instanceof Tensor ? values.shape : [values.length];
-    if (data.length !== this.size) {
+    const [data, shape] =
+      values instanceof Tensor ? [values.data, values.shape] : [values, [values.length]];
+    const fits =
+      values instanceof Tensor ? sameShape(shape, this.shape) : data.length === this.size;
+    if (!fits) {
       throw new ShapeError(
         `assign: ${formatShape(shape)} doesn't fill a tensor of shape ${formatShape(this.shape)}`,
+      );
+    }
+    if (!isFloat(this.dtype) && dtypeOf(data) !== this.dtype) {
+      throw new DTypeError(
+        `assign: ${dtypeOf(data)} values don't fit ${this.dtype}; x.to("${this.dtype}") converts them`,
       );
     }
     this.device.write(this.storage.buffer("assign"), data);

@@ -613,7 +613,7 @@ describe("axes that aren't there", () => {
     /^sum:/,
     "twice",
   );
-  refuses("of a scalar", () => tensor(1).sum({ dims: 1 }), ShapeError, "a scalar has no axes");
+  refuses("of a scalar", () => tensor(1).sum({ dims: 1 }), ShapeError, /^sum: there is no axis 1/);
   refuses("mean", () => zeros([2]).mean({ dims: 1 }), ShapeError, /^mean:/);
   refuses("var", () => zeros([2]).var({ dims: 1 }), ShapeError, /^var:/);
   refuses("logSumExp", () => zeros([2]).logSumExp({ dims: 1 }), ShapeError, /^logSumExp:/);

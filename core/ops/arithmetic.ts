@@ -3,8 +3,9 @@
 // the tests draw. Broadcasting is no concern here: the tape sums gradients back to each operand's
 // shape. Next: functions.ts.
 
+import { zerosLike } from "../creation.ts";
 import { within } from "../draw.ts";
-import { type Binary, elementwise, floats, type Unary } from "../kinds.ts";
+import { type Binary, elementwise, floats, numbers, type Unary } from "../kinds.ts";
 import type { Op } from "../op.ts";
 import type { Tensor } from "../tensor.ts";
 
@@ -50,7 +51,7 @@ export const div: Binary = elementwise({
   },
 });
 
-/** a to the power b. 0^0 is 1, and there, as in PyTorch, both gradients are 0. */
+/** a to the power b. 0^0 is 1, and there, as in PyTorch, both gradients are 0; so is that for b at a = 0 < b. */
 export const pow: Binary = elementwise({
   // as IEEE 754 has it: 1 to any power and -1 to an infinite one are 1
   forward: (a, b) => (a === 1 || (a === -1 && Math.abs(b) === Infinity) ? 1 : a ** b),
@@ -116,7 +117,7 @@ export const abs: Unary = elementwise({
 /** -1, 0 or 1. Its gradient is 0 everywhere. */
 export const sign: Unary = elementwise({
   forward: (x) => (x > 0 ? 1 : x < 0 ? -1 : x), // keeps NaN
-  vjp: (g) => [g.mul(0)],
+  vjp: (g) => [zerosLike(g)],
   example: "tensor([3, 0, -2]).sign()  // [1, 0, -1]",
   draw: offGrid,
 });
@@ -138,15 +139,31 @@ export const reciprocal: Unary = elementwise({
   draw: (d) => [d.tensor(d.shape(), d.pick(...besideZero))],
 });
 
-/** Brings every value into [min, max]; either may be left out. The gradient is 0 where it was outside. */
-export const clamp: Op<(x: Tensor, options: { min?: number; max?: number }) => Tensor> =
-  elementwise({
-    arity: 1,
-    scalars: ({ min = -Infinity, max = Infinity }) => [min, max],
-    forward: (x, min, max) => (x > max ? max : x < min ? min : x),
-    vjp: (g, _y, x, { min = -Infinity, max = Infinity }) => [
-      x.ge(min).logicalAnd(x.le(max)).where(g, 0),
-    ],
-    example: "tensor([-2, 0.5, 2]).clamp({ min: -1, max: 1 })  // [-1, 0.5, 1]",
-    draw: (d) => [d.tensor(d.shape(), offGrid), { min: -1, max: d.pick(1, 2) }],
-  });
+export interface Bounds {
+  readonly min?: number;
+  readonly max?: number;
+}
+
+function hasFraction({ min = 0, max = 0 }: Bounds): boolean {
+  return [min, max].some((bound) => Number.isFinite(bound) && !Number.isInteger(bound));
+}
+
+/** Brings every value into [min, max]; either may be left out, and max wins where they cross. The gradient is 0 where it was outside. */
+export const clamp: Op<(x: Tensor, options: Bounds) => Tensor> = elementwise({
+  arity: 1,
+  typing: {
+    operands: numbers.operands, // integers stay integers, unless a bound is none
+    result: (dtype, bounds) =>
+      dtype === "int32" && hasFraction(bounds as Bounds) ? "float32" : dtype,
+  },
+  scalars: ({ min = -Infinity, max = Infinity }) => [min, max],
+  forward: (x, min, max) => {
+    const low = x < min ? min : x;
+    return low > max ? max : low;
+  },
+  vjp: (g, _y, x, { min = -Infinity, max = Infinity }) => [
+    x.ge(min).logicalAnd(x.le(max)).where(g, 0),
+  ],
+  example: "tensor([-2, 0.5, 2]).clamp({ min: -1, max: 1 })  // [-1, 0.5, 1]",
+  draw: (d) => [d.tensor(d.shape(), offGrid), { min: -1, max: d.pick(1, 2) }],
+});

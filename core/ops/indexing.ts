@@ -271,7 +271,10 @@ export type Sorted = readonly [values: Tensor, indices: Tensor] & {
 };
 
 function sortedBy(x: Tensor, indices: Tensor, dim: number): Sorted {
-  const values = x.gather(indices, { dim });
+  return named(x.gather(indices, { dim }), indices);
+}
+
+function named(values: Tensor, indices: Tensor): Sorted {
   return Object.assign([values, indices] as [Tensor, Tensor], { values, indices });
 }
 
@@ -282,7 +285,10 @@ export const sort: Op<(x: Tensor, options?: { dim?: number; descending?: boolean
       x: Tensor,
       { dim = -1, descending = false }: { dim?: number; descending?: boolean } = {},
     ) => {
-      if (checkTensor("sort", x).rank === 0) return sort(x.reshape([1]), { descending });
+      if (checkTensor("sort", x).rank === 0) {
+        const { values, indices } = sort(x.reshape([1]), { descending });
+        return named(values.reshape([]), indices.reshape([]));
+      }
       const at = checkDim("sort", dim, x.rank);
       return sortedBy(x, x.argsort({ dim: at, descending }), at);
     },

@@ -182,8 +182,8 @@ export const crossEntropy: Op<
   (logits: Tensor, target: Tensor, options?: CrossEntropyOptions) => Tensor
 > = fused({
   definition: (logits: Tensor, target: Tensor, { ignoreIndex, labelSmoothing }: Smoothing) => {
-    const logp = logits.logSoftmax({ dim: -1 });
     const ignored = target.eq(ignoreIndex);
+    const logp = ignored.unsqueeze(-1).where(0, logits).logSoftmax({ dim: -1 });
     const picks = ignored.where(0, target).unsqueeze(-1);
     const nll = logp.gather(picks, { dim: -1 }).squeeze(-1).neg();
     const classes = logits.shape.at(-1) ?? 1;
