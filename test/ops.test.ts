@@ -8,6 +8,7 @@ import { after, describe, test } from "node:test";
 import { within } from "../core/draw.ts";
 import * as core from "../core/index.ts";
 import {
+  type Device,
   type Entry,
   grad,
   gradcheck,
@@ -15,6 +16,7 @@ import {
   opTable,
   Random,
   Tensor,
+  type TypedArray,
   tensorsOf,
   withDefinitions,
 } from "../core/index.ts";
@@ -46,17 +48,26 @@ function isOptions(arg: unknown): arg is object {
   return arg !== null && typeof arg === "object" && Object.getPrototypeOf(arg) === Object.prototype;
 }
 
-/** The arguments with other tensors in the places of the float ones. */
-function replaceFloats(args: readonly unknown[], by: (x: Tensor, i: number) => Tensor): unknown[] {
+/** The arguments with other tensors in the places of those that `picks` picks. */
+function replaceTensors(
+  args: readonly unknown[],
+  by: (x: Tensor, i: number) => Tensor,
+  picks: (x: Tensor) => boolean = () => true,
+): unknown[] {
   let i = 0;
   const replace = (arg: unknown): unknown => {
-    if (arg instanceof Tensor) return core.isFloat(arg.dtype) ? by(arg, i++) : arg;
+    if (arg instanceof Tensor) return picks(arg) ? by(arg, i++) : arg;
     if (isOptions(arg)) {
       return Object.fromEntries(Object.entries(arg).map(([key, value]) => [key, replace(value)]));
     }
     return Array.isArray(arg) ? arg.map(replace) : arg;
   };
   return args.map(replace);
+}
+
+/** The arguments with other tensors in the places of the float ones. */
+function replaceFloats(args: readonly unknown[], by: (x: Tensor, i: number) => Tensor): unknown[] {
+  return replaceTensors(args, by, (x) => core.isFloat(x.dtype));
 }
 
 function floatsOf(args: readonly unknown[]): Tensor[] {
@@ -97,6 +108,7 @@ function withGradients(name: string, args: readonly unknown[]): Tensor[] {
   const weights = live.map((y) =>
     core
       .arange(1, y.size + 1)
+      .onDevice(y.device.name)
       .to(y.dtype)
       .reshape(y.shape)
       .sin(),
@@ -128,6 +140,38 @@ const wrong: [string, Unary][] = [
   ["another sign", planted((x) => x.cos().neg())],
   ["right value, not differentiable again", planted((x) => core.noGrad(() => x.cos()))],
 ];
+
+/**
+ * A device whose buffers are boxes: the loops are the reference's, but whatever in core takes a buffer
+ * for an array, or makes a tensor on the wrong device, fails on it.
+ */
+class Box {
+  constructor(public data: TypedArray) {}
+}
+
+const boxed: Device = {
+  name: "boxed",
+  upload: (data) => new Box(data.slice()),
+  view: (buffer) => (buffer as Box).data,
+  read: async (buffer) => (buffer as Box).data.slice(),
+  write: (buffer, data) => (buffer as Box).data.set(data),
+  free: (buffer) => {
+    (buffer as Box).data.fill(99); // whoever reads on after a release shows
+  },
+  run: (call) => {
+    const outputs = call.outputs.map((spec) => {
+      if (spec === null) return null;
+      const size = spec.shape.reduce((product, side) => product * side, 1);
+      return { ...spec, data: core.zeros([size], { dtype: spec.dtype }).data };
+    });
+    core.runLoops(call, outputs);
+    return outputs.flatMap((block) => (block === null ? [] : [new Box(block.data)]));
+  },
+};
+core.registerDevice("boxed", () => boxed);
+
+/** The devices that are held against the reference, and how far they may be off. */
+const devices: readonly { name: string; tolerance: number }[] = [{ name: "boxed", tolerance: 0 }];
 
 /** sine with a derivative of your choice. */
 function planted(derivative: (x: Tensor) => Tensor): Unary {
@@ -186,6 +230,19 @@ for (const [name, entry] of opTable) {
         near(x.to("float64"), y.to("float64"), 2e-5, "float32");
       });
     });
+    for (const device of devices) {
+      property(`${device.name} agrees with the reference`, (args) => {
+        const there = withGradients(
+          name,
+          replaceTensors(args, (x) => x.onDevice(device.name)),
+        );
+        withGradients(name, args).forEach((y, i) => {
+          const x = there[i] as Tensor;
+          assert.equal(x.device.name, device.name);
+          near(x, y, device.tolerance, device.name);
+        });
+      });
+    }
     if (entry.definition !== undefined && entry.kernel.kind !== "composed") {
       property("the fused loops agree with the definition", (args) => {
         const expected = withDefinitions(() => withGradients(name, args));
