@@ -214,10 +214,7 @@ function reducedShape(shape: Shape, { dims, keepDims }: Reduced): Shape {
 type ReduceRule = (x: Tensor, options: Reduced) => Tensor;
 
 /** Axes as the caller named them; those that aren't neighbours are brought to the end by a permute. */
-export function reduceCall(
-  run: ReduceRule,
-  name: () => string,
-): (x: Tensor, o?: ReduceOptions) => Tensor {
+function reduceCall(run: ReduceRule, name: () => string): (x: Tensor, o?: ReduceOptions) => Tensor {
   return (x, { dims, dim, keepDims = false } = {}) => {
     const rank = checkTensor(name(), x).rank;
     const axes = checkDims(name(), dims ?? dim, rank);
@@ -236,7 +233,7 @@ function aroundDims(x: Tensor, { dims }: Reduced): Around {
 }
 
 /** max, min, argmax and argmin have no value for no elements. */
-export function checkNotEmpty(name: string, x: Tensor, dims: readonly number[]): void {
+function checkNotEmpty(name: string, x: Tensor, dims: readonly number[]): void {
   if (dims.some((d) => x.shape[d] === 0)) {
     throw new ShapeError(`${name}: no elements to choose from in shape ${formatShape(x.shape)}`);
   }

@@ -140,8 +140,6 @@ export type Kernel =
   | LoopKernel
   | ComposedKernel;
 
-export type Kind = Kernel["kind"];
-
 /** What the tests and the documentation read; the same for every kind. */
 export interface Described {
   /** Code that the tests run, and what it prints: "tensor([4]).sqrt()  // [2]". */

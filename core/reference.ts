@@ -62,7 +62,7 @@ export function runLoops(call: Call, outputs: readonly (Block | null)[]): void {
 }
 
 /** Calls `visit` with the offsets that each operand's strides give for every index of `shape`. */
-export function walkStrides(
+function walkStrides(
   shape: Shape,
   strides: readonly (readonly number[])[],
   visit: (offsets: readonly number[], i: number) => void,
