@@ -18,6 +18,7 @@ import {
   commonDevice,
   type Described,
   define,
+  type Entry,
   type EntrySpec,
   type Formula,
   type Kernel,
@@ -214,10 +215,10 @@ function reducedShape(shape: Shape, { dims, keepDims }: Reduced): Shape {
 type ReduceRule = (x: Tensor, options: Reduced) => Tensor;
 
 /** Axes as the caller named them; those that aren't neighbours are brought to the end by a permute. */
-function reduceCall(run: ReduceRule, name: () => string): (x: Tensor, o?: ReduceOptions) => Tensor {
+function reduceCall(run: ReduceRule, { name }: Entry): (x: Tensor, o?: ReduceOptions) => Tensor {
   return (x, { dims, dim, keepDims = false } = {}) => {
-    const rank = checkTensor(name(), x).rank;
-    const axes = checkDims(name(), dims ?? dim, rank);
+    const rank = checkTensor(name, x).rank;
+    const axes = checkDims(name, dims ?? dim, rank);
     const [first = 0] = axes;
     if (axes.every((axis, i) => axis === first + i)) return run(x, { dims: axes, keepDims });
     const rest = Array.from({ length: rank }, (_, d) => d).filter((d) => !axes.includes(d));
@@ -267,7 +268,7 @@ export function reduce(spec: ReduceSpec): Reduction {
         const dtype = x.dtype === "bool" ? "int32" : x.dtype;
         return [{ shape: reducedShape(x.shape, options), dtype }];
       },
-      call: (run, entry) => reduceCall(run, () => entry.name),
+      call: reduceCall,
     },
   );
   return op;
@@ -324,7 +325,7 @@ export function pick(
         checkNotEmpty(op.entry.name, x, options.dims);
         return [{ shape: reducedShape(x.shape, options), dtype: "int32" }];
       },
-      call: (run, entry) => reduceCall(run, () => entry.name),
+      call: reduceCall,
     },
   );
   return op;

@@ -14,7 +14,7 @@ import type {
   ReduceKernel,
   ViewKernel,
 } from "./op.ts";
-import { broadcastStrides, type Shape, sameShape, sizeOf } from "./shape.ts";
+import { broadcastStrides, sameShape, sizeOf, walkStrides } from "./shape.ts";
 import { Tensor } from "./tensor.ts";
 
 export const reference: Device = {
@@ -57,30 +57,6 @@ export function runLoops(call: Call, outputs: readonly (Block | null)[]): void {
     else if (kernel.kind === "contract") matmulLoop(kernel, y, call.args, args);
     else if (kernel.kind === "index" || kernel.kind === "fused") {
       kernel.forward(outputs as readonly Block[], ...args);
-    }
-  }
-}
-
-/** Calls `visit` with the offsets that each operand's strides give for every index of `shape`. */
-function walkStrides(
-  shape: Shape,
-  strides: readonly (readonly number[])[],
-  visit: (offsets: readonly number[], i: number) => void,
-): void {
-  const size = sizeOf(shape);
-  const index = new Array<number>(shape.length).fill(0);
-  const offsets = new Array<number>(strides.length).fill(0);
-  for (let i = 0; i < size; i++) {
-    visit(offsets, i);
-    for (let d = shape.length - 1; d >= 0; d--) {
-      index[d] = (index[d] ?? 0) + 1;
-      const carry = index[d] === shape[d];
-      const steps = carry ? 1 - (shape[d] ?? 0) : 1;
-      for (let k = 0; k < strides.length; k++) {
-        offsets[k] = (offsets[k] ?? 0) + steps * (strides[k]?.[d] ?? 0);
-      }
-      if (!carry) break;
-      index[d] = 0;
     }
   }
 }
@@ -173,7 +149,7 @@ function copyLoop(
 ): void {
   const fill = kernel.fill?.(...given) ?? 0;
   if (fill !== 0) y.data.fill(fill);
-  const inputs = args.filter((x, i): x is Block => given[i] instanceof Tensor && x !== null);
+  const inputs = args.filter((_, i) => given[i] instanceof Tensor) as Block[];
   for (const { input, shape, from, to } of kernel.copies(...given)) {
     const source = inputs[input]?.data;
     walkStrides(shape, [from.strides, to.strides], ([p = 0, q = 0]) => {

@@ -4,28 +4,24 @@
 // early errors; devices with a pool (wasm, gpu) gain their memory back. Next: tape.ts.
 
 import { ArgumentError } from "./errors.ts";
-import { collecting, type Storage } from "./storage.ts";
+import { confine, type Storage } from "./storage.ts";
 import { nodesBehind } from "./tape.ts";
 import { type Tree, tensorsOf } from "./tree.ts";
 
 /** Runs `fn`, releases what it made except what it returns, and returns that. Scopes nest. */
 export function scope<T extends Tree>(fn: () => T): T {
-  const { result, made, outer } = collecting(fn);
+  return confine(fn, heldBy, "scope()");
+}
+
+/** The storages of a result's tensors, of their gradients, and of the graph behind them. */
+function heldBy(result: Tree): Storage[] {
   if (result instanceof Promise) {
     throw new ArgumentError(
       "scope: fn returned a promise; make the tensors in a plain function and await outside of it",
     );
   }
-  const stay = new Set<Storage>();
   const roots = tensorsOf(result);
-  for (const root of roots) {
-    stay.add(root.storage);
-    if (root.grad !== null) stay.add(root.grad.storage);
-  }
-  for (const node of nodesBehind(roots)) for (const held of node.holds()) stay.add(held.storage);
-  for (const storage of made) {
-    if (stay.has(storage)) outer?.add(storage);
-    else if (!storage.kept) storage.release("scope()");
-  }
-  return result;
+  const behind = nodesBehind(roots).flatMap((node) => node.holds());
+  const gradients = roots.flatMap((root) => root.grad ?? []);
+  return [...roots, ...gradients, ...behind].map((x) => x.storage);
 }

@@ -106,6 +106,30 @@ export function broadcastStrides(shape: Shape, to: Shape): number[] {
   return to.map((_, d) => (d < offset || shape[d - offset] === 1 ? 0 : (own[d - offset] ?? 0)));
 }
 
+/** Calls `visit` with the offsets that each operand's strides give for every index of `shape`. */
+export function walkStrides(
+  shape: Shape,
+  strides: readonly (readonly number[])[],
+  visit: (offsets: readonly number[], i: number) => void,
+): void {
+  const size = sizeOf(shape);
+  const index = new Array<number>(shape.length).fill(0);
+  const offsets = new Array<number>(strides.length).fill(0);
+  for (let i = 0; i < size; i++) {
+    visit(offsets, i);
+    for (let d = shape.length - 1; d >= 0; d--) {
+      index[d] = (index[d] ?? 0) + 1;
+      const carry = index[d] === shape[d];
+      const steps = carry ? 1 - (shape[d] ?? 0) : 1;
+      for (let k = 0; k < strides.length; k++) {
+        offsets[k] = (offsets[k] ?? 0) + steps * (strides[k]?.[d] ?? 0);
+      }
+      if (!carry) break;
+      index[d] = 0;
+    }
+  }
+}
+
 /** A shape seen around a run of axes [first, last]: [outer, n, inner], the form that reductions walk. */
 export function around(
   shape: Shape,

@@ -9,22 +9,22 @@ import { ReleasedError } from "./errors.ts";
 
 let born: Set<Storage> | null = null;
 
-/** Runs `fn` and returns its result with every storage that was made inside. Scopes nest. */
-export function collecting<T>(fn: () => T): {
-  result: T;
-  made: Set<Storage>;
-  outer: Set<Storage> | null;
-} {
+/**
+ * Runs `fn`; releases every storage made inside but those that `stays` finds in the result, which become
+ * the surrounding scope's, and those that are kept. `by` stands in the error of whoever reads one later.
+ */
+export function confine<T>(fn: () => T, stays: (result: T) => Iterable<Storage>, by: string): T {
   const outer = born;
   const made = new Set<Storage>();
   born = made;
   try {
-    return { result: fn(), made, outer };
-  } catch (error) {
-    for (const storage of made) outer?.add(storage);
-    throw error;
+    const result = fn();
+    const stay = new Set(stays(result));
+    for (const storage of made) if (!stay.has(storage) && !storage.kept) storage.release(by);
+    return result;
   } finally {
     born = outer;
+    for (const storage of made) if (!storage.released && !storage.kept) outer?.add(storage);
   }
 }
 

@@ -8,7 +8,7 @@ import { fullLike } from "./creation.ts";
 import { isFloat } from "./dtype.ts";
 import { AnomalyError, ArgumentError, GraphError, ShapeError } from "./errors.ts";
 import { formatShape, sameShape } from "./shape.ts";
-import { collecting } from "./storage.ts";
+import { confine, type Storage } from "./storage.ts";
 import { checkTensor, Tensor } from "./tensor.ts";
 
 /** A gradient for one argument: none, a tensor, or how to compute it should it be needed. */
@@ -368,14 +368,10 @@ export function backward(
 }
 
 /** Runs a walk that nobody will walk again: its own intermediates are given back at its end. */
-function releasing(run: () => readonly (Tensor | null)[]): readonly (Tensor | null)[] {
-  const { result, made, outer } = collecting(run);
-  const stay = new Set(result.map((x) => x?.storage));
-  for (const storage of made) {
-    if (stay.has(storage)) outer?.add(storage);
-    else if (!storage.kept) storage.release("the backward walk that made it");
-  }
-  return result;
+function releasing(run: () => (Tensor | null)[]): (Tensor | null)[] {
+  const stays = (result: readonly (Tensor | null)[]): Storage[] =>
+    result.flatMap((x) => x?.storage ?? []);
+  return confine(run, stays, "the backward walk that made it");
 }
 
 /** The same list, or the list of the one. */
@@ -422,7 +418,7 @@ export function grad(
       return g;
     });
   };
-  return options.createGraph ? run() : [...releasing(run)];
+  return options.createGraph ? run() : releasing(run);
 }
 
 /** A stand-in that gradients stop at; integers have none. */

@@ -9,7 +9,15 @@ import { ArgumentError, DTypeError, ShapeError } from "../errors.ts";
 import { fused, like } from "../kinds.ts";
 import type { Block, Op, Spec } from "../op.ts";
 import { Random } from "../random.ts";
-import { broadcastShapes, broadcastStrides, formatShape, type Shape, sameShape } from "../shape.ts";
+import {
+  broadcastShapes,
+  broadcastStrides,
+  formatShape,
+  type Shape,
+  sameShape,
+  sizeOf,
+  walkStrides,
+} from "../shape.ts";
 import { checkTensor, fromData, type Tensor } from "../tensor.ts";
 import { cat, stack } from "./view.ts";
 
@@ -38,7 +46,7 @@ function scaleOf(p: number): number {
 
 /** The mask as numbers: 0 where dropped, else the scale. */
 function dropMask(x: Tensor, shape: Shape, drop: Drop): Tensor {
-  const data = new Float64Array(shape.reduce((size, side) => size * side, 1));
+  const data = new Float64Array(sizeOf(shape));
   for (let i = 0; i < data.length; i++) data[i] = survives(i, drop) ? scaleOf(drop.p) : 0;
   return fromData(data, shape, "float64", x.device).to(x.dtype);
 }
@@ -126,21 +134,13 @@ function eachPair(
   const rows = x.slice(0, -1);
   const strides = broadcastStrides(table, [...rows, half]).slice(0, -1);
   const step = table.at(-1) === 1 ? 0 : 1;
-  const index = new Array<number>(rows.length).fill(0);
-  const count = rows.reduce((size, side) => size * side, 1);
-  for (let row = 0; row < count; row++) {
-    const at = index.reduce((sum, i, d) => sum + i * (strides[d] ?? 0), 0);
+  walkStrides(rows, [strides], ([at = 0], row) => {
+    const start = row * 2 * half;
     for (let i = 0; i < half; i++) {
-      const start = row * 2 * half;
       if (interleaved) visit(start + 2 * i, start + 2 * i + 1, at + i * step);
       else visit(start + i, start + i + half, at + i * step);
     }
-    for (let d = rows.length - 1; d >= 0; d--) {
-      index[d] = (index[d] ?? 0) + 1;
-      if ((index[d] ?? 0) < (rows[d] ?? 0)) break;
-      index[d] = 0;
-    }
-  }
+  });
 }
 
 /** (a, b) to (a cos - b sin, a sin + b cos) for every pair. */
@@ -297,10 +297,9 @@ function attentionDefinition(
 
 /** One query's row of the pattern, computed when it is needed. */
 interface Row {
-  /** Place of the query's row in q and y, of the first key's row in k and v, and of the row itself. */
-  readonly query: number;
-  readonly keys: number;
+  /** Which row of q and y it is, and which row of k and v its first key is. */
   readonly index: number;
+  readonly keys: number;
   /** Place of key s in the mask. */
   readonly maskAt: (s: number) => number;
   /** Score of key s, -inf if it may not be seen. */
@@ -319,14 +318,12 @@ function eachRow(
   const S = k.shape.at(-2) ?? 0;
   const H = q.shape.at(-3) ?? 1;
   const group = H / (k.shape.at(-3) ?? 1);
-  const rows = q.shape.slice(0, -1).reduce((size, side) => size * side, 1);
-  const full = [...q.shape.slice(0, -1), S];
-  const strides = mask === null ? [] : broadcastStrides(mask.shape, full);
-  for (let index = 0; index < rows; index++) {
+  const rows = q.shape.slice(0, -1);
+  const strides = mask === null ? rows.map(() => 0) : broadcastStrides(mask.shape, [...rows, S]);
+  walkStrides(rows, [strides], ([maskRow = 0], index) => {
     const [head, t] = [Math.floor(index / T), index % T];
     const keyHead = Math.floor(head / H) * (H / group) + Math.floor((head % H) / group);
     const keys = keyHead * S;
-    const maskRow = placeOf(index, q.shape.slice(0, -1), strides);
     const maskAt = (s: number): number => maskRow + s * (strides.at(-1) ?? 0);
     const score = (s: number): number => {
       if (o.causal && s > t + o.offset) return -Infinity;
@@ -337,20 +334,8 @@ function eachRow(
         dot += (q.data[index * D + c] ?? 0) * (k.data[(keys + s) * D + c] ?? 0);
       return dot * o.scale + (mask !== null && mask.dtype !== "bool" ? m : 0);
     };
-    visit({ query: index, keys, index, maskAt, score });
-  }
-}
-
-/** Where row `index` of `shape` begins under broadcast strides. */
-function placeOf(index: number, shape: Shape, strides: readonly number[]): number {
-  let rest = index;
-  let place = 0;
-  for (let d = shape.length - 1; d >= 0; d--) {
-    const side = shape[d] ?? 1;
-    place += (rest % side) * (strides[d] ?? 0);
-    rest = Math.floor(rest / side);
-  }
-  return place;
+    visit({ keys, index, maskAt, score });
+  });
 }
 
 /** The row's pattern, and the factor of each key after dropout. lse: the row's logSumExp, if known. */
@@ -389,7 +374,7 @@ function attentionForward(
       let sum = 0;
       for (let s = 0; s < S; s++)
         sum += (p[s] ?? 0) * (keep[s] ?? 0) * (v.data[(row.keys + s) * D + c] ?? 0);
-      y.data[row.query * D + c] = sum;
+      y.data[row.index * D + c] = sum;
     }
     if (lses) lses.data[row.index] = lse;
   });
@@ -419,7 +404,7 @@ function attentionBackward(
     const dp = p.map((_, s) => {
       let dot = 0;
       for (let c = 0; c < Dv; c++)
-        dot += (g.data[row.query * Dv + c] ?? 0) * (v.data[(row.keys + s) * Dv + c] ?? 0);
+        dot += (g.data[row.index * Dv + c] ?? 0) * (v.data[(row.keys + s) * Dv + c] ?? 0);
       return dot * (keep[s] ?? 0);
     });
     const along = dp.reduce((sum, x, s) => sum + x * (p[s] ?? 0), 0);
@@ -431,10 +416,10 @@ function attentionBackward(
       if (dmask) add(toMask, row.maskAt(s), dscore);
       const key = row.keys + s;
       for (let c = 0; c < Dv; c++)
-        add(toV, key * Dv + c, weight * (keep[s] ?? 0) * (g.data[row.query * Dv + c] ?? 0));
+        add(toV, key * Dv + c, weight * (keep[s] ?? 0) * (g.data[row.index * Dv + c] ?? 0));
       for (let c = 0; c < D; c++) {
-        add(toQ, row.query * D + c, ds * (k.data[key * D + c] ?? 0));
-        add(toK, key * D + c, ds * (q.data[row.query * D + c] ?? 0));
+        add(toQ, row.index * D + c, ds * (k.data[key * D + c] ?? 0));
+        add(toK, key * D + c, ds * (q.data[row.index * D + c] ?? 0));
       }
     }
   });

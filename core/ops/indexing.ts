@@ -7,7 +7,7 @@ import type { TypedArray } from "../dtype.ts";
 import { ArgumentError, DTypeError, IndexError, ShapeError } from "../errors.ts";
 import { composed, indexed } from "../kinds.ts";
 import type { Block, Op } from "../op.ts";
-import { around, checkDim, formatShape, type Shape } from "../shape.ts";
+import { around, checkDim, formatShape, type Shape, stridesOf, walkStrides } from "../shape.ts";
 import { checkTensor, type Tensor } from "../tensor.ts";
 
 interface Along {
@@ -57,20 +57,11 @@ function eachPick(
   dim: number,
   visit: (at: number, place: number) => void,
 ): void {
-  const { shape, data } = index;
-  const strides = x.map((_, d) => x.slice(d + 1).reduce((size, side) => size * side, 1));
-  const position = new Array<number>(shape.length).fill(0);
-  for (let at = 0; at < data.length; at++) {
-    let place = (data[at] ?? 0) * (strides[dim] ?? 0);
-    for (let d = 0; d < shape.length; d++)
-      if (d !== dim) place += (position[d] ?? 0) * (strides[d] ?? 0);
-    visit(at, place);
-    for (let d = shape.length - 1; d >= 0; d--) {
-      position[d] = (position[d] ?? 0) + 1;
-      if ((position[d] ?? 0) < (shape[d] ?? 0)) break;
-      position[d] = 0;
-    }
-  }
+  const strides = stridesOf(x);
+  const others = strides.map((stride, d) => (d === dim ? 0 : stride));
+  walkStrides(index.shape, [others], ([place = 0], at) => {
+    visit(at, place + (index.data[at] ?? 0) * (strides[dim] ?? 0));
+  });
 }
 
 function drawAlong(d: Draw): { shape: Shape; dim: number; picks: Shape } {

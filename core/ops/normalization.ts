@@ -4,7 +4,7 @@
 // against the definition. Next: attention.ts.
 
 import { type Draw, within } from "../draw.ts";
-import { checkFloat, type DType } from "../dtype.ts";
+import { checkFloat } from "../dtype.ts";
 import { ArgumentError, DTypeError, IndexError, ShapeError } from "../errors.ts";
 import { fused, like } from "../kinds.ts";
 import type { Block, Op, Spec } from "../op.ts";
@@ -416,7 +416,7 @@ export const rmsNorm: Op<(x: Tensor, weight?: Tensor | null, options?: NormOptio
       (run: RmsNormRule) =>
       (x, weight = null, { eps } = {}) => {
         checkParameters("rmsNorm", x, weight);
-        return run(x, weight, { eps: eps ?? machineEpsilon[x.dtype as DType] ?? 0 });
+        return run(x, weight, { eps: eps ?? machineEpsilon[x.dtype] ?? 0 });
       },
     example: "tensor([3, 4]).rmsNorm()  // [0.8485, 1.1314]",
     draw: (d) => {
