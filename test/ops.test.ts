@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import { within } from "../core/draw.ts";
+import { allocate } from "../core/dtype.ts";
 import * as core from "../core/index.ts";
 import {
   type Device,
@@ -21,6 +22,7 @@ import {
   withDefinitions,
 } from "../core/index.ts";
 import { elementwise, type Unary } from "../core/kinds.ts";
+import { sizeOf } from "../core/shape.ts";
 import { holds, RUNS } from "./property.ts";
 
 type Fn = (...args: unknown[]) => unknown;
@@ -161,8 +163,7 @@ const boxed: Device = {
   run: (call) => {
     const outputs = call.outputs.map((spec) => {
       if (spec === null) return null;
-      const size = spec.shape.reduce((product, side) => product * side, 1);
-      return { ...spec, data: core.zeros([size], { dtype: spec.dtype }).data };
+      return { ...spec, data: allocate(spec.dtype, sizeOf(spec.shape)) };
     });
     core.runLoops(call, outputs);
     return outputs.flatMap((block) => (block === null ? [] : [new Box(block.data)]));

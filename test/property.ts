@@ -3,15 +3,8 @@
 // that replays exactly it. Next: ops.test.ts.
 
 import fc from "fast-check";
-import {
-  type Domain,
-  type Draw,
-  random,
-  type Shape,
-  Tensor,
-  tensor,
-  within,
-} from "../core/index.ts";
+import { type Domain, type Draw, random, Tensor, tensor, within } from "../core/index.ts";
+import { sizeOf } from "../core/shape.ts";
 
 /** How many inputs each property draws; TWOHEADS_RUNS overrides it. */
 export const RUNS = Number(process.env.TWOHEADS_RUNS ?? 25);
@@ -79,7 +72,6 @@ export function drawFrom(gen: fc.GeneratorValue): Draw {
     });
     return gen(fc.array, grid, { minLength: size, maxLength: size }).map((n) => n / 4 + offset);
   };
-  const sizeOf = (sides: Shape): number => sides.reduce((size, side) => size * side, 1);
   return {
     rng: random(integer(0, 1e6)),
     integer,

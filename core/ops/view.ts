@@ -255,18 +255,17 @@ function paddingOf(name: string, x: Tensor, pads: readonly number[], value: numb
   return { before: of(0), after: of(1), value };
 }
 
+function paddedShape(x: Tensor, { before, after }: Padding): Shape {
+  return x.shape.map((side, d) => side + (before[d] ?? 0) + (after[d] ?? 0));
+}
+
 /** `value` (0) around a tensor: [before, after] of the last axis, then of the one before it, ... */
 export const pad: Op<(x: Tensor, pads: readonly number[], options?: { value?: number }) => Tensor> =
   view({
-    infer: (x: Tensor, { before, after }: Padding) => [
-      {
-        shape: x.shape.map((side, d) => side + (before[d] ?? 0) + (after[d] ?? 0)),
-        dtype: x.dtype,
-      },
-    ],
-    copies: (x, { before, after }) => {
-      const to = stridesOf(x.shape.map((side, d) => side + (before[d] ?? 0) + (after[d] ?? 0)));
-      const offset = before.reduce((sum, count, d) => sum + count * (to[d] ?? 0), 0);
+    infer: (x: Tensor, padding: Padding) => [{ shape: paddedShape(x, padding), dtype: x.dtype }],
+    copies: (x, padding) => {
+      const to = stridesOf(paddedShape(x, padding));
+      const offset = padding.before.reduce((sum, count, d) => sum + count * (to[d] ?? 0), 0);
       return [
         {
           input: 0,
@@ -336,19 +335,20 @@ function partsOf(args: readonly (Tensor | number)[]): { parts: Tensor[]; dim: nu
   return { parts: args.slice(0, -1) as Tensor[], dim: args.at(-1) as number };
 }
 
+function joinedShape(parts: readonly Tensor[], dim: number): Shape {
+  const side = parts.reduce((sum, x) => sum + (x.shape[dim] ?? 0), 0);
+  return replaceSide(parts[0]?.shape ?? [], dim, side);
+}
+
 /** Tensors one behind the other along an axis; their other sides agree. */
 export const cat: Op<(parts: readonly Tensor[], options?: { dim?: number }) => Tensor> = view({
   infer: (...args: (Tensor | number)[]) => {
     const { parts, dim } = partsOf(args);
-    const [first] = parts as [Tensor];
-    const side = parts.reduce((sum, x) => sum + (x.shape[dim] ?? 0), 0);
-    return [{ shape: replaceSide(first.shape, dim, side), dtype: first.dtype }];
+    return [{ shape: joinedShape(parts, dim), dtype: parts[0]?.dtype ?? "float32" }];
   },
   copies: (...args) => {
     const { parts, dim } = partsOf(args);
-    const [first] = parts as [Tensor];
-    const side = parts.reduce((sum, x) => sum + (x.shape[dim] ?? 0), 0);
-    const strides = stridesOf(replaceSide(first.shape, dim, side));
+    const strides = stridesOf(joinedShape(parts, dim));
     return startsOf(parts, dim).map((start, input) => {
       const shape = parts[input]?.shape ?? [];
       const to = { offset: start * (strides[dim] ?? 0), strides };
