@@ -25,6 +25,7 @@ export { type GradcheckOptions, gradcheck } from "./gradcheck.ts";
 export type { Block, Call, Entry, Kernel, Op, Spec } from "./op.ts";
 export { withDefinitions } from "./op.ts";
 export * from "./ops/index.ts";
+export * as portable from "./portable.ts";
 export { Random, type RandomState, random } from "./random.ts";
 export { runLoops } from "./reference.ts";
 export { scope } from "./scope.ts";
@@ -47,6 +48,7 @@ export {
 } from "./tape.ts";
 export { type Nested, Tensor } from "./tensor.ts";
 export { namedTensors, type Tree, tensorsOf } from "./tree.ts";
+export { type AdamWOptions, adamwStep, globalNorm, type SGDOptions, sgdStep } from "./update.ts";
 
 /** Every op by its name, in teaching order: the order in which the files of ops/ define them. */
 export const opTable: ReadonlyMap<string, Entry> = tableOf(ops);

@@ -124,6 +124,17 @@ export interface LoopKernel {
   ): void;
 }
 
+/**
+ * Works on whole lists of tensors and may overwrite them: what an optimiser does to all parameters at
+ * once. Its arguments are lists of tensors, tensors, nulls and options.
+ */
+export interface UpdateKernel {
+  readonly kind: "update";
+  forward(outputs: readonly Block[], ...args: readonly unknown[]): void;
+  /** The tensors among the arguments that it overwrites. */
+  writes(...args: readonly unknown[]): readonly Tensor[];
+}
+
 /** Made of other ops: no device ever sees it. */
 export interface ComposedKernel {
   readonly kind: "composed";
@@ -138,6 +149,7 @@ export type Kernel =
   | AliasKernel
   | ContractKernel
   | LoopKernel
+  | UpdateKernel
   | ComposedKernel;
 
 /** What the tests and the documentation read; the same for every kind. */

@@ -1,11 +1,12 @@
 // Randomness that can be repeated. Every random number comes from a generator that was made from a
 // seed; a generator splits by name (rng.fork("dropout")), so that drawing more here never changes what
 // is drawn there; its state can be saved in a checkpoint. The uniform numbers are seedrandom's (alea).
-// The normal ones use our own logarithm: an engine's Math.log may differ in the last bit from the next
-// engine's, and a seed must give the same bits everywhere. Next: creation.ts (rand, randn).
+// The normal ones take their logarithm from portable.ts, so that a seed gives the same bits in every
+// engine. Next: creation.ts (rand, randn).
 
 import seedrandom from "seedrandom";
 import { ArgumentError } from "./errors.ts";
+import { log } from "./portable.ts";
 
 /** Everything needed to go on drawing where a generator stopped; plain data for a checkpoint. */
 export interface RandomState {
@@ -53,7 +54,7 @@ export class Random {
       const u = 2 * this.uniform() - 1;
       const v = 2 * this.uniform() - 1;
       const s = u * u + v * v;
-      if (s > 0 && s < 1) return u * Math.sqrt((-2 * logarithm(s)) / s);
+      if (s > 0 && s < 1) return u * Math.sqrt((-2 * log(s)) / s);
     }
   }
 
@@ -108,20 +109,4 @@ export class Random {
 /** A generator for `seed`; the same seed gives the same numbers on every machine. */
 export function random(seed: number | string): Random {
   return Random.from(seed);
-}
-
-/**
- * Natural logarithm of a normal positive double from + - * / alone, which IEEE 754 fixes to the bit.
- * x = m 2^e with m in [0.71, 1.42); ln m = 2 artanh t = 2 (t + t^3/3 + t^5/5 + ...), t = (m-1)/(m+1).
- */
-function logarithm(x: number): number {
-  let m = x;
-  let e = 0;
-  for (; m < Math.SQRT1_2; m *= 2) e--;
-  for (; m >= Math.SQRT2; m /= 2) e++;
-  const t = (m - 1) / (m + 1);
-  const t2 = t * t; // at most 0.0295, so that 11 terms reach 2^-53
-  let series = 0;
-  for (let k = 21; k >= 1; k -= 2) series = series * t2 + 1 / k;
-  return 2 * t * series + e * Math.LN2;
 }

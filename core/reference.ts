@@ -35,12 +35,21 @@ export const reference: Device = {
 
 registerDevice("reference", () => reference);
 
-/** Runs a call as plain loops, from the arrays of its tensors into those of `outputs`. */
-export function runLoops(call: Call, outputs: readonly (Block | null)[]): void {
+/**
+ * Runs a call as plain loops, from the arrays of its tensors into those of `outputs`. `dataOf` gives a
+ * tensor's array, where a device has a better way than x.data.
+ */
+export function runLoops(
+  call: Call,
+  outputs: readonly (Block | null)[],
+  dataOf: (x: Tensor) => TypedArray = (x) => x.data,
+): void {
   const { kernel } = call.entry;
-  const args = call.args.map((x) =>
-    x instanceof Tensor ? { shape: x.shape, dtype: x.dtype, data: x.data } : x,
-  );
+  const blockOf = (x: unknown): unknown => {
+    if (x instanceof Tensor) return { shape: x.shape, dtype: x.dtype, data: dataOf(x) };
+    return kernel.kind === "update" && Array.isArray(x) ? x.map(blockOf) : x;
+  };
+  const args = call.args.map(blockOf);
   const y = outputs[0];
   if (kernel.kind === "elementwise" && call.pass === "backward") {
     if (y) elementwiseBackward(kernel, y, args);
@@ -48,6 +57,8 @@ export function runLoops(call: Call, outputs: readonly (Block | null)[]): void {
     const results = args.length - outputs.length;
     const [g, ...rest] = args as Block[];
     kernel.backward?.(outputs, g as Block, rest.slice(0, results - 1), ...rest.slice(results - 1));
+  } else if (kernel.kind === "update") {
+    kernel.forward(outputs as readonly Block[], ...args);
   } else if (y) {
     if (kernel.kind === "elementwise") mapLoop(kernel, y, args);
     else if (kernel.kind === "reduce" || kernel.kind === "scan")

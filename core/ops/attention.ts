@@ -8,6 +8,7 @@ import { checkFloat } from "../dtype.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../errors.ts";
 import { fused, like } from "../kinds.ts";
 import type { Block, Op, Spec } from "../op.ts";
+import { cos, pow, sin } from "../portable.ts";
 import { Random } from "../random.ts";
 import {
   broadcastShapes,
@@ -18,7 +19,7 @@ import {
   sizeOf,
   walkStrides,
 } from "../shape.ts";
-import { checkTensor, fromData, type Tensor } from "../tensor.ts";
+import { checkTensor, fromData, Tensor } from "../tensor.ts";
 import { cat, stack } from "./view.ts";
 
 // --- Dropout -----------------------------------------------------------------------------------------
@@ -108,19 +109,28 @@ export interface RopeOptions {
   readonly inverse?: boolean;
 }
 
-/** The angle tables that rope takes: cos and sin of position * base^(-2i/dim), each [..., dim/2]. */
+/**
+ * The angle tables that rope takes: cos and sin of position * base^(-2i/dim), each [..., dim/2] float32.
+ * The same bits in every engine. Reads the positions: CPU devices only, or give plain numbers.
+ */
 export function ropeTables(
-  positions: Tensor,
+  positions: Tensor | readonly number[],
   { dim, base = 10000 }: { readonly dim: number; readonly base?: number },
 ): { readonly cos: Tensor; readonly sin: Tensor } {
   if (!Number.isInteger(dim / 2)) throw new ArgumentError(`ropeTables: dim ${dim} must be even`);
-  const scale = (-2 * Math.log(base)) / dim;
-  const frequencies = indicesLike(positions, dim / 2)
-    .to("float64")
-    .mul(scale)
-    .exp();
-  const angles = positions.to("float64").unsqueeze(-1).mul(frequencies);
-  return { cos: angles.cos().to("float32"), sin: angles.sin().to("float32") };
+  const half = dim / 2;
+  const [values, rows, on] =
+    positions instanceof Tensor
+      ? [positions.data, positions.shape, positions.device]
+      : [positions, [positions.length], undefined];
+  const frequencies = Array.from({ length: half }, (_, i) => pow(base, (-2 * i) / dim));
+  const table = (turn: (angle: number) => number): Tensor => {
+    const data = new Float32Array(values.length * half);
+    for (let i = 0; i < data.length; i++)
+      data[i] = turn((values[Math.floor(i / half)] ?? 0) * (frequencies[i % half] ?? 0));
+    return fromData(data, [...rows, half], "float32", on);
+  };
+  return { cos: table(cos), sin: table(sin) };
 }
 
 /** For every pair of x: its two places, and its place in the broadcast tables. */

@@ -1,0 +1,202 @@
+// What an optimiser does to its parameters, in place and off the tape: one call for the whole list, so
+// that a device can run it as one kernel. The rule of each is a loop over one parameter, like the loops
+// of fused ops, and every device is held against it. Next: ../nn/optim.ts, which holds the state.
+
+import type { Device } from "./device.ts";
+import { DTypeError, GraphError, ShapeError } from "./errors.ts";
+import { type Block, type Call, commonDevice, type Spec, type UpdateKernel } from "./op.ts";
+import { pow } from "./portable.ts";
+import { formatShape, sameShape } from "./shape.ts";
+import { Storage } from "./storage.ts";
+import { checkTensor, Tensor } from "./tensor.ts";
+
+type Entry = Call["entry"];
+type Tensors = readonly Tensor[];
+type Blocks = readonly Block[];
+
+/** An entry that is called, but neither recorded nor differentiated. */
+function updateEntry(name: string, kernel: Omit<UpdateKernel, "kind">): Entry {
+  return {
+    name,
+    order: -1,
+    kernel: { kind: "update", ...kernel },
+    example: "",
+    draw: () => [],
+    infer: () => [],
+    gradients: () => [],
+  };
+}
+
+function run(entry: Entry, args: readonly unknown[], outputs: readonly Spec[]): Tensor[] {
+  const tensors = args.flat().filter((x) => x instanceof Tensor);
+  for (const x of tensors) x.storage.buffer(entry.name);
+  const device: Device = commonDevice(entry.name, tensors);
+  const buffers = device.run({ entry, pass: "forward", args, outputs });
+  for (const x of (entry.kernel as UpdateKernel).writes(...args)) x.storage.version++;
+  return outputs.map(({ dtype, shape }, i) => {
+    return new Tensor(new Storage(device, dtype, 1, buffers[i] as object), shape);
+  });
+}
+
+/** Throws unless the lists go together: as many of each, of the same shapes and one float dtype. */
+function checkLists(name: string, lists: Readonly<Record<string, Tensors>>): void {
+  const [parameters = []] = Object.values(lists);
+  for (const [what, list] of Object.entries(lists)) {
+    if (list.length !== parameters.length) {
+      throw new ShapeError(
+        `${name}: ${parameters.length} parameters and ${list.length} ${what}; one for each`,
+      );
+    }
+    parameters.forEach((p, i) => {
+      const x = checkTensor(name, list[i], `${what} ${i}`);
+      if (!sameShape(x.shape, p.shape) || x.dtype !== p.dtype) {
+        throw new ShapeError(
+          `${name}: parameter ${i} is ${p.dtype} ${formatShape(p.shape)}, its ${what} ${x.dtype} ${formatShape(x.shape)}`,
+        );
+      }
+      if (p.dtype !== parameters[0]?.dtype) {
+        throw new DTypeError(
+          `${name}: parameter 0 is ${parameters[0]?.dtype}, parameter ${i} ${p.dtype}; one call, one dtype`,
+        );
+      }
+      if (p.node !== null) {
+        throw new GraphError(
+          `${name}: parameter ${i} was computed by ${p.node.entry.name}; only leaves are updated in place`,
+        );
+      }
+    });
+  }
+}
+
+// --- AdamW -------------------------------------------------------------------------------------------
+
+export interface AdamWOptions {
+  /** Learning rate of this step. */
+  readonly lr: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly eps: number;
+  readonly weightDecay: number;
+  /** Which step this is, from 1: the averages start at 0 and are corrected for it. */
+  readonly step: number;
+}
+
+function adamwLoop(
+  parameters: Blocks,
+  gradients: Blocks,
+  ms: Blocks,
+  vs: Blocks,
+  gradScale: Block | null,
+  { lr, beta1, beta2, eps, weightDecay, step }: AdamWOptions,
+): void {
+  const by = gradScale?.data[0] ?? 1;
+  const rest1 = 1 - pow(beta1, step);
+  const rest2 = 1 - pow(beta2, step);
+  parameters.forEach(({ data: w }, p) => {
+    const [g, m, v] = [gradients[p]?.data, ms[p]?.data, vs[p]?.data];
+    if (!g || !m || !v) return;
+    for (let i = 0; i < w.length; i++) {
+      const gi = by * (g[i] ?? 0);
+      const mi = beta1 * (m[i] ?? 0) + (1 - beta1) * gi;
+      const vi = beta2 * (v[i] ?? 0) + (1 - beta2) * gi * gi;
+      m[i] = mi;
+      v[i] = vi;
+      w[i] =
+        (w[i] ?? 0) * (1 - lr * weightDecay) - (lr * mi) / rest1 / (Math.sqrt(vi / rest2) + eps);
+    }
+  });
+}
+
+const adamwEntry = updateEntry("adamwStep", {
+  forward: (_, ...args) => adamwLoop(...(args as Parameters<typeof adamwLoop>)),
+  writes: (w, _g, m, v) => [...(w as Tensors), ...(m as Tensors), ...(v as Tensors)],
+});
+
+/**
+ * One step of AdamW (1711.05101) on a list of parameters, in place. With g the gradient times gradScale:
+ * m = β1 m + (1 - β1) g, v = β2 v + (1 - β2) g², w = w (1 - lr λ) - lr m̂ / (√v̂ + eps), where m̂ and v̂ are
+ * m and v over 1 - βᵗ. `m` and `v` start as zeros; gradScale is a scalar tensor.
+ */
+export function adamwStep(
+  parameters: Tensors,
+  gradients: Tensors,
+  m: Tensors,
+  v: Tensors,
+  { gradScale = null, ...options }: AdamWOptions & { readonly gradScale?: Tensor | null },
+): void {
+  if (parameters.length === 0) return;
+  checkLists("adamwStep", { parameters, gradients, m, v });
+  run(adamwEntry, [parameters, gradients, m, v, gradScale, options], []);
+}
+
+// --- SGD ---------------------------------------------------------------------------------------------
+
+export interface SGDOptions {
+  /** Learning rate of this step. */
+  readonly lr: number;
+  readonly momentum: number;
+  readonly nesterov: boolean;
+  readonly weightDecay: number;
+}
+
+function sgdLoop(
+  parameters: Blocks,
+  gradients: Blocks,
+  momenta: Blocks | null,
+  gradScale: Block | null,
+  { lr, momentum, nesterov, weightDecay }: SGDOptions,
+): void {
+  const by = gradScale?.data[0] ?? 1;
+  parameters.forEach(({ data: w }, p) => {
+    const [g, m] = [gradients[p]?.data, momenta?.[p]?.data];
+    for (let i = 0; i < w.length; i++) {
+      const gi = by * (g?.[i] ?? 0) + weightDecay * (w[i] ?? 0);
+      const mi = momentum * (m?.[i] ?? 0) + gi;
+      if (m) m[i] = mi;
+      w[i] = (w[i] ?? 0) - lr * (m === undefined ? gi : nesterov ? gi + momentum * mi : mi);
+    }
+  });
+}
+
+const sgdEntry = updateEntry("sgdStep", {
+  forward: (_, ...args) => sgdLoop(...(args as Parameters<typeof sgdLoop>)),
+  writes: (w, _g, m) => [...(w as Tensors), ...((m as Tensors | null) ?? [])],
+});
+
+/**
+ * One step of gradient descent on a list of parameters, in place. With g the gradient times gradScale plus
+ * λ w: w = w - lr g without momenta; with them m = μ m + g and w = w - lr m, or w - lr (g + μ m) (Nesterov).
+ */
+export function sgdStep(
+  parameters: Tensors,
+  gradients: Tensors,
+  momenta: Tensors | null,
+  { gradScale = null, ...options }: SGDOptions & { readonly gradScale?: Tensor | null },
+): void {
+  if (parameters.length === 0) return;
+  checkLists("sgdStep", { parameters, gradients, ...(momenta && { momenta }) });
+  run(sgdEntry, [parameters, gradients, momenta, gradScale, options], []);
+}
+
+// --- Clipping ----------------------------------------------------------------------------------------
+
+const normEntry = updateEntry("globalNorm", {
+  forward: ([y], list) => {
+    let squares = 0;
+    for (const { data } of list as Blocks) for (const x of data) squares += x * x;
+    if (y) y.data[0] = Math.sqrt(squares);
+  },
+  writes: () => [],
+});
+
+/** √Σ x² over all elements of a list of tensors of one float dtype, as a scalar off the tape. */
+export function globalNorm(list: Tensors): Tensor {
+  const [first] = list;
+  if (first === undefined) throw new ShapeError("globalNorm: got no tensors; give at least one");
+  for (const x of list) {
+    if (checkTensor("globalNorm", x).dtype === first.dtype) continue;
+    throw new DTypeError(`globalNorm: got ${first.dtype} and ${x.dtype}; one call, one dtype`);
+  }
+  const [norm] = run(normEntry, [list], [{ shape: [], dtype: first.dtype }]);
+  return norm as Tensor;
+}
