@@ -1,5 +1,36 @@
-// nn: neural networks on top of core. The module tree, layers, attention, transformer, LSTM, LoRA,
-// optimisers, tokenizers, sampling and checkpoints will live here; nothing does yet. May import core,
-// never kernels. Next: ../core/index.ts.
+// nn: neural networks on top of core. Modules and their names (module.ts), what flows through them by
+// name (activations.ts), layers, the transformer and the LSTM behind one interface (backbone.ts), the
+// language model (causalLM.ts), adapters, optimisers and generation. May import core, never kernels.
+// Read module.ts, layers.ts, attention.ts, transformer.ts, causalLM.ts in this order.
 
-export {};
+export { capture, edit } from "./activations.ts";
+export { GPT2Attention, LlamaAttention, type Pass, SelfAttention } from "./attention.ts";
+export { Backbone, type Cache, type ForwardOptions } from "./backbone.ts";
+export { KVCache } from "./cache.ts";
+export { CausalLM, makeBackbone } from "./causalLM.ts";
+export {
+  type LSTMConfig,
+  type LSTMOptions,
+  type ModelConfig,
+  type ModelOptions,
+  modelConfig,
+  type TransformerConfig,
+  type TransformerOptions,
+} from "./config.ts";
+export { configFromHF, configToHF } from "./configHF.ts";
+export { FeedForward, MLP, SwiGLU } from "./feedForward.ts";
+export * from "./layers.ts";
+export {
+  addLoRA,
+  LoRA,
+  type LoRAOptions,
+  loraStateDict,
+  mergeLoRA,
+  unmergeLoRA,
+  withoutAdapters,
+} from "./lora.ts";
+export { LSTM, LSTMCell } from "./lstm.ts";
+export { type LoadReport, Module, type StateDict } from "./module.ts";
+export * from "./optim.ts";
+export * from "./schedule.ts";
+export { Block, Transformer } from "./transformer.ts";

@@ -1,0 +1,143 @@
+// Causal self-attention: every position mixes the values of the positions before it, weighted by how
+// well its query meets their keys. Several heads do so side by side; with fewer key heads than query
+// heads (2305.13245), neighbouring query heads share one. Next: transformer.ts.
+
+import {
+  type AttentionOptions,
+  indicesLike,
+  type Random,
+  scaledDotProductAttention,
+  type Tensor,
+} from "../core/index.ts";
+import type { LayerCache } from "./cache.ts";
+import { residualStd, type TransformerConfig } from "./config.ts";
+import { Conv1D, Dropout, Linear } from "./layers.ts";
+import { Module } from "./module.ts";
+import type { RotaryTables } from "./rotary.ts";
+
+/** What all layers of one forward pass share; made once for it. */
+export interface Pass {
+  /** Angles of the positions, [T, D/2], or [B,1,T,D/2] where rows differ; null without rotary positions. */
+  readonly rope: RotaryTables | null;
+  /** Which keys are tokens, [B,1,1,S] bool; null if all are. */
+  readonly mask: Tensor | null;
+  /** How many keys came before the first query. */
+  readonly offset: number;
+  readonly rng: Random | undefined;
+}
+
+/** [B,T,H·D] to [B,H,T,D]. */
+function toHeads(x: Tensor, headDim: number): Tensor {
+  const [B = 0, T = 0, width = 0] = x.shape;
+  return x.reshape([B, T, width / headDim, headDim]).permute([0, 2, 1, 3]);
+}
+
+/** [B,H,T,D] back to [B,T,H·D]. */
+function fromHeads(x: Tensor): Tensor {
+  const [B = 0, H = 0, T = 0, D = 0] = x.shape;
+  return x.permute([0, 2, 1, 3]).reshape([B, T, H * D]);
+}
+
+/** The identity matrix [n,n] in the dtype and on the device of `x`. */
+function eyeLike(x: Tensor, n: number): Tensor {
+  const index = indicesLike(x, n);
+  return index.unsqueeze(1).eq(index).to(x.dtype);
+}
+
+type Projections = readonly [q: Tensor, k: Tensor, v: Tensor];
+
+export abstract class SelfAttention extends Module {
+  readonly dropout: Dropout;
+
+  constructor(readonly config: TransformerConfig) {
+    super();
+    this.dropout = new Dropout(config.dropout);
+  }
+
+  /** Queries [B,T,H·D], keys and values [B,T,Hkv·D]. */
+  protected abstract project(x: Tensor, rng?: Random): Projections;
+  protected abstract output(x: Tensor, rng?: Random): Tensor;
+
+  /** x [B,T,C] to [B,T,C]. */
+  forward(x: Tensor, { rope, mask, offset, rng }: Pass, cache?: LayerCache): Tensor {
+    const [q, k, v] = this.project(x, rng).map((y) => toHeads(y, this.config.headDim)) as [
+      Tensor,
+      Tensor,
+      Tensor,
+    ];
+    const turn = (y: Tensor): Tensor => (rope === null ? y : y.rope(rope.cos, rope.sin));
+    const query = this.tap("q", turn(q));
+    const key = this.tap("k", turn(k));
+    const value = this.tap("v", v);
+    const { keys, values } = cache?.append(key, value) ?? { keys: key, values: value };
+    const dropout = this.dropout.options(rng);
+    const options = { causal: true, offset, mask, ...(dropout && { dropout }) };
+    const z = this.tap("z", fromHeads(this.#attend(query, keys, values, options)));
+    return this.tap("out", this.output(z, rng));
+  }
+
+  /** softmax(q kᵀ / √D) v. The softmax, [B,H,T,S], is made only for those who listen to "pattern". */
+  #attend(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): Tensor {
+    if (!this.isHeard("pattern")) return scaledDotProductAttention(q, k, v, options);
+    const [B = 0, H = 0, T = 0, D = 0] = q.shape;
+    const [, Hkv = 1, S = 0] = k.shape;
+    const identity = eyeLike(k, S).expand([B, Hkv, S, S]); // softmax(...) I is the softmax itself
+    const pattern = this.tap("pattern", scaledDotProductAttention(q, k, identity, options));
+    const groups = pattern.reshape([B, Hkv, (H / Hkv) * T, S]); // the query heads that share a key head
+    return groups.matmul(v).reshape([B, H, T, D]);
+  }
+}
+
+/** Four projections without biases. */
+export class LlamaAttention extends SelfAttention {
+  readonly qProj: Linear;
+  readonly kProj: Linear;
+  readonly vProj: Linear;
+  readonly oProj: Linear;
+
+  constructor(config: TransformerConfig, rng: Random) {
+    super(config);
+    const { dim, headDim, initStd: std } = config;
+    const [width, keyWidth] = [config.heads * headDim, config.kvHeads * headDim];
+    const linear = (from: number, to: number, name: string, deviation = std): Linear =>
+      new Linear(from, to, { rng: rng.fork(name), bias: false, std: deviation });
+    this.qProj = linear(dim, width, "q_proj");
+    this.kProj = linear(dim, keyWidth, "k_proj");
+    this.vProj = linear(dim, keyWidth, "v_proj");
+    this.oProj = linear(width, dim, "o_proj", residualStd(config));
+  }
+
+  protected override project(x: Tensor, rng?: Random): Projections {
+    return [this.qProj.forward(x, rng), this.kProj.forward(x, rng), this.vProj.forward(x, rng)];
+  }
+
+  protected override output(x: Tensor, rng?: Random): Tensor {
+    return this.oProj.forward(x, rng);
+  }
+}
+
+/** One projection to queries, keys and values at once, with biases. */
+export class GPT2Attention extends SelfAttention {
+  readonly cAttn: Conv1D;
+  readonly cProj: Conv1D;
+
+  constructor(config: TransformerConfig, rng: Random) {
+    super(config);
+    const { dim, heads, headDim, initStd: std } = config;
+    const width = heads * headDim;
+    this.cAttn = new Conv1D(dim, 3 * width, { rng: rng.fork("c_attn"), std });
+    this.cProj = new Conv1D(width, dim, { rng: rng.fork("c_proj"), std: residualStd(config) });
+  }
+
+  protected override project(x: Tensor, rng?: Random): Projections {
+    const all = this.cAttn.forward(x, rng);
+    const width = this.cAttn.outFeatures / 3;
+    const part = (i: number): Tensor =>
+      all.slice({ dim: -1, start: i * width, end: (i + 1) * width });
+    return [part(0), part(1), part(2)];
+  }
+
+  protected override output(x: Tensor, rng?: Random): Tensor {
+    return this.cProj.forward(x, rng);
+  }
+}

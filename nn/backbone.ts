@@ -1,0 +1,46 @@
+// Backbone: tokens in, final hidden states out. Heads (the language model's, a reward model's) stand on
+// this and don't know whether a transformer or an LSTM is below. Next: transformer.ts, lstm.ts.
+
+import type { Random, Tensor } from "../core/index.ts";
+import type { Embedding } from "./layers.ts";
+import { Module } from "./module.ts";
+
+/**
+ * What a backbone remembers of the tokens it has read, so that the next call reads on from there. It owns
+ * its tensors: they outlive scopes, and go with release(). For use without gradients (noGrad).
+ */
+export interface Cache {
+  /** How many places, padding included, have been read. */
+  readonly length: number;
+  /** Goes on with these rows of the batch, in this order; a row may be named several times. */
+  select(rows: Tensor): void;
+  /** Gives the memory back. */
+  release(): void;
+}
+
+export interface ForwardOptions {
+  /** [B,T] bool or int32: which ids are tokens; the others are padding, on whichever side. */
+  readonly mask?: Tensor | undefined;
+  /** Reads on from there, and remembers these tokens too. */
+  readonly cache?: Cache | undefined;
+  /** Where dropout draws from, in training. */
+  readonly rng?: Random | undefined;
+}
+
+export abstract class Backbone extends Module {
+  /** Width of the hidden states. */
+  abstract readonly dim: number;
+  abstract readonly vocabSize: number;
+  /** The longest sequence; Infinity if there is no limit. */
+  abstract readonly context: number;
+  abstract readonly embedTokens: Embedding;
+
+  /**
+   * Ids [B,T] of int32 to hidden states [B,T,C]. What a sequence gets depends on its own tokens alone:
+   * not on the rest of the batch, nor on padding. The states of padding mean nothing.
+   */
+  abstract forward(ids: Tensor, options?: ForwardOptions): Tensor;
+
+  /** A cache that has read nothing yet. */
+  abstract newCache(): Cache;
+}

@@ -1,0 +1,47 @@
+// A language model: a backbone and a head that turns each final hidden state into logits over the next
+// token. The head is a module of its own, so that others can stand beside it on the same hidden state.
+// Next: generate.ts; ../grm for the reward head.
+
+import type { Random, Tensor } from "../core/index.ts";
+import type { Backbone, ForwardOptions } from "./backbone.ts";
+import { type ModelConfig, type ModelOptions, modelConfig } from "./config.ts";
+import { Linear } from "./layers.ts";
+import { LSTM } from "./lstm.ts";
+import { Module } from "./module.ts";
+import { styleName, Transformer } from "./transformer.ts";
+
+/** The backbone that a configuration describes. */
+export function makeBackbone(options: ModelOptions, init: { readonly rng: Random }): Backbone {
+  const config = modelConfig(options);
+  return config.style === "lstm" ? new LSTM(config, init) : new Transformer(config, init);
+}
+
+export class CausalLM extends Module {
+  readonly config: ModelConfig;
+  readonly model: Backbone;
+  readonly lmHead: Linear;
+
+  constructor(options: ModelOptions, { rng }: { readonly rng: Random }) {
+    super();
+    this.config = modelConfig(options);
+    const { dim, vocabSize, tied } = this.config;
+    this.model = makeBackbone(this.config, { rng: rng.fork("model") });
+    const weight = tied ? this.model.embedTokens.weight : undefined;
+    const head = { rng: rng.fork("lm_head"), bias: false, std: 0.02, weight };
+    this.lmHead = new Linear(dim, vocabSize, head);
+  }
+
+  protected override fieldName(field: string): string {
+    return styleName(this.config.style, field) ?? super.fieldName(field);
+  }
+
+  /** Ids [B,T] to the final hidden states [B,T,C], announced as "hidden". */
+  hidden(ids: Tensor, options?: ForwardOptions): Tensor {
+    return this.tap("hidden", this.model.forward(ids, options));
+  }
+
+  /** Ids [B,T] to logits [B,T,V] for the token after each. */
+  forward(ids: Tensor, options?: ForwardOptions): Tensor {
+    return this.tap("logits", this.lmHead.forward(this.hidden(ids, options), options?.rng));
+  }
+}

@@ -1,0 +1,157 @@
+// What a model is, as one plain object: validated, complete, and JSON. Everything that builds a model
+// (new CausalLM(config, ...), checkpoints, the command line) takes it. Next: configHF.ts for Hugging
+// Face's config.json, transformer.ts for what is built from it.
+
+import { ArgumentError } from "../core/index.ts";
+import { nearest } from "./nearest.ts";
+
+export type Activation = "silu" | "gelu" | "gelu_tanh";
+
+export interface TransformerConfig {
+  /** Names and parts of a Llama (RMSNorm, SwiGLU, no biases) or of a GPT-2 (LayerNorm, GELU, biases). */
+  readonly style: "llama" | "gpt2";
+  /** How many tokens there are. */
+  readonly vocabSize: number;
+  /** Width of the hidden state. */
+  readonly dim: number;
+  readonly layers: number;
+  /** Query heads. */
+  readonly heads: number;
+  /** Key and value heads; each serves heads / kvHeads query heads. */
+  readonly kvHeads: number;
+  /** Width of a head. */
+  readonly headDim: number;
+  /** Width inside the feed-forward part. */
+  readonly ffDim: number;
+  readonly activation: Activation;
+  /** The longest sequence. */
+  readonly context: number;
+  /** Rotary (relative) or learned (absolute) positions. */
+  readonly positions: "rope" | "learned";
+  /** The slowest rotation's wavelength is about 2π times this. */
+  readonly ropeBase: number;
+  /** Added to the variance in norms. */
+  readonly normEps: number;
+  /** Whether the output matrix is the embedding. */
+  readonly tied: boolean;
+  /** Probability, in training, on embeddings, attention patterns and what each part adds. */
+  readonly dropout: number;
+  /** Deviation of the first weights; those that write to the residual stream get 1 / √(2 layers) of it. */
+  readonly initStd: number;
+}
+
+export interface LSTMConfig {
+  readonly style: "lstm";
+  readonly vocabSize: number;
+  /** Width of embeddings and hidden states. */
+  readonly dim: number;
+  readonly layers: number;
+  readonly tied: boolean;
+  readonly dropout: number;
+}
+
+export type ModelConfig = TransformerConfig | LSTMConfig;
+
+export type TransformerOptions = Partial<TransformerConfig> &
+  Pick<TransformerConfig, "vocabSize" | "dim" | "layers" | "heads">;
+export type LSTMOptions = Partial<LSTMConfig> &
+  Pick<LSTMConfig, "style" | "vocabSize" | "dim" | "layers">;
+
+/** What must be said, and what may be. */
+export type ModelOptions = TransformerOptions | LSTMOptions;
+
+/** Fills in what is left out and checks everything; an ArgumentError names each field that is wrong. */
+export function modelConfig(options: LSTMOptions): LSTMConfig;
+export function modelConfig(options: TransformerOptions): TransformerConfig;
+export function modelConfig(options: ModelOptions): ModelConfig;
+export function modelConfig(options: ModelOptions): ModelConfig {
+  const config =
+    options.style === "lstm"
+      ? { tied: true, dropout: 0, ...options }
+      : { ...transformerDefaults(options), ...options };
+  check(config, options.style === "lstm" ? lstmFields : Object.keys(rules));
+  return config;
+}
+
+function transformerDefaults({ style = "llama", dim, heads }: TransformerOptions) {
+  const isLlama = style === "llama";
+  return {
+    style,
+    kvHeads: heads,
+    headDim: dim / heads,
+    ffDim: isLlama ? 8 * Math.ceil(dim / 3) : 4 * dim, // 3 matrices of a third less: as many parameters as 2
+    activation: isLlama ? "silu" : "gelu_tanh",
+    context: 512,
+    positions: isLlama ? "rope" : "learned",
+    ropeBase: 10000,
+    normEps: 1e-5,
+    tied: true,
+    dropout: 0,
+    initStd: 0.02,
+  } as const;
+}
+
+/** Deviation of the first weights that write to the residual stream, where 2 of each layer add up. */
+export function residualStd({ initStd, layers }: TransformerConfig): number {
+  return initStd / Math.sqrt(2 * layers);
+}
+
+const isCount = (x: unknown): boolean => Number.isSafeInteger(x) && (x as number) > 0;
+const isPositive = (x: unknown): boolean => typeof x === "number" && x > 0 && x < Infinity;
+const isShare = (x: unknown): boolean => typeof x === "number" && x >= 0 && x < 1;
+const count = { is: isCount, needed: "a whole number > 0" };
+const positive = { is: isPositive, needed: "a number > 0" };
+
+function oneOf(...choices: readonly string[]): { is: (x: unknown) => boolean; needed: string } {
+  return { is: (x) => choices.includes(x as string), needed: `one of ${choices.join(", ")}` };
+}
+
+const rules: Readonly<Record<string, { is: (x: unknown) => boolean; needed: string }>> = {
+  style: oneOf("llama", "gpt2", "lstm"),
+  vocabSize: count,
+  dim: count,
+  layers: count,
+  heads: count,
+  kvHeads: count,
+  headDim: { is: isCount, needed: "a whole number > 0; dim / heads unless said" },
+  ffDim: count,
+  activation: oneOf("silu", "gelu", "gelu_tanh"),
+  context: count,
+  positions: oneOf("rope", "learned"),
+  ropeBase: positive,
+  normEps: positive,
+  tied: { is: (x) => typeof x === "boolean", needed: "true or false" },
+  dropout: { is: isShare, needed: "a number in [0, 1)" },
+  initStd: positive,
+};
+
+const lstmFields = ["style", "vocabSize", "dim", "layers", "tied", "dropout"];
+
+function check(config: ModelConfig, fields: readonly string[]): void {
+  const values = config as unknown as Readonly<Record<string, unknown>>;
+  const unknown = Object.keys(values).filter((field) => !fields.includes(field));
+  const problems = [
+    ...unknown.map(
+      (field) => `there is no "${field}"; near are ${nearest(field, fields, 2).join(", ")}`,
+    ),
+    ...fields.flatMap((field) => {
+      const rule = rules[field];
+      if (rule === undefined || rule.is(values[field])) return [];
+      return [`${field} is ${String(values[field])}, needed ${rule.needed}`];
+    }),
+  ];
+  if (problems.length === 0 && config.style !== "lstm") problems.push(...misfits(config));
+  if (problems.length > 0) throw new ArgumentError(`modelConfig: ${problems.join("; ")}`);
+}
+
+/** Fields that are fine by themselves and don't go together. */
+function misfits({ style, heads, kvHeads, headDim, positions }: TransformerConfig): string[] {
+  const problems: string[] = [];
+  if (heads % kvHeads !== 0)
+    problems.push(`heads ${heads} must be a multiple of kvHeads ${kvHeads}`);
+  if (style === "gpt2" && heads !== kvHeads)
+    problems.push(`a gpt2 has as many kvHeads as heads, got ${kvHeads} and ${heads}`);
+  if (positions === "rope" && headDim % 2 !== 0)
+    problems.push(`headDim ${headDim} must be even for rotary positions`);
+  return problems;
+}

@@ -1,0 +1,67 @@
+// The feed-forward part of a block: each position by itself goes up to a wider space, through a
+// non-linearity, and back down. Next: transformer.ts.
+
+import type { Random, Tensor } from "../core/index.ts";
+import { type Activation, residualStd, type TransformerConfig } from "./config.ts";
+import { Conv1D, Linear } from "./layers.ts";
+import { Module } from "./module.ts";
+
+const activations: Readonly<Record<Activation, (x: Tensor) => Tensor>> = {
+  silu: (x) => x.silu(),
+  gelu: (x) => x.gelu(),
+  gelu_tanh: (x) => x.gelu({ approximate: "tanh" }),
+};
+
+export abstract class FeedForward extends Module {
+  constructor(readonly config: TransformerConfig) {
+    super();
+  }
+
+  /** x [B,T,C] to [B,T,C]. */
+  abstract forward(x: Tensor, rng?: Random): Tensor;
+
+  protected activate(x: Tensor): Tensor {
+    return activations[this.config.activation](x);
+  }
+}
+
+/** down(silu(gate(x)) * up(x)), without biases (2002.05202). */
+export class SwiGLU extends FeedForward {
+  readonly gateProj: Linear;
+  readonly upProj: Linear;
+  readonly downProj: Linear;
+
+  constructor(config: TransformerConfig, rng: Random) {
+    super(config);
+    const { dim, ffDim, initStd: std } = config;
+    const linear = (from: number, to: number, name: string, deviation = std): Linear =>
+      new Linear(from, to, { rng: rng.fork(name), bias: false, std: deviation });
+    this.gateProj = linear(dim, ffDim, "gate_proj");
+    this.upProj = linear(dim, ffDim, "up_proj");
+    this.downProj = linear(ffDim, dim, "down_proj", residualStd(config));
+  }
+
+  override forward(x: Tensor, rng?: Random): Tensor {
+    const gate = this.activate(this.gateProj.forward(x, rng));
+    const inner = this.tap("act", gate.mul(this.upProj.forward(x, rng)));
+    return this.tap("out", this.downProj.forward(inner, rng));
+  }
+}
+
+/** proj(gelu(fc(x))), with biases: GPT-2's. */
+export class MLP extends FeedForward {
+  readonly cFc: Conv1D;
+  readonly cProj: Conv1D;
+
+  constructor(config: TransformerConfig, rng: Random) {
+    super(config);
+    const { dim, ffDim, initStd: std } = config;
+    this.cFc = new Conv1D(dim, ffDim, { rng: rng.fork("c_fc"), std });
+    this.cProj = new Conv1D(ffDim, dim, { rng: rng.fork("c_proj"), std: residualStd(config) });
+  }
+
+  override forward(x: Tensor, rng?: Random): Tensor {
+    const inner = this.tap("act", this.activate(this.cFc.forward(x, rng)));
+    return this.tap("out", this.cProj.forward(inner, rng));
+  }
+}

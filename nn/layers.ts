@@ -1,0 +1,146 @@
+// The layers that everything is built of: a parameter or two, and one op of core. Parameters have
+// PyTorch's names and shapes. Next: attention.ts and feedForward.ts, which are made of these.
+
+import type { Random, Tensor } from "../core/index.ts";
+import { filled, normal, uniform } from "./init.ts";
+import type { LoRA } from "./lora.ts";
+import { Module } from "./module.ts";
+
+export interface LinearOptions {
+  readonly rng: Random;
+  /** Default true. */
+  readonly bias?: boolean;
+  /** Deviation of the weight's normal distribution, the bias 0; default U(±1/√in) for both, as PyTorch. */
+  readonly std?: number | undefined;
+  /** The weight of another module, to share it. */
+  readonly weight?: Tensor | undefined;
+}
+
+/** A matrix product with a bias: what Linear and Conv1D have in common, and what LoRA adapts. */
+export abstract class Projection extends Module {
+  weight: Tensor;
+  bias: Tensor | null = null;
+  /** A low-rank update beside the weight: see lora.ts. */
+  lora: LoRA | null = null;
+
+  constructor(
+    readonly inFeatures: number,
+    readonly outFeatures: number,
+    weightShape: readonly [number, number],
+    { rng, bias = true, std, weight }: LinearOptions,
+  ) {
+    super();
+    const bound = 1 / Math.sqrt(inFeatures);
+    const draw = (shape: readonly number[], name: string): Tensor =>
+      std === undefined
+        ? uniform(shape, { bound, rng: rng.fork(name) })
+        : normal(shape, { std, rng: rng.fork(name) });
+    this.weight = weight ?? draw(weightShape, "weight");
+    if (bias)
+      this.bias = std === undefined ? draw([outFeatures], "bias") : filled([outFeatures], 0);
+  }
+
+  protected abstract product(x: Tensor): Tensor;
+
+  /** x [..., in] to [..., out]. `rng` is for LoRA's dropout. */
+  forward(x: Tensor, rng?: Random): Tensor {
+    const y = this.product(x);
+    return this.lora?.isActive ? y.add(this.lora.forward(x, rng)) : y;
+  }
+}
+
+/** y = x Wᵀ + bias; weight [out, in], bias [out]. */
+export class Linear extends Projection {
+  constructor(inFeatures: number, outFeatures: number, options: LinearOptions) {
+    super(inFeatures, outFeatures, [outFeatures, inFeatures], options);
+  }
+
+  protected override product(x: Tensor): Tensor {
+    return x.linear(this.weight, this.bias);
+  }
+}
+
+/** y = x W + bias with weight [in, out]: how GPT-2 stores its projections. */
+export class Conv1D extends Projection {
+  constructor(inFeatures: number, outFeatures: number, options: LinearOptions) {
+    super(inFeatures, outFeatures, [inFeatures, outFeatures], options);
+  }
+
+  protected override product(x: Tensor): Tensor {
+    const rows = x.reshape([-1, this.inFeatures]).matmul(this.weight); // one product, not one per batch
+    const y = this.bias === null ? rows : rows.add(this.bias);
+    return y.reshape([...x.shape.slice(0, -1), this.outFeatures]);
+  }
+}
+
+/** Rows of a table: indices [...] of int32 to [..., dim]; weight [count, dim]. */
+export class Embedding extends Module {
+  weight: Tensor;
+
+  constructor(
+    readonly count: number,
+    readonly dim: number,
+    { rng, std = 1 }: { readonly rng: Random; readonly std?: number },
+  ) {
+    super();
+    this.weight = normal([count, dim], { std, rng: rng.fork("weight") });
+  }
+
+  forward(ids: Tensor): Tensor {
+    return this.weight.embedding(ids);
+  }
+}
+
+/** (x - mean) / √(variance + eps) over the last axis, times weight plus bias, both [dim]. */
+export class LayerNorm extends Module {
+  weight: Tensor;
+  bias: Tensor;
+
+  constructor(
+    dim: number,
+    readonly eps = 1e-5,
+  ) {
+    super();
+    this.weight = filled([dim], 1);
+    this.bias = filled([dim], 0);
+  }
+
+  forward(x: Tensor): Tensor {
+    return x.layerNorm(this.weight, this.bias, { eps: this.eps });
+  }
+}
+
+/** x / √(mean(x²) + eps) over the last axis, times weight [dim] (1910.07467). */
+export class RMSNorm extends Module {
+  weight: Tensor;
+
+  constructor(
+    dim: number,
+    readonly eps = 1e-5,
+  ) {
+    super();
+    this.weight = filled([dim], 1);
+  }
+
+  forward(x: Tensor): Tensor {
+    return x.rmsNorm(this.weight, { eps: this.eps });
+  }
+}
+
+/** In training, zeroes elements with probability p and scales the others by 1 / (1 - p). */
+export class Dropout extends Module {
+  constructor(readonly p: number) {
+    super();
+  }
+
+  /** Needs `rng` in training unless p is 0. */
+  forward(x: Tensor, rng?: Random): Tensor {
+    const options = this.options(rng);
+    return options === undefined ? x : x.dropout(options);
+  }
+
+  /** What to give to an op that drops by itself; undefined when nothing is dropped. */
+  options(rng?: Random): { p: number; rng: Random } | undefined {
+    return this.training && this.p > 0 ? { p: this.p, rng: rng as Random } : undefined;
+  }
+}

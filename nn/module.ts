@@ -1,0 +1,209 @@
+// Module: a tree of layers whose names come from the fields themselves. A field that holds a Module (or
+// an array of them) is a child, one that holds a Tensor is a parameter, camelCase becomes snake_case,
+// and so `model.layers[0].selfAttn.qProj.weight` is called "model.layers.0.self_attn.q_proj.weight".
+// What is neither learned nor saved (tables, caches) stays in private #fields, which the tree can't see.
+// Next: activations.ts for what tap() does, layers.ts for the first modules.
+
+import { ArgumentError, type DType, isFloat, showTree, Tensor } from "../core/index.ts";
+import { announce, isHeard } from "./activations.ts";
+
+/** Parameters by their dotted names. */
+export type StateDict = Readonly<Record<string, Tensor>>;
+
+/** Names that loadStateDict found on one side only. */
+export interface LoadReport {
+  /** Parameters that the dict has no values for; they stay as they were. */
+  readonly missing: readonly string[];
+  /** Names in the dict that no parameter has. */
+  readonly unexpected: readonly string[];
+}
+
+export abstract class Module {
+  /** Whether dropout drops; set for a whole tree by train() and eval(). */
+  training = true;
+
+  // --- The tree --------------------------------------------------------------------------------------
+
+  /** What a field is called in names. */
+  protected fieldName(field: string): string {
+    return field.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  }
+
+  /** Modules and tensors among the fields, in their order. */
+  *#children(): Generator<[name: string, child: Module | Tensor]> {
+    for (const [field, value] of Object.entries(this)) {
+      const name = this.fieldName(field);
+      if (value instanceof Module || value instanceof Tensor) yield [name, value];
+      if (!Array.isArray(value)) continue;
+      for (const [i, item] of value.entries())
+        if (item instanceof Module) yield [`${name}.${i}`, item];
+    }
+  }
+
+  /** This module and everything below it, under every name that leads there. */
+  *#walk(path = ""): Generator<[name: string, found: Module | Tensor]> {
+    yield [path, this];
+    for (const [name, child] of this.#children()) {
+      const full = path === "" ? name : `${path}.${name}`;
+      if (child instanceof Module) yield* child.#walk(full);
+      else yield [full, child];
+    }
+  }
+
+  /** This module ("") and all below it with their names; one that stands in several places once. */
+  namedModules(): [name: string, module: Module][] {
+    return once(
+      [...this.#walk()].filter((pair): pair is [string, Module] => pair[1] instanceof Module),
+    );
+  }
+
+  /** All parameters with their names, frozen ones too; a tied one once, under its first name. */
+  namedParameters(): [name: string, parameter: Tensor][] {
+    return once(this.#allNames());
+  }
+
+  /** All parameters, frozen ones too; tied ones once. */
+  parameters(): Tensor[] {
+    return this.namedParameters().map(([, p]) => p);
+  }
+
+  /** How many numbers the parameters hold. `trainable`: only those that ask for gradients. */
+  parameterCount({ trainable = false }: { readonly trainable?: boolean } = {}): number {
+    const counted = this.parameters().filter((p) => p.requiresGrad || !trainable);
+    return counted.reduce((sum, p) => sum + p.size, 0);
+  }
+
+  /** Parameters with every name that leads to them: a tied one stands here several times. */
+  #allNames(): [name: string, parameter: Tensor][] {
+    return [...this.#walk()].filter((pair): pair is [string, Tensor] => pair[1] instanceof Tensor);
+  }
+
+  // --- Modes -----------------------------------------------------------------------------------------
+
+  /** Switches this tree to training (dropout drops) or, with false, to evaluation; returns it. */
+  train(on = true): this {
+    for (const [, module] of this.namedModules()) module.training = on;
+    return this;
+  }
+
+  /** Switches this tree to evaluation; returns it. */
+  eval(): this {
+    return this.train(false);
+  }
+
+  /** No parameter of this tree asks for gradients any more; returns it. */
+  freeze(): this {
+    for (const p of this.parameters()) p.requiresGrad_(false);
+    return this;
+  }
+
+  /** Every float parameter of this tree asks for gradients; returns it. */
+  unfreeze(): this {
+    for (const p of this.parameters()) p.requiresGrad_(isFloat(p.dtype));
+    return this;
+  }
+
+  /** Converts every parameter to a float dtype; they are new tensors, so make optimisers afterwards. */
+  to(dtype: DType): this {
+    const converted = new Map<Tensor, Tensor>();
+    for (const p of this.parameters()) {
+      const fresh = p.detach().to(dtype).keep();
+      converted.set(p, fresh.requiresGrad_(p.requiresGrad));
+    }
+    for (const [, module] of this.namedModules()) {
+      for (const [field, value] of Object.entries(module)) {
+        const fresh = value instanceof Tensor ? converted.get(value) : undefined;
+        if (fresh) Object.assign(module, { [field]: fresh });
+      }
+    }
+    return this;
+  }
+
+  // --- State -----------------------------------------------------------------------------------------
+
+  /** The parameters by name, off the tape; they share memory with the module. Tied ones stand once. */
+  stateDict(): StateDict {
+    return Object.fromEntries(this.namedParameters().map(([name, p]) => [name, p.detach()]));
+  }
+
+  /**
+   * Copies values into the parameters, converting their dtype. A tied parameter may stand under any of
+   * its names. Throws before it changes anything, naming every missing and unexpected name (unless
+   * strict is false) and every shape that differs.
+   */
+  loadStateDict(
+    dict: StateDict,
+    { strict = true }: { readonly strict?: boolean } = {},
+  ): LoadReport {
+    const names = this.#allNames();
+    const known = new Set(names.map(([name]) => name));
+    const found = names.filter(([name]) => Object.hasOwn(dict, name));
+    const filled = new Set(found.map(([, p]) => p));
+    const missing = this.namedParameters().flatMap(([name, p]) => (filled.has(p) ? [] : [name]));
+    const unexpected = Object.keys(dict).filter((name) => !known.has(name));
+    const problems = [
+      ...(strict && missing.length > 0 ? [`missing: ${missing.join(", ")}`] : []),
+      ...(strict && unexpected.length > 0 ? [`unexpected: ${unexpected.join(", ")}`] : []),
+      ...misfits(found, dict),
+    ];
+    if (problems.length > 0) {
+      const remedy = strict ? "\n{ strict: false } passes over missing and unexpected names" : "";
+      throw new ArgumentError(
+        `loadStateDict: the dict doesn't fit this ${this.constructor.name}:\n  ${problems.join("\n  ")}${remedy}`,
+      );
+    }
+    for (const [name, p] of found) p.assign(dict[name] as Tensor);
+    return { missing, unexpected };
+  }
+
+  // --- Activations -----------------------------------------------------------------------------------
+
+  /** Announces an activation: returns x, or what a listener makes of it. See activations.ts. */
+  protected tap(name: string, x: Tensor): Tensor {
+    return announce(this, name, x);
+  }
+
+  /** Whether anybody listens to this activation: for those that cost something to make. */
+  protected isHeard(name: string): boolean {
+    return isHeard(this, name);
+  }
+
+  // --- Printing --------------------------------------------------------------------------------------
+
+  /** The tree with shapes and counts. */
+  toString(): string {
+    const [all, trainable] = [this.parameterCount(), this.parameterCount({ trainable: true })];
+    const trained =
+      all === trainable ? "" : `, ${trainable.toLocaleString("en-US")} of them trained`;
+    return `${this.constructor.name}\n${showTree(new Map(this.namedParameters()))}${trained}`;
+  }
+
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString();
+  }
+}
+
+/** The pairs whose second half didn't come before. */
+function once<T>(pairs: readonly [string, T][]): [string, T][] {
+  const seen = new Set<T>();
+  return pairs.filter(([, found]) => !seen.has(found) && seen.add(found));
+}
+
+/** What is wrong with the values for `found`: other shapes, and tied parameters with two values. */
+function misfits(found: readonly [string, Tensor][], dict: StateDict): string[] {
+  const first = new Map<Tensor, string>();
+  return found.flatMap(([name, p]) => {
+    const value = dict[name] as Tensor;
+    const other = first.get(p);
+    first.set(p, other ?? name);
+    if (String(value.shape) !== String(p.shape))
+      return [`${name} is [${p.shape}], the dict has [${value.shape}]`];
+    if (other === undefined || areEqual(value, dict[other] as Tensor)) return [];
+    return [`${other} and ${name} are one tied parameter, the dict has different values for them`];
+  });
+}
+
+function areEqual(a: Tensor, b: Tensor): boolean {
+  const [left, right] = [a.data, b.data];
+  return left.length === right.length && left.every((x, i) => Object.is(x, right[i]));
+}
