@@ -1,0 +1,124 @@
+// safetensors files, read and written from scratch: the format in which models are exchanged. Reading
+// takes the header first and then only the tensors that are asked for, one ranged read each; writing
+// replaces the file atomically. Numbers become core's dtypes as dtypes.ts says.
+// Next: header.ts for what is checked, sharded.ts for models in several files.
+
+import { type Tensor, tensor } from "../../core/index.ts";
+import { storedTypes } from "./dtypes.ts";
+import { type ByteSource, FileError, openFile, replaceFile } from "./files.ts";
+import { planHeader, readHeader, type StoredTensor } from "./header.ts";
+
+/** Tensors by name: what a module's stateDict() gives and loadStateDict() takes. */
+export type Tensors = Readonly<Record<string, Tensor>>;
+
+/** Named tensors in files, read one by one: a safetensors file, or several behind an index. */
+export interface TensorFile {
+  /** What was written beside the tensors. */
+  readonly metadata: ReadonlyMap<string, string>;
+  /** What the files say of each tensor, without its numbers. */
+  readonly stored: ReadonlyMap<string, StoredTensor>;
+  /** Reads one tensor onto the current device; a FileError if there is none of that name. */
+  read(name: string): Tensor;
+  close(): void;
+}
+
+/**
+ * A safetensors file. F64 becomes float64; F32, F16, BF16 and F8 float32, exactly; integers of every width
+ * int32, and one beyond int32 is a FileError; BOOL bool. A damaged or hostile file is a FileError that
+ * names the field.
+ */
+export class SafetensorsFile implements TensorFile {
+  readonly metadata: ReadonlyMap<string, string>;
+  readonly stored: ReadonlyMap<string, StoredTensor>;
+
+  constructor(readonly source: ByteSource) {
+    ({ metadata: this.metadata, tensors: this.stored } = readHeader(source));
+  }
+
+  static open(path: string): SafetensorsFile {
+    const source = openFile(path);
+    try {
+      return new SafetensorsFile(source);
+    } catch (error) {
+      source.close();
+      throw error;
+    }
+  }
+
+  read(name: string): Tensor {
+    const file = this.source.name;
+    const entry = this.stored.get(name);
+    const type = storedTypes.get(entry?.type ?? "");
+    if (entry === undefined || type === undefined) {
+      throw new FileError(
+        file,
+        "",
+        `holds no tensor "${name}"; it holds ${listed(this.stored.keys())}`,
+      );
+    }
+    const data = type.decode(
+      this.source.read(`"${name}"`, entry.start, entry.length),
+      (i, value) => {
+        throw new FileError(
+          file,
+          `"${name}"`,
+          `${entry.type} ${value} at ${i} is no ${type.dtype}`,
+        );
+      },
+    );
+    return tensor(data, { shape: entry.shape, dtype: type.dtype });
+  }
+
+  close(): void {
+    this.source.close();
+  }
+}
+
+function listed(names: Iterable<string>): string {
+  const all = [...names];
+  const shown = all.slice(0, 8).join(", ");
+  return all.length > 8 ? `${shown} and ${all.length - 8} more` : shown || "none";
+}
+
+/** Reads the tensors of that name (all, unless said) onto the current device, and closes the file. */
+export function readTensors(file: TensorFile, names?: Iterable<string>): Tensors {
+  try {
+    return Object.fromEntries(
+      Array.from(names ?? file.stored.keys(), (name) => [name, file.read(name)]),
+    );
+  } finally {
+    file.close();
+  }
+}
+
+/** Reads a safetensors file: all tensors, or those named. */
+export function loadSafetensors(path: string, names?: Iterable<string>): Tensors {
+  return readTensors(SafetensorsFile.open(path), names);
+}
+
+export interface SafetensorsOptions {
+  /** Free text beside the tensors. */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/** The bytes of a safetensors file, piece by piece: the header, then each tensor's numbers. */
+export async function* safetensorsBytes(
+  tensors: Tensors,
+  { metadata }: SafetensorsOptions = {},
+): AsyncGenerator<Uint8Array> {
+  const { bytes, order } = planHeader(tensors, metadata);
+  yield bytes;
+  for (const x of order) {
+    const { buffer, byteOffset, byteLength } = await x.read();
+    yield new Uint8Array(buffer, byteOffset, byteLength);
+  }
+}
+
+/** Writes named tensors; a kill at any moment leaves the old file or the new one. */
+export function saveSafetensors(
+  path: string,
+  tensors: Tensors,
+  options: SafetensorsOptions = {},
+): Promise<void> {
+  return replaceFile(path, safetensorsBytes(tensors, options));
+}
