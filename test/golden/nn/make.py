@@ -1,9 +1,10 @@
-"""Writes llama.json and gpt2.json: logits, loss and parameter gradients of small models with given weights.
+"""Writes llama.json, gpt2.json (logits, loss and gradients of small models) and optimisers.json (steps).
 
 An oracle apart from our code: the forward passes of LlamaForCausalLM and GPT2LMHeadModel written out in
 plain PyTorch (1.13, float64), with Hugging Face's parameter names and layouts; gradients by torch.autograd.
 The weights are not stored: both sides compute weight i of the parameter at place p (in order of names) as
-sin(1 + i + 100 p) / 4, plus 1 for norm weights. Run: python3 test/golden/nn/make.py
+sin(1 + i + 100 p) / 4, plus 1 for norm weights. Optimisers take 5 steps on a matrix and a bias, gradient i of
+step t being sin(i + 7 t) t. Run: python3 test/golden/nn/make.py
 """
 
 import json
@@ -136,3 +137,30 @@ def write(name, config, shapes, forward):
 
 write("llama", LLAMA, llama_shapes, llama)
 write("gpt2", GPT2, gpt2_shapes, gpt2)
+
+
+def write_optimisers():
+    decayed = lambda w, b, decay: [dict(params=[w], weight_decay=decay), dict(params=[b], weight_decay=0.0)]
+    kinds = {
+        "adamw": lambda w, b: torch.optim.AdamW(decayed(w, b, 0.1), lr=0.05, betas=(0.8, 0.95), eps=1e-6),
+        "sgd": lambda w, b: torch.optim.SGD(decayed(w, b, 0.1), lr=0.05),
+        "momentum": lambda w, b: torch.optim.SGD(decayed(w, b, 0.1), lr=0.05, momentum=0.9),
+        "nesterov": lambda w, b: torch.optim.SGD(decayed(w, b, 0.1), lr=0.05, momentum=0.9, nesterov=True),
+        "clipped": lambda w, b: torch.optim.AdamW(decayed(w, b, 0.0), lr=0.05),
+    }
+    record = dict(note=f"test/golden/nn/make.py, PyTorch {torch.__version__}, float64")
+    for name, make in kinds.items():
+        weight = torch.arange(6).reshape(2, 3).double().div(4).requires_grad_()
+        bias = torch.arange(3).double().div(8).requires_grad_()
+        optimiser, norms = make(weight, bias), []
+        for t in range(1, 6):
+            for p in (weight, bias):
+                p.grad = (torch.arange(p.numel()) + 7.0 * t).sin().reshape(p.shape) * t
+            if name == "clipped":
+                norms.append(torch.nn.utils.clip_grad_norm_([weight, bias], 1.0).item())
+            optimiser.step()
+        record[name] = dict(weight=weight.flatten().tolist(), bias=bias.tolist(), norms=norms)
+    (here / "optimisers.json").write_text(json.dumps(record) + "\n")
+
+
+write_optimisers()
