@@ -2,7 +2,6 @@
 // it when told to. Ours is twoheads.ts; the others are in peers/, a file each.
 // Read next: race.ts, the side that tells.
 
-import type { Timing } from "./measure.ts";
 import type { Work } from "./works.ts";
 
 /** A work made ready: inputs are where the library wants them. */
@@ -26,7 +25,7 @@ export interface Contestant {
 
 export type Order =
   | { readonly prepare: Work }
-  | { readonly sample: { readonly milliseconds: number; readonly atLeast: number } };
+  | { readonly sample: { readonly milliseconds: number } };
 
 export type Answer =
   | { readonly hello: Pick<Contestant, "name" | "version" | "about"> }
@@ -38,16 +37,18 @@ export type Answer =
 export function serve(contestant: Contestant): void {
   const { name, version, about } = contestant;
   let ready: Ready | null = null;
+  let repeats = 0;
   const answer = async (order: Order): Promise<Answer> => {
     if ("prepare" in order) {
       const prepared = await contestant.prepare(order.prepare);
       if (typeof prepared === "string") return { cannot: prepared };
-      ready = prepared;
+      [ready, repeats] = [prepared, 0];
       const result = Array.from(await ready.result());
       return ready.note === undefined ? { result } : { result, note: ready.note };
     }
     if (ready === null) return { cannot: "nothing is prepared" };
-    const seconds = await sample(ready, order.sample.milliseconds, order.sample.atLeast);
+    if (repeats === 0) repeats = await repeatsFor(ready);
+    const seconds = await sample(ready, order.sample.milliseconds, repeats);
     return { seconds, peakBytes: process.resourceUsage().maxRSS * 1024 };
   };
   process.on("message", (order: Order) => {
@@ -59,29 +60,27 @@ export function serve(contestant: Contestant): void {
   process.send?.({ hello: { name, version, about } } satisfies Answer);
 }
 
-/** Timings of a work in seconds a run, each of a millisecond at least, for so many milliseconds. */
-async function sample(ready: Ready, milliseconds: number, atLeast: number): Promise<number[]> {
-  const once = async (repeats: number): Promise<number> => {
-    const start = performance.now();
-    for (let i = 0; i < repeats; i++) {
-      const running = ready.run();
-      if (running instanceof Promise) await running;
-    }
-    return (performance.now() - start) / 1e3;
-  };
-  let repeats = 1;
-  while ((await once(repeats)) < 1e-3) repeats *= 2;
-  const seconds: number[] = [];
-  const end = performance.now() + milliseconds;
-  while (seconds.length < atLeast || performance.now() < end) {
-    seconds.push((await once(repeats)) / repeats);
+async function secondsOf({ run }: Ready, repeats: number): Promise<number> {
+  const start = performance.now();
+  for (let i = 0; i < repeats; i++) {
+    const running = run();
+    if (running instanceof Promise) await running;
   }
-  return seconds;
+  return (performance.now() - start) / 1e3;
 }
 
-/** The median and the middle half. */
-export function summary(seconds: readonly number[]): Timing {
-  const sorted = [...seconds].sort((a, b) => a - b);
-  const at = (q: number) => sorted[Math.floor(q * (sorted.length - 1))] as number;
-  return { median: at(0.5), low: at(0.25), high: at(0.75) };
+/** How many runs take a millisecond, so that the clock's grain doesn't matter. */
+async function repeatsFor(ready: Ready): Promise<number> {
+  let repeats = 1;
+  while ((await secondsOf(ready, repeats)) < 1e-3) repeats *= 2;
+  return repeats;
+}
+
+/** Timings in seconds a run, one at least, for so many milliseconds. */
+async function sample(ready: Ready, milliseconds: number, repeats: number): Promise<number[]> {
+  const seconds: number[] = [];
+  const end = performance.now() + milliseconds;
+  do seconds.push((await secondsOf(ready, repeats)) / repeats);
+  while (performance.now() < end);
+  return seconds;
 }

@@ -10,15 +10,15 @@ import {
   layerNorm,
   linear,
   matmul,
-  noGrad,
   scaledDotProductAttention,
   scope,
   type Tensor,
+  type TypedArray,
   tensor,
 } from "../core/index.ts";
 import {
   adamW,
-  batchOf,
+  batchesOf,
   type GPTShape,
   initialWeights,
   layerNormEps,
@@ -27,7 +27,7 @@ import {
 
 type Weights = Record<string, Tensor>;
 
-export function tensorOf({ data, shape }: Weight): Tensor {
+function tensorOf({ data, shape }: Weight): Tensor {
   return tensor(data, { shape, requiresGrad: true });
 }
 
@@ -59,50 +59,42 @@ function loss(w: Weights, x: Tensor, y: Tensor, { L, T, H, D, B }: GPTShape): Te
 }
 
 /** A step of AdamW in plain arrays: decoupled decay, then the corrected moments. */
-function update(
-  p: Float32Array,
-  g: ArrayLike<number>,
+function update<P extends TypedArray>(
+  p: P,
+  g: TypedArray,
   m: Float64Array,
   v: Float64Array,
-  t: number,
-) {
+  step: number,
+): P {
   const { lr, beta1, beta2, eps, weightDecay } = adamW;
-  const [fix1, fix2] = [1 - beta1 ** t, 1 - beta2 ** t];
+  const [fix1, fix2] = [1 - beta1 ** step, 1 - beta2 ** step];
   for (let i = 0; i < p.length; i++) {
-    const gi = g[i] as number;
-    m[i] = beta1 * (m[i] as number) + (1 - beta1) * gi;
-    v[i] = beta2 * (v[i] as number) + (1 - beta2) * gi * gi;
-    const stepped = (m[i] as number) / fix1 / (Math.sqrt((v[i] as number) / fix2) + eps);
-    p[i] = (p[i] as number) * (1 - lr * weightDecay) - lr * stepped;
+    m[i] = beta1 * m[i]! + (1 - beta1) * g[i]!;
+    v[i] = beta2 * v[i]! + (1 - beta2) * g[i]! ** 2;
+    const stepped = m[i]! / fix1 / (Math.sqrt(v[i]! / fix2) + eps);
+    p[i] = p[i]! * (1 - lr * weightDecay) - lr * stepped;
   }
+  return p;
 }
 
-/** The losses of the first steps, on the device in use. */
-export function losses(shape: GPTShape, steps: number): number[] {
-  const start = Object.entries(initialWeights(shape));
-  const w = Object.fromEntries(start.map(([name, weight]) => [name, tensorOf(weight)]));
-  const moments = start.map(
-    ([, { data }]) => [new Float64Array(data.length), new Float64Array(data.length)] as const,
-  );
-  return Array.from({ length: steps }, (_, s) => {
-    const { x, y } = batchOf(shape, s);
-    const [value, gradients] = scope(() => {
-      const [tx, ty] = [x, y].map((ids) => tensor(ids, { shape: [shape.B, shape.T] }));
-      const mean = loss(w, tx as Tensor, ty as Tensor, shape);
-      return [mean, grad(mean, Object.values(w))] as const;
-    });
-    noGrad(() =>
+/** Initial weights on the device in use; each call is a step, and gives its loss. */
+export function trainer(shape: GPTShape): () => number {
+  const entries = Object.entries(initialWeights(shape));
+  const w = Object.fromEntries(entries.map(([name, weight]) => [name, tensorOf(weight)]));
+  const zeros = () => Object.values(w).map((p) => new Float64Array(p.size));
+  const [m, v] = [zeros(), zeros()];
+  const batch = batchesOf(shape);
+  let steps = 0;
+  return () => {
+    const { x, y } = batch(steps++);
+    return scope(() => {
+      const [ids, targets] = [x, y].map((data) => tensor(data, { shape: [shape.B, shape.T] }));
+      const mean = loss(w, ids as Tensor, targets as Tensor, shape);
+      const gradients = grad(mean, Object.values(w));
       Object.values(w).forEach((p, i) => {
-        const data = (p.data as Float32Array).slice();
-        update(
-          data,
-          (gradients[i] as Tensor).data,
-          ...(moments[i] as [Float64Array, Float64Array]),
-          s + 1,
-        );
-        p.assign(data);
-      }),
-    );
-    return value.data[0] as number;
-  });
+        p.assign(update(p.data.slice(), (gradients[i] as Tensor).data, m[i]!, v[i]!, steps));
+      });
+      return mean.detach();
+    }).data[0] as number;
+  };
 }

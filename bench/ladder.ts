@@ -2,7 +2,7 @@
 // training runs, one idea a rung. Every rung is held against the first before it is timed. Most of
 // the way up is about memory: the arithmetic never changes.
 //
-//   npx tsx bench/ladder.ts [n]        n = 256 unless said
+//   npm run bench -- ladder            n = 256 and 1024
 //
 //   1 naive          the definition: each element of C is a dot product; B is read down its columns
 //   2 reordered      the two inner loops exchanged: B and C are read along their rows
@@ -12,13 +12,14 @@
 //   6 SIMD, packed   B laid out first in panels of 8 columns, in the order the tile reads it
 //   7 threads        the same, rows shared between threads; the same bits
 //
-// Rungs 2 and 3 help only where the matrices outgrow the caches (try n = 1024): below that, the
+// Rungs 2 and 3 help only where the matrices outgrow the caches (n = 1024): below that, the
 // loads and stores of their inner loop cost more than the misses they save.
 // Read next: kernels/wasm/matmul.as.ts, rungs 5 and 6.
 
 import { createWasm, type Wasm } from "../kernels/wasm/kernels.ts";
 import { threadCount } from "../kernels/wasm/threads.ts";
-import { line, numbers, spread, stamp, time, validate } from "./measure.ts";
+import { numbers, spread, time, validate } from "./measure.ts";
+import { digits, type Table } from "./report.ts";
 
 type Matmul = (a: Float32Array, b: Float32Array, c: Float32Array, n: number) => void;
 
@@ -137,7 +138,7 @@ function inWasm(
   b: Float32Array,
   n: number,
   run: (a: number, b: number, c: number) => void,
-) {
+): Rung {
   const at = [a, b].map((x) => {
     const p = wasm.alloc(x.byteLength);
     wasm.f32.set(x, p >> 2);
@@ -150,15 +151,18 @@ function inWasm(
   };
 }
 
-function main(): void {
-  const n = Number(process.argv[2] ?? 256);
-  if (!(n >= 4 && n % 4 === 0))
-    throw new Error(`n = ${process.argv[2]}: a multiple of 4 is needed`);
-  const [a, b] = [numbers(n * n, 1), numbers(n * n, 2)];
-  const want = new Float32Array(n * n);
-  naive(a, b, want, n);
+interface Rung {
+  body(): void;
+  result(): Float32Array;
+}
 
-  const script = (f: Matmul) => {
+/** The rungs from the bottom up, for operands a and b [n,n]. */
+function rungsOf(
+  n: number,
+  a: Float32Array,
+  b: Float32Array,
+): readonly (readonly [string, Rung])[] {
+  const script = (f: Matmul): Rung => {
     const c = new Float32Array(n * n);
     return { body: () => f(a, b, c, n), result: () => c };
   };
@@ -172,7 +176,7 @@ function main(): void {
     one.exports.matmulPacked(0, n, p, n, 0, packed, c, n, n, n, 0, 0);
   };
   const shared = (p: number, q: number, c: number) => all.matmul(p, q, c, { M: n, N: n, K: n });
-  const rungs = [
+  return [
     ["1 naive", script(naive)],
     ["2 reordered", script(reordered)],
     ["3 blocked", script(blocked)],
@@ -180,23 +184,25 @@ function main(): void {
     ["5 SIMD", inWasm(one, a, b, n, direct)],
     ["6 SIMD, packed", inWasm(one, a, b, n, packing)],
     [`7 threads (${threadCount()})`, inWasm(all, a, b, n, shared)],
-  ] as const;
-
-  console.log(`${stamp()}\nmatmul ${n} x ${n} x ${n}`);
-  line("rung", "GFLOP/s", "spread", "x the first");
-  let first = 0;
-  for (const [name, rung] of rungs) {
-    rung.body();
-    validate(name, rung.result(), want, 1e-4);
-    const t = time(rung.body);
-    first ||= t.median;
-    line(
-      name,
-      ((2 * n ** 3) / t.median / 1e9).toFixed(2),
-      spread(t),
-      (first / t.median).toFixed(1),
-    );
-  }
+  ];
 }
 
-main();
+/** Climbs the ladder at 256 and, with more time, at 1024. */
+export async function ladder(table: Table, { quick }: { readonly quick: boolean }): Promise<void> {
+  table.head("n, rung", "GFLOP/s", "spread", "x the first");
+  for (const n of quick ? [256] : [256, 1024]) {
+    const [a, b] = [numbers(n * n, 1), numbers(n * n, 2)];
+    const want = new Float32Array(n * n);
+    naive(a, b, want, n);
+    let first = 0;
+    for (const [name, { body, result }] of rungsOf(n, a, b)) {
+      body();
+      validate(name, result(), want, 1e-4);
+      const t = time(body);
+      first ||= t.median;
+      const rate = (2 * n ** 3) / t.median / 1e9;
+      const cells = [`${n}, ${name}`, digits(rate), spread(t), digits(first / t.median)];
+      await table.row(cells, { n, timing: t });
+    }
+  }
+}

@@ -1,8 +1,6 @@
-// How every benchmark here measures: validate first, warm up, then median and spread of at least
-// seven timings.
-// Read next: kernels.ts and ladder.ts, which use it.
-
-import { availableParallelism, cpus } from "node:os";
+// How every benchmark here measures: validate first, warm up, then the median and spread of seven
+// timings or more (three, where one takes a second).
+// Read next: kernels/ and ladder.ts, which use it.
 
 export interface Timing {
   /** Seconds: the median, and the middle half of the timings. */
@@ -24,9 +22,15 @@ export function time(body: () => void, forMilliseconds = 150): Timing {
   while (once() * repeats < 1e-3) repeats *= 2;
   const timings: number[] = [];
   const end = performance.now() + forMilliseconds;
-  while (timings.length < 7 || performance.now() < end) timings.push(once());
-  timings.sort((a, b) => a - b);
-  const at = (q: number) => timings[Math.floor(q * (timings.length - 1))] as number;
+  const atLeast = () => ((timings[0] ?? 0) > 1 ? 3 : 7);
+  while (timings.length < atLeast() || performance.now() < end) timings.push(once());
+  return summary(timings);
+}
+
+/** The median and the middle half. */
+export function summary(seconds: readonly number[]): Timing {
+  const sorted = [...seconds].sort((a, b) => a - b);
+  const at = (q: number) => sorted[Math.floor(q * (sorted.length - 1))] as number;
   return { median: at(0.5), low: at(0.25), high: at(0.75) };
 }
 
@@ -50,11 +54,6 @@ export function validate(
   }
 }
 
-export function stamp(): string {
-  const day = new Date().toISOString().slice(0, 10);
-  return `${cpus()[0]?.model.trim()}, ${availableParallelism()} cores, Node ${process.version}, ${day}`;
-}
-
 /** Uniform in [-1, 1), the same every run. */
 export function numbers(n: number, seed = 1): Float32Array {
   let state = (seed * 2654435761) >>> 0;
@@ -62,8 +61,4 @@ export function numbers(n: number, seed = 1): Float32Array {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     return (state >>> 8) / 2 ** 23 - 1;
   });
-}
-
-export function line(...cells: string[]): void {
-  console.log(cells.map((cell, i) => (i === 0 ? cell.padEnd(34) : cell.padStart(13))).join(""));
 }

@@ -5,16 +5,16 @@
 
 import { numbers } from "./measure.ts";
 
-export type Size = "XS" | "S" | "M";
-
 export type Work =
   | { readonly kind: "matmul"; readonly n: number }
   | { readonly kind: "exp" | "softmax"; readonly shape: readonly [number, number] }
-  | { readonly kind: "train"; readonly size: Size };
+  | { readonly kind: "train"; readonly gpt: GPTShape };
 
 export function nameOf(work: Work): string {
   if (work.kind === "matmul") return `matmul ${work.n}`;
-  return work.kind === "train" ? `training ${work.size}` : `${work.kind} [${work.shape}]`;
+  if (work.kind !== "train") return `${work.kind} [${work.shape}]`;
+  const size = Object.entries(sizes).find(([, gpt]) => gpt === work.gpt)?.[0];
+  return `training ${size ?? JSON.stringify(work.gpt).replaceAll('"', "")}`;
 }
 
 /** The operands of a product [n,n] · [n,n]. */
@@ -42,11 +42,11 @@ export interface GPTShape {
   readonly B: number;
 }
 
-export const sizes: Readonly<Record<Size, GPTShape>> = {
+export const sizes = {
   XS: { V: 64, L: 2, D: 32, H: 4, T: 32, B: 4 },
   S: { V: 256, L: 2, D: 64, H: 4, T: 64, B: 16 },
   M: { V: 512, L: 4, D: 128, H: 4, T: 64, B: 16 },
-};
+} as const satisfies Record<string, GPTShape>;
 
 /** AdamW, decoupled decay on every parameter (1711.05101). */
 export const adamW = { lr: 1e-3, beta1: 0.9, beta2: 0.95, eps: 1e-8, weightDecay: 0.1 } as const;
@@ -95,14 +95,24 @@ export function initialWeights({ V, L, D, T }: GPTShape): Record<string, Weight>
   return weights;
 }
 
-/** The tokens of a step, [B,T], and what should follow each of them. Four batches take turns. */
-export function batchOf({ V, B, T }: GPTShape, step: number): { x: Int32Array; y: Int32Array } {
-  const stream = numbers(B * (T + 1), 1000 + (step % 4));
-  const token = (row: number, t: number) =>
-    Math.floor((((stream[row * (T + 1) + t] as number) + 1) / 2) * V);
-  const take = (shift: number) =>
-    Int32Array.from({ length: B * T }, (_, i) => token(Math.floor(i / T), (i % T) + shift));
-  return { x: take(0), y: take(1) };
+export interface Batch {
+  /** Tokens, [B,T], and what should follow each of them. */
+  readonly x: Int32Array;
+  readonly y: Int32Array;
+}
+
+/** Four batches of random tokens; steps take them in turn. */
+export function batchesOf({ V, B, T }: GPTShape): (step: number) => Batch {
+  const batches = [0, 1, 2, 3].map((seed) => {
+    const stream = numbers(B * (T + 1), 1000 + seed).map((u) => Math.floor(((u + 1) / 2) * V));
+    const take = (shift: number) =>
+      Int32Array.from(
+        { length: B * T },
+        (_, i) => stream[Math.floor(i / T) * (T + 1) + (i % T) + shift]!,
+      );
+    return { x: take(0), y: take(1) };
+  });
+  return (step) => batches[step % batches.length]!;
 }
 
 /** A matrix the other way round, for libraries that want [in, out]. */

@@ -10,14 +10,13 @@ import { type Array as JaxArray, jit, nn, numpy as np, tree, valueAndGrad } from
 import { type Ready, serve } from "../contestant.ts";
 import {
   adamW,
-  batchOf,
+  batchesOf,
   comparedSteps,
   factors,
   type GPTShape,
   initialWeights,
   layerNormEps,
   rowsOf,
-  sizes,
   transposed,
   type Work,
 } from "../works.ts";
@@ -124,6 +123,7 @@ function initialState(shape: GPTShape): State {
 
 function training(shape: GPTShape): Ready {
   let state = initialState(shape);
+  const batch = batchesOf(shape);
   let steps = 0;
   const whole = (s: State, x: JaxArray, y: JaxArray, fix1: JaxArray, fix2: JaxArray) => {
     const w = tree.ref(s.w);
@@ -136,7 +136,7 @@ function training(shape: GPTShape): Ready {
   };
   const compute = variant === "jit" ? jit(whole) : whole;
   const step = async (): Promise<number> => {
-    const { x, y } = batchOf(shape, steps++);
+    const { x, y } = batch(steps++);
     const fixes = [adamW.beta1, adamW.beta2].map((beta) => np.array(1 - beta ** steps));
     const { loss, state: next } = compute(
       state,
@@ -160,7 +160,7 @@ function training(shape: GPTShape): Ready {
 }
 
 function prepare(work: Work): Ready {
-  if (work.kind === "train") return training(sizes[work.size]);
+  if (work.kind === "train") return training(work.gpt);
   if (work.kind === "matmul") {
     const [a, b] = factors(work.n).map((x) => put(x, [work.n, work.n])) as [JaxArray, JaxArray];
     const product = compiled((p: JaxArray, q: JaxArray) => np.matmul(p, q));

@@ -9,14 +9,13 @@ import { torch } from "js-pytorch";
 import { type Ready, serve } from "../contestant.ts";
 import {
   adamW,
-  batchOf,
+  batchesOf,
   comparedSteps,
   factors,
   type GPTShape,
   initialWeights,
   layerNormEps,
   rowsOf,
-  sizes,
   transposed,
   type Work,
 } from "../works.ts";
@@ -153,9 +152,10 @@ function training(shape: GPTShape): Ready {
   const { B, H, T } = shape;
   const seen = torch.tril([T, T]).data as number[][];
   const mask = torch.tensor(Array.from({ length: B * H }, () => seen).flat());
+  const batch = batchesOf(shape);
   let steps = 0;
   const step = (): number => {
-    const { x, y } = batchOf(shape, steps++);
+    const { x, y } = batch(steps++);
     const loss = lossOf(w, x, y, shape, mask);
     loss.backward();
     for (const p of list) update(p, steps);
@@ -166,7 +166,7 @@ function training(shape: GPTShape): Ready {
 
 function prepare(work: Work): Ready | string {
   if (work.kind === "train") {
-    return work.size === "M" ? "a step takes minutes" : training(sizes[work.size]);
+    return work.gpt.D > 64 ? "a step takes minutes" : training(work.gpt);
   }
   if (work.kind === "matmul") {
     const [a, b] = factors(work.n).map((x) => torch.tensor(nested(x, [work.n, work.n])));

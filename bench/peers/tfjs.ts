@@ -9,14 +9,13 @@ import { getThreadsCount, setThreadsCount } from "@tensorflow/tfjs-backend-wasm"
 import { type Ready, serve } from "../contestant.ts";
 import {
   adamW,
-  batchOf,
+  batchesOf,
   comparedSteps,
   factors,
   type GPTShape,
   initialWeights,
   layerNormEps,
   rowsOf,
-  sizes,
   transposed,
   type Work,
 } from "../works.ts";
@@ -110,9 +109,10 @@ function training(shape: GPTShape): Ready {
     Float32Array.from({ length: T * T }, (_, i) => (i % T > Math.floor(i / T) ? -1e9 : 0)),
     [T, T],
   );
+  const batch = batchesOf(shape);
   let steps = 0;
   const step = (): number => {
-    const { x, y } = batchOf(shape, steps++);
+    const { x, y } = batch(steps++);
     return tf.tidy(() => {
       const { value, grads } = tf.variableGrads(() => lossOf(w, x, y, shape, mask), list);
       for (const p of list) p.assign(p.mul(1 - lr * weightDecay));
@@ -124,7 +124,7 @@ function training(shape: GPTShape): Ready {
 }
 
 function prepare(work: Work): Ready {
-  if (work.kind === "train") return training(sizes[work.size]);
+  if (work.kind === "train") return training(work.gpt);
   if (work.kind === "matmul") {
     const [a, b] = factors(work.n).map((x) => tf.tensor2d(x, [work.n, work.n]));
     return simple(() => tf.matMul(a!, b!));

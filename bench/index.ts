@@ -1,0 +1,105 @@
+// npm run bench [-- NAME...] [--quick]: runs the subjects named, or all of them, one after the other.
+// Each validates, then times, prints its table and writes it to results/. Ctrl-C keeps what is there.
+// Read next: races.ts, the comparisons with other libraries; kernels/, the kernels by themselves.
+
+import { parseArgs } from "node:util";
+import { attention } from "./kernels/attention.ts";
+import { elementwise } from "./kernels/elementwise.ts";
+import { fork } from "./kernels/fork.ts";
+import { batched, kernel } from "./kernels/matmul.ts";
+import { rows } from "./kernels/rows.ts";
+import { ladder } from "./ladder.ts";
+import * as races from "./races.ts";
+import { Table } from "./report.ts";
+
+interface Subject {
+  readonly title: string;
+  readonly about: string;
+  run(table: Table, options: races.Options): Promise<void>;
+}
+
+const subjects: Readonly<Record<string, Subject>> = {
+  matmul: {
+    title: "Matrix products against other libraries",
+    about: "float32, n x n times n x n, by each library's own tensors.",
+    run: races.matmul,
+  },
+  rows: {
+    title: "Rows against other libraries",
+    about: "exp and softmax over the rows of a matrix.",
+    run: races.rows,
+  },
+  training: {
+    title: "A training step against other libraries",
+    about:
+      "Forward, backward and AdamW of a small GPT: XS (V 64, L 2, D 32, T 32, B 4), " +
+      "S (V 256, L 2, D 64, T 64, B 16), M (V 512, L 4, D 128, T 64, B 16); 4 heads, pre-norm, GELU. " +
+      "The losses of the first 5 steps agree.",
+    run: races.training,
+  },
+  kernel: {
+    title: "The matmul kernel against the machine",
+    about: "One thread; the peak is a loop of multiplies and adds that never touches memory.",
+    run: kernel,
+  },
+  batched: {
+    title: "Batches of small products",
+    about: "64 products at once, one thread, and a single row times a matrix.",
+    run: batched,
+  },
+  elementwise: {
+    title: "Elementwise kernels",
+    about: "One thread; GB/s count what must be read and written.",
+    run: elementwise,
+  },
+  norms: {
+    title: "Kernels over rows",
+    about: "One thread; GB/s count what must be read and written.",
+    run: rows,
+  },
+  attention: {
+    title: "Causal attention",
+    about: "One thread; the scores are never stored. GFLOP/s count what the mask leaves.",
+    run: attention,
+  },
+  fork: {
+    title: "Sharing a job between two threads",
+    about: "One call, alone and shared, with the worker awake and asleep.",
+    run: fork,
+  },
+  ladder: {
+    title: "The matmul ladder",
+    about: "From three nested loops to the kernel, an idea a rung.",
+    run: ladder,
+  },
+};
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    options: { quick: { type: "boolean", default: false } },
+    allowPositionals: true,
+  });
+  const names = positionals.length > 0 ? positionals : Object.keys(subjects);
+  const unknown = names.filter((name) => subjects[name] === undefined);
+  if (unknown.length > 0) {
+    console.error(
+      `There is no ${unknown.join(", ")}; subjects: ${Object.keys(subjects).join(", ")}`,
+    );
+    process.exit(1);
+  }
+  for (const name of names) await runSubject(name, subjects[name] as Subject, values);
+}
+
+async function runSubject(name: string, subject: Subject, options: races.Options): Promise<void> {
+  const table = new Table(name, subject.title, subject.about);
+  const interrupt = () => {
+    if (table.rows.length > 0) table.write("interrupted");
+    process.exit(130);
+  };
+  process.once("SIGINT", interrupt);
+  await subject.run(table, options);
+  process.off("SIGINT", interrupt);
+  table.write(options.quick ? "a quick run" : undefined);
+}
+
+await main();

@@ -1,0 +1,213 @@
+// A race: every contestant, in a process of its own, makes ready for the same work; the results are
+// held against each other; then they take turns, A B C A B C, until each has had its rounds. So a
+// machine that is slower for a minute is slower for all of them.
+// Read next: contestant.ts, the other end of the line.
+
+import { type ChildProcess, fork } from "node:child_process";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { Answer, Order } from "./contestant.ts";
+import { summary, type Timing, validate } from "./measure.ts";
+import { progress } from "./report.ts";
+import { nameOf, type Work } from "./works.ts";
+
+/** How to start a contestant: its file, relative to this one, its arguments and environment. */
+export interface Entrant {
+  readonly file: string;
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** What one contestant did. `timing` is missing where it couldn't, and `note` says why. */
+export interface Finish {
+  readonly name: string;
+  readonly version: string;
+  readonly about: string;
+  readonly timing?: Timing;
+  readonly peakBytes?: number;
+  /** The largest |result - ours| / (1 + |ours|). */
+  readonly deviation?: number;
+  readonly note?: string;
+}
+
+export interface RaceOptions {
+  /** Turns that each contestant gets; one that is slow gets three at least. */
+  readonly rounds: number;
+  /** Length of a turn; a turn is one run at least. */
+  readonly milliseconds: number;
+  /** Greatest difference from ours that still counts as the same result, relative to 1 + |ours|. */
+  readonly tolerance: number;
+}
+
+/** Seconds in all that a slow contestant may take for its rounds beyond the third. */
+const patience = 30;
+
+export const peersInstalled = existsSync(
+  fileURLToPath(new URL("peers/node_modules", import.meta.url)),
+);
+
+export const ours = (threads: number): Entrant => ({
+  file: "twoheads.ts",
+  env: { TWOHEADS_THREADS: String(threads) },
+});
+
+/** The definition of the training step, without modules, on a device. */
+export const byOps = (device: string): Entrant => ({
+  file: "twoheads.ts",
+  args: ["ops"],
+  env: { TWOHEADS_DEVICE: device },
+});
+
+export const peers: readonly Entrant[] = peersInstalled
+  ? [
+      { file: "peers/jax.ts", args: ["jit"] },
+      { file: "peers/jax.ts", args: ["eager"] },
+      { file: "peers/tfjs.ts" },
+      { file: "peers/jspytorch.ts" },
+      { file: "peers/gpujs.ts" },
+    ]
+  : [];
+
+export const howToInstall =
+  "the peers aren't installed, so we run alone: npm ci --prefix bench/peers installs them";
+
+class Runner {
+  readonly #child: ChildProcess;
+  readonly #answers: Answer[] = [];
+  #waiting: ((answer: Answer) => void) | null = null;
+
+  constructor({ file, args = [], env = {} }: Entrant) {
+    this.#child = fork(fileURLToPath(new URL(file, import.meta.url)), args, {
+      execArgv: ["--import", "tsx"],
+      env: { ...process.env, ...env },
+      serialization: "advanced",
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
+    });
+    this.#child.on("message", (answer: Answer) => this.#take(answer));
+    this.#child.on("exit", (code) => this.#take({ cannot: `its process ended with code ${code}` }));
+  }
+
+  #take(answer: Answer): void {
+    if (this.#waiting === null) this.#answers.push(answer);
+    else this.#waiting(answer);
+    this.#waiting = null;
+  }
+
+  hear(): Promise<Answer> {
+    const [answer] = this.#answers.splice(0, 1);
+    if (answer !== undefined) return Promise.resolve(answer);
+    return new Promise((resolve) => {
+      this.#waiting = resolve;
+    });
+  }
+
+  ask(order: Order): Promise<Answer> {
+    this.#child.send(order);
+    return this.hear();
+  }
+
+  stop(): void {
+    this.#child.kill();
+  }
+}
+
+/** A contestant in the race: who it is, what it has shown, its timings so far. */
+interface Lane {
+  readonly runner: Runner;
+  readonly who: Pick<Finish, "name" | "version" | "about">;
+  readonly seconds: number[];
+  result?: readonly number[];
+  deviation?: number;
+  note?: string;
+  out: boolean;
+  peakBytes: number;
+}
+
+/** Runs a work on all entrants. The first one is ours: its result is what the others must match. */
+export async function race(
+  work: Work,
+  entrants: readonly Entrant[],
+  options: RaceOptions,
+): Promise<Finish[]> {
+  const runners = entrants.map((entrant) => new Runner(entrant));
+  const stop = () => {
+    for (const runner of runners) runner.stop();
+  };
+  process.once("exit", stop);
+  try {
+    const lanes = await Promise.all(runners.map(enter));
+    for (const lane of lanes) await makeReady(lane, work);
+    compare(nameOf(work), lanes, options.tolerance);
+    await takeTurns(nameOf(work), lanes, options);
+    return lanes.map(finishOf);
+  } finally {
+    stop();
+    process.off("exit", stop);
+  }
+}
+
+async function enter(runner: Runner): Promise<Lane> {
+  const answer = await runner.hear();
+  const lane = { runner, seconds: [], out: false, peakBytes: 0 };
+  if ("hello" in answer) return { ...lane, who: answer.hello };
+  const note = "cannot" in answer ? answer.cannot : "did not say hello";
+  return { ...lane, who: { name: "?", version: "?", about: "" }, out: true, note };
+}
+
+async function makeReady(lane: Lane, work: Work): Promise<void> {
+  if (lane.out) return;
+  progress(`${nameOf(work)}: ${lane.who.name} makes ready`);
+  const answer = await lane.runner.ask({ prepare: work });
+  if ("result" in answer) lane.result = answer.result;
+  if ("cannot" in answer) lane.out = true;
+  const note = "cannot" in answer ? answer.cannot : "result" in answer ? answer.note : undefined;
+  if (note !== undefined) lane.note = note;
+}
+
+/** Puts out who differs from the first; if the first failed there is nothing to compare with. */
+function compare(name: string, lanes: readonly Lane[], tolerance: number): void {
+  const want = lanes[0]?.result;
+  if (want === undefined) throw new Error(`${name}: ours failed: ${lanes[0]?.note}`);
+  for (const lane of lanes) {
+    if (lane.result === undefined) continue;
+    const got = lane.result;
+    lane.deviation = want.reduce(
+      (most, w, i) => Math.max(most, Math.abs((got[i] as number) - w) / (1 + Math.abs(w))),
+      0,
+    );
+    try {
+      validate(`${name}, ${lane.who.name}`, got, want, tolerance);
+    } catch (error) {
+      lane.out = true;
+      lane.note = (error as Error).message;
+    }
+  }
+}
+
+async function takeTurns(name: string, lanes: readonly Lane[], options: RaceOptions) {
+  const { rounds, milliseconds } = options;
+  for (let round = 0; round <= rounds; round++) {
+    for (const lane of lanes) {
+      const spent = lane.seconds.reduce((a, b) => a + b, 0);
+      if (lane.out || (lane.seconds.length >= 3 && spent > patience)) continue;
+      progress(`${name}: round ${round} of ${rounds}, ${lane.who.name}`);
+      const answer = await lane.runner.ask({ sample: { milliseconds } });
+      if (!("seconds" in answer)) {
+        lane.out = true;
+        lane.note = "cannot" in answer ? answer.cannot : "did not run";
+      } else {
+        if (round > 0) lane.seconds.push(...answer.seconds); // the first turn warms up
+        lane.peakBytes = answer.peakBytes;
+      }
+    }
+  }
+}
+
+function finishOf({ who, seconds, deviation, note, out, peakBytes }: Lane): Finish {
+  return {
+    ...who,
+    ...(!out && seconds.length > 0 && { timing: summary(seconds), peakBytes }),
+    ...(deviation !== undefined && { deviation }),
+    ...(note !== undefined && { note }),
+  };
+}
