@@ -125,6 +125,14 @@ export function addLoRA<M extends Module>(model: M, { layers, ...options }: LoRA
 
 /** Adds every adapter's update to its layer's weight: as fast as no adapter. unmergeLoRA takes it back. */
 export function mergeLoRA(model: Module): void {
+  for (const { name, layer } of adapted(model)) {
+    const holders = model.namedModules().filter(([, m]) => Object.values(m).includes(layer.weight));
+    if (holders.length < 2) continue;
+    throw new ArgumentError(
+      `mergeLoRA: the weight of "${name}" is tied to ${holders.map(([other]) => `"${other}"`).join(", ")}, ` +
+        "which would change too; leave its adapter unmerged",
+    );
+  }
   for (const { layer, lora } of adapted(model)) lora.merge(layer);
 }
 

@@ -15,9 +15,17 @@ function distance(a: string, b: string): number {
   return row.at(-1) ?? 0;
 }
 
-/** The `count` known names that are nearest to `name`, nearest first. */
+function lastPart(name: string): string {
+  return name.slice(name.lastIndexOf(".") + 1);
+}
+
+/** The `count` known names nearest to `name`, nearest first; of dotted names the last part counts first. */
 export function nearest(name: string, known: Iterable<string>, count = 5): string[] {
-  const ranked = [...known].map((other) => ({ other, away: distance(name, other) }));
-  ranked.sort((p, q) => p.away - q.away);
+  const ranked = [...known].map((other) => ({
+    other,
+    last: distance(lastPart(name), lastPart(other)),
+    all: distance(name, other),
+  }));
+  ranked.sort((p, q) => p.last - q.last || p.all - q.all);
   return ranked.slice(0, count).map(({ other }) => other);
 }
