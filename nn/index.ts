@@ -19,6 +19,7 @@ export {
 } from "./config.ts";
 export { configFromHF, configToHF } from "./configHF.ts";
 export { FeedForward, MLP, SwiGLU } from "./feedForward.ts";
+export { type Generated, type GenerateOptions, generate, generateAsync } from "./generate.ts";
 export * from "./layers.ts";
 export {
   addLoRA,
@@ -32,5 +33,6 @@ export {
 export { LSTM, LSTMCell } from "./lstm.ts";
 export { type LoadReport, Module, type StateDict } from "./module.ts";
 export * from "./optim.ts";
+export type { SamplingOptions } from "./sampling.ts";
 export * from "./schedule.ts";
 export { Block, Transformer } from "./transformer.ts";

@@ -1,0 +1,69 @@
+// From a row of scores to the next token: the best one, or one drawn from what temperature, top-k and
+// top-p leave. Next: generate.ts, which asks for one token after the other.
+
+import { ArgumentError, type Random, type TypedArray } from "../core/index.ts";
+
+export interface SamplingOptions {
+  /** 0: always the best token. Else logits are divided by it before the softmax. Default 1. */
+  readonly temperature?: number;
+  /** Draw from the k likeliest tokens. Default: from all. */
+  readonly topK?: number;
+  /** Draw from the fewest likeliest tokens that have this share of the probability (1904.09751). */
+  readonly topP?: number;
+}
+
+/** Throws an ArgumentError unless the options make sense. */
+export function checkSampling({ temperature = 1, topK = 1, topP = 1 }: SamplingOptions): void {
+  if (!(temperature >= 0 && temperature < Infinity))
+    throw new ArgumentError(`generate: temperature ${temperature} must be a number >= 0`);
+  if (!Number.isSafeInteger(topK) || topK < 1)
+    throw new ArgumentError(`generate: topK ${topK} must be a whole number > 0`);
+  if (!(topP > 0 && topP <= 1)) throw new ArgumentError(`generate: topP ${topP} must be in (0, 1]`);
+}
+
+/** The place of the largest number; the first of equals. */
+export function best(row: TypedArray): number {
+  let at = 0;
+  for (let i = 1; i < row.length; i++) if ((row[i] ?? 0) > (row[at] ?? 0)) at = i;
+  return at;
+}
+
+/** A token drawn from a row of probabilities, of those that top-k and then top-p leave. */
+export function draw(row: TypedArray, { topK, topP }: SamplingOptions, rng: Random): number {
+  const tokens = topK === undefined && topP === undefined ? null : likeliest(row, topK, topP);
+  const count = tokens?.length ?? row.length;
+  const at = (i: number): number => tokens?.[i] ?? i;
+  let total = 0;
+  for (let i = 0; i < count; i++) total += row[at(i)] ?? 0;
+  if (!(total > 0)) {
+    throw new ArgumentError(
+      `generate: the probabilities sum to ${total}; does the model give NaN?`,
+    );
+  }
+  let left = rng.uniform() * total;
+  let last = 0;
+  for (let i = 0; i < count; i++) {
+    const p = row[at(i)] ?? 0;
+    if (p === 0) continue;
+    last = at(i);
+    left -= p;
+    if (left < 0) break;
+  }
+  return last; // where rounding left a crumb: the last that can be drawn
+}
+
+/** The tokens to draw from, likeliest first, the first of equals before the others. */
+function likeliest(row: TypedArray, topK = row.length, topP = 1): number[] {
+  const rest = (1 - topP) / Math.max(1, row.length - 1); // all below it together have less than 1 - topP
+  const tokens: number[] = [];
+  for (let i = 0; i < row.length; i++) if ((row[i] ?? 0) >= rest) tokens.push(i);
+  tokens.sort((a, b) => (row[b] ?? 0) - (row[a] ?? 0) || a - b);
+  const first = tokens.slice(0, topK);
+  const total = topK < row.length ? first.reduce((sum, i) => sum + (row[i] ?? 0), 0) : 1;
+  let mass = 0;
+  const end = first.findIndex((i) => {
+    mass += row[i] ?? 0;
+    return mass >= topP * total;
+  });
+  return end < 0 ? first : first.slice(0, end + 1);
+}
