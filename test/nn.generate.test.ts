@@ -7,7 +7,16 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { noGrad, random, type Tensor, tensor } from "../core/index.ts";
+import {
+  currentDevice,
+  device,
+  noGrad,
+  random,
+  registerDevice,
+  type Tensor,
+  tensor,
+  use,
+} from "../core/index.ts";
 import { readLlama2c } from "../nn/checkpoints/index.ts";
 import {
   CausalLM,
@@ -190,6 +199,57 @@ describe("choosing a token", () => {
     assert.ok(run(1e-3).every((tokens) => String(tokens) === String(cold?.tokens)));
     assert.ok(new Set(run(100).map(String)).size > 15);
   });
+});
+
+describe("memory", () => {
+  let live = 0;
+  const counted = <X>(buffers: X, count: number): X => {
+    live += count;
+    return buffers;
+  };
+  registerDevice("counting", () => {
+    const base = device("reference");
+    return {
+      ...base,
+      name: "counting",
+      upload: (data, dtype) => counted(base.upload(data, dtype), 1),
+      run: (call) => {
+        const buffers = base.run(call);
+        return counted(buffers, buffers.length);
+      },
+      free: () => {
+        live--;
+      },
+    };
+  });
+
+  for (const name of Object.keys(styles)) {
+    test(`a ${name} holds as many tensors after each token, and none in the end`, () => {
+      const before = currentDevice().name;
+      use("counting");
+      try {
+        const lm = made(name);
+        const counts: number[] = [];
+        const stop = (tokens: readonly number[], sequence: number): boolean => {
+          if (sequence === 5) counts.push(live);
+          return sequence < tokens.length - 8; // one after the other from the 9th token on
+        };
+        const prompts = [[1, 2, 3], [4]];
+        const run = (): void => {
+          generate(lm, prompts, { maxTokens: 16, samples: 3, stop, rng: random(1) });
+        };
+        run(); // makes the tables of rotary positions
+        const start = live;
+        counts.length = 0;
+        run();
+        assert.equal(live, start);
+        assert.equal(counts.length, 14);
+        assert.equal(new Set(counts.slice(1)).size, 1, `${counts}`);
+      } finally {
+        use(before);
+      }
+    });
+  }
 });
 
 test("mistakes", () => {
