@@ -106,8 +106,8 @@ describe("against PyTorch (test/golden/nn/make.py)", () => {
       made.loadStateDict(Object.fromEntries(weights));
       const logits = made.forward(ids(golden.ids));
       const loss = crossEntropy(logits, ids(golden.targets));
-      loss.backward();
       near(logits, tensor(Float64Array.from(golden.logits), { shape: logits.shape }), 1e-11);
+      loss.backward();
       assert.ok(Math.abs((loss.data[0] ?? 0) - golden.loss) < 1e-12);
       for (const [key, p] of made.namedParameters()) {
         const expected = Float64Array.from(golden.gradients[key] ?? []);
