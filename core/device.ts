@@ -6,6 +6,7 @@
 import type { DType, TypedArray } from "./dtype.ts";
 import { DeviceError } from "./errors.ts";
 import type { Call } from "./op.ts";
+import type { Storage } from "./storage.ts";
 
 /** A device's own handle on a block of numbers; a typed array on the reference device. */
 export type Buffer = object;
@@ -23,6 +24,13 @@ export interface Device {
   /** Runs one op; returns a buffer for each of `call.outputs`. */
   run(call: Call): readonly Buffer[];
   free(buffer: Buffer): void;
+  /**
+   * Says that only a graph which was walked held this storage. The device may release it when it needs
+   * the memory; until then it stays readable. Devices that count on the garbage collector have none.
+   */
+  retire?(storage: Storage): void;
+  /** Whether a fused op has a kernel for these arguments; without one, its definition runs. Default: yes. */
+  fuses?(entry: Call["entry"], args: readonly unknown[]): boolean;
 }
 
 const factories = new Map<string, () => Device>();

@@ -15,6 +15,7 @@ export {
   currentDevice,
   type Device,
   device,
+  environment,
   registerDevice,
   use,
 } from "./device.ts";
@@ -31,6 +32,7 @@ export { runLoops } from "./reference.ts";
 export { scope } from "./scope.ts";
 export type { Shape } from "./shape.ts";
 export * from "./showTape.ts";
+export type { Storage } from "./storage.ts";
 export {
   backward,
   detectAnomaly,

@@ -210,7 +210,7 @@ export function withDefinitions<T>(fn: () => T): T {
 
 /** Computes entry(args) on the device of its tensors and, if need be, leaves a node on the tape. */
 export function apply(entry: Entry, args: readonly unknown[]): Tensor {
-  if (definitions && entry.definition !== undefined) {
+  if (entry.definition !== undefined && !isFused(entry, args)) {
     return entry.definition(...(args as never[]));
   }
   const outputs = execute({ entry, pass: "forward", args, outputs: entry.infer(...args) });
@@ -226,6 +226,10 @@ export function apply(entry: Entry, args: readonly unknown[]): Tensor {
     y.node = new Node(entry, args, y, saved, caller);
   }
   return y;
+}
+
+function isFused(entry: Entry, args: readonly unknown[]): boolean {
+  return !definitions && (commonDevice(entry.name, args).fuses?.(entry, args) ?? true);
 }
 
 function tensorsIn(args: readonly unknown[]): Tensor[] {

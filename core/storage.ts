@@ -33,6 +33,8 @@ export class Storage {
   version = 0;
   /** Exempt from every scope once true. */
   kept = false;
+  /** Somebody besides the graph asked for it: it isn't retired with the graph. */
+  outlivesGraph = false;
   #buffer: Buffer | null;
   #releasedBy = "";
 
@@ -57,6 +59,11 @@ export class Storage {
       `${reader}: this tensor's memory was released by ${this.#releasedBy}; ` +
         "return it from there, or call x.keep() on it before",
     );
+  }
+
+  /** Says that the graph which held this was walked: the device may take the memory if nobody else asked for it. */
+  retire(): void {
+    if (!this.kept && !this.outlivesGraph && this.#buffer !== null) this.device.retire?.(this);
   }
 
   /** Gives the memory back to the device; `by` stands in the error of whoever reads it later. */

@@ -60,8 +60,11 @@ export class Node {
     return [...this.inputs, this.y, ...this.saved];
   }
 
-  /** Forgets the arguments, so that memory which only the graph held can go. */
+  /** Forgets the arguments and retires what it computed, so that memory which only the graph held can go. */
   release(): void {
+    for (const { storage } of this.saved) storage.retire();
+    const isAlias = this.inputs.some((x) => x.storage === this.y.storage);
+    if (!isAlias) this.y.storage.retire();
     this.#args = null;
     this.saved = [];
   }
@@ -231,6 +234,7 @@ function walk(
   };
   const order = nodesBehind(roots);
   const isWanted = wanted(order, targets);
+  for (const x of [...roots, ...(targets ?? [])]) x.storage.outlivesGraph = true;
   withRecording(createGraph, () => {
     roots.forEach((root, i) => {
       add(root, seeds[i] ?? fullLike(root, 1));
@@ -314,6 +318,7 @@ export function retainGrad(x: Tensor): Tensor {
   if (!x.requiresGrad)
     throw new GraphError("retainGrad: this tensor has no gradient; it needs requiresGrad");
   x.retainsGrad = true;
+  x.storage.outlivesGraph = true;
   return x;
 }
 

@@ -115,8 +115,9 @@ export class Tensor {
     this.storage.release("x.release()");
   }
 
-  /** The same numbers, off the tape: gradients stop here. Shares the memory. */
+  /** The same numbers, off the tape: gradients stop here. Shares the memory, which outlives the graph. */
   detach(): Tensor {
+    this.storage.outlivesGraph = true;
     return new Tensor(this.storage, this.shape);
   }
 

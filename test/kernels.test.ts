@@ -901,9 +901,9 @@ check("rope: both styles, partial, per batch, and back again", () => {
       const [px, py, pc, ps] = [bench.put(x), bench.room(n), bench.put(cos), bench.put(sin)];
       const stride = perBatch ? T * half : 0;
       const style = interleaved ? 1 : 0;
-      wasm.run("rope", B * H * T, 1e4, 1, px, py, pc, ps, H, T, D, 2 * half, stride, style, 0);
+      wasm.run("rope", B * H * T, 1e4, 1, px, py, pc, ps, 1, T, H * T, D, 2 * half, stride, style, 0);
       const first = bench.get(py, n);
-      wasm.run("rope", B * H * T, 1e4, 1, py, py, pc, ps, H, T, D, 2 * half, stride, style, 1);
+      wasm.run("rope", B * H * T, 1e4, 1, py, py, pc, ps, 1, T, H * T, D, 2 * half, stride, style, 1);
       return [first, bench.get(py, n)];
     }) as [Float32Array, Float32Array];
     close(back, x, 1e-6);

@@ -21,7 +21,7 @@ export interface PoolStatistics {
 }
 
 /** Which of the sizes 64, 80, 96, 112, 128, 160, ... holds that many bytes. */
-function sizeClass(bytes: number): number {
+export function sizeClass(bytes: number): number {
   // 2^octave < bytes <= 2^(octave + 1)
   if (bytes <= smallest) return 0;
   const octave = Math.ceil(bytes) > 0xffffffff ? 32 : 31 - Math.clz32(bytes - 1);
@@ -65,6 +65,11 @@ export class Pool {
     statistics.inUse += size;
     if (statistics.inUse > statistics.peak) statistics.peak = statistics.inUse;
     return at;
+  }
+
+  /** Whether a buffer of that size class waits to be used again. */
+  has(index: number): boolean {
+    return (this.waiting[index] as number[]).length > 0;
   }
 
   /** Gives back what `alloc(bytes)` returned. */

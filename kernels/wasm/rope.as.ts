@@ -4,9 +4,11 @@
 // Read next: attention.as.ts.
 
 /**
- * x, y: [B, H, T, D], a unit is one row of D. cos, sin: [T, R/2], or per batch `tableStride` floats
- * apart (0 shares one). The first R channels turn, the rest pass. Pairs are (i, i + R/2), or (2i,
- * 2i + 1) if interleaved. y may be x.
+ * A unit is one row of D of x and y. `inner` rows in a row share a position, T positions follow one
+ * another, and rows whose numbers differ by `batch` or more have tables `tableStride` floats apart
+ * (0 shares one): [B, H, T, D] has inner 1 and batch H T, [B, T, H, D] has inner H and batch T H.
+ * cos, sin: [T, R/2]. The first R channels turn, the rest pass. Pairs are (i, i + R/2), or (2i, 2i + 1)
+ * if interleaved. y may be x.
  */
 export function rope(
   from: usize,
@@ -15,8 +17,9 @@ export function rope(
   y: usize,
   cos: usize,
   sin: usize,
-  H: usize,
+  inner: usize,
   T: usize,
+  batch: usize,
   D: usize,
   R: usize,
   tableStride: usize,
@@ -26,7 +29,7 @@ export function rope(
   const half = R >> 1;
   const sign: f32 = inverse ? -1 : 1;
   for (let r = from; r < to; r++) {
-    const table = ((r / (H * T)) * tableStride + (r % T) * half) << 2;
+    const table = ((r / batch) * tableStride + ((r / inner) % T) * half) << 2;
     const at = (r * D) << 2;
     if (interleaved) pairs(x + at, y + at, cos + table, sin + table, half, sign);
     else halves(x + at, y + at, cos + table, sin + table, half, sign);

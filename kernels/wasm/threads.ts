@@ -22,6 +22,7 @@ const CHUNK = 5; // units to a chunk
 const COUNT = 6; // arguments
 const SLEEPERS = 7;
 const CHUNKS = 8;
+const FAILED = 9; // chunks whose kernel threw
 const argumentsAt = 64;
 const mostArguments = 24;
 export const controlBytes = argumentsAt + 8 * mostArguments;
@@ -43,7 +44,11 @@ function work(
       const from = (left - 1) * (control[5] as number);
       const to = Math.min(from + (control[5] as number), control[4] as number);
       const args = Array.from(values.subarray(0, control[6]));
-      (kernels[control[3] as number] as (...args: number[]) => void)(from, to, ...args);
+      try {
+        (kernels[control[3] as number] as (...args: number[]) => void)(from, to, ...args);
+      } catch {
+        Atomics.add(control, 9, 1); // the caller must not wait for ever
+      }
       const chunks = control[8] as number;
       if (Atomics.add(control, 2, 1) + 1 === chunks) Atomics.notify(control, 2);
       left = Atomics.load(control, 1);
@@ -171,6 +176,10 @@ export class Threads {
     if (Atomics.load(control, SLEEPERS) > 0) Atomics.notify(control, GENERATION);
     work(control, this.values, this.kernels);
     this.join(chunks);
+    if (Atomics.exchange(control, FAILED, 0) === 0) return;
+    throw new Error(
+      `kernels/wasm: ${kernel} reached outside of its memory; its result is not to be used`,
+    );
   }
 
   /**

@@ -1,0 +1,257 @@
+// Where a tensor's numbers are: at an address of the kernels' memory, in an array of the host, or both.
+// The host's collector can't see addresses, and a synchronous loop never lets it tell us what it freed;
+// so nothing may depend on being freed. Numbers that no kernel has used for a while move to the host,
+// where the collector takes them if nobody holds them, and come back when a kernel wants them. A loop
+// without any annotation therefore runs in constant memory; backward() and scope() only make it faster.
+// Next: pool.ts for the addresses, device.ts for who asks.
+
+import { allocate, byteSize, type DType, type TypedArray } from "../../core/dtype.ts";
+import type { Storage } from "../../core/index.ts";
+import type { Wasm } from "./kernels.ts";
+import { sizeClass } from "./pool.ts";
+
+/** Blocks of at most this many bytes are handed to kernels through a slot, and stay with the host. */
+const tiny = 64;
+const slots = 4;
+
+/** Bytes of garbage that may pile up before a look at who is used. */
+const slack = 16 * 2 ** 20;
+
+/** A tensor's numbers on this device. Its fields belong to Memory. */
+export class Block {
+  /** Address, 0 while the kernels' memory doesn't hold the numbers. */
+  at = 0;
+  /** The numbers on the host: a copy that still holds, or the truth if `at` is 0 or `viewed`. */
+  host: TypedArray | null = null;
+  /** Somebody has the host's array and may write into it at any time. */
+  viewed = false;
+  /** The period in which a kernel last used it. */
+  used = 0;
+  /** Its place among the resident, -1 if it isn't. */
+  place = -1;
+  /** Set while only a graph that was walked holds it: its memory may be taken. */
+  retired: Storage | null = null;
+  readonly bytes: number;
+
+  constructor(
+    readonly dtype: DType,
+    readonly length: number,
+  ) {
+    this.bytes = length * byteSize(dtype);
+  }
+}
+
+export class Memory {
+  /** How often numbers were moved to the host to make room, and how many bytes of them. */
+  readonly spilled = { blocks: 0, bytes: 0 };
+  readonly #resident: Block[] = [];
+  /** Blocks whose memory may be taken, by size class, oldest first. */
+  readonly #retired: Queue[] = Array.from({ length: 112 }, () => new Queue());
+  #retiredBytes = 0;
+  #period = 1;
+  #limit = slack;
+  readonly #slots: number;
+
+  constructor(readonly wasm: Wasm) {
+    this.#slots = wasm.alloc(slots * tiny);
+  }
+
+  /** A block at an address, with anything in it. */
+  make(dtype: DType, length: number): Block {
+    const block = new Block(dtype, length);
+    this.#settle(block);
+    return block;
+  }
+
+  /** A block around an array of the host, which is taken over. */
+  adopt(host: TypedArray, dtype: DType): Block {
+    const block = new Block(dtype, host.length);
+    block.host = host;
+    return block;
+  }
+
+  /**
+   * An address to read the numbers from until the next op. With a `slot` (0 to 3, another one for each
+   * operand of a call), a tiny block that isn't resident is lent its space there.
+   */
+  read(block: Block, slot = -1): number {
+    if (block.at !== 0) {
+      block.used = this.#period;
+      if (block.viewed) this.#upload(block, block.at);
+      return block.at;
+    }
+    if (slot >= 0 && block.bytes <= tiny) {
+      const at = this.#slots + slot * tiny;
+      this.#upload(block, at);
+      return at;
+    }
+    this.#settle(block);
+    this.#upload(block, block.at);
+    return block.at;
+  }
+
+  /** Says that the memory of a retired block is wanted again. Before an op reads or makes anything. */
+  hold(block: Block): void {
+    if (block.retired !== null) this.#revive(block);
+  }
+
+  /** Says that a kernel changed the numbers at the address of a block that it read. */
+  wrote(block: Block): void {
+    if (block.viewed) block.host?.set(this.array(block));
+    else block.host = null;
+  }
+
+  /** Overwrites the numbers from the host. */
+  assign(block: Block, data: TypedArray): void {
+    if (block.at === 0) block.host?.set(data);
+    else {
+      this.array(block).set(data);
+      this.wrote(block);
+    }
+  }
+
+  /** The numbers at a resident block's address, as an array: good until the memory grows. */
+  array(block: Block): TypedArray {
+    const { wasm } = this;
+    const { at, length } = block;
+    if (block.dtype === "float32") return wasm.f32.subarray(at >> 2, (at >> 2) + length);
+    if (block.dtype === "int32") return wasm.i32.subarray(at >> 2, (at >> 2) + length);
+    if (block.dtype === "float64") return wasm.f64.subarray(at >> 3, (at >> 3) + length);
+    return wasm.u8.subarray(at, at + length);
+  }
+
+  /** The host's array of a block, which the caller may keep and write into from now on. */
+  view(block: Block): TypedArray {
+    block.viewed = true;
+    return this.#bringHome(block);
+  }
+
+  /** The numbers for one look, not to be kept or changed. */
+  peek(block: Block): TypedArray {
+    return block.host ?? this.array(block);
+  }
+
+  free(block: Block): void {
+    if (block.retired !== null) this.#revive(block);
+    this.#leave(block);
+    block.host = null;
+  }
+
+  /** Says that the memory of a storage's block may be taken for others; until then it stays readable. */
+  retire(storage: Storage, block: Block): void {
+    if (block.at === 0 || block.retired !== null) return;
+    block.retired = storage;
+    this.#retiredBytes += block.bytes;
+    this.#retired[sizeClass(block.bytes)]?.push(block);
+  }
+
+  /** To be called between ops: if much has piled up, moves to the host what two periods didn't use. */
+  tidy(): void {
+    if (this.#inUse() > this.#limit) this.#spill();
+  }
+
+  #inUse(): number {
+    return this.wasm.pool.statistics.inUse - this.#retiredBytes;
+  }
+
+  #spill(): void {
+    let settled = 0;
+    for (const block of [...this.#resident]) {
+      if (block.retired !== null) continue;
+      if (block.used === this.#period) settled += block.bytes;
+      else {
+        this.#bringHome(block);
+        this.#leave(block);
+        this.spilled.blocks++;
+        this.spilled.bytes += block.bytes;
+      }
+    }
+    this.#period++;
+    this.#limit = this.#inUse() + Math.max(slack, settled / 2);
+  }
+
+  #settle(block: Block): void {
+    block.at = this.#address(block.bytes);
+    block.used = this.#period;
+    block.place = this.#resident.push(block) - 1;
+  }
+
+  /** Addresses that are free first, then those of retired blocks, then new ones. */
+  #address(bytes: number): number {
+    const { pool } = this.wasm;
+    const index = sizeClass(bytes);
+    if (!pool.has(index)) {
+      const queue = this.#retired[index];
+      for (let old = queue?.shift(); old !== undefined; old = queue?.shift()) {
+        if (old.retired === null) continue; // was used again since
+        this.#takeFrom(old);
+        break;
+      }
+    }
+    return pool.alloc(bytes);
+  }
+
+  #takeFrom(old: Block): void {
+    const storage = old.retired;
+    this.#revive(old);
+    if (old.host !== null) this.#leave(old);
+    else storage?.release("backward(), and the memory was needed");
+  }
+
+  #revive(block: Block): void {
+    block.retired = null;
+    this.#retiredBytes -= block.bytes;
+  }
+
+  #leave(block: Block): void {
+    if (block.at === 0) return;
+    this.wasm.free(block.at, block.bytes);
+    block.at = 0;
+    const last = this.#resident.pop() as Block;
+    if (last !== block) {
+      this.#resident[block.place] = last;
+      last.place = block.place;
+    }
+    block.place = -1;
+  }
+
+  #bringHome(block: Block): TypedArray {
+    if (block.host !== null) return block.host;
+    const host = allocate(block.dtype, block.length);
+    host.set(this.array(block));
+    block.host = host;
+    return host;
+  }
+
+  #upload({ dtype, host }: Block, at: number): void {
+    if (host === null) return;
+    const { wasm } = this;
+    if (dtype === "float32") {
+      if (host.length === 1) wasm.f32[at >> 2] = host[0] as number;
+      else wasm.f32.set(host, at >> 2);
+    } else if (dtype === "int32") wasm.i32.set(host, at >> 2);
+    else if (dtype === "float64") wasm.f64.set(host, at >> 3);
+    else wasm.u8.set(host, at);
+  }
+}
+
+/** First in, first out, without moving the rest at every turn. */
+class Queue {
+  #items: Block[] = [];
+  #head = 0;
+
+  push(block: Block): void {
+    this.#items.push(block);
+  }
+
+  shift(): Block | undefined {
+    const block = this.#items[this.#head];
+    if (block === undefined) return undefined;
+    this.#head++;
+    if (this.#head > 64 && this.#head * 2 > this.#items.length) {
+      this.#items = this.#items.slice(this.#head);
+      this.#head = 0;
+    }
+    return block;
+  }
+}

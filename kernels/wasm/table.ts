@@ -1,0 +1,300 @@
+// Which op runs which kernel. A rule takes a call apart into addresses and sizes; where its kernel
+// doesn't fit (another dtype, an axis that isn't the last) it returns null, and the device finds
+// another way. Costs are nanoseconds a unit on one thread, roughly: they decide what is shared.
+// Next: fused.ts for the rules of fused ops, exports.ts for the kernels' arguments, device.ts.
+
+import { type Call, type Kernel as CoreKernel, type Spec, Tensor } from "../../core/index.ts";
+import { merge, stretched } from "./broadcast.ts";
+import type { Kernel } from "./exports.ts";
+import { fusedRules } from "./fused.ts";
+import { blockOf, isFloat32, type Machine, makeLike, type Rule, type Run, sizeOf } from "./rule.ts";
+import { updateRules } from "./update.ts";
+
+/** Elements that a thread takes at least at once. */
+const grain = 1024;
+
+// --- Elementwise -------------------------------------------------------------------------------------
+
+/** y = f(x). */
+function unary(kernel: Kernel, cost: number): Run {
+  return ({ wasm, memory }, { args: [x] }) => {
+    if (!isFloat32(x)) return null;
+    const at = memory.read(blockOf(x));
+    const y = memory.make("float32", x.size);
+    wasm.run(kernel, x.size, cost, grain, at, y.at);
+    return [y];
+  };
+}
+
+/** dx = g f'(x): the backward pass of a fused op of one operand, called with (g, y, x, options). */
+function unaryGrad(kernel: Kernel, cost: number): Run {
+  return ({ wasm, memory }, { args: [g, , x] }) => {
+    if (!isFloat32(x) || !isFloat32(g)) return null;
+    const [from, at] = [memory.read(blockOf(g)), memory.read(blockOf(x))];
+    const dx = memory.make("float32", x.size);
+    wasm.run(kernel, x.size, cost, grain, from, at, dx.at);
+    return [dx];
+  };
+}
+
+/** How a kernel of two or three operands walks: rows of `inner`, and where each operand's rows start. */
+interface Rows {
+  inner: number;
+  layout: number;
+  strides: number[];
+  steps: number[];
+}
+
+/** Rows for operands that broadcast to `shape`; null if they need more than five outer axes. */
+function rowsOf(
+  { wasm }: Machine,
+  shape: readonly number[],
+  operands: readonly Tensor[],
+): Rows | null {
+  const size = sizeOf(shape);
+  if (operands.every((x) => x.size === size || x.size === 1)) {
+    const steps = operands.map((x) => (x.size === 1 ? 0 : 1));
+    return { inner: Math.max(1, size), layout: 0, strides: steps, steps };
+  }
+  const walk = merge(
+    shape,
+    operands.map((x) => stretched(x.shape, shape)),
+  );
+  const outer = walk.sizes.length - 1;
+  const inner = walk.sizes[outer] as number;
+  const steps = walk.steps.map((own) => own[outer] as number);
+  if (outer <= 1)
+    return { inner, layout: 0, strides: walk.steps.map((own) => own[0] as number), steps };
+  if (outer > 5) return null;
+  const front = new Array<number>(5 - outer).fill(1);
+  const zeros = front.map(() => 0);
+  const numbers = [...front, ...walk.sizes.slice(0, -1)];
+  for (const own of walk.steps) numbers.push(...zeros, ...own.slice(0, -1));
+  const layout = wasm.layout(numbers);
+  return { inner, layout, strides: walk.steps.map((_, i) => layout + 20 * (i + 1)), steps };
+}
+
+/** out = f(a, b), under every broadcast. */
+function binary(kernel: Kernel, cost: number): Run {
+  return (machine, { args: [a, b], outputs: [spec] }) => {
+    if (!isFloat32(a) || !isFloat32(b) || !spec) return null;
+    const rows = rowsOf(machine, spec.shape, [a, b]);
+    if (rows === null) return null;
+    const { wasm, memory } = machine;
+    const { inner, layout, strides, steps } = rows;
+    const [pa, pb] = [memory.read(blockOf(a), 0), memory.read(blockOf(b), 1)];
+    const out = makeLike(machine, spec);
+    const [sa, sb, ia, ib] = [strides[0], strides[1], steps[0], steps[1]] as [
+      number,
+      number,
+      number,
+      number,
+    ];
+    wasm.run(kernel, out.length, cost, grain, inner, layout, pa, sa, ia, pb, sb, ib, out.at);
+    return [out];
+  };
+}
+
+/** out = c ? a : b; `order` says which arguments are c, a and b. */
+function choose(order: readonly [number, number, number]): Run {
+  return (machine, { args, outputs: [spec] }) => {
+    const [c, a, b] = order.map((i) => args[i]);
+    if (!(c instanceof Tensor) || !isFloat32(a) || !isFloat32(b) || !spec) return null;
+    const rows = rowsOf(machine, spec.shape, [c, a, b]);
+    if (rows === null) return null;
+    const { wasm, memory } = machine;
+    const operands = [c, a, b].flatMap((x, i) => [
+      memory.read(blockOf(x), i),
+      rows.strides[i] as number,
+      rows.steps[i] as number,
+    ]);
+    const out = makeLike(machine, spec);
+    wasm.run("where", out.length, 0.3, grain, rows.inner, rows.layout, ...operands, out.at);
+    return [out];
+  };
+}
+
+const clamp: Run = ({ wasm, memory }, { args: [x, bounds], outputs: [spec] }) => {
+  if (!isFloat32(x) || spec?.dtype !== "float32") return null;
+  const { min = -Infinity, max = Infinity } = bounds as { min?: number; max?: number };
+  const at = memory.read(blockOf(x));
+  const y = memory.make("float32", x.size);
+  wasm.run("unaryClamp", x.size, 0.2, grain, at, y.at, min, max);
+  return [y];
+};
+
+const elementwiseRules: Readonly<Record<string, Rule>> = {
+  neg: { forward: unary("unaryNeg", 0.2) },
+  abs: { forward: unary("unaryAbs", 0.2) },
+  sign: { forward: unary("unarySign", 0.3) },
+  square: { forward: unary("unarySquare", 0.2) },
+  reciprocal: { forward: unary("unaryReciprocal", 0.4) },
+  sqrt: { forward: unary("unarySqrt", 0.5) },
+  rsqrt: { forward: unary("unaryRsqrt", 0.8) },
+  exp: { forward: unary("unaryExp", 0.8) },
+  expm1: { forward: unary("unaryExpm1", 1.5) },
+  log: { forward: unary("unaryLog", 1.2) },
+  log1p: { forward: unary("unaryLog1p", 1.5) },
+  sin: { forward: unary("unarySin", 2) },
+  cos: { forward: unary("unaryCos", 2) },
+  tanh: { forward: unary("unaryTanh", 1.5) },
+  erf: { forward: unary("unaryErf", 2) },
+  sigmoid: { forward: unary("unarySigmoid", 1.2) },
+  softplus: { forward: unary("unarySoftplus", 2) },
+  relu: { forward: unary("unaryRelu", 0.2) },
+  logSigmoid: {
+    forward: unary("unaryLogSigmoid", 2),
+    backward: unaryGrad("gradLogSigmoid", 1.5),
+  },
+  silu: { forward: unary("unarySilu", 1.3), backward: unaryGrad("gradSilu", 1.6) },
+  gelu: {
+    forward: (machine, call) => geluKernel(call.args[1], "unary")(machine, call),
+    backward: (machine, call) => geluKernel(call.args[3], "grad")(machine, call),
+  },
+  clamp: { forward: clamp },
+  add: { forward: binary("binaryAdd", 0.25) },
+  sub: { forward: binary("binarySub", 0.25) },
+  mul: { forward: binary("binaryMul", 0.25) },
+  div: { forward: binary("binaryDiv", 0.4) },
+  maximum: { forward: binary("binaryMaximum", 0.25) },
+  minimum: { forward: binary("binaryMinimum", 0.25) },
+  pow: { forward: binary("binaryPow", 4) },
+  eq: { forward: binary("compareEqual", 0.3) },
+  ne: { forward: binary("compareNotEqual", 0.3) },
+  lt: { forward: binary("compareLess", 0.3) },
+  le: { forward: binary("compareLessEqual", 0.3) },
+  gt: { forward: binary("compareGreater", 0.3) },
+  ge: { forward: binary("compareGreaterEqual", 0.3) },
+  where: { forward: choose([0, 1, 2]) },
+  maskedFill: { forward: choose([1, 2, 0]) },
+};
+
+const gelus = {
+  unary: { none: unary("unaryGelu", 2), tanh: unary("unaryGeluTanh", 1.8) },
+  grad: { none: unaryGrad("gradGelu", 3), tanh: unaryGrad("gradGeluTanh", 2.2) },
+} as const;
+
+function geluKernel(options: unknown, pass: "unary" | "grad"): Run {
+  return gelus[pass][(options as { approximate?: "none" | "tanh" }).approximate ?? "none"];
+}
+
+// --- Reductions --------------------------------------------------------------------------------------
+
+function aroundOf(call: Call): { outer: number; n: number; inner: number } {
+  return (call.entry.kernel as CoreKernel & { kind: "reduce" | "pick" }).around(...call.args);
+}
+
+const sum: Run = (machine, call) => {
+  const [x] = call.args;
+  const [spec] = call.outputs;
+  if (!isFloat32(x) || !spec) return null;
+  const { outer, n, inner } = aroundOf(call);
+  const at = machine.memory.read(blockOf(x));
+  const y = makeLike(machine, spec);
+  machine.wasm.sum(at, y.at, outer, n, inner);
+  return [y];
+};
+
+/** max, min and their positions. */
+function extreme(kernel: "extreme" | "argExtreme", sign: number): Run {
+  return (machine, call) => {
+    const [x] = call.args;
+    const [spec] = call.outputs;
+    if (!isFloat32(x) || !spec) return null;
+    const { n, inner } = aroundOf(call);
+    const at = machine.memory.read(blockOf(x));
+    const y = makeLike(machine, spec);
+    machine.wasm.run(kernel, y.length, n, 16, at, n, inner, y.at, sign);
+    return [y];
+  };
+}
+
+const reduceRules: Readonly<Record<string, Rule>> = {
+  sum: { forward: sum },
+  max: { forward: extreme("extreme", 1) },
+  min: { forward: extreme("extreme", -1) },
+  argmax: { forward: extreme("argExtreme", 1) },
+  argmin: { forward: extreme("argExtreme", -1) },
+};
+
+// --- Views and products ------------------------------------------------------------------------------
+
+/** Every view: strided copies of elements of four bytes. */
+const move: Run = (machine, call) => {
+  const [spec] = call.outputs;
+  const kernel = call.entry.kernel as CoreKernel & { kind: "view" };
+  if (!spec || (spec.dtype !== "float32" && spec.dtype !== "int32")) return null;
+  const { wasm, memory } = machine;
+  const inputs = call.args.filter((x) => x instanceof Tensor);
+  const copies = kernel.copies(...call.args).map(({ input, shape, from, to }) => {
+    return { input, from, to, axes: merge(shape, [from.strides, to.strides]), size: sizeOf(shape) };
+  });
+  if (copies.some(({ axes }) => axes.sizes.length > 6)) return null;
+  const addresses = inputs.map((x) => memory.read(blockOf(x)));
+  const y = makeLike(machine, spec);
+  if (copies.reduce((total, { size }) => total + size, 0) < y.length)
+    wasm.run("fill", y.length, 0.1, grain, y.at, bitsOf(kernel.fill?.(...call.args) ?? 0, spec));
+  for (const { input, from, to, axes, size } of copies) {
+    if (size === 0) continue;
+    const [source, target] = [(addresses[input] as number) + 4 * from.offset, y.at + 4 * to.offset];
+    const [steps, places] = axes.steps as [number[], number[]];
+    wasm.stridedCopy(source, target, axes.sizes, steps, places);
+  }
+  return [y];
+};
+
+/** A number as the four bytes that hold it. */
+function bitsOf(value: number, { dtype }: Spec): number {
+  return dtype === "int32" ? value : (new Int32Array(Float32Array.of(value).buffer)[0] as number);
+}
+
+/** Batches of products; a batch whose strides aren't one number goes product by product. */
+const matmul: Run = (machine, call) => {
+  const [a, b] = call.args;
+  const [spec] = call.outputs;
+  if (!isFloat32(a) || !isFloat32(b) || !spec) return null;
+  const kernel = call.entry.kernel as CoreKernel & { kind: "contract" };
+  const { batch, m, n, k, transposeA, transposeB, strideA, strideB } = kernel.contraction(
+    a,
+    b,
+    call.args[2],
+  );
+  const { wasm, memory } = machine;
+  const [pa, pb] = [memory.read(blockOf(a)), memory.read(blockOf(b))];
+  const c = makeLike(machine, spec);
+  if (c.length === 0) return [c];
+  if (k === 0) {
+    wasm.run("fill", c.length, 0.1, grain, c.at, 0);
+    return [c];
+  }
+  const { sizes, steps } = merge(batch, [strideA, strideB]);
+  const [stepsA, stepsB] = steps as [number[], number[]];
+  const inner = sizes.at(-1) ?? 1;
+  const product = { M: m, N: n, K: k, transposeA, transposeB, batch: inner };
+  const strides = { strideA: stepsA.at(-1) ?? 0, strideB: stepsB.at(-1) ?? 0 };
+  const outer = sizes.slice(0, -1);
+  for (let i = 0, count = sizeOf(outer); i < count; i++) {
+    let [atA, atB] = [pa, pb];
+    for (let d = outer.length - 1, rest = i; d >= 0; d--) {
+      const place = rest % (outer[d] as number);
+      rest = (rest - place) / (outer[d] as number);
+      atA += 4 * place * (stepsA[d] as number);
+      atB += 4 * place * (stepsB[d] as number);
+    }
+    wasm.matmul(atA, atB, c.at + 4 * i * inner * m * n, { ...product, ...strides });
+  }
+  return [c];
+};
+
+const byName: ReadonlyMap<string, Rule> = new Map(
+  Object.entries({ ...elementwiseRules, ...reduceRules, ...fusedRules, ...updateRules }),
+);
+const byKind: Readonly<Partial<Record<CoreKernel["kind"], Rule>>> = {
+  view: { forward: move },
+  contract: { forward: matmul },
+};
+
+/** The rule of an op: its own, or that of its kind. */
+export function ruleOf({ name, kernel }: Call["entry"]): Rule | undefined {
+  return byName.get(name) ?? byKind[kernel.kind];
+}

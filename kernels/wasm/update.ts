@@ -1,0 +1,107 @@
+// The optimisers' rules: a table of blocks of at most 8192 elements, so that one call of a kernel serves
+// every parameter and threads share it evenly. Next: optimizer.as.ts, which walks the table.
+
+import type { AdamWOptions, SGDOptions, Tensor } from "../../core/index.ts";
+import { portable } from "../../core/index.ts";
+import { blockOf, isFloat32, type Machine, type Rule } from "./rule.ts";
+
+const blockLength = 8192;
+const entryBytes = 20; // w, g, m, v, count
+
+type Tensors = readonly Tensor[];
+
+/** Writes the table of lists that go together (w, g, m, v; null for none) and runs `use` on it. */
+function withTable(
+  { wasm, memory }: Machine,
+  lists: readonly (Tensors | null)[],
+  use: (table: number, blocks: number) => void,
+): void {
+  const sizes = (lists.find((list) => list !== null) ?? []).map((x) => x.size);
+  const blocks = sizes.reduce((count, size) => count + Math.ceil(size / blockLength), 0);
+  const addresses = lists.map((list) => list?.map((x) => memory.read(blockOf(x))));
+  const bytes = Math.max(1, blocks) * entryBytes;
+  const table = wasm.alloc(bytes);
+  let at = table >> 2;
+  sizes.forEach((size, i) => {
+    for (let start = 0; start < size; start += blockLength) {
+      for (const list of addresses)
+        wasm.i32[at++] = list === undefined ? 0 : (list[i] as number) + 4 * start;
+      wasm.i32[at++] = Math.min(blockLength, size - start);
+    }
+  });
+  use(table, blocks);
+  wasm.free(table, bytes);
+}
+
+/** The number in a scalar tensor; 1 without one. */
+function scaleOf({ memory }: Machine, x: Tensor | null): number {
+  return x === null ? 1 : (memory.peek(blockOf(x))[0] as number);
+}
+
+function wrote({ memory }: Machine, ...lists: readonly (Tensors | null)[]): void {
+  for (const list of lists) for (const x of list ?? []) memory.wrote(blockOf(x));
+}
+
+const adamwStep: Rule = {
+  forward: (machine, { args }) => {
+    const [w, g, m, v, gradScale, options] = args as [
+      ...[Tensors, Tensors, Tensors, Tensors, Tensor | null],
+      AdamWOptions,
+    ];
+    if (!w.every(isFloat32)) return null;
+    const { lr, beta1, beta2, eps, weightDecay, step } = options;
+    const rates = [
+      scaleOf(machine, gradScale),
+      beta1,
+      beta2,
+      1 - beta1,
+      1 - beta2,
+      1 - lr * weightDecay,
+      lr / (1 - portable.pow(beta1, step)),
+      1 / Math.sqrt(1 - portable.pow(beta2, step)),
+      eps,
+    ];
+    withTable(machine, [w, g, m, v], (table, blocks) => {
+      machine.wasm.run("adamwList", blocks, 8 * 1024, 1, table, ...rates);
+    });
+    wrote(machine, w, m, v);
+    return [];
+  },
+};
+
+const sgdStep: Rule = {
+  forward: (machine, { args }) => {
+    const [w, g, m, gradScale, options] = args as [
+      ...[Tensors, Tensors, Tensors | null, Tensor | null],
+      SGDOptions,
+    ];
+    if (!w.every(isFloat32)) return null;
+    const { lr, momentum, weightDecay, nesterov } = options;
+    const rates = [scaleOf(machine, gradScale), lr, momentum, weightDecay, Number(nesterov)];
+    withTable(machine, [w, g, m, null], (table, blocks) => {
+      machine.wasm.run("sgdList", blocks, 4 * 1024, 1, table, ...rates);
+    });
+    wrote(machine, w, m);
+    return [];
+  },
+};
+
+const globalNorm: Rule = {
+  forward: (machine, { args: [list] }) => {
+    const tensors = list as Tensors;
+    if (!tensors.every(isFloat32)) return null;
+    const { wasm, memory } = machine;
+    const norm = memory.make("float32", 1);
+    withTable(machine, [null, tensors, null, null], (table, blocks) => {
+      const squares = wasm.alloc(8 * Math.max(1, blocks));
+      wasm.run("sumSquaresList", blocks, 2 * 1024, 1, table, squares);
+      let total = 0;
+      for (let i = 0; i < blocks; i++) total += wasm.f64[(squares >> 3) + i] as number;
+      wasm.f32[norm.at >> 2] = Math.sqrt(total);
+      wasm.free(squares, 8 * Math.max(1, blocks));
+    });
+    return [norm];
+  },
+};
+
+export const updateRules: Readonly<Record<string, Rule>> = { adamwStep, sgdStep, globalNorm };

@@ -1,0 +1,125 @@
+// The optimisers' in-place steps: against formulas written out by hand in doubles, with scaled
+// gradients, on every device, over enough elements for several blocks; and what they refuse.
+// Next: nn.optim.test.ts.
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import {
+  adamwStep,
+  globalNorm,
+  randn,
+  random,
+  sgdStep,
+  type Tensor,
+  tensor,
+  use,
+  zeros,
+  zerosLike,
+} from "../core/index.ts";
+import "../kernels/index.ts";
+
+const adamw = { lr: 0.01, beta1: 0.9, beta2: 0.99, eps: 1e-8, weightDecay: 0.1 };
+const sgd = { lr: 0.1, momentum: 0.9, nesterov: false, weightDecay: 0.01 };
+const shapes = [[3], [2, 5], [10_001], [0], [64, 130]];
+
+function near(actual: Tensor, expected: ArrayLike<number>, tolerance: number): void {
+  assert.equal(actual.size, expected.length);
+  actual.data.forEach((x, i) => {
+    const y = expected[i] ?? Number.NaN;
+    assert.ok(Math.abs(x - y) <= tolerance * Math.max(1, Math.abs(y)), `${x} for ${y} at ${i}`);
+  });
+}
+
+for (const device of ["reference", "wasm"]) {
+  for (const dtype of ["float32", "float64"] as const) {
+    const tolerance = dtype === "float32" ? 2e-6 : 1e-14;
+    const drawn = (seed: number): Tensor[] => {
+      use(device);
+      return shapes.map((shape, i) => randn(shape, { rng: random(seed).fork(i), dtype }));
+    };
+    describe(`on ${device} in ${dtype}`, () => {
+      test("adamwStep: three steps with a scaled gradient", () => {
+        const [w, m, v] = [drawn(1), drawn(2).map(zerosLike), drawn(2).map(zerosLike)];
+        const want = w.map((x) => Float64Array.from(x.data));
+        const [wm, wv] = [want.map((x) => x.map(() => 0)), want.map((x) => x.map(() => 0))];
+        for (let step = 1; step <= 3; step++) {
+          const g = drawn(10 + step);
+          adamwStep(w, g, m, v, { ...adamw, step, gradScale: tensor(0.5, { dtype }) });
+          g.forEach(({ data }, p) => {
+            data.forEach((raw, i) => {
+              const gi = raw * 0.5;
+              const at = (list: Float64Array[]): number => list[p]?.[i] ?? Number.NaN;
+              const mi = 0.9 * at(wm) + 0.1 * gi;
+              const vi = 0.99 * at(wv) + 0.01 * gi ** 2;
+              (wm[p] as Float64Array)[i] = mi;
+              (wv[p] as Float64Array)[i] = vi;
+              const [mHat, vHat] = [mi / (1 - 0.9 ** step), vi / (1 - 0.99 ** step)];
+              const decayed = at(want) * (1 - 0.01 * 0.1);
+              (want[p] as Float64Array)[i] = decayed - (0.01 * mHat) / (Math.sqrt(vHat) + 1e-8);
+            });
+          });
+        }
+        for (const [i, x] of w.entries()) near(x, want[i] as Float64Array, tolerance);
+        for (const [i, x] of m.entries()) near(x, wm[i] as Float64Array, tolerance);
+        for (const [i, x] of v.entries()) near(x, wv[i] as Float64Array, tolerance);
+      });
+
+      for (const nesterov of [false, true]) {
+        test(`sgdStep: momentum${nesterov ? ", Nesterov's" : ""}, and without`, () => {
+          const [w, plain, m] = [drawn(1), drawn(1), drawn(1).map(zerosLike)];
+          const start = w.map((x) => Float64Array.from(x.data));
+          const velocity = start.map((x) => x.map(() => 0));
+          const want = start.map((x) => x.slice());
+          for (let step = 1; step <= 2; step++) {
+            const g = drawn(20 + step);
+            sgdStep(w, g, m, { ...sgd, nesterov });
+            if (step === 1) sgdStep(plain, g, null, { ...sgd, momentum: 0 });
+            g.forEach(({ data }, p) => {
+              data.forEach((raw, i) => {
+                const [own, u] = [want[p] as Float64Array, velocity[p] as Float64Array];
+                const gi = raw + 0.01 * (own[i] ?? 0);
+                u[i] = 0.9 * (u[i] ?? 0) + gi;
+                own[i] = (own[i] ?? 0) - 0.1 * (nesterov ? gi + 0.9 * (u[i] ?? 0) : (u[i] ?? 0));
+                if (step > 1) return;
+                const first = start[p] as Float64Array;
+                first[i] = (first[i] ?? 0) - 0.1 * gi;
+              });
+            });
+          }
+          for (const [i, x] of w.entries()) near(x, want[i] as Float64Array, tolerance);
+          for (const [i, x] of plain.entries()) near(x, start[i] as Float64Array, tolerance);
+        });
+      }
+
+      test("globalNorm", () => {
+        const list = drawn(5);
+        const squares = list.flatMap((x) => [...x.data]).reduce((sum, x) => sum + x * x, 0);
+        near(globalNorm(list), [Math.sqrt(squares)], tolerance);
+      });
+    });
+  }
+}
+
+describe("what the steps refuse", () => {
+  const one = [zeros([2])];
+  const options = { ...adamw, step: 1 };
+  test("another number of gradients", () => {
+    assert.throws(() => adamwStep(one, [], one, one, options), /1 parameters and 0 gradients/);
+  });
+  test("another shape", () => {
+    assert.throws(
+      () => sgdStep(one, [zeros([3])], null, sgd),
+      /parameter 0 is float32 \[2\], its gradients float32 \[3\]/,
+    );
+  });
+  test("a computed parameter", () => {
+    const w = zeros([2], { requiresGrad: true }).mul(2);
+    assert.throws(() => sgdStep([w], one, null, sgd), /computed by mul/);
+  });
+  test("and what was recorded before the step can't be walked back after it", () => {
+    const w = tensor([1, 2], { requiresGrad: true });
+    const y = w.mul(w).sum();
+    sgdStep([w], [zerosLike(w)], null, sgd);
+    assert.throws(() => y.backward(), /changed in place/);
+  });
+});
