@@ -1,0 +1,182 @@
+// Byte-level BPE as a Hugging Face `tokenizer.json`: reading one, checking it, and writing one that their
+// libraries read. A file of this kind that does more (a normaliser, another way to cut words) isn't taken
+// here but goes to huggingFace.ts. Next: bpe.ts.
+
+import type { Field } from "../checkpoints/json.ts";
+import { toBytes } from "./bytes.ts";
+import type { AddedToken, SpecialTokens, TokenizerFile } from "./tokenizer.ts";
+
+/** What a byte-level BPE tokenizer consists of. */
+export interface BPEParts {
+  /** Every token, added ones too; a token of bytes is spelled with the letters of `byteLetters`. */
+  readonly ids: ReadonlyMap<string, number>;
+  /** Pairs of tokens in the order in which they were learnt. */
+  readonly merges: readonly (readonly [left: string, right: string])[];
+  readonly added: readonly AddedToken[];
+  readonly special: SpecialTokens;
+}
+
+/**
+ * The letter that stands for each byte in a vocabulary. As GPT-2 chose them: a visible Latin-1 character is
+ * itself, and the other 68 bytes are the characters from U+0100 on (a space is Ġ).
+ */
+export const byteLetters: readonly string[] = (() => {
+  let spare = 256;
+  return Array.from({ length: 256 }, (_, byte) => {
+    const visible = (byte > 32 && byte < 127) || (byte > 160 && byte !== 173);
+    return String.fromCharCode(visible ? byte : spare++);
+  });
+})();
+
+const byteOfLetter = new Map(byteLetters.map((letter, byte) => [letter, byte]));
+
+/** The bytes that a token's letters stand for; null if a character is no such letter. */
+export function bytesOfLetters(token: string): Uint8Array | null {
+  const bytes = Array.from(token, (letter) => byteOfLetter.get(letter) ?? -1);
+  return bytes.includes(-1) ? null : Uint8Array.from(bytes);
+}
+
+/** Far above any vocabulary, and low enough that a pair of ids is a whole number. */
+export const mostTokens = 2 ** 24;
+
+/** Whether a tokenizer.json is byte-level BPE with GPT-2's words, and nothing beside. */
+export function isByteLevelBPE(root: Field): boolean {
+  const [model, words] = [root.get("model"), root.get("pre_tokenizer")];
+  const is = (field: Field, ...values: unknown[]): boolean => values.includes(field.value);
+  const none = [undefined, null, false, ""];
+  const unset = (...fields: Field[]): boolean => fields.every((field) => is(field, ...none));
+  const typeOf = (field: Field): unknown =>
+    unset(field) ? null : (field.value as { type?: unknown }).type;
+  return (
+    is(model.get("type"), "BPE", undefined) &&
+    unset(root.get("normalizer"), model.get("dropout"), model.get("byte_fallback")) &&
+    unset(model.get("continuing_subword_prefix"), model.get("end_of_word_suffix")) &&
+    unset(model.get("ignore_merges")) &&
+    typeOf(words) === "ByteLevel" &&
+    unset(words.get("add_prefix_space")) &&
+    is(words.get("use_regex"), true, undefined) &&
+    typeOf(root.get("decoder")) === "ByteLevel" &&
+    [null, "ByteLevel"].includes(typeOf(root.get("post_processor")) as string | null) &&
+    addedFields(root).every((token) =>
+      unset(token.get("lstrip"), token.get("rstrip"), token.get("single_word")),
+    )
+  );
+}
+
+function addedFields(root: Field): Field[] {
+  const added = root.get("added_tokens");
+  return added.value === undefined || added.value === null ? [] : added.items();
+}
+
+/** Reads and checks; every fault is a FileError. */
+export function readBPE(root: Field, special: SpecialTokens): BPEParts {
+  const ids = new Map<string, number>();
+  const taken = new Map<number, string>();
+  const add = (token: string, field: Field): number => {
+    const id = field.wholeNumber(mostTokens - 1);
+    const other = taken.get(id);
+    if (other !== undefined && other !== token) field.fail(`${id} is the id of "${other}" already`);
+    if (ids.has(token) && ids.get(token) !== id)
+      field.fail(`"${token}" has the id ${ids.get(token)} too`);
+    ids.set(token, id);
+    taken.set(id, token);
+    return id;
+  };
+  const vocab = root.get("model").get("vocab");
+  for (const [token, field] of vocab.entries()) add(token, field);
+  const added = addedFields(root).map((field) => {
+    const content = field.get("content").string();
+    if (content === "") field.get("content").fail("is empty");
+    const special = field.get("special").value === true;
+    return { content, special, id: add(content, field.get("id")) };
+  });
+  const addedContents = new Set(added.map(({ content }) => content));
+  for (const [token, field] of vocab.entries()) {
+    if (bytesOfLetters(token) === null && !addedContents.has(token)) {
+      field.fail("has a character that stands for no byte in a byte-level vocabulary");
+    }
+  }
+  for (const [byte, letter] of byteLetters.entries()) {
+    if (!ids.has(letter)) vocab.fail(`lacks "${letter}", the token of the byte ${byte}`);
+  }
+  return { ids, merges: readMerges(root, ids), added, special };
+}
+
+/** Merges are written "left right" or ["left", "right"]. */
+function readMerges(root: Field, ids: ReadonlyMap<string, number>): [string, string][] {
+  const seen = new Set<string>();
+  return root
+    .get("model")
+    .get("merges")
+    .items()
+    .map((field) => {
+      const parts = Array.isArray(field.value)
+        ? field.items().map((part) => part.string())
+        : field.string().split(" ");
+      const [left, right] = parts;
+      if (left === undefined || right === undefined || parts.length > 2) {
+        return field.fail('needs two tokens, "left right"');
+      }
+      for (const token of [left, right, left + right]) {
+        if (!ids.has(token)) field.fail(`"${token}" isn't in model.vocab`);
+      }
+      if (seen.has(`${left} ${right}`)) field.fail(`"${left} ${right}" stands twice`);
+      seen.add(`${left} ${right}`);
+      return [left, right];
+    });
+}
+
+/** The files of a byte-level BPE tokenizer. */
+export function byteLevelFiles({ ids, merges, added, special }: BPEParts): TokenizerFile[] {
+  const byteLevel = {
+    type: "ByteLevel",
+    add_prefix_space: false,
+    trim_offsets: false,
+    use_regex: true,
+  };
+  const json = {
+    ...frameOf(added),
+    pre_tokenizer: byteLevel,
+    post_processor: byteLevel,
+    decoder: byteLevel,
+    model: {
+      type: "BPE",
+      dropout: null,
+      unk_token: null,
+      continuing_subword_prefix: null,
+      end_of_word_suffix: null,
+      fuse_unk: false,
+      byte_fallback: false,
+      ignore_merges: false,
+      vocab: Object.fromEntries(ids),
+      merges: merges.map(([left, right]) => `${left} ${right}`),
+    },
+  };
+  return filesOf(json, special);
+}
+
+/** The fields of every tokenizer.json, with those added tokens. */
+export function frameOf(added: readonly AddedToken[]) {
+  const plain = { single_word: false, lstrip: false, rstrip: false, normalized: false };
+  return {
+    version: "1.0",
+    truncation: null,
+    padding: null,
+    added_tokens: added.map(({ id, content, special }) => ({ id, content, ...plain, special })),
+    normalizer: null,
+  };
+}
+
+/** tokenizer.json, and beside it who is bos, eos, pad and unk. */
+export function filesOf(json: object, special: SpecialTokens): TokenizerFile[] {
+  const roles = Object.entries(special).map(([role, token]) => [`${role}_token`, token]);
+  const config = {
+    tokenizer_class: "PreTrainedTokenizerFast",
+    clean_up_tokenization_spaces: false,
+    ...Object.fromEntries(roles),
+  };
+  return [
+    { name: "tokenizer.json", bytes: toBytes(`${JSON.stringify(json, null, 2)}\n`) },
+    { name: "tokenizer_config.json", bytes: toBytes(`${JSON.stringify(config, null, 2)}\n`) },
+  ];
+}

@@ -1,0 +1,117 @@
+// Tokenizers of others, whatever their tokenizer.json holds (WordPiece, Unigram, normalisers, templates),
+// run by Hugging Face's own library behind our interface. Byte-level BPE and plain words are ours: bpe.ts,
+// word.ts. Next: folder.ts, which chooses.
+
+import { Tokenizer as Library } from "@huggingface/tokenizers";
+import { ArgumentError, IndexError } from "../../core/index.ts";
+import { FileError } from "../checkpoints/files.ts";
+import { Field } from "../checkpoints/json.ts";
+import { filesOf, mostTokens } from "./bpeFile.ts";
+import {
+  type DecodeOptions,
+  type EncodeOptions,
+  idWithRole,
+  rolesOf,
+  type SpecialIds,
+  type SpecialTokens,
+  type Tokenizer,
+  type TokenizerFile,
+} from "./tokenizer.ts";
+
+export interface HuggingFaceEncodeOptions extends EncodeOptions {
+  /** Adds what the file's post-processor puts around a text, such as [CLS] and [SEP]; false unless said. */
+  readonly template?: boolean;
+}
+
+export class HuggingFaceTokenizer implements Tokenizer {
+  readonly vocabSize: number;
+  readonly special: SpecialIds;
+  readonly #library: Library;
+  readonly #json: object;
+  readonly #special: SpecialTokens;
+
+  private constructor(ids: ReadonlyMap<string, number>, json: object, special: SpecialTokens) {
+    this.vocabSize = 1 + [...ids.values()].reduce((most, id) => Math.max(most, id), -1);
+    this.special = rolesOf(ids, special);
+    const roles = Object.entries(special).map(([role, token]) => [`${role}_token`, token]);
+    this.#library = new Library(json, Object.fromEntries(roles));
+    this.#json = json;
+    this.#special = special;
+  }
+
+  /** From what a tokenizer.json holds; a FileError says what is wrong with it. */
+  static fromJSON(
+    json: unknown,
+    { special = {}, file = "tokenizer.json" }: { special?: SpecialTokens; file?: string } = {},
+  ): HuggingFaceTokenizer {
+    const root = new Field(file, "", json);
+    const ids = readIds(root);
+    if (root.get("model").get("type").value === "BPE") root.get("model").get("merges").items();
+    try {
+      return new HuggingFaceTokenizer(ids, root.object(), special);
+    } catch (cause) {
+      if (cause instanceof ArgumentError) throw cause;
+      const problem = `@huggingface/tokenizers can't use it: ${(cause as Error).message}`;
+      throw new FileError(file, "", problem, { cause });
+    }
+  }
+
+  encode(text: string, options: HuggingFaceEncodeOptions = {}): Int32Array {
+    if (options.parseSpecial === false) {
+      throw new ArgumentError(
+        "HuggingFaceTokenizer: always finds special tokens in the text; parseSpecial: false needs a " +
+          "byte-level BPE file, or text without them",
+      );
+    }
+    const add_special_tokens = options.template ?? false;
+    const ids: number[] = this.#library.encode(text, { add_special_tokens }).ids;
+    const lost = ids.findIndex((id) => !Number.isInteger(id));
+    if (lost >= 0) {
+      throw new ArgumentError(
+        `HuggingFaceTokenizer: token ${lost} of the text isn't in the vocabulary, which has no unk token`,
+      );
+    }
+    if (options.bos) ids.unshift(idWithRole("bos", this.special));
+    if (options.eos) ids.push(idWithRole("eos", this.special));
+    return Int32Array.from(ids);
+  }
+
+  decode(ids: ArrayLike<number>, { skipSpecial = false }: DecodeOptions = {}): string {
+    const list = Array.from(ids);
+    for (const id of list) this.tokenOf(id);
+    if (list.length === 0) return "";
+    const options = { skip_special_tokens: skipSpecial, clean_up_tokenization_spaces: false };
+    return this.#library.decode(list, options);
+  }
+
+  idOf(token: string): number | undefined {
+    return this.#library.token_to_id(token);
+  }
+
+  tokenOf(id: number): string {
+    const token = this.#library.id_to_token(id);
+    if (token !== undefined) return token;
+    throw new IndexError(
+      `tokenizer: no token has the id ${id}; the largest is ${this.vocabSize - 1}`,
+    );
+  }
+
+  files(): TokenizerFile[] {
+    return filesOf(this.#json, this.#special);
+  }
+}
+
+/** Every token's id; checked first, because the library makes arrays as long as the largest. */
+function readIds(root: Field): Map<string, number> {
+  const vocab = root.get("model").get("vocab");
+  const listed = Array.isArray(vocab.value); // Unigram: [token, score] in the order of ids
+  const ids = new Map<string, number>(
+    listed
+      ? vocab.items().map((item, id) => [item.items()[0]?.string() ?? "", id])
+      : vocab.entries().map(([token, id]) => [token, id.wholeNumber(mostTokens - 1)]),
+  );
+  for (const token of root.get("added_tokens").items()) {
+    ids.set(token.get("content").string(), token.get("id").wholeNumber(mostTokens - 1));
+  }
+  return ids;
+}

@@ -1,0 +1,108 @@
+// Whole words as tokens, for small worlds with a closed vocabulary. Text is cut at white space and put
+// together again with single spaces. A word that isn't known is an error, unless a special token stands
+// for unknown ones. Next: bpe.ts for text of the open world.
+
+import { ArgumentError } from "../../core/index.ts";
+import { Field } from "../checkpoints/json.ts";
+import { filesOf, frameOf } from "./bpeFile.ts";
+import {
+  type DecodeOptions,
+  type SpecialTokens,
+  type TokenizerFile,
+  VocabularyTokenizer,
+} from "./tokenizer.ts";
+
+export interface WordOptions {
+  /** The words, each once, in the order of their ids. */
+  readonly words: Iterable<string>;
+  /**
+   * Special tokens; those that aren't among the words stand in front of them. With a token for `unk`,
+   * unknown words become that.
+   */
+  readonly special?: SpecialTokens;
+}
+
+export class WordTokenizer extends VocabularyTokenizer {
+  readonly #special: SpecialTokens;
+
+  constructor({ words, special = {} }: WordOptions) {
+    const list = [...words];
+    const roles = [...new Set(Object.values(special))];
+    const ids = new Map<string, number>();
+    for (const word of [...roles.filter((token) => !list.includes(token)), ...list]) {
+      if (!/^\S+$/.test(word)) {
+        throw new ArgumentError(`WordTokenizer: "${word}" is empty or holds white space`);
+      }
+      if (ids.has(word)) throw new ArgumentError(`WordTokenizer: "${word}" is given twice`);
+      ids.set(word, ids.size);
+    }
+    const added = roles.map((content) => ({ content, id: ids.get(content) ?? 0, special: true }));
+    super(ids, added, special);
+    this.#special = special;
+  }
+
+  /** From a tokenizer.json whose model is WordLevel; a FileError names the field that is wrong. */
+  static fromJSON(
+    json: unknown,
+    { special = {}, file = "tokenizer.json" }: { special?: SpecialTokens; file?: string } = {},
+  ): WordTokenizer {
+    const model = new Field(file, "", json).get("model");
+    const entries = model.get("vocab").entries();
+    const words = new Array<string>(entries.length);
+    for (const [word, field] of entries) {
+      const id = field.wholeNumber(entries.length - 1);
+      if (words[id] !== undefined) field.fail(`${id} is the id of "${words[id]}" already`);
+      if (!/^\S+$/.test(word)) field.fail("is no word: it is empty or holds white space");
+      words[id] = word;
+    }
+    const unk = model.get("unk_token").value;
+    const known = typeof unk === "string" && words.includes(unk) ? { unk } : {};
+    return new WordTokenizer({ words, special: { ...known, ...special } });
+  }
+
+  protected encodePlain(text: string, ids: number[]): void {
+    for (const word of text.match(/\S+/g) ?? []) {
+      const id = this.ids.get(word) ?? this.special.unk;
+      if (id === undefined) {
+        throw new ArgumentError(
+          `WordTokenizer: "${word}" isn't among the ${this.vocabSize} tokens; ` +
+            "add the word, or a special token for unk",
+        );
+      }
+      ids.push(id);
+    }
+  }
+
+  /** The words with a space between each two. */
+  decode(ids: ArrayLike<number>, options?: DecodeOptions): string {
+    return Array.from(ids)
+      .filter((id) => !this.skips(id, options))
+      .map((id) => this.tokenOf(id))
+      .join(" ");
+  }
+
+  files(): TokenizerFile[] {
+    const json = {
+      ...frameOf(this.added),
+      pre_tokenizer: { type: "WhitespaceSplit" },
+      post_processor: null,
+      decoder: null,
+      model: {
+        type: "WordLevel",
+        vocab: Object.fromEntries(this.ids),
+        unk_token: this.#special.unk ?? "<unk>", // must be a string, though no token may have it
+      },
+    };
+    return filesOf(json, this.#special);
+  }
+}
+
+/** Whether a tokenizer.json holds whole words and nothing beside. */
+export function isWordLevel(root: Field): boolean {
+  const typeOf = (name: string): unknown =>
+    (root.get(name).value as { type?: unknown } | null)?.type;
+  const nothing = ["normalizer", "post_processor"].every((name) => root.get(name).value == null);
+  return (
+    nothing && typeOf("model") === "WordLevel" && typeOf("pre_tokenizer") === "WhitespaceSplit"
+  );
+}
