@@ -10,8 +10,8 @@ export interface Ready {
   result(): Promise<ArrayLike<number>> | ArrayLike<number>;
   /** Does the work once, until its result is there. */
   run(): Promise<unknown> | unknown;
-  /** Something about this work that a reader of the table should know. */
-  readonly note?: string;
+  /** What a reader of the table should know of this work; asked after `result`. */
+  note?(): string | undefined;
 }
 
 export interface Contestant {
@@ -29,7 +29,7 @@ export type Order =
 
 export type Answer =
   | { readonly hello: Pick<Contestant, "name" | "version" | "about"> }
-  | { readonly result: number[]; readonly note?: string }
+  | { readonly result: Float64Array; readonly note?: string }
   | { readonly cannot: string }
   | { readonly seconds: number[]; readonly peakBytes: number };
 
@@ -43,8 +43,9 @@ export function serve(contestant: Contestant): void {
       const prepared = await contestant.prepare(order.prepare);
       if (typeof prepared === "string") return { cannot: prepared };
       [ready, repeats] = [prepared, 0];
-      const result = Array.from(await ready.result());
-      return ready.note === undefined ? { result } : { result, note: ready.note };
+      const result = Float64Array.from(await ready.result());
+      const note = ready.note?.();
+      return note === undefined ? { result } : { result, note };
     }
     if (ready === null) return { cannot: "nothing is prepared" };
     if (repeats === 0) repeats = await repeatsFor(ready);

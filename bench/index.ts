@@ -3,14 +3,16 @@
 // Read next: races.ts, the comparisons with other libraries; kernels/, the kernels by themselves.
 
 import { parseArgs } from "node:util";
+import { growth } from "./growth.ts";
 import { attention } from "./kernels/attention.ts";
 import { elementwise } from "./kernels/elementwise.ts";
 import { fork } from "./kernels/fork.ts";
 import { batched, kernel } from "./kernels/matmul.ts";
 import { rows } from "./kernels/rows.ts";
 import { ladder } from "./ladder.ts";
+import { memory } from "./memory.ts";
 import * as races from "./races.ts";
-import { Table } from "./report.ts";
+import { Table, writeReadme } from "./report.ts";
 
 interface Subject {
   readonly title: string;
@@ -19,6 +21,14 @@ interface Subject {
 }
 
 const subjects: Readonly<Record<string, Subject>> = {
+  training: {
+    title: "A training step against other libraries",
+    about:
+      "Forward, backward and AdamW of a small GPT: XS (V 64, L 2, D 32, T 32, B 4), " +
+      "S (V 256, L 2, D 64, T 64, B 16), M (V 512, L 4, D 128, T 64, B 16); 4 heads, pre-norm, GELU. " +
+      "The losses of the first 5 steps agree.",
+    run: races.training,
+  },
   matmul: {
     title: "Matrix products against other libraries",
     about: "float32, n x n times n x n, by each library's own tensors.",
@@ -29,13 +39,20 @@ const subjects: Readonly<Record<string, Subject>> = {
     about: "exp and softmax over the rows of a matrix.",
     run: races.rows,
   },
-  training: {
-    title: "A training step against other libraries",
-    about:
-      "Forward, backward and AdamW of a small GPT: XS (V 64, L 2, D 32, T 32, B 4), " +
-      "S (V 256, L 2, D 64, T 64, B 16), M (V 512, L 4, D 128, T 64, B 16); 4 heads, pre-norm, GELU. " +
-      "The losses of the first 5 steps agree.",
-    run: races.training,
+  threads: {
+    title: "Threads",
+    about: "The same work on more threads; the bits are the same.",
+    run: races.threads,
+  },
+  growth: {
+    title: "How a training step grows",
+    about: "From V 256, L 2, D 64, 4 heads, T 64, B 8, one thing at a time.",
+    run: growth,
+  },
+  memory: {
+    title: "Memory of a training loop",
+    about: "A plain loop, nothing released by hand.",
+    run: memory,
   },
   kernel: {
     title: "The matmul kernel against the machine",
@@ -92,14 +109,18 @@ async function main(): Promise<void> {
 
 async function runSubject(name: string, subject: Subject, options: races.Options): Promise<void> {
   const table = new Table(name, subject.title, subject.about);
+  const finish = (unfinished?: string) => {
+    if (table.rows.length > 0) table.write(unfinished);
+    writeReadme(Object.keys(subjects));
+  };
   const interrupt = () => {
-    if (table.rows.length > 0) table.write("interrupted");
+    finish("interrupted");
     process.exit(130);
   };
   process.once("SIGINT", interrupt);
   await subject.run(table, options);
   process.off("SIGINT", interrupt);
-  table.write(options.quick ? "a quick run" : undefined);
+  finish(options.quick ? "a quick run" : undefined);
 }
 
 await main();

@@ -51,12 +51,12 @@ export const ours = (threads: number): Entrant => ({
   env: { TWOHEADS_THREADS: String(threads) },
 });
 
-/** The definition of the training step, without modules, on a device. */
-export const byOps = (device: string): Entrant => ({
+/** The definition of a work in core's ops on the reference device: what it all must agree with. */
+export const textbook: Entrant = {
   file: "twoheads.ts",
-  args: ["ops"],
-  env: { TWOHEADS_DEVICE: device },
-});
+  args: ["textbook"],
+  env: { TWOHEADS_DEVICE: "reference" },
+};
 
 export const peers: readonly Entrant[] = peersInstalled
   ? [
@@ -116,7 +116,7 @@ interface Lane {
   readonly runner: Runner;
   readonly who: Pick<Finish, "name" | "version" | "about">;
   readonly seconds: number[];
-  result?: readonly number[];
+  result?: Float64Array;
   deviation?: number;
   note?: string;
   out: boolean;

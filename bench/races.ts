@@ -2,8 +2,8 @@
 // added: the works, who takes part, and the tables that come of it.
 // Read next: race.ts for how a race is run, works.ts for what is in a work.
 
+import { availableParallelism } from "node:os";
 import {
-  byOps,
   type Entrant,
   type Finish,
   howToInstall,
@@ -12,6 +12,7 @@ import {
   peersInstalled,
   type RaceOptions,
   race,
+  textbook,
 } from "./race.ts";
 import { digits, type Table, timed } from "./report.ts";
 import { type GPTShape, nameOf, sizes, type Work } from "./works.ts";
@@ -43,7 +44,7 @@ async function addRace(
   if (table.columns.length === 0) {
     table.head("work", "rate, 1 thread", ...finishes.map(({ name }) => name));
     for (const { name, version, about } of finishes) {
-      if (/twoheads|core's/.test(name)) continue;
+      if (/twoheads|textbook/.test(name)) continue;
       table.versions[name.replace(/,.*/, "")] = version;
       table.note(`${name}: ${about}`);
     }
@@ -114,7 +115,7 @@ const tokens =
 
 export async function training(table: Table, options: Options): Promise<void> {
   for (const gpt of options.quick ? [sizes.XS, sizes.S] : Object.values(sizes)) {
-    const entrants = [ours(1), ours(2), byOps("reference"), ...peers];
+    const entrants = [ours(1), ours(2), textbook, ...peers];
     const finishes = await addRace(table, { kind: "train", gpt }, entrants, options, tokens(gpt));
     const peaks = finishes.map(({ timing, peakBytes = 0 }) =>
       timing === undefined ? "-" : `${Math.round(peakBytes / 2 ** 20)} MiB`,
@@ -122,4 +123,14 @@ export async function training(table: Table, options: Options): Promise<void> {
     await table.row(["  peak memory of the process", "", ...peaks], {});
   }
   noteDeviations(table);
+}
+
+export async function threads(table: Table, options: Options): Promise<void> {
+  const counts = [1, 2, 4, 8].filter((count) => count <= availableParallelism());
+  const entrants = counts.map(ours);
+  const flops = (n: number) => gflops(2 * n ** 3);
+  for (const n of [64, 128, 256, 512])
+    await addRace(table, { kind: "matmul", n }, entrants, options, flops(n));
+  for (const gpt of Object.values(sizes))
+    await addRace(table, { kind: "train", gpt }, entrants, options, tokens(gpt));
 }

@@ -2,8 +2,8 @@
 // results/README.md, made from all the JSON files there.
 // Read next: index.ts, which runs the subjects.
 
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { availableParallelism, cpus, totalmem } from "node:os";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { availableParallelism, cpus, loadavg, totalmem } from "node:os";
 import { fileURLToPath } from "node:url";
 import { spread, type Timing } from "./measure.ts";
 
@@ -17,6 +17,8 @@ export interface Stamp {
   readonly platform: string;
   readonly node: string;
   readonly date: string;
+  /** Processes that wanted a core in the minute before: more than the cores disturb each other. */
+  readonly load: number;
   readonly versions: Record<string, string>;
 }
 
@@ -43,6 +45,7 @@ export function stamp(versions: Record<string, string>): Stamp {
     platform: `${process.platform} ${process.arch}`,
     node: process.version,
     date: new Date().toISOString().slice(0, 16).replace("T", " "),
+    load: Number((loadavg()[0] ?? 0).toFixed(1)),
     versions,
   };
 }
@@ -92,14 +95,15 @@ export class Table {
     if (this.columns.length <= 7) {
       const width = (i: number) => Math.max(12, (this.columns[i]?.length ?? 0) + 2);
       const [first = "", ...rest] = cells;
-      console.log(`  ${first.padEnd(34)}${rest.map((c, i) => c.padStart(width(i + 1))).join("")}`);
+      const padded = rest.map((cell, i) => `  ${cell.padStart(width(i + 1) - 2)}`);
+      console.log(`  ${first.padEnd(34)}${padded.join("")}`);
     } else if (cells !== this.columns) {
       const rest = cells.slice(1).map((c, i) => `    ${this.columns[i + 1]?.padEnd(22)}${c}`);
       console.log([`  ${cells[0]}`, ...rest].join("\n"));
     }
   }
 
-  /** Writes results/<name>.json and makes the README anew. */
+  /** Writes results/<name>.json. */
   write(unfinished?: string): void {
     const { name, title, about, columns, rows, notes, data } = this;
     const result: Result = {
@@ -115,32 +119,25 @@ export class Table {
     };
     mkdirSync(folder, { recursive: true });
     writeFileSync(`${folder}${name}.json`, `${JSON.stringify(result, null, 1)}\n`);
-    writeFileSync(`${folder}README.md`, readme(results()));
   }
+}
+
+/** Makes results/README.md of the results that are there, in the order of `names`. */
+export function writeReadme(names: readonly string[]): void {
+  const found = names.filter((name) => existsSync(`${folder}${name}.json`));
+  const sections = found.map((name) =>
+    section(JSON.parse(readFileSync(`${folder}${name}.json`, "utf8")) as Result),
+  );
+  const introduction =
+    "Made by `npm run bench`; each table has its JSON file beside this one. Every result was right " +
+    "before it was timed. Times are medians, ± half of the middle half. `x` is how many times as " +
+    "long as twoheads on one thread took in the same run, in turns.";
+  const text = ["# Benchmark results", introduction, ...sections].join("\n\n");
+  writeFileSync(`${folder}README.md`, `${text}\n`);
 }
 
 function versionIn(packageFile: URL): string {
   return (JSON.parse(readFileSync(packageFile, "utf8")) as { version: string }).version;
-}
-
-function results(): Result[] {
-  return readdirSync(folder)
-    .filter((file) => file.endsWith(".json"))
-    .map((file) => JSON.parse(readFileSync(folder + file, "utf8")) as Result);
-}
-
-/** The README of the results: a section for each, alphabetically. */
-export function readme(all: readonly Result[]): string {
-  const sections = [...all].sort((a, b) => (a.name < b.name ? -1 : 1)).map(section);
-  return [
-    "# Benchmark results",
-    "Made by `npm run bench`; each table has its JSON file beside this one. Every result was right " +
-      "before it was timed. Times are medians, ± half of the middle half. `x` is how many times as " +
-      "long as twoheads on one thread took in the same run, in turns.",
-    ...sections,
-  ]
-    .join("\n\n")
-    .concat("\n");
 }
 
 function section({ name, title, about, stamp, unfinished, columns, rows, notes }: Result): string {
@@ -149,7 +146,7 @@ function section({ name, title, about, stamp, unfinished, columns, rows, notes }
   const versions = Object.entries(stamp.versions).map(([who, version]) => `${who} ${version}`);
   const machine =
     `${stamp.cpu}, ${stamp.cores} cores, ${stamp.memoryGiB} GiB, ${stamp.platform}, ` +
-    `Node ${stamp.node}, ${stamp.date} UTC; ${versions.join(", ")}`;
+    `Node ${stamp.node}, ${stamp.date} UTC, load ${stamp.load}; ${versions.join(", ")}`;
   return [
     `## ${title}`,
     `${about} (\`npm run bench -- ${name}\`)`,

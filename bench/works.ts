@@ -12,7 +12,7 @@ export type Work =
 
 export function nameOf(work: Work): string {
   if (work.kind === "matmul") return `matmul ${work.n}`;
-  if (work.kind !== "train") return `${work.kind} [${work.shape}]`;
+  if ("shape" in work) return `${work.kind} [${work.shape}]`;
   const size = Object.entries(sizes).find(([, gpt]) => gpt === work.gpt)?.[0];
   return `training ${size ?? JSON.stringify(work.gpt).replaceAll('"', "")}`;
 }

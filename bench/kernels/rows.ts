@@ -1,10 +1,23 @@
 // Kernels that work on rows: softmax and its kin, cross entropy, layer norm. One thread; GB/s of what
-// must be read and written.
+// must be read and written. Held against core's reference device.
 // Read next: attention.ts.
 
+import { crossEntropy, grad, layerNorm, type Tensor, tensor } from "../../core/index.ts";
 import { validate } from "../measure.ts";
 import type { Table } from "../report.ts";
-import { addStream, get, given, one } from "./shared.ts";
+import { addStream, get, given, on, one } from "./shared.ts";
+
+/** A matrix [r, n] and its gradient, here and in the kernels' memory, and room for a result. */
+interface Case {
+  readonly table: Table;
+  readonly r: number;
+  readonly n: number;
+  readonly px: number;
+  readonly pg: number;
+  readonly py: number;
+  readonly x: Tensor;
+  readonly g: Tensor;
+}
 
 export async function rows(table: Table): Promise<void> {
   table.head("[rows, n]", "ns/element", "spread", "GB/s");
@@ -13,49 +26,81 @@ export async function rows(table: Table): Promise<void> {
     [4096, 64],
     [1024, 512],
   ] as const) {
-    const size = r * n;
-    const [[px, x], [pg]] = [given(size, 1), given(size, 2)];
-    const [py, pd] = [one.alloc(4 * size), one.alloc(4 * size)];
-    const stream = (name: string, bytes: number, run: () => void) =>
-      addStream(table, `${name} [${r},${n}]`, size, bytes, run);
-    one.run("softmax", r, 1, 1, px, py, n);
-    checkSoftmax(x.subarray(0, n), get(py, n));
-    await stream("exp", 8, () => one.run("unaryExp", size, 1, 4, px, py));
-    await stream("softmax", 8, () => one.run("softmax", r, 1, 1, px, py, n));
-    await stream("softmaxGrad", 12, () => one.run("softmaxGrad", r, 1, 1, pg, py, pd, n));
-    await stream("logSoftmax", 8, () => one.run("logSoftmax", r, 1, 1, px, py, n));
-    await crossEntropy(stream, r, n, px, pd);
-    await layerNorm(stream, r, n, px, pg, pd);
-    for (const at of [px, py, pg, pd]) one.free(at, 4 * size);
+    const [[px, x], [pg, g]] = [given(r * n, 1), given(r * n, 2)];
+    const [tx, tg] = [on([r, n], x).requiresGrad_(), on([r, n], g)];
+    const that = { table, r, n, px, pg, py: one.alloc(4 * r * n), x: tx, g: tg };
+    await softmaxes(that);
+    await entropy(that);
+    await norm(that);
+    for (const at of [px, pg, that.py]) one.free(at, 4 * r * n);
   }
 }
 
-type Stream = (name: string, bytes: number, run: () => void) => Promise<unknown>;
-
-function checkSoftmax(x: Float32Array, got: Float32Array): void {
-  const e = Array.from(x, Math.exp);
-  const total = e.reduce((s, v) => s + v, 0);
-  const want = e.map((v) => v / total);
-  validate("softmax", got, want, 1e-6);
+/** Holds what `run` leaves at `at` against `want`, then times it. */
+async function add(
+  { table, r, n }: Case,
+  name: string,
+  bytes: number,
+  want: Tensor,
+  at: number,
+  run: () => void,
+): Promise<void> {
+  run();
+  validate(name, get(at, want.size), want.data, 1e-5);
+  await addStream(table, `${name} [${r},${n}]`, r * n, bytes, run);
 }
 
-async function crossEntropy(stream: Stream, r: number, n: number, px: number, pd: number) {
-  const [targets, loss, lse] = [one.alloc(4 * r), one.alloc(4 * r), one.alloc(4 * r)];
+async function softmaxes(that: Case): Promise<void> {
+  const { r, n, px, pg, py, x, g } = that;
+  const pp = one.alloc(4 * r * n);
+  const softmax = x.softmax({ dim: -1 });
+  const back = grad(softmax, [x], { gradOutputs: g })[0] as Tensor;
+  await add(that, "exp", 8, x.exp(), py, () => one.run("unaryExp", r * n, 1, 4, px, py));
+  await add(that, "softmax", 8, softmax, pp, () => one.run("softmax", r, 1, 1, px, pp, n));
+  await add(that, "softmaxGrad", 12, back, py, () =>
+    one.run("softmaxGrad", r, 1, 1, pg, pp, py, n),
+  );
+  await add(that, "logSoftmax", 8, x.logSoftmax({ dim: -1 }), py, () =>
+    one.run("logSoftmax", r, 1, 1, px, py, n),
+  );
+  one.free(pp, 4 * r * n);
+}
+
+async function entropy(that: Case): Promise<void> {
+  const { r, n, px, py, x } = that;
+  const [targets, loss, lse, ones] = [0, 0, 0, 0].map(() => one.alloc(4 * r)) as [
+    number,
+    number,
+    number,
+    number,
+  ];
   one.i32.fill(3, targets >> 2, (targets >> 2) + r);
-  await stream("crossEntropy", 4, () =>
+  one.f32.fill(1, ones >> 2, (ones >> 2) + r);
+  const want = crossEntropy(x, tensor(new Int32Array(r).fill(3)), { reduction: "none" });
+  const back = grad(want.sum(), [x])[0] as Tensor;
+  await add(that, "crossEntropy", 4, want, loss, () =>
     one.run("crossEntropy", r, 1, 1, px, targets, n, -100, 0, loss, lse),
   );
-  await stream("crossEntropyGrad", 8, () =>
-    one.run("crossEntropyGrad", r, 1, 1, loss, 0, 1, px, targets, lse, pd, n, -100, 0),
+  await add(that, "crossEntropyGrad", 8, back, py, () =>
+    one.run("crossEntropyGrad", r, 1, 1, ones, 1, 1, px, targets, lse, py, n, -100, 0),
   );
 }
 
-async function layerNorm(stream: Stream, r: number, n: number, px: number, pg: number, pd: number) {
-  const [[w], [b]] = [given(n, 3), given(n, 4)];
-  const [py, means, rstds] = [one.alloc(4 * r * n), one.alloc(4 * r), one.alloc(4 * r)];
-  await stream("layerNorm", 8, () => one.run("norm", r, 1, 1, px, py, n, w, b, 1e-5, means, rstds));
-  await stream("layerNorm backward, dw, db", 12, () =>
-    one.normGrad(pg, px, pd, r, n, w, means, rstds, w, b),
+async function norm(that: Case): Promise<void> {
+  const { r, n, px, pg, py, x, g } = that;
+  const [[pw, w], [pb, b]] = [given(n, 3), given(n, 4)];
+  const [dw, db, means, rstds] = [n, n, r, r].map((size) => one.alloc(4 * size)) as [
+    number,
+    number,
+    number,
+    number,
+  ];
+  const want = layerNorm(x, tensor(w), tensor(b), { eps: 1e-5 });
+  const back = grad(want, [x], { gradOutputs: g })[0] as Tensor;
+  await add(that, "layerNorm", 8, want, py, () =>
+    one.run("norm", r, 1, 1, px, py, n, pw, pb, 1e-5, means, rstds),
   );
-  one.free(py, 4 * r * n);
+  await add(that, "layerNorm backward, dw, db", 12, back, py, () =>
+    one.normGrad(pg, px, py, r, n, pw, means, rstds, dw, db),
+  );
 }

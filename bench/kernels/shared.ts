@@ -2,22 +2,33 @@
 // fast this machine multiplies and adds on registers alone.
 // Read next: matmul.ts.
 
+import { type Tensor, tensor } from "../../core/index.ts";
 import { createWasm, type Wasm } from "../../kernels/wasm/kernels.ts";
 import { numbers, spread, type Timing, time, validate } from "../measure.ts";
 import { digits, type Table } from "../report.ts";
 
 export const one = createWasm({ threads: 1 });
 
-/** Uniform numbers in [-1, 1) in the kernels' memory: the address, and the numbers. */
-export function given(n: number, seed: number, wasm: Wasm = one): [number, Float32Array] {
-  const values = numbers(n, seed);
-  return [put(values, wasm), values];
+/** Numbers made of uniform ones in [-1, 1), in the kernels' memory: the address, and the numbers. */
+export function given(
+  n: number,
+  seed: number,
+  made = (u: number): number => u,
+): [number, Float32Array] {
+  const values = numbers(n, seed).map(made);
+  return [put(values), values];
 }
 
-export function put(values: Float32Array, wasm: Wasm = one): number {
-  const at = wasm.alloc(values.byteLength);
-  wasm.f32.set(values, at >> 2);
+export function put(values: Float32Array): number {
+  const at = one.alloc(values.byteLength);
+  one.f32.set(values, at >> 2);
   return at;
+}
+
+/** The first numbers as a tensor of core's, whose reference device says what is right. */
+export function on(shape: readonly number[], values: Float32Array): Tensor {
+  const size = shape.reduce((a, b) => a * b, 1);
+  return tensor(values.slice(0, size), { shape });
 }
 
 export function get(at: number, n: number, wasm: Wasm = one): Float32Array {
