@@ -4,11 +4,17 @@
 // Next: bpeTrain.ts for learning the merges, bpeFile.ts for the file they are kept in.
 
 import { Field } from "../checkpoints/json.ts";
-import { type BPEParts, byteLetters, byteLevelFiles, bytesOfLetters, readBPE } from "./bpeFile.ts";
+import {
+  addTokens,
+  type BPEParts,
+  byteLetters,
+  byteLevelFiles,
+  bytesOfLetters,
+  readBPE,
+} from "./bpeFile.ts";
 import { type Offsets, offsetsOf, toBytes, toText } from "./bytes.ts";
 import { MergeTable } from "./merges.ts";
 import {
-  addTokens,
   type DecodeOptions,
   type EncodeOptions,
   type SpecialTokens,

@@ -2,6 +2,7 @@
 // libraries read. A file of this kind that does more (a normaliser, another way to cut words) isn't taken
 // here but goes to huggingFace.ts. Next: bpe.ts.
 
+import { ArgumentError } from "../../core/index.ts";
 import type { Field } from "../checkpoints/json.ts";
 import { toBytes } from "./bytes.ts";
 import type { AddedToken, SpecialTokens, TokenizerFile } from "./tokenizer.ts";
@@ -34,6 +35,27 @@ const byteOfLetter = new Map(byteLetters.map((letter, byte) => [letter, byte]));
 export function bytesOfLetters(token: string): Uint8Array | null {
   const bytes = Array.from(token, (letter) => byteOfLetter.get(letter) ?? -1);
   return bytes.includes(-1) ? null : Uint8Array.from(bytes);
+}
+
+/** Special and other added tokens, each once, with ids from `first` on. */
+export function addTokens(
+  special: SpecialTokens,
+  others: readonly string[],
+  first: number,
+): AddedToken[] {
+  const contents = new Set([...Object.values(special), ...others]);
+  for (const content of contents) {
+    if (content === "") throw new ArgumentError("tokenizer: an added token can't be empty");
+    if (byteOfLetter.has(content)) clash(content);
+  }
+  return Array.from(contents, (content, i) => ({ content, id: first + i, special: true }));
+}
+
+/** Throws because a vocabulary can't hold an added token beside a token of bytes of that spelling. */
+export function clash(content: string): never {
+  throw new ArgumentError(
+    `tokenizer: the added token "${content}" is spelled like a token of bytes; choose another`,
+  );
 }
 
 /** Far above any vocabulary, and low enough that a pair of ids is a whole number. */

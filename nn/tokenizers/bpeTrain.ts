@@ -6,10 +6,10 @@
 
 import { ArgumentError } from "../../core/index.ts";
 import { BPETokenizer, wordsOf } from "./bpe.ts";
-import { byteLetters, mostTokens } from "./bpeFile.ts";
+import { addTokens, byteLetters, clash, mostTokens } from "./bpeFile.ts";
 import { toBytes } from "./bytes.ts";
 import { Heap } from "./heap.ts";
-import { type AddedToken, addTokens, type SpecialTokens, splitterOf } from "./tokenizer.ts";
+import { type AddedToken, type SpecialTokens, splitterOf } from "./tokenizer.ts";
 
 export interface BPETrainOptions {
   /** Tokens to end up with, at least 256 and the special ones; fewer if the text has too few pairs. */
@@ -76,10 +76,7 @@ class GrowingVocabulary {
   constructor(added: readonly AddedToken[]) {
     this.#added = new Set(added.map(({ content }) => content));
     for (const content of this.#added) this.#add(content);
-    for (const letter of byteLetters.toSorted()) {
-      this.#checkFree(letter);
-      this.#add(letter);
-    }
+    for (const letter of byteLetters.toSorted()) this.#add(letter);
   }
 
   get size(): number {
@@ -97,20 +94,13 @@ class GrowingVocabulary {
   /** The id of the pair's joined name: of a token that was learnt from another pair, or a new one. */
   join({ left, right }: Pair): number {
     const name = this.nameOf(left) + this.nameOf(right);
-    this.#checkFree(name);
+    if (this.#added.has(name)) clash(name);
     return this.ids.get(name) ?? this.#add(name);
   }
 
   #add(name: string): number {
     this.ids.set(name, this.#names.length);
     return this.#names.push(name) - 1;
-  }
-
-  #checkFree(name: string): void {
-    if (!this.#added.has(name)) return;
-    throw new ArgumentError(
-      `trainBPE: the added token "${name}" is spelled like a token of bytes; choose another`,
-    );
   }
 }
 

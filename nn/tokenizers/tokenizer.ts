@@ -152,17 +152,6 @@ export function idWithRole(role: Role, special: SpecialIds): number {
   );
 }
 
-/** Special and other added tokens, each once, with ids from `first` on. */
-export function addTokens(
-  special: SpecialTokens,
-  others: readonly string[],
-  first: number,
-): AddedToken[] {
-  const contents = new Set([...Object.values(special), ...others]);
-  if (contents.has("")) throw new ArgumentError("tokenizer: a special token can't be empty");
-  return Array.from(contents, (content, i) => ({ content, id: first + i, special: true }));
-}
-
 /** Cuts at any of the tokens, the longest first, and keeps them; null for none. */
 export function splitterOf(tokens: readonly string[]): RegExp | null {
   if (tokens.length === 0) return null;

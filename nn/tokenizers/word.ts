@@ -24,6 +24,7 @@ export interface WordOptions {
 
 export class WordTokenizer extends VocabularyTokenizer {
   readonly #special: SpecialTokens;
+  readonly #words: ReadonlyMap<string, number>;
 
   constructor({ words, special = {} }: WordOptions) {
     const list = [...words];
@@ -39,6 +40,7 @@ export class WordTokenizer extends VocabularyTokenizer {
     const added = roles.map((content) => ({ content, id: ids.get(content) ?? 0, special: true }));
     super(ids, added, special);
     this.#special = special;
+    this.#words = new Map([...ids].filter(([word]) => !roles.includes(word)));
   }
 
   /** From a tokenizer.json whose model is WordLevel; a FileError names the field that is wrong. */
@@ -62,11 +64,11 @@ export class WordTokenizer extends VocabularyTokenizer {
 
   protected encodePlain(text: string, ids: number[]): void {
     for (const word of text.match(/\S+/g) ?? []) {
-      const id = this.ids.get(word) ?? this.special.unk;
+      const id = this.#words.get(word) ?? this.special.unk;
       if (id === undefined) {
         throw new ArgumentError(
-          `WordTokenizer: "${word}" isn't among the ${this.vocabSize} tokens; ` +
-            "add the word, or a special token for unk",
+          `WordTokenizer: "${word}" is none of the ${this.#words.size} words; ` +
+            "add it, or a special token for unk",
         );
       }
       ids.push(id);
