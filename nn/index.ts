@@ -8,6 +8,7 @@ export { GPT2Attention, LlamaAttention, type Pass, SelfAttention } from "./atten
 export { Backbone, type Cache, type ForwardOptions } from "./backbone.ts";
 export { KVCache } from "./cache.ts";
 export { CausalLM, makeBackbone } from "./causalLM.ts";
+export * from "./checkpoints/index.ts";
 export {
   type LSTMConfig,
   type LSTMOptions,
@@ -33,6 +34,8 @@ export {
 export { LSTM, LSTMCell } from "./lstm.ts";
 export { type LoadReport, Module, type StateDict } from "./module.ts";
 export * from "./optim.ts";
+export { loadCausalLM, saveCausalLM } from "./pretrained.ts";
 export type { SamplingOptions } from "./sampling.ts";
 export * from "./schedule.ts";
+export * from "./tokenizers/index.ts";
 export { Block, Transformer } from "./transformer.ts";

@@ -21,6 +21,7 @@ import {
   tensor,
   withDefinitions,
 } from "../core/index.ts";
+import { readLlama2c } from "../nn/checkpoints/index.ts";
 import {
   AdamW,
   CausalLM,
@@ -122,51 +123,11 @@ describe("against PyTorch (test/golden/nn/make.py)", () => {
 const stories = join(process.env.TWOHEADS_DATA ?? join(root, "../shared/data"), "stories260k");
 const skip = existsSync(stories) ? false : `needs ${stories} (TWOHEADS_DATA)`;
 
-/** llama2.c's file as our parameters: matrices in a row, rotary pairs brought from neighbours to halves. */
 function readStories(): CausalLM {
-  const bytes = readFileSync(join(stories, "stories260K.bin"));
-  const words = new DataView(bytes.buffer, bytes.byteOffset);
-  const header = Array.from({ length: 7 }, (_, i) => words.getInt32(4 * i, true));
-  const [dim = 0, ffDim = 0, layers = 0, heads = 0, kvHeads = 0, vocabSize = 0, context = 0] =
-    header;
-  const config = { dim, ffDim, layers, heads, kvHeads, vocabSize, context };
-  const made = new CausalLM(config, { rng: random(1) });
-  let at = 28;
-  const read = (...shape: number[]): Tensor => {
-    const size = shape.reduce((a, b) => a * b);
-    const values = Float32Array.from({ length: size }, (_, i) =>
-      words.getFloat32(at + 4 * i, true),
-    );
-    at += 4 * size;
-    return tensor(values, { shape });
-  };
-  const halves = (w: Tensor): Tensor => {
-    const [rows = 0] = w.shape;
-    const D = dim / heads;
-    return w
-      .reshape([rows / D, D / 2, 2, dim])
-      .permute([0, 2, 1, 3])
-      .reshape([rows, dim]);
-  };
-  const width = (dim / heads) * kvHeads;
-  const dict: Record<string, Tensor> = { "model.embed_tokens.weight": read(vocabSize, dim) };
-  const each = (name: string, turn: (w: Tensor) => Tensor, ...shape: number[]): void => {
-    for (let l = 0; l < layers; l++)
-      dict[`model.layers.${l}.${name}.weight`] = turn(read(...shape));
-  };
-  const same = (w: Tensor): Tensor => w;
-  each("input_layernorm", same, dim);
-  each("self_attn.q_proj", halves, dim, dim);
-  each("self_attn.k_proj", halves, width, dim);
-  each("self_attn.v_proj", same, width, dim);
-  each("self_attn.o_proj", same, dim, dim);
-  each("post_attention_layernorm", same, dim);
-  each("mlp.gate_proj", same, ffDim, dim);
-  each("mlp.down_proj", same, dim, ffDim);
-  each("mlp.up_proj", same, ffDim, dim);
-  dict["model.norm.weight"] = read(dim);
-  made.loadStateDict(dict);
-  return made;
+  const { config, tensors } = readLlama2c(join(stories, "stories260K.bin"));
+  const lm = new CausalLM(configFromHF(config), { rng: random(1) });
+  lm.loadStateDict(tensors);
+  return lm;
 }
 
 interface StoriesCase {
