@@ -14,8 +14,8 @@ import { sizeClass } from "./pool.ts";
 const tiny = 64;
 const slots = 4;
 
-/** Bytes of garbage that may pile up before a look at who is used. */
-const slack = 16 * 2 ** 20;
+/** Bytes of garbage that may pile up, at least, before a look at who is used. */
+const leastSlack = 16 * 2 ** 20;
 
 /** A tensor's numbers on this device. Its fields belong to Memory. */
 export class Block {
@@ -48,12 +48,15 @@ export class Memory {
   /** Blocks whose memory may be taken, by size class, oldest first. */
   readonly #retired: Queue[] = Array.from({ length: 112 }, () => new Queue());
   #retiredBytes = 0;
+  /** The largest graph so far: a step's own tensors are no garbage while it runs. */
+  #largestGraph = 0;
   #period = 1;
-  #limit = slack;
+  #limit = leastSlack;
   readonly #slots: number;
 
   constructor(readonly wasm: Wasm) {
     this.#slots = wasm.alloc(slots * tiny);
+    wasm.pool.reclaim = (index) => this.#reclaim(index);
   }
 
   /** A block at an address, with anything in it. */
@@ -142,6 +145,7 @@ export class Memory {
     if (block.at === 0 || block.retired !== null) return;
     block.retired = storage;
     this.#retiredBytes += block.bytes;
+    this.#largestGraph = Math.max(this.#largestGraph, this.#retiredBytes);
     this.#retired[sizeClass(block.bytes)]?.push(block);
   }
 
@@ -167,28 +171,21 @@ export class Memory {
       }
     }
     this.#period++;
-    this.#limit = this.#inUse() + Math.max(slack, settled / 2);
+    this.#limit = this.#inUse() + Math.max(leastSlack, settled / 2, 3 * this.#largestGraph);
   }
 
   #settle(block: Block): void {
-    block.at = this.#address(block.bytes);
+    block.at = this.wasm.alloc(block.bytes);
     block.used = this.#period;
     block.place = this.#resident.push(block) - 1;
   }
 
-  /** Addresses that are free first, then those of retired blocks, then new ones. */
-  #address(bytes: number): number {
-    const { pool } = this.wasm;
-    const index = sizeClass(bytes);
-    if (!pool.has(index)) {
-      const queue = this.#retired[index];
-      for (let old = queue?.shift(); old !== undefined; old = queue?.shift()) {
-        if (old.retired === null) continue; // was used again since
-        this.#takeFrom(old);
-        break;
-      }
-    }
-    return pool.alloc(bytes);
+  /** Frees the oldest retired block of a size class, if there is one. */
+  #reclaim(index: number): void {
+    const queue = this.#retired[index];
+    let old = queue?.shift();
+    while (old !== undefined && old.retired === null) old = queue?.shift(); // was used again since
+    if (old !== undefined) this.#takeFrom(old);
   }
 
   #takeFrom(old: Block): void {

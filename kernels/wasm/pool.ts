@@ -38,6 +38,8 @@ function classBytes(index: number): number {
 
 export class Pool {
   readonly statistics: PoolStatistics = { inUse: 0, held: 0, peak: 0, memory: 0 };
+  /** Called when no buffer of a size class waits: may free one. */
+  reclaim: (index: number) => void = () => {};
   private readonly waiting: number[][] = Array.from({ length: 112 }, () => []);
   private top: number;
 
@@ -60,16 +62,13 @@ export class Pool {
   alloc(bytes: number): number {
     const index = sizeClass(bytes);
     const size = classBytes(index);
-    const at = this.waiting[index]?.pop() ?? this.cut(size, bytes);
+    const waiting = this.waiting[index] as number[];
+    if (waiting.length === 0) this.reclaim(index);
+    const at = waiting.pop() ?? this.cut(size, bytes);
     const statistics = this.statistics;
     statistics.inUse += size;
     if (statistics.inUse > statistics.peak) statistics.peak = statistics.inUse;
     return at;
-  }
-
-  /** Whether a buffer of that size class waits to be used again. */
-  has(index: number): boolean {
-    return (this.waiting[index] as number[]).length > 0;
   }
 
   /** Gives back what `alloc(bytes)` returned. */
