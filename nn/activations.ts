@@ -1,7 +1,10 @@
 // Named activations: what flows through a model can be captured or edited by name, through this one
 // mechanism. Layers announce with this.tap("resid", x); the full name is the module's path and that
 // name ("model.layers.1.resid"). As long as nobody listens, announcing costs one comparison.
-// Names may hold *, which stands for any part between two dots: "model.layers.*.resid".
+// Names may hold *, which stands for any part between two dots: "model.layers.*.resid". There are, of a
+// backbone: embed, hidden [B,T,C]; of a block: mid, resid (the residual stream after attention and at the
+// end); of attention: q, k, v [B,H,T,D], pattern [B,H,T,S], z, out; of a feed-forward part: act, out; of a
+// language model: hidden, logits.
 // Next: attention.ts, whose pattern exists only while somebody listens to it.
 
 import { ArgumentError, ShapeError, type Tensor } from "../core/index.ts";

@@ -30,7 +30,6 @@ const activations: Readonly<Record<string, Activation>> = {
 /** Fields that must have this value, or be absent, for our forward pass to be the right one. */
 const required: Readonly<Record<string, HF>> = {
   llama: {
-    rope_scaling: null,
     attention_bias: false,
     mlp_bias: false,
     attention_dropout: 0,
@@ -46,16 +45,24 @@ const required: Readonly<Record<string, HF>> = {
 function refuse(config: HF, type: string): void {
   for (const [field, needed] of Object.entries(required[type] ?? {})) {
     const value = config[field] ?? needed;
-    if (value === needed || (field === "rope_scaling" && isDefaultRope(value))) continue;
+    if (value === needed) continue;
     throw new ArgumentError(
       `configFromHF: ${field} = ${JSON.stringify(value)} isn't supported, only ${JSON.stringify(needed)}`,
     );
   }
 }
 
-function isDefaultRope(scaling: unknown): boolean {
-  const { rope_type, type } = (scaling ?? {}) as HF;
-  return (rope_type ?? type) === "default";
+/** The base of rotary angles, from either place where versions keep it; scaled angles are refused. */
+function ropeBase(config: HF): number {
+  for (const field of ["rope_scaling", "rope_parameters"]) {
+    const { rope_type, type } = (config[field] ?? {}) as HF;
+    if ((rope_type ?? type ?? "default") === "default") continue;
+    throw new ArgumentError(
+      `configFromHF: ${field} = ${JSON.stringify(config[field])} isn't supported, only plain angles`,
+    );
+  }
+  const parameters = (config.rope_parameters ?? {}) as HF;
+  return number(config, "rope_theta", number(parameters, "rope_theta", 10000));
 }
 
 /** The field as a number; `otherwise` when it is absent, an ArgumentError when there is neither. */
@@ -100,7 +107,7 @@ function llamaFromHF(config: HF): TransformerConfig {
     activation: activation(config, "hidden_act", "silu"),
     context: number(config, "max_position_embeddings", 2048),
     positions: config.twoheads_positions === "learned" ? "learned" : "rope",
-    ropeBase: number(config, "rope_theta", 10000),
+    ropeBase: ropeBase(config),
     normEps: number(config, "rms_norm_eps", 1e-6),
     tied: config.tie_word_embeddings === true,
     dropout: number(config, "twoheads_dropout", 0),
@@ -128,7 +135,7 @@ function gpt2FromHF(config: HF): TransformerConfig {
     activation: activation(config, "activation_function", "gelu_new"),
     context: number(config, "n_positions", 1024),
     positions: config.twoheads_positions === "rope" ? "rope" : "learned",
-    ropeBase: number(config, "rope_theta", 10000),
+    ropeBase: ropeBase(config),
     normEps: number(config, "layer_norm_epsilon", 1e-5),
     tied: config.tie_word_embeddings !== false,
     dropout: drops[0] ?? 0,

@@ -138,14 +138,15 @@ function check(
   });
 }
 
-/** All sequences; those of one prompt begin in its row. */
+/** All sequences; those of one prompt begin in its row. Draws once, so that the next call draws others. */
 function start(
   prompts: readonly (readonly number[])[],
   { samples = 1, rng }: GenerateOptions,
 ): Sequence[] {
+  const call = rng?.integer(0, 2 ** 31);
   return Array.from({ length: prompts.length * samples }, (_, index) => {
     const prompt = Math.floor(index / samples);
-    const fork = rng?.fork(`sequence ${index}`);
+    const fork = rng?.fork(`generate ${call} ${index}`);
     return { index, prompt, rng: fork, tokens: [], finish: null, row: prompt };
   });
 }

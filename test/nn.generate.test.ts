@@ -129,6 +129,13 @@ describe("drawn continuations", () => {
     }
   });
 
+  test("of one generator go on from call to call", () => {
+    const lm = made("llama");
+    const rng = random(1);
+    const run = (): Generated[] => generate(lm, [[1]], { maxTokens: 8, samples: 4, rng });
+    assert.notDeepEqual(run(), run());
+  });
+
   test("are the same read at once or later, and leave the model as it was", async () => {
     const lm = made("llama");
     const options = { maxTokens: 4, samples: 2 };

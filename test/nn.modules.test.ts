@@ -231,6 +231,21 @@ describe("activations", () => {
     });
   }
 
+  test("a captured pattern has the dropout that it has when nobody listens", () => {
+    const options = { vocabSize: 5, dim: 8, layers: 1, heads: 4, kvHeads: 2, dropout: 0.5 };
+    const model = new CausalLM(options, { rng: random(3) }).to("float64");
+    const ids = tensor([[1, 2, 3, 4]], { dtype: "int32" });
+    const run = (): Tensor => model.forward(ids, { rng: random(9) });
+    const name = "model.layers.0.self_attn.pattern";
+    const { result, activations } = capture(model, [name], run);
+    for (const [i, x] of run().data.entries())
+      assert.ok(Math.abs(x - (result.data[i] ?? Number.NaN)) < 1e-12);
+    assert.ok(
+      activations[name]?.data.some((p) => p > 1),
+      "survivors are scaled up",
+    );
+  });
+
   test("an edited pattern changes what attention mixes", () => {
     const options = { vocabSize: 5, dim: 8, layers: 1, heads: 4, kvHeads: 2, positions: "rope" };
     const model = new CausalLM(options as ModelOptions, { rng: random(3) }).to("float64");

@@ -332,6 +332,27 @@ describe("padding invariance", () => {
     }
   }
 
+  test("a row of padding alone gives no NaN", () => {
+    for (const options of Object.values(styles)) {
+      const lm = model(options);
+      const mask = tensor([
+        [true, true],
+        [false, false],
+      ]);
+      const hidden = lm.hidden(
+        ids([
+          [1, 2],
+          [3, 4],
+        ]),
+        { mask },
+      );
+      assert.ok(hidden.data.every(Number.isFinite));
+      const first = hidden.slice({ dim: 0, end: 1 });
+      for (const g of grad(first.sum(), lm.model.parameters(), { allowUnused: true }))
+        assert.ok(g === null || g.data.every(Number.isFinite));
+    }
+  });
+
   test("holds for gradients: padding adds nothing to them", () => {
     const lm = model(llama);
     const row = [1, 2, 3, 4];
@@ -521,6 +542,12 @@ describe("Hugging Face's config.json", () => {
       const there = JSON.parse(JSON.stringify(configToHF(config))) as Record<string, unknown>;
       assert.deepEqual(configFromHF(there), config);
     }
+  });
+
+  test("of newer versions keeps the base of the rotary angles elsewhere", () => {
+    const { rope_theta: _, ...rest } = configToHF(modelConfig(llama));
+    const config = { ...rest, rope_parameters: { rope_type: "default", rope_theta: 5e5 } };
+    assert.deepEqual(configFromHF(config), { ...modelConfig(llama), ropeBase: 5e5 });
   });
 
   test("of models that would be computed wrong is refused by name", () => {

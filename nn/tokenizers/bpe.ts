@@ -21,6 +21,7 @@ import {
   type TokenizerFile,
   VocabularyTokenizer,
 } from "./tokenizer.ts";
+import { remembering } from "./wordCache.ts";
 
 /** GPT-2's words. `\s` is JavaScript's, which counts U+FEFF as a space and U+0085 not. */
 const words = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu;
@@ -30,15 +31,10 @@ export function wordsOf(text: string): readonly string[] {
   return text.match(words) ?? [];
 }
 
-const cachedWords = 2 ** 16;
-const cachedLength = 32; // longer words hardly come back
-
 export class BPETokenizer extends VocabularyTokenizer {
   readonly #parts: BPEParts;
   readonly #bytes: ReadonlyMap<number, Uint8Array>;
-  readonly #idOfByte: readonly number[];
-  readonly #merges: MergeTable;
-  readonly #cache = new Map<string, readonly number[]>();
+  readonly #encodeWord: (word: string) => readonly number[];
 
   /** From parts that fit each other; `fromJSON` checks them. */
   constructor(parts: BPEParts) {
@@ -52,12 +48,15 @@ export class BPETokenizer extends VocabularyTokenizer {
       ]),
     );
     const id = (token: string): number => parts.ids.get(token) ?? 0;
-    this.#idOfByte = byteLetters.map(id);
-    this.#merges = new MergeTable(
+    const idOfByte = byteLetters.map(id);
+    const merges = new MergeTable(
       this.vocabSize,
       parts.merges.map(([left, right], rank) => {
         return { left: id(left), right: id(right), into: id(left + right), rank };
       }),
+    );
+    this.#encodeWord = remembering((word) =>
+      merges.apply(Array.from(toBytes(word), (byte) => idOfByte[byte] ?? 0)),
     );
   }
 
@@ -71,18 +70,6 @@ export class BPETokenizer extends VocabularyTokenizer {
 
   protected encodePlain(text: string, ids: number[]): void {
     for (const word of wordsOf(text)) for (const id of this.#encodeWord(word)) ids.push(id);
-  }
-
-  #encodeWord(word: string): readonly number[] {
-    const known = this.#cache.get(word);
-    if (known !== undefined) return known;
-    const bytes = Array.from(toBytes(word), (byte) => this.#idOfByte[byte] ?? 0);
-    const ids = this.#merges.apply(bytes);
-    if (word.length <= cachedLength) {
-      if (this.#cache.size >= cachedWords) this.#cache.clear();
-      this.#cache.set(word, ids);
-    }
-    return ids;
   }
 
   /** Ids, and where in the text each lies. bos and eos lie at its ends and have no length. */

@@ -4,7 +4,7 @@
 
 import { ArgumentError } from "../../core/index.ts";
 import type { Field } from "../checkpoints/json.ts";
-import { toBytes } from "./bytes.ts";
+import { addedFields, configOf, filesOf, frameOf, mostTokens } from "./jsonFile.ts";
 import type { AddedToken, SpecialTokens, TokenizerFile } from "./tokenizer.ts";
 
 /** What a byte-level BPE tokenizer consists of. */
@@ -58,9 +58,6 @@ export function clash(content: string): never {
   );
 }
 
-/** Far above any vocabulary, and low enough that a pair of ids is a whole number. */
-export const mostTokens = 2 ** 24;
-
 /** Whether a tokenizer.json is byte-level BPE with GPT-2's words, and nothing beside. */
 export function isByteLevelBPE(root: Field): boolean {
   const [model, words] = [root.get("model"), root.get("pre_tokenizer")];
@@ -85,43 +82,46 @@ export function isByteLevelBPE(root: Field): boolean {
   );
 }
 
-function addedFields(root: Field): Field[] {
-  const added = root.get("added_tokens");
-  return added.value === undefined || added.value === null ? [] : added.items();
-}
-
 /** Reads and checks; every fault is a FileError. */
 export function readBPE(root: Field, special: SpecialTokens): BPEParts {
+  const added = addedFields(root).map((field) => ({
+    content: field.get("content").string(),
+    id: field.get("id").wholeNumber(mostTokens - 1),
+    special: field.get("special").value === true,
+  }));
   const ids = new Map<string, number>();
-  const taken = new Map<number, string>();
-  const add = (token: string, field: Field): number => {
-    const id = field.wholeNumber(mostTokens - 1);
-    const other = taken.get(id);
-    if (other !== undefined && other !== token) field.fail(`${id} is the id of "${other}" already`);
-    if (ids.has(token) && ids.get(token) !== id)
-      field.fail(`"${token}" has the id ${ids.get(token)} too`);
+  const tokens = new Map<number, string>();
+  const add = (token: string, id: number, field: Field): void => {
+    const [otherId, otherToken] = [ids.get(token) ?? id, tokens.get(id) ?? token];
+    if (otherId !== id) field.fail(`"${token}" has the id ${otherId} too`);
+    if (otherToken !== token) field.fail(`${id} is the id of "${otherToken}" too`);
     ids.set(token, id);
-    taken.set(id, token);
-    return id;
+    tokens.set(id, token);
   };
   const vocab = root.get("model").get("vocab");
-  for (const [token, field] of vocab.entries()) add(token, field);
-  const added = addedFields(root).map((field) => {
-    const content = field.get("content").string();
+  for (const [token, field] of vocab.entries())
+    add(token, field.wholeNumber(mostTokens - 1), field);
+  for (const [i, field] of addedFields(root).entries()) {
+    const { content, id } = added[i] ?? { content: "", id: 0 };
     if (content === "") field.get("content").fail("is empty");
-    const special = field.get("special").value === true;
-    return { content, special, id: add(content, field.get("id")) };
-  });
-  const addedContents = new Set(added.map(({ content }) => content));
+    add(content, id, field);
+  }
+  checkBytes(vocab, new Set(added.map(({ content }) => content)));
+  return { ids, merges: readMerges(root, ids), added, special };
+}
+
+/** Throws unless every byte has a token, and every token that isn't added stands for bytes. */
+function checkBytes(vocab: Field, added: ReadonlySet<string>): void {
   for (const [token, field] of vocab.entries()) {
-    if (bytesOfLetters(token) === null && !addedContents.has(token)) {
+    if (bytesOfLetters(token) === null && !added.has(token)) {
       field.fail("has a character that stands for no byte in a byte-level vocabulary");
     }
   }
   for (const [byte, letter] of byteLetters.entries()) {
-    if (!ids.has(letter)) vocab.fail(`lacks "${letter}", the token of the byte ${byte}`);
+    if (vocab.get(letter).value === undefined) {
+      vocab.fail(`lacks "${letter}", the token of the byte ${byte}`);
+    }
   }
-  return { ids, merges: readMerges(root, ids), added, special };
 }
 
 /** Merges are written "left right" or ["left", "right"]. */
@@ -174,31 +174,5 @@ export function byteLevelFiles({ ids, merges, added, special }: BPEParts): Token
       merges: merges.map(([left, right]) => `${left} ${right}`),
     },
   };
-  return filesOf(json, special);
-}
-
-/** The fields of every tokenizer.json, with those added tokens. */
-export function frameOf(added: readonly AddedToken[]) {
-  const plain = { single_word: false, lstrip: false, rstrip: false, normalized: false };
-  return {
-    version: "1.0",
-    truncation: null,
-    padding: null,
-    added_tokens: added.map(({ id, content, special }) => ({ id, content, ...plain, special })),
-    normalizer: null,
-  };
-}
-
-/** tokenizer.json, and beside it who is bos, eos, pad and unk. */
-export function filesOf(json: object, special: SpecialTokens): TokenizerFile[] {
-  const roles = Object.entries(special).map(([role, token]) => [`${role}_token`, token]);
-  const config = {
-    tokenizer_class: "PreTrainedTokenizerFast",
-    clean_up_tokenization_spaces: false,
-    ...Object.fromEntries(roles),
-  };
-  return [
-    { name: "tokenizer.json", bytes: toBytes(`${JSON.stringify(json, null, 2)}\n`) },
-    { name: "tokenizer_config.json", bytes: toBytes(`${JSON.stringify(config, null, 2)}\n`) },
-  ];
+  return filesOf(json, configOf(special));
 }

@@ -6,9 +6,10 @@
 
 import { ArgumentError } from "../../core/index.ts";
 import { BPETokenizer, wordsOf } from "./bpe.ts";
-import { addTokens, byteLetters, clash, mostTokens } from "./bpeFile.ts";
+import { addTokens, byteLetters, clash } from "./bpeFile.ts";
 import { toBytes } from "./bytes.ts";
 import { Heap } from "./heap.ts";
+import { mostTokens } from "./jsonFile.ts";
 import { type AddedToken, type SpecialTokens, splitterOf } from "./tokenizer.ts";
 
 export interface BPETrainOptions {
@@ -54,8 +55,8 @@ function countWords(texts: Iterable<string>, added: readonly AddedToken[]): Map<
   const counts = new Map<string, number>();
   for (const text of texts) {
     const parts = splitter === null ? [text] : text.split(splitter);
+    // added tokens stand at odd places
     for (let i = 0; i < parts.length; i += 2) {
-      // added tokens stand at odd places
       for (const word of wordsOf(parts[i] ?? "")) counts.set(word, (counts.get(word) ?? 0) + 1);
     }
   }

@@ -8,19 +8,19 @@ import {
   folderOf,
   joinPath,
   readFile,
+  removeFile,
   replaceFile,
 } from "../checkpoints/files.ts";
-import { type Field, parseJson } from "../checkpoints/json.ts";
+import { Field, parseJson } from "../checkpoints/json.ts";
 import { BPETokenizer } from "./bpe.ts";
 import { isByteLevelBPE } from "./bpeFile.ts";
 import { HuggingFaceTokenizer } from "./huggingFace.ts";
+import { configName, jsonName, readRoles } from "./jsonFile.ts";
 import { Llama2cTokenizer } from "./llama2c.ts";
-import type { Role, SpecialTokens, Tokenizer } from "./tokenizer.ts";
+import type { Tokenizer } from "./tokenizer.ts";
 import { isWordLevel, WordTokenizer } from "./word.ts";
 
-const jsonName = "tokenizer.json";
 const binName = "tokenizer.bin";
-const configName = "tokenizer_config.json";
 
 /**
  * Loads a tokenizer from a folder that holds tokenizer.json or tokenizer.bin, or from such a file by any
@@ -35,36 +35,29 @@ export function loadTokenizer(path: string): Tokenizer {
   throw new FileError(path, "", `holds neither ${jsonName} nor ${binName}`);
 }
 
-/** Writes a tokenizer's files into a folder, each replaced atomically. */
+/** Writes a tokenizer's files into a folder, each replaced atomically, in place of another's. */
 export async function saveTokenizer(folder: string, tokenizer: Tokenizer): Promise<void> {
-  for (const { name, bytes } of tokenizer.files())
+  const others = new Set([jsonName, binName, configName]);
+  for (const { name, bytes } of tokenizer.files()) {
     await replaceFile(joinPath(folder, name), [bytes]);
+    others.delete(name);
+  }
+  for (const name of others) removeFile(joinPath(folder, name));
 }
 
 function loadJson(file: string): Tokenizer {
   const root = parseJson(file, readFile(file));
-  const config = joinPath(folderOf(file), configName);
-  const special = fileExists(config) ? readSpecial(parseJson(config, readFile(config))) : {};
-  const kind = isByteLevelBPE(root)
-    ? BPETokenizer
-    : isWordLevel(root)
-      ? WordTokenizer
-      : HuggingFaceTokenizer;
+  const configFile = joinPath(folderOf(file), configName);
+  const config = fileExists(configFile)
+    ? parseJson(configFile, readFile(configFile))
+    : new Field(configFile, "", {});
+  const special = readRoles(config);
   try {
-    return kind.fromJSON(root.value, { special, file });
+    if (isByteLevelBPE(root)) return BPETokenizer.fromJSON(root.value, { special, file });
+    if (isWordLevel(root)) return WordTokenizer.fromJSON(root.value, { special, file });
+    return HuggingFaceTokenizer.fromJSON(root.value, { config: config.object(), file });
   } catch (cause) {
     if (!(cause instanceof ArgumentError)) throw cause;
-    throw new FileError(config, "", cause.message, { cause }); // a role of a token that isn't there
+    throw new FileError(configFile, "", cause.message, { cause }); // a role of a token that isn't there
   }
-}
-
-/** Who is bos, eos, pad and unk: `"bos_token": "<s>"`, or an object with `content`. */
-function readSpecial(config: Field): SpecialTokens {
-  const found: { [role in Role]?: string } = {};
-  for (const role of ["bos", "eos", "pad", "unk"] as const) {
-    const field = config.get(`${role}_token`);
-    if (field.value === undefined || field.value === null) continue;
-    found[role] = typeof field.value === "string" ? field.value : field.get("content").string();
-  }
-  return found;
 }

@@ -3,17 +3,16 @@
 // word.ts. Next: folder.ts, which chooses.
 
 import { Tokenizer as Library } from "@huggingface/tokenizers";
-import { ArgumentError, IndexError } from "../../core/index.ts";
+import { ArgumentError, IndexError, TwoheadsError } from "../../core/index.ts";
 import { FileError } from "../checkpoints/files.ts";
 import { Field } from "../checkpoints/json.ts";
-import { filesOf, mostTokens } from "./bpeFile.ts";
+import { addedFields, configName, filesOf, mostTokens, readRoles } from "./jsonFile.ts";
 import {
   type DecodeOptions,
   type EncodeOptions,
   idWithRole,
   rolesOf,
   type SpecialIds,
-  type SpecialTokens,
   type Tokenizer,
   type TokenizerFile,
 } from "./tokenizer.ts";
@@ -28,29 +27,28 @@ export class HuggingFaceTokenizer implements Tokenizer {
   readonly special: SpecialIds;
   readonly #library: Library;
   readonly #json: object;
-  readonly #special: SpecialTokens;
+  readonly #config: object;
 
-  private constructor(ids: ReadonlyMap<string, number>, json: object, special: SpecialTokens) {
+  private constructor(ids: ReadonlyMap<string, number>, json: object, config: object) {
     this.vocabSize = 1 + [...ids.values()].reduce((most, id) => Math.max(most, id), -1);
-    this.special = rolesOf(ids, special);
-    const roles = Object.entries(special).map(([role, token]) => [`${role}_token`, token]);
-    this.#library = new Library(json, Object.fromEntries(roles));
+    this.special = rolesOf(ids, readRoles(new Field(configName, "", config)));
+    this.#library = new Library(json, config);
     this.#json = json;
-    this.#special = special;
+    this.#config = config;
   }
 
-  /** From what a tokenizer.json holds; a FileError says what is wrong with it. */
+  /** From what a tokenizer.json and its tokenizer_config.json hold; a FileError says what is wrong. */
   static fromJSON(
     json: unknown,
-    { special = {}, file = "tokenizer.json" }: { special?: SpecialTokens; file?: string } = {},
+    { config = {}, file = "tokenizer.json" }: { config?: object; file?: string } = {},
   ): HuggingFaceTokenizer {
     const root = new Field(file, "", json);
     const ids = readIds(root);
     if (root.get("model").get("type").value === "BPE") root.get("model").get("merges").items();
     try {
-      return new HuggingFaceTokenizer(ids, root.object(), special);
+      return new HuggingFaceTokenizer(ids, root.object(), config);
     } catch (cause) {
-      if (cause instanceof ArgumentError) throw cause;
+      if (cause instanceof TwoheadsError) throw cause;
       const problem = `@huggingface/tokenizers can't use it: ${(cause as Error).message}`;
       throw new FileError(file, "", problem, { cause });
     }
@@ -97,7 +95,7 @@ export class HuggingFaceTokenizer implements Tokenizer {
   }
 
   files(): TokenizerFile[] {
-    return filesOf(this.#json, this.#special);
+    return filesOf(this.#json, this.#config);
   }
 }
 
@@ -110,7 +108,7 @@ function readIds(root: Field): Map<string, number> {
       ? vocab.items().map((item, id) => [item.items()[0]?.string() ?? "", id])
       : vocab.entries().map(([token, id]) => [token, id.wholeNumber(mostTokens - 1)]),
   );
-  for (const token of root.get("added_tokens").items()) {
+  for (const token of addedFields(root)) {
     ids.set(token.get("content").string(), token.get("id").wholeNumber(mostTokens - 1));
   }
   return ids;

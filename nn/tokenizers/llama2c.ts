@@ -4,8 +4,8 @@
 // run.c (https://github.com/karpathy/llama2.c). Next: folder.ts.
 
 import { bytesAsFile, FileError } from "../checkpoints/files.ts";
-import { mostTokens } from "./bpeFile.ts";
 import { toBytes, toText } from "./bytes.ts";
+import { mostTokens } from "./jsonFile.ts";
 import { type Merge, MergeTable } from "./merges.ts";
 import {
   type DecodeOptions,
@@ -13,6 +13,7 @@ import {
   type TokenizerFile,
   VocabularyTokenizer,
 } from "./tokenizer.ts";
+import { remembering } from "./wordCache.ts";
 
 const firstByte = 3; // 0 unk, 1 bos, 2 eos, then the 256 bytes
 const firstPiece = firstByte + 256;
@@ -24,9 +25,8 @@ const mostPieceBytes = 512; // every cut of a piece is looked up, so pieces can'
  */
 export class Llama2cTokenizer extends VocabularyTokenizer {
   readonly #file: Uint8Array;
-  readonly #merges: MergeTable;
   readonly #byWord: boolean;
-  readonly #cache = new Map<string, readonly number[]>();
+  readonly #encodeWord: (word: string) => readonly number[];
 
   private constructor(
     ids: ReadonlyMap<string, number>,
@@ -37,8 +37,9 @@ export class Llama2cTokenizer extends VocabularyTokenizer {
     const [unk = "", bos = "", eos = ""] = names;
     super(ids, [], { unk, bos, eos } satisfies SpecialTokens);
     this.#file = file;
-    this.#merges = new MergeTable(this.vocabSize, mergesOf(ids, scores));
     this.#byWord = !names.slice(firstPiece).some((piece) => piece.includes(" ", 1));
+    const merges = new MergeTable(this.vocabSize, mergesOf(ids, scores));
+    this.#encodeWord = remembering((word) => merges.apply(this.#characters(word)));
   }
 
   /** From the bytes of a tokenizer file; a FileError names the token that is wrong. */
@@ -72,21 +73,12 @@ export class Llama2cTokenizer extends VocabularyTokenizer {
     for (const part of parts) for (const id of this.#encodeWord(part)) ids.push(id);
   }
 
-  #encodeWord(word: string): readonly number[] {
-    const known = this.#cache.get(word);
-    if (known !== undefined) return known;
-    const tokens: number[] = [];
-    for (const character of word) {
+  /** A piece for each character that is one, and bytes for the others. */
+  #characters(word: string): number[] {
+    return Array.from(word).flatMap((character) => {
       const id = this.ids.get(character);
-      if (id !== undefined) tokens.push(id);
-      else for (const byte of toBytes(character)) tokens.push(firstByte + byte);
-    }
-    const ids = this.#merges.apply(tokens);
-    if (word.length <= 32) {
-      if (this.#cache.size >= 2 ** 16) this.#cache.clear();
-      this.#cache.set(word, ids);
-    }
-    return ids;
+      return id ?? Array.from(toBytes(character), (byte) => firstByte + byte);
+    });
   }
 
   /** The text of some ids. The space in front of a text goes where the ids begin with bos. */

@@ -2,12 +2,13 @@
 // names and ids, the roles of special tokens, and finding special tokens in a text. Text is what
 // JavaScript strings can say in UTF-8: half of a surrogate pair, which no UTF-8 can hold, is encoded as
 // U+FFFD, and text.toWellFormed() is what comes back.
-// Next: byte.ts for the simplest one, bpe.ts for the one that is trained.
+// Next: bpe.ts for bytes and for what is learnt from them, word.ts for small worlds.
 
 import { ArgumentError, IndexError } from "../../core/index.ts";
 
-/** What a special token is for. */
-export type Role = "bos" | "eos" | "pad" | "unk";
+/** What a special token is for: the begin and the end of a text, filling up a batch, the unknown. */
+export const roles = ["bos", "eos", "pad", "unk"] as const;
+export type Role = (typeof roles)[number];
 
 /** Which token has which role: `{ bos: "<s>", eos: "</s>" }`. Roles may share a token. */
 export type SpecialTokens = { readonly [role in Role]?: string };

@@ -4,7 +4,7 @@
 
 import { ArgumentError } from "../../core/index.ts";
 import { Field } from "../checkpoints/json.ts";
-import { filesOf, frameOf } from "./bpeFile.ts";
+import { configOf, filesOf, frameOf } from "./jsonFile.ts";
 import {
   type DecodeOptions,
   type SpecialTokens,
@@ -95,7 +95,7 @@ export class WordTokenizer extends VocabularyTokenizer {
         unk_token: this.#special.unk ?? "<unk>", // must be a string, though no token may have it
       },
     };
-    return filesOf(json, this.#special);
+    return filesOf(json, configOf(this.#special));
   }
 }
 
