@@ -566,6 +566,22 @@ describe("a killed writer", () => {
     assert.ok(found.size > 3, `killed at different moments: ${[...found]}`);
   });
 
+  test("of shards leaves the old model whole", () => {
+    const place = join(folder, "killed-shards");
+    const program = `import { saveModel } from ${JSON.stringify(join(root, "nn/checkpoints/index.ts"))};
+      import { tensor } from ${JSON.stringify(join(root, "core/index.ts"))};
+      const save = (a, b) => saveModel(${JSON.stringify(place)},
+        { config: {}, stateDict: { a: tensor([a]), b }, shardBytes: 4 });
+      await save(1, tensor([2]));
+      const deadly = tensor([4]);
+      deadly.read = () => process.kill(process.pid, "SIGKILL");
+      await save(3, deadly);`;
+    assert.throws(() => execFileSync(process.execPath, [...tsx, program], { stdio: "ignore" }));
+    assert.ok(existsSync(join(place, "model-g2-00001-of-00002.safetensors")), "half of it is new");
+    const { tensors } = loadModel(place);
+    assert.deepEqual([tensors.a?.toArray(), tensors.b?.toArray()], [[1], [2]]);
+  });
+
   test("leaves a temporary file that goes with a later save", async () => {
     const place = join(folder, "killed");
     const leftovers = () => readdirSync(place).filter((name) => name.endsWith(".tmp"));

@@ -509,7 +509,8 @@ describe("llama2.c", () => {
   });
 
   test("is saved as it was", async () => {
-    await saveTokenizer(join(folder, "llama"), toyLlama());
+    await saveTokenizer(join(folder, "llama"), bpe);
+    await saveTokenizer(join(folder, "llama"), toyLlama()); // in its place
     const loaded = loadTokenizer(join(folder, "llama"));
     assert.ok(loaded instanceof Llama2cTokenizer);
     assert.deepEqual(loaded.encode("the é"), toyLlama().encode("the é"));
@@ -592,12 +593,16 @@ describe("tokenizers of others", () => {
 
   test("WordPiece with a template, through the same interface", async () => {
     const path = join(folder, "wordpiece");
-    const made = HuggingFaceTokenizer.fromJSON(wordPiece, {
-      special: { unk: "[UNK]", pad: "[PAD]" },
-    });
+    const config = {
+      unk_token: "[UNK]",
+      pad_token: { content: "[PAD]" },
+      chat_template: "as it was",
+    };
+    const made = HuggingFaceTokenizer.fromJSON(wordPiece, { config });
     await saveTokenizer(path, made);
     const tokenizer = loadTokenizer(path);
     assert.ok(tokenizer instanceof HuggingFaceTokenizer);
+    assert.deepEqual(fileOf(tokenizer, "tokenizer_config.json"), config);
     assert.deepEqual([...tokenizer.encode("Red balls go")], [2, 3, 4, 0]);
     assert.deepEqual([...tokenizer.encode("red", { template: true })], [1, 2]);
     assert.deepEqual(tokenizer.special, { unk: 0, pad: 5 });

@@ -4,7 +4,7 @@
 
 import { ArgumentError } from "../../core/index.ts";
 import type { Field } from "../checkpoints/json.ts";
-import { addedFields, configOf, filesOf, frameOf, mostTokens } from "./jsonFile.ts";
+import { addedFields, configOf, filesOf, frameOf, readId } from "./jsonFile.ts";
 import type { AddedToken, SpecialTokens, TokenizerFile } from "./tokenizer.ts";
 
 /** What a byte-level BPE tokenizer consists of. */
@@ -84,11 +84,6 @@ export function isByteLevelBPE(root: Field): boolean {
 
 /** Reads and checks; every fault is a FileError. */
 export function readBPE(root: Field, special: SpecialTokens): BPEParts {
-  const added = addedFields(root).map((field) => ({
-    content: field.get("content").string(),
-    id: field.get("id").wholeNumber(mostTokens - 1),
-    special: field.get("special").value === true,
-  }));
   const ids = new Map<string, number>();
   const tokens = new Map<number, string>();
   const add = (token: string, id: number, field: Field): void => {
@@ -99,12 +94,14 @@ export function readBPE(root: Field, special: SpecialTokens): BPEParts {
     tokens.set(id, token);
   };
   const vocab = root.get("model").get("vocab");
-  for (const [token, field] of vocab.entries())
-    add(token, field.wholeNumber(mostTokens - 1), field);
-  for (const [i, field] of addedFields(root).entries()) {
-    const { content, id } = added[i] ?? { content: "", id: 0 };
+  for (const [token, field] of vocab.entries()) add(token, readId(field), field);
+  const added: AddedToken[] = [];
+  for (const field of addedFields(root)) {
+    const content = field.get("content").string();
     if (content === "") field.get("content").fail("is empty");
-    add(content, id, field);
+    const id = readId(field.get("id"));
+    add(content, id, field.get("id"));
+    added.push({ content, id, special: field.get("special").value === true });
   }
   checkBytes(vocab, new Set(added.map(({ content }) => content)));
   return { ids, merges: readMerges(root, ids), added, special };

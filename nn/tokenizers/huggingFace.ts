@@ -6,7 +6,7 @@ import { Tokenizer as Library } from "@huggingface/tokenizers";
 import { ArgumentError, IndexError, TwoheadsError } from "../../core/index.ts";
 import { FileError } from "../checkpoints/files.ts";
 import { Field } from "../checkpoints/json.ts";
-import { addedFields, configName, filesOf, mostTokens, readRoles } from "./jsonFile.ts";
+import { addedFields, configName, filesOf, readId, readRoles } from "./jsonFile.ts";
 import {
   type DecodeOptions,
   type EncodeOptions,
@@ -106,10 +106,10 @@ function readIds(root: Field): Map<string, number> {
   const ids = new Map<string, number>(
     listed
       ? vocab.items().map((item, id) => [item.items()[0]?.string() ?? "", id])
-      : vocab.entries().map(([token, id]) => [token, id.wholeNumber(mostTokens - 1)]),
+      : vocab.entries().map(([token, id]) => [token, readId(id)]),
   );
   for (const token of addedFields(root)) {
-    ids.set(token.get("content").string(), token.get("id").wholeNumber(mostTokens - 1));
+    ids.set(token.get("content").string(), readId(token.get("id")));
   }
   return ids;
 }

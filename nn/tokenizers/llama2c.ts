@@ -7,12 +7,7 @@ import { bytesAsFile, FileError } from "../checkpoints/files.ts";
 import { toBytes, toText } from "./bytes.ts";
 import { mostTokens } from "./jsonFile.ts";
 import { type Merge, MergeTable } from "./merges.ts";
-import {
-  type DecodeOptions,
-  type SpecialTokens,
-  type TokenizerFile,
-  VocabularyTokenizer,
-} from "./tokenizer.ts";
+import { type DecodeOptions, type TokenizerFile, VocabularyTokenizer } from "./tokenizer.ts";
 import { remembering } from "./wordCache.ts";
 
 const firstByte = 3; // 0 unk, 1 bos, 2 eos, then the 256 bytes
@@ -35,7 +30,7 @@ export class Llama2cTokenizer extends VocabularyTokenizer {
   ) {
     const names = [...ids.keys()];
     const [unk = "", bos = "", eos = ""] = names;
-    super(ids, [], { unk, bos, eos } satisfies SpecialTokens);
+    super(ids, [], { unk, bos, eos });
     this.#file = file;
     this.#byWord = !names.slice(firstPiece).some((piece) => piece.includes(" ", 1));
     const merges = new MergeTable(this.vocabSize, mergesOf(ids, scores));

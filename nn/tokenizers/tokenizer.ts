@@ -96,7 +96,7 @@ export abstract class VocabularyTokenizer implements Tokenizer {
   encode(text: string, options: EncodeOptions = {}): Int32Array {
     const ids: number[] = [];
     if (options.bos) ids.push(idWithRole("bos", this.special));
-    const parts = options.parseSpecial === false ? [text] : this.splitAtAdded(text);
+    const parts = options.parseSpecial === false ? [text] : this.#splitAtAdded(text);
     parts.forEach((part, i) => {
       if (i % 2 === 0) this.encodePlain(part, ids);
       else ids.push(this.ids.get(part) ?? 0);
@@ -118,7 +118,7 @@ export abstract class VocabularyTokenizer implements Tokenizer {
   }
 
   /** The text cut at added tokens: plain text at even places, added tokens at odd ones. */
-  protected splitAtAdded(text: string): string[] {
+  #splitAtAdded(text: string): string[] {
     return this.#splitter === null ? [text] : text.split(this.#splitter);
   }
 
