@@ -3,6 +3,7 @@
 // Read next: races.ts, the comparisons with other libraries; kernels/, the kernels by themselves.
 
 import { parseArgs } from "node:util";
+import { generation } from "./generation.ts";
 import { growth } from "./growth.ts";
 import { attention } from "./kernels/attention.ts";
 import { elementwise } from "./kernels/elementwise.ts";
@@ -38,6 +39,11 @@ const subjects: Readonly<Record<string, Subject>> = {
     title: "Rows against other libraries",
     about: "exp and softmax over the rows of a matrix.",
     run: races.rows,
+  },
+  generation: {
+    title: "Generation",
+    about: "Size M with a longer context continues prompts of 16 tokens greedily, on one thread.",
+    run: generation,
   },
   threads: {
     title: "Threads",
