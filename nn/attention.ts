@@ -129,6 +129,17 @@ export class GPT2Attention extends SelfAttention {
     this.cProj = new Conv1D(width, dim, { rng: rng.fork("c_proj"), std: residualStd(config) });
   }
 
+  /** Attends to the packed projection as it is, unless somebody listens inside or keys are kept. */
+  override forward(x: Tensor, pass: Pass, cache?: LayerCache): Tensor {
+    const isSeen = ["q", "k", "v", "pattern"].some((name) => this.isHeard(name));
+    if (cache !== undefined || pass.rope !== null || isSeen) return super.forward(x, pass, cache);
+    const { heads } = this.config;
+    const dropout = this.dropout.options(pass.rng);
+    const options = { heads, causal: true, mask: pass.mask, ...(dropout && { dropout }) };
+    const z = this.tap("z", this.cAttn.forward(x, pass.rng).packedAttention(options));
+    return this.tap("out", this.output(z, pass.rng));
+  }
+
   protected override project(x: Tensor, rng?: Random): Projections {
     const all = this.cAttn.forward(x, rng);
     const width = this.cAttn.outFeatures / 3;

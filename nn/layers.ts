@@ -67,9 +67,7 @@ export class Conv1D extends Projection {
   }
 
   protected override product(x: Tensor): Tensor {
-    const rows = x.reshape([-1, this.inFeatures]).matmul(this.weight); // one product, not one per batch
-    const y = this.bias === null ? rows : rows.add(this.bias);
-    return y.reshape([...x.shape.slice(0, -1), this.outFeatures]);
+    return this.bias === null ? x.matmul(this.weight) : this.bias.addmm(x, this.weight);
   }
 }
 

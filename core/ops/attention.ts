@@ -4,10 +4,10 @@
 
 import { constant, indicesLike } from "../creation.ts";
 import { type Draw, within } from "../draw.ts";
-import { checkFloat } from "../dtype.ts";
+import { checkFloat, type DType } from "../dtype.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../errors.ts";
 import { fused, like } from "../kinds.ts";
-import type { Block, Op, Spec } from "../op.ts";
+import { apply, type Block, type Op, type Spec } from "../op.ts";
 import { cos, pow, sin } from "../portable.ts";
 import { Random } from "../random.ts";
 import {
@@ -502,14 +502,156 @@ function checkAttention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | null): v
     );
   }
   if (mask === null) return;
-  const scores = [...q.shape.slice(0, -1), k.shape.at(-2) ?? 0];
+  checkMask(name, mask, q.dtype, [...q.shape.slice(0, -1), k.shape.at(-2) ?? 0]);
+}
+
+function checkMask(name: string, mask: Tensor, dtype: DType, scores: Shape): void {
   checkTensor(name, mask, "mask");
-  if (mask.dtype !== "bool" && mask.dtype !== q.dtype) {
-    throw new DTypeError(`${name}: mask must be bool or ${q.dtype}, got ${mask.dtype}`);
+  if (mask.dtype !== "bool" && mask.dtype !== dtype) {
+    throw new DTypeError(`${name}: mask must be bool or ${dtype}, got ${mask.dtype}`);
   }
   if (!sameShape(broadcastShapes(name, mask.shape, scores), scores)) {
     throw new ShapeError(
       `${name}: mask ${formatShape(mask.shape)} doesn't broadcast to ${formatShape(scores)}`,
     );
   }
+}
+
+// --- Attention on packed heads -----------------------------------------------------------------------
+
+export interface PackedOptions extends AttentionOptions {
+  /** Query heads. */
+  readonly heads: number;
+  /** Key and value heads, which divide them; default as many. */
+  readonly kvHeads?: number;
+}
+
+interface Packed extends Attend {
+  readonly heads: number;
+  readonly kvHeads: number;
+}
+
+/** Where q, k and v begin among the heads of a packed row, and how many heads each has. */
+function partsOf({ heads, kvHeads }: Packed): readonly (readonly [first: number, count: number])[] {
+  return [
+    [0, heads],
+    [heads, kvHeads],
+    [heads + kvHeads, kvHeads],
+  ];
+}
+
+function packedDefinition(qkv: Tensor, mask: Tensor | null, o: Packed): Tensor {
+  const [B = 0, T = 0, width = 0] = qkv.shape;
+  const all = o.heads + 2 * o.kvHeads;
+  const rows = qkv.reshape([B, T, all, width / all]).permute([0, 2, 1, 3]);
+  const [q, k, v] = partsOf(o).map(([start, count]) =>
+    rows.slice({ dim: 1, start, end: start + count }),
+  );
+  const y = apply(scaledDotProductAttention.entry, [q, k, v, mask, o]);
+  return y.permute([0, 2, 1, 3]).reshape([B, T, (width / all) * o.heads]);
+}
+
+/** Calls `visit` with the places of each row of D in [B, T, all, D] and, for `count` heads from `first`, in [B, count, T, D]. */
+function eachHead(
+  [B = 0, T = 0]: Shape,
+  all: number,
+  [first, count]: readonly [number, number],
+  D: number,
+  visit: (packed: number, apart: number) => void,
+): void {
+  for (let b = 0; b < B; b++)
+    for (let t = 0; t < T; t++)
+      for (let h = 0; h < count; h++)
+        visit(((b * T + t) * all + first + h) * D, ((b * count + h) * T + t) * D);
+}
+
+/** Some heads of x [B, T, all · D] as a block [B, count, T, D]; their numbers, unless it is to be filled. */
+function unpack(x: Block, all: number, part: readonly [number, number], isFilled = true): Block {
+  const [B = 0, T = 0, width = 0] = x.shape;
+  const D = width / all;
+  const data = new Float64Array(B * part[1] * T * D);
+  if (isFilled) {
+    eachHead(x.shape, all, part, D, (packed, apart) => {
+      data.set(x.data.subarray(packed, packed + D), apart);
+    });
+  }
+  return { shape: [B, part[1], T, D], dtype: x.dtype, data };
+}
+
+function pack(x: Block, all: number, part: readonly [number, number], from: Block): void {
+  const D = (x.shape[2] ?? 0) / all;
+  eachHead(x.shape, all, part, D, (packed, apart) => {
+    x.data.set(from.data.subarray(apart, apart + D), packed);
+  });
+}
+
+/**
+ * Causal self-attention as one projection leaves it: qkv [B, T, (H + 2 Hkv) · D], the heads of the queries,
+ * then those of the keys, then those of the values; gives [B, T, H · D]. scaledDotProductAttention without
+ * taking the heads apart; mask broadcasts to [B, H, T, T].
+ */
+export const packedAttention: Op<(qkv: Tensor, options: PackedOptions) => Tensor> = fused({
+  definition: packedDefinition,
+  // the result, and each row's logSumExp for the way back
+  infer: (qkv, _mask, { heads, kvHeads }): readonly Spec[] => {
+    const [B = 0, T = 0, width = 0] = qkv.shape;
+    const D = width / (heads + 2 * kvHeads);
+    return [
+      { shape: [B, T, heads * D], dtype: qkv.dtype },
+      { shape: [B, heads, T], dtype: qkv.dtype },
+    ];
+  },
+  forward: ([y, lses], qkv, mask, o) => {
+    const all = o.heads + 2 * o.kvHeads;
+    const [q, k, v] = partsOf(o).map((part) => unpack(qkv, all, part)) as [Block, Block, Block];
+    const apart = unpack(y, o.heads, [0, o.heads], false);
+    attentionForward(lses ? [apart, lses] : [apart], q, k, v, mask, o);
+    pack(y, o.heads, [0, o.heads], apart);
+  },
+  backward: ([dqkv, dmask], g, [, lses], qkv, mask, o) => {
+    const all = o.heads + 2 * o.kvHeads;
+    const parts = partsOf(o);
+    const [q, k, v] = parts.map((part) => unpack(qkv, all, part)) as [Block, Block, Block];
+    const gradients = parts.map((part) => unpack(qkv, all, part, false));
+    const apart = unpack(g, o.heads, [0, o.heads]);
+    attentionBackward([...gradients, dmask ?? null], apart, lses, q, k, v, mask, o);
+    if (dqkv) for (const [i, dx] of gradients.entries()) pack(dqkv, all, parts[i] ?? [0, 0], dx);
+  },
+  call:
+    (run, { name }) =>
+    (qkv, options) => {
+      const { heads, kvHeads = heads, causal = false, offset = 0, mask = null } = options;
+      const D = checkPacked(qkv, mask, heads, kvHeads);
+      const scale = options.scale ?? 1 / Math.sqrt(D);
+      const drop = checkDrop(name, options.dropout?.p ?? 0, options.dropout?.rng);
+      return run(qkv, mask, { causal, offset, scale, drop, heads, kvHeads });
+    },
+  example:
+    "tensor([[[1, 2, 10], [1, 3, 20]]]).packedAttention({ heads: 1, causal: true })  // [[[     10],\n  [17.3106]]]",
+  draw: (d) => {
+    const [B, T, D] = [d.integer(1, 2), d.integer(1, 3), d.integer(1, 3)];
+    const [kvHeads, group] = [d.integer(1, 2), d.integer(1, 2)];
+    const heads = kvHeads * group;
+    const small = within(-1, 1);
+    const qkv = d.tensor([B, T, (heads + 2 * kvHeads) * D], small);
+    const mask = d.pick(null, d.mask([B, 1, T, T]), d.tensor([T, T], small));
+    return [qkv, { heads, kvHeads, causal: d.pick(true, false), mask }];
+  },
+});
+
+/** The width of a head. */
+function checkPacked(qkv: Tensor, mask: Tensor | null, heads: number, kvHeads: number): number {
+  const name = "packedAttention";
+  checkFloat(name, checkTensor(name, qkv, "qkv").dtype);
+  const [B = 0, T = 0, width = 0] = qkv.shape;
+  const D = width / (heads + 2 * kvHeads);
+  const fits = Number.isInteger(D) && Number.isInteger(heads / kvHeads) && heads > 0;
+  if (qkv.rank !== 3 || !fits) {
+    throw new ShapeError(
+      `${name}: qkv ${formatShape(qkv.shape)} with ${heads} heads and ${kvHeads} for keys: needed ` +
+        "[B, T, (heads + 2 kvHeads) D], heads a multiple of kvHeads",
+    );
+  }
+  if (mask !== null) checkMask(name, mask, qkv.dtype, [B, heads, T, T]);
+  return D;
 }

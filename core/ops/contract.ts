@@ -141,15 +141,11 @@ export const linear: Op<(x: Tensor, weight: Tensor, bias?: Tensor | null) => Ten
       y.data[i] = sum;
     }
   },
-  vjp: (g, _y, x, weight) => {
-    const rows = (t: Tensor): Tensor =>
-      t.reshape([sizeOf(t.shape.slice(0, -1)), t.shape.at(-1) ?? 0]);
-    return [
-      () => g.matmul(weight),
-      () => rows(g).matmul(rows(x), { transposeA: true }),
-      () => rows(g).sum({ dims: 0 }),
-    ];
-  },
+  vjp: (g, _y, x, weight) => [
+    () => g.matmul(weight),
+    () => asRows(g).matmul(asRows(x), { transposeA: true }),
+    () => asRows(g).sum({ dims: 0 }),
+  ],
   call:
     (run: LinearRule) =>
     (x, weight, bias = null) => {
@@ -166,6 +162,65 @@ export const linear: Op<(x: Tensor, weight: Tensor, bias?: Tensor | null) => Ten
     ];
   },
 });
+
+/** y = bias + x W over the last axis: x [..., in], weight [in, out], bias [out]. linear with W as it is multiplied. */
+export const addmm: Op<(bias: Tensor, x: Tensor, weight: Tensor) => Tensor> = fused({
+  definition: (bias: Tensor, x: Tensor, weight: Tensor) => x.matmul(weight).add(bias),
+  infer: (_bias, x, weight) => [
+    { shape: [...x.shape.slice(0, -1), weight.shape[1] ?? 0], dtype: x.dtype },
+  ],
+  forward: ([y], bias, x, weight) => {
+    const [width = 0, out = 0] = weight.shape;
+    for (let i = 0; i < y.data.length; i++) {
+      const [row, o] = [Math.floor(i / out), i % out];
+      let sum = bias.data[o] ?? 0;
+      for (let k = 0; k < width; k++)
+        sum += (x.data[row * width + k] ?? 0) * (weight.data[k * out + o] ?? 0);
+      y.data[i] = sum;
+    }
+  },
+  vjp: (g, _y, _bias, x, weight) => [
+    () => asRows(g).sum({ dims: 0 }),
+    () => g.matmul(weight, { transposeB: true }),
+    () => asRows(x).matmul(asRows(g), { transposeA: true }),
+  ],
+  call: (run: (bias: Tensor, x: Tensor, weight: Tensor) => Tensor) => (bias, x, weight) => {
+    checkAddmm(bias, x, weight);
+    return run(bias, x, weight);
+  },
+  example: "tensor([1, 1]).addmm(tensor([[1, 2]]), tensor([[3, 4], [5, 6]]))  // [[14, 17]]",
+  draw: (d: Draw) => {
+    const [width, out] = [d.integer(0, 3), d.integer(0, 3)];
+    const x = d.tensor([...d.shape({ maxRank: 2 }), width]);
+    return [d.tensor([out]), x, d.tensor([width, out])];
+  },
+});
+
+function checkAddmm(bias: Tensor, x: Tensor, weight: Tensor): void {
+  const [width, out] = checkTensor("addmm", weight, "weight").shape;
+  const isRow = checkTensor("addmm", bias, "bias").rank === 1 && bias.size === out;
+  if (
+    weight.rank !== 2 ||
+    checkTensor("addmm", x, "x").rank === 0 ||
+    x.shape.at(-1) !== width ||
+    !isRow
+  ) {
+    throw new ShapeError(
+      `addmm: bias ${formatShape(bias.shape)}, x ${formatShape(x.shape)}, weight ${formatShape(weight.shape)}: ` +
+        "needed [out], [..., in] and [in, out]",
+    );
+  }
+  if (x.dtype !== weight.dtype || bias.dtype !== x.dtype) {
+    throw new DTypeError(
+      `addmm: bias is ${bias.dtype}, x ${x.dtype}, weight ${weight.dtype}; they must be the same, see x.to(dtype)`,
+    );
+  }
+}
+
+/** x [..., n] as a matrix [rows, n]. */
+function asRows(x: Tensor): Tensor {
+  return x.reshape([sizeOf(x.shape.slice(0, -1)), x.shape.at(-1) ?? 0]);
+}
 
 function checkLinear(x: Tensor, weight: Tensor, bias: Tensor | null): void {
   const [out, width] = checkTensor("linear", weight, "weight").shape;

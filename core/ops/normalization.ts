@@ -4,7 +4,7 @@
 // against the definition. Next: attention.ts.
 
 import { type Draw, within } from "../draw.ts";
-import { checkFloat } from "../dtype.ts";
+import { checkFloat, type TypedArray } from "../dtype.ts";
 import { ArgumentError, DTypeError, IndexError, ShapeError } from "../errors.ts";
 import { fused, like } from "../kinds.ts";
 import type { Block, Op, Spec } from "../op.ts";
@@ -108,27 +108,21 @@ export interface CrossEntropyOptions {
   readonly labelSmoothing?: number;
 }
 
-interface Smoothing {
-  readonly ignoreIndex: number;
-  readonly labelSmoothing: number;
-}
+type Losses = Required<CrossEntropyOptions>;
 
-type CrossEntropyRule = (logits: Tensor, target: Tensor, options: Smoothing) => Tensor;
+type CrossEntropyRule = (logits: Tensor, target: Tensor, options: Losses) => Tensor;
 
 function crossEntropyCall(
   run: CrossEntropyRule,
 ): (logits: Tensor, target: Tensor, options?: CrossEntropyOptions) => Tensor {
   return (logits, target, { reduction = "mean", ignoreIndex = -100, labelSmoothing = 0 } = {}) => {
     checkClasses(logits, target, ignoreIndex, labelSmoothing);
-    const losses = run(logits, target, { ignoreIndex, labelSmoothing });
-    if (reduction === "none") return losses;
-    if (reduction === "sum") return losses.sum();
-    if (reduction !== "mean") {
+    if (!["mean", "sum", "none"].includes(reduction)) {
       throw new ArgumentError(
         `crossEntropy: reduction "${String(reduction)}" is none of mean, sum, none`,
       );
     }
-    return losses.sum().div(target.ne(ignoreIndex).sum());
+    return run(logits, target, { reduction, ignoreIndex, labelSmoothing });
   };
 }
 
@@ -174,6 +168,17 @@ function eachTarget(
   });
 }
 
+/** What each target's loss is multiplied by: 1, or for the mean 1 / the number of targets that count. */
+export function shareOf(
+  target: TypedArray,
+  { reduction, ignoreIndex }: Pick<Losses, "reduction" | "ignoreIndex">,
+): number {
+  if (reduction !== "mean") return 1;
+  let count = 0;
+  for (const c of target) if (c !== ignoreIndex) count++;
+  return 1 / count;
+}
+
 /**
  * -ln softmax(logits)[target]: logits [..., classes], target [...] of int32. With labelSmoothing ε:
  * (1 - ε) times that plus ε times the mean over all classes. Mean over the targets that count, unless said.
@@ -181,7 +186,8 @@ function eachTarget(
 export const crossEntropy: Op<
   (logits: Tensor, target: Tensor, options?: CrossEntropyOptions) => Tensor
 > = fused({
-  definition: (logits: Tensor, target: Tensor, { ignoreIndex, labelSmoothing }: Smoothing) => {
+  definition: (logits: Tensor, target: Tensor, options: Losses) => {
+    const { reduction, ignoreIndex, labelSmoothing } = options;
     const ignored = target.eq(ignoreIndex);
     const logp = ignored.unsqueeze(-1).where(0, logits).logSoftmax({ dim: -1 });
     const picks = ignored.where(0, target).unsqueeze(-1);
@@ -190,32 +196,45 @@ export const crossEntropy: Op<
     const even = logp.sum({ dims: -1 }).div(-classes);
     const loss =
       labelSmoothing === 0 ? nll : nll.mul(1 - labelSmoothing).add(even.mul(labelSmoothing));
-    return ignored.where(0, loss);
+    const losses = ignored.where(0, loss);
+    if (reduction === "none") return losses;
+    return reduction === "sum" ? losses.sum() : losses.sum().div(ignored.logicalNot().sum());
   },
   // the loss, and each row's logSumExp for the way back
-  infer: (logits, target) => [0, 1].map(() => ({ shape: target.shape, dtype: logits.dtype })),
-  forward: ([loss, lse], x, target, { ignoreIndex, labelSmoothing }) => {
+  infer: (logits, target, { reduction }) => [
+    { shape: reduction === "none" ? target.shape : [], dtype: logits.dtype },
+    { shape: target.shape, dtype: logits.dtype },
+  ],
+  forward: ([loss, lse], x, target, options) => {
+    const { ignoreIndex, labelSmoothing } = options;
     const classes = x.shape.at(-1) ?? 0;
+    let sum = 0;
     eachTarget(x, target, ignoreIndex, (row, at, c) => {
-      const { max, sum } = massOf(x, at, classes, 1);
-      const total = max + Math.log(sum);
+      const { max, sum: mass } = massOf(x, at, classes, 1);
+      const total = max + Math.log(mass);
       let even = 0;
       for (let k = at; labelSmoothing > 0 && k < at + classes; k++)
         even += total - (x.data[k] ?? 0);
       const nll = total - (x.data[at + c] ?? 0);
       const smooth =
         labelSmoothing === 0 ? nll : (1 - labelSmoothing) * nll + (labelSmoothing * even) / classes;
-      loss.data[row] = c < 0 ? 0 : smooth;
+      if (options.reduction === "none") loss.data[row] = c < 0 ? 0 : smooth;
+      sum += c < 0 ? 0 : smooth;
       if (lse) lse.data[row] = total;
     });
+    if (options.reduction !== "none") loss.data[0] = sum * shareOf(target.data, options);
   },
-  backward: ([dx], g, [, lse], x, target, { ignoreIndex, labelSmoothing }) => {
+  backward: ([dx], g, [, lse], x, target, options) => {
+    const { ignoreIndex, labelSmoothing } = options;
     const classes = x.shape.at(-1) ?? 0;
+    const share = shareOf(target.data, options);
+    const gStep = options.reduction === "none" ? 1 : 0;
     eachTarget(x, target, ignoreIndex, (row, at, c) => {
+      const by = share * (g.data[row * gStep] ?? 0);
       for (let k = 0; dx && k < classes; k++) {
         const wanted = (k === c ? 1 - labelSmoothing : 0) + labelSmoothing / classes;
         const p = Math.exp((x.data[at + k] ?? 0) - (lse?.data[row] ?? 0));
-        dx.data[at + k] = c < 0 ? 0 : (g.data[row] ?? 0) * (p - wanted);
+        dx.data[at + k] = c < 0 ? 0 : by * (p - wanted);
       }
     });
   },

@@ -1,33 +1,28 @@
 // The rules of ops whose kernels do at once what their definitions do step by step, forwards and
 // backwards, and of those that pick by index. In a backward call the arguments are the incoming
 // gradient, the results of the forward pass, then its arguments; outputs that nobody wants are null.
-// Next: update.ts; attention.as.ts, norm.as.ts, softmax.as.ts, gather.as.ts for the kernels.
+// Next: attention.ts; norm.as.ts, softmax.as.ts, gather.as.ts for the kernels.
 
 import type { Call, Spec, Tensor } from "../../core/index.ts";
+import { shareOf } from "../../core/ops/normalization.ts";
 import { stretched } from "./broadcast.ts";
 import type { Kernel } from "./exports.ts";
 import type { Block } from "./memory.ts";
-import { blockOf, isFloat32, type Machine, makeLike, type Rule, type Run, sizeOf } from "./rule.ts";
+import {
+  areFloat32,
+  blockOf,
+  isFloat32,
+  type Machine,
+  makeLike,
+  makeWanted,
+  type Rule,
+  type Run,
+  read,
+  sizeOf,
+  wanted,
+} from "./rule.ts";
 
 type Tensors = readonly Tensor[];
-
-/** The addresses of tensors that the kernels only read; 0 for those left out. */
-function read({ memory }: Machine, ...tensors: readonly (Tensor | null)[]): number[] {
-  return tensors.map((x) => (x === null ? 0 : memory.read(blockOf(x))));
-}
-
-/** Blocks for the outputs that are wanted; null for the others. */
-function makeWanted(machine: Machine, outputs: Call["outputs"]): (Block | null)[] {
-  return outputs.map((spec) => (spec === null ? null : makeLike(machine, spec)));
-}
-
-function wanted(blocks: readonly (Block | null)[]): Block[] {
-  return blocks.filter((block) => block !== null);
-}
-
-function areFloat32(...xs: readonly unknown[]): boolean {
-  return xs.every((x) => x === null || isFloat32(x));
-}
 
 // --- Rows: softmax, logSoftmax, crossEntropy ---------------------------------------------------------
 
@@ -63,32 +58,48 @@ function inRange({ memory }: Machine, index: Tensor, size: number, none = 0): bo
   return true;
 }
 
-interface Smoothing {
+interface Losses {
+  readonly reduction: "mean" | "sum" | "none";
   readonly ignoreIndex: number;
   readonly labelSmoothing: number;
+}
+
+/** What each row's loss is multiplied by: see shareOf in core. */
+function lossShare({ memory }: Machine, target: Tensor, losses: Losses): number {
+  return shareOf(memory.peek(blockOf(target)), losses);
 }
 
 const crossEntropy: Rule = {
   fits: ([x]) => isFloat32(x) && x.size > 0,
   forward: (machine, { args, outputs }) => {
-    const [x, target, { ignoreIndex, labelSmoothing }] = args as [Tensor, Tensor, Smoothing];
+    const [x, target, losses] = args as [Tensor, Tensor, Losses];
+    const { reduction, ignoreIndex, labelSmoothing } = losses;
     const n = x.shape.at(-1) as number;
     if (!inRange(machine, target, n, ignoreIndex)) return null;
+    const { wasm } = machine;
     const [from, at] = read(machine, x, target) as [number, number];
     const [loss, lse] = wanted(makeWanted(machine, outputs)) as [Block, Block];
-    const rest = [from, at, n, ignoreIndex, labelSmoothing, loss.at, lse.at];
-    machine.wasm.run("crossEntropy", target.size, n, 1, ...rest);
+    const rows = target.size;
+    const each = reduction === "none" ? loss.at : wasm.alloc(4 * rows);
+    const rest = [from, at, n, ignoreIndex, labelSmoothing, each, lse.at];
+    wasm.run("crossEntropy", rows, n, 1, ...rest);
+    if (reduction !== "none") {
+      wasm.sum(each, loss.at, 1, rows, 1, lossShare(machine, target, losses));
+      wasm.free(each, 4 * rows);
+    }
     return [loss, lse];
   },
   backward: (machine, { args, outputs }) => {
-    const [g, , lse, x, target, { ignoreIndex, labelSmoothing }] = args as [
+    const [g, , lse, x, target, losses] = args as [
       ...[Tensor, Tensor, Tensor, Tensor, Tensor],
-      Smoothing,
+      Losses,
     ];
+    const { reduction, ignoreIndex, labelSmoothing } = losses;
     const n = x.shape.at(-1) as number;
     const [pg, px, pt, pl] = read(machine, g, x, target, lse) as [number, number, number, number];
     const [dx] = wanted(makeWanted(machine, outputs)) as [Block];
-    const rest = [pg, 1, 1, px, pt, pl, dx.at, n, ignoreIndex, labelSmoothing];
+    const [gStep, share] = [reduction === "none" ? 1 : 0, lossShare(machine, target, losses)];
+    const rest = [pg, gStep, share, px, pt, pl, dx.at, n, ignoreIndex, labelSmoothing];
     machine.wasm.run("crossEntropyGrad", target.size, n, 1, ...rest);
     return [dx];
   },
@@ -175,6 +186,19 @@ const linear: Rule = {
   },
 };
 
+const addmm: Rule = {
+  fits: ([bias, x, weight]) =>
+    areFloat32(bias, x, weight) && ((weight as Tensor).shape[0] as number) > 0,
+  forward: (machine, { args, outputs: [spec] }) => {
+    const [bias, x, weight] = args as [Tensor, Tensor, Tensor];
+    const [K, N] = weight.shape as [number, number];
+    const [pb, px, pw] = read(machine, bias, x, weight) as [number, number, number];
+    const y = makeLike(machine, spec as Spec);
+    machine.wasm.matmul(px, pw, y.at, { M: x.size / K, N, K, bias: pb });
+    return [y];
+  },
+};
+
 interface Drop {
   readonly p: number;
   readonly seed: number;
@@ -236,95 +260,6 @@ const rope: Rule = {
     const rest = [px, y.at, pc, ps, inner, T, batch, D, D, stride, ...flags];
     machine.wasm.run("rope", x.size / D, D / 2, 16, ...rest);
     return [y];
-  },
-};
-
-// --- Attention ---------------------------------------------------------------------------------------
-
-interface Attend {
-  readonly causal: boolean;
-  readonly offset: number;
-  readonly scale: number;
-  readonly drop: { readonly p: number };
-}
-
-/** [B, H, T, D] of q and [Hkv, S] of k, with ones for the axes that aren't there. */
-function sizesOf(
-  q: Tensor,
-  k: Tensor,
-): [B: number, H: number, T: number, D: number, Hkv: number, S: number] {
-  const [T, D] = q.shape.slice(-2) as [number, number];
-  const [H, Hkv] = [q.shape.at(-3) ?? 1, k.shape.at(-3) ?? 1];
-  return [sizeOf(q.shape.slice(0, -3)), H, T, D, Hkv, k.shape.at(-2) as number];
-}
-
-/** Blocks of scores and turned keys must fit the kernel's working memory. */
-const widestHead = 1024;
-
-function attentionFits(args: readonly unknown[]): boolean {
-  const [q, k, v, mask, { drop }] = args as [Tensor, Tensor, Tensor, Tensor | null, Attend];
-  if (!areFloat32(q, k, v) || drop.p > 0 || q.rank > 4 || q.size === 0 || k.size === 0)
-    return false;
-  const isPlainMask = mask === null || (!mask.requiresGrad && mask.rank <= 4);
-  return (
-    isPlainMask && v.shape.at(-1) === q.shape.at(-1) && (q.shape.at(-1) as number) <= widestHead
-  );
-}
-
-/** Writes the call's sizes and strides where the kernel reads them; see Shape in attention.as.ts. */
-function attentionShape(
-  machine: Machine,
-  q: Tensor,
-  k: Tensor,
-  mask: Tensor | null,
-  { causal, offset, scale }: Attend,
-): number {
-  const [B, H, T, D, Hkv, S] = sizesOf(q, k);
-  const own = [H * T * D, T * D, D];
-  const keys = [Hkv * S * D, S * D, D];
-  const maskStrides = mask === null ? [0, 0, 0, 0] : stretched(mask.shape, [B, H, T, S]);
-  const kind = mask === null ? 0 : mask.dtype === "bool" ? 1 : 2;
-  const at = mask === null ? 0 : machine.memory.read(blockOf(mask));
-  const { wasm } = machine;
-  const head = [B, H, Hkv, T, S, D, Number(causal), offset, 0];
-  const shape = wasm.layout([...head, ...own, ...keys, ...keys, ...own, kind, at, ...maskStrides]);
-  wasm.f32[(shape >> 2) + 8] = scale;
-  return shape;
-}
-
-const attention: Rule = {
-  fits: attentionFits,
-  forward: (machine, { args, outputs }) => {
-    const [q, k, v, mask, options] = args as [Tensor, Tensor, Tensor, Tensor | null, Attend];
-    const [B, H, T, D, , S] = sizesOf(q, k);
-    const addresses = read(machine, q, k, v);
-    const [o, lse] = wanted(makeWanted(machine, outputs)) as [Block, Block];
-    const shape = attentionShape(machine, q, k, mask, options);
-    const units = B * H * Math.ceil(T / 64);
-    const cost = (Math.min(T, 64) * S * D) / 4;
-    machine.wasm.run("attention", units, cost, 1, shape, ...addresses, o.at, lse.at);
-    return [o, lse];
-  },
-  backward: (machine, { args, outputs }) => {
-    const [g, y, lse, q, k, v, mask, options] = args as [
-      ...[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor | null],
-      Attend,
-    ];
-    const [B, H, T, D, Hkv, S] = sizesOf(q, k);
-    const addresses = read(machine, g, q, k, v, y, lse);
-    const blocks = [q, k, v].map((x, i) => (outputs[i] ? makeLike(machine, x) : null));
-    const { wasm } = machine;
-    const spares = [q, k, v].map((x, i) => (blocks[i] ? 0 : wasm.alloc(4 * x.size)));
-    const places = blocks.map((block, i) => block?.at ?? (spares[i] as number));
-    const delta = wasm.alloc(4 * B * H * T);
-    const shape = attentionShape(machine, q, k, mask, options);
-    const cost = ((H / Hkv) * T * S * D) / 3;
-    wasm.run("attentionGrad", B * Hkv, cost, 1, shape, ...addresses, ...places, delta);
-    wasm.free(delta, 4 * B * H * T);
-    [q, k, v].forEach((x, i) => {
-      if (!blocks[i]) wasm.free(spares[i] as number, 4 * x.size);
-    });
-    return wanted(blocks);
   },
 };
 
@@ -423,9 +358,9 @@ export const fusedRules: Readonly<Record<string, Rule>> = {
   layerNorm,
   rmsNorm,
   linear,
+  addmm,
   dropout,
   rope,
-  scaledDotProductAttention: attention,
   embedding,
   indexSelect: { forward: indexSelect },
   indexAdd: { forward: indexAdd },

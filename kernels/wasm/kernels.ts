@@ -127,7 +127,7 @@ export class Wasm {
   private isWorthSharing(work: number): boolean {
     if (this.threads.count === 1 || work < this.worthSharing) return false;
     this.missed = this.threads.asleep ? this.missed + work : Number.POSITIVE_INFINITY;
-    if (this.missed < this.worthSharing * worthWaking) return false;
+    if (this.missed < this.worthSharing * worthWaking || this.threads.paused) return false;
     this.missed = 0;
     return true;
   }

@@ -38,3 +38,21 @@ export function sizeOf(shape: readonly number[]): number {
 export function makeLike({ memory }: Machine, { dtype, shape }: Spec): Block {
   return memory.make(dtype, sizeOf(shape));
 }
+
+export function areFloat32(...xs: readonly unknown[]): boolean {
+  return xs.every((x) => x === null || isFloat32(x));
+}
+
+/** The addresses of tensors that the kernels only read; 0 for those left out. */
+export function read({ memory }: Machine, ...tensors: readonly (Tensor | null)[]): number[] {
+  return tensors.map((x) => (x === null ? 0 : memory.read(blockOf(x))));
+}
+
+/** Blocks for the outputs that are wanted; null for the others. */
+export function makeWanted(machine: Machine, outputs: Call["outputs"]): (Block | null)[] {
+  return outputs.map((spec) => (spec === null ? null : makeLike(machine, spec)));
+}
+
+export function wanted(blocks: readonly (Block | null)[]): Block[] {
+  return blocks.filter((block) => block !== null);
+}

@@ -4,6 +4,7 @@
 // Next: fused.ts for the rules of fused ops, exports.ts for the kernels' arguments, device.ts.
 
 import { type Call, type Kernel as CoreKernel, type Spec, Tensor } from "../../core/index.ts";
+import { attentionRules } from "./attention.ts";
 import { merge, stretched } from "./broadcast.ts";
 import type { Kernel } from "./exports.ts";
 import { fusedRules } from "./fused.ts";
@@ -287,7 +288,13 @@ const matmul: Run = (machine, call) => {
 };
 
 const byName: ReadonlyMap<string, Rule> = new Map(
-  Object.entries({ ...elementwiseRules, ...reduceRules, ...fusedRules, ...updateRules }),
+  Object.entries({
+    ...elementwiseRules,
+    ...reduceRules,
+    ...fusedRules,
+    ...attentionRules,
+    ...updateRules,
+  }),
 );
 const byKind: Readonly<Partial<Record<CoreKernel["kind"], Rule>>> = {
   view: { forward: move },

@@ -126,8 +126,14 @@ export function threadCount(): number {
 const workerSpins = 40_000;
 const callerSpins = 5000;
 
+/** Milliseconds without sharing after a job on which the others only kept the caller waiting. */
+const shortestPause = 5;
+const longestPause = 500;
+
 export class Threads {
   readonly count: number;
+  private pause = shortestPause;
+  private pausedUntil = 0;
   private workers: NodeWorker[] = [];
   private readonly scratches: number[] = [];
   private started = false;
@@ -156,6 +162,23 @@ export class Threads {
     return !this.started || (this.control[SLEEPERS] as number) > 0;
   }
 
+  /** Whether the other cores were busy with something else just now, so that sharing would cost time. */
+  get paused(): boolean {
+    return this.pausedUntil > 0 && performance.now() < this.pausedUntil;
+  }
+
+  /**
+   * A worker that lost its core in the middle of a chunk keeps the caller waiting for longer than the
+   * caller worked. Then sharing stops for a while, and for longer each time that happens again.
+   */
+  private judge(start: number, joined: number, end: number): void {
+    const waited = end - joined;
+    if (waited > 0.1 && waited > joined - start) {
+      this.pausedUntil = end + this.pause;
+      this.pause = Math.min(longestPause, 2 * this.pause);
+    } else if (this.pause > shortestPause) this.pause /= 1.1;
+  }
+
   /**
    * Runs units [0, units) of a kernel in chunks of `chunk` units, on whoever is free, and returns
    * when all are done.
@@ -174,8 +197,11 @@ export class Threads {
     Atomics.store(control, LEFT, chunks);
     Atomics.add(control, GENERATION, 1);
     if (Atomics.load(control, SLEEPERS) > 0) Atomics.notify(control, GENERATION);
+    const start = performance.now();
     work(control, this.values, this.kernels);
+    const joined = performance.now();
     this.join(chunks);
+    this.judge(start, joined, performance.now());
     if (Atomics.exchange(control, FAILED, 0) === 0) return;
     throw new Error(
       `kernels/wasm: ${kernel} reached outside of its memory; its result is not to be used`,

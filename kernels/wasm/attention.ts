@@ -1,0 +1,190 @@
+// The rules of attention. The kernel finds queries, keys and values by strides, so that heads may lie
+// apart, [B, H, T, D], or packed in the rows of one projection, [B, T, (H + 2 Hkv) D].
+// Next: attention.as.ts, which walks; update.ts.
+
+import type { Call, Spec, Tensor } from "../../core/index.ts";
+import { stretched } from "./broadcast.ts";
+import type { Block } from "./memory.ts";
+import {
+  areFloat32,
+  blockOf,
+  type Machine,
+  makeLike,
+  makeWanted,
+  type Rule,
+  read,
+  sizeOf,
+  wanted,
+} from "./rule.ts";
+
+interface Attend {
+  readonly causal: boolean;
+  readonly offset: number;
+  readonly scale: number;
+  readonly drop: { readonly p: number };
+}
+
+/** Elements from one batch entry, head and row to the next. */
+type Strides = readonly [batch: number, head: number, row: number];
+
+interface Shape {
+  readonly B: number;
+  readonly H: number;
+  readonly Hkv: number;
+  readonly T: number;
+  readonly S: number;
+  readonly D: number;
+  readonly q: Strides;
+  readonly k: Strides;
+  readonly o: Strides;
+}
+
+/** Blocks of scores and turned keys must fit the kernel's working memory. */
+const widestHead = 1024;
+
+function maskFits(mask: Tensor | null): boolean {
+  return mask === null || (!mask.requiresGrad && mask.rank <= 4);
+}
+
+/** Writes the call's sizes and strides where the kernel reads them; see Shape in attention.as.ts. */
+function layoutOf(
+  { wasm, memory }: Machine,
+  { B, H, Hkv, T, S, D, q, k, o }: Shape,
+  mask: Tensor | null,
+  { causal, offset, scale }: Attend,
+): number {
+  const maskStrides = mask === null ? [0, 0, 0, 0] : stretched(mask.shape, [B, H, T, S]);
+  const kind = mask === null ? 0 : mask.dtype === "bool" ? 1 : 2;
+  const at = mask === null ? 0 : memory.read(blockOf(mask));
+  const sizes = [B, H, Hkv, T, S, D, Number(causal), offset, 0];
+  const layout = wasm.layout([...sizes, ...q, ...k, ...k, ...o, kind, at, ...maskStrides]);
+  wasm.f32[(layout >> 2) + 8] = scale;
+  return layout;
+}
+
+function runForward(
+  machine: Machine,
+  shape: Shape,
+  addresses: readonly number[],
+  mask: Tensor | null,
+  options: Attend,
+  outputs: Call["outputs"],
+): Block[] {
+  const { B, H, T, S, D } = shape;
+  const [o, lse] = wanted(makeWanted(machine, outputs)) as [Block, Block];
+  const layout = layoutOf(machine, shape, mask, options);
+  const cost = (Math.min(T, 64) * S * D) / (options.causal ? 16 : 8);
+  const units = B * H * Math.ceil(T / 64);
+  machine.wasm.run("attention", units, cost, 1, layout, ...addresses, o.at, lse.at);
+  return [o, lse];
+}
+
+/** `addresses`: of g, q, k, v, the result and its rows' logSumExp; `places` of dq, dk and dv. */
+function runBackward(
+  machine: Machine,
+  shape: Shape,
+  addresses: readonly number[],
+  places: readonly number[],
+  mask: Tensor | null,
+  options: Attend,
+): void {
+  const { B, H, Hkv, T, S, D } = shape;
+  const { wasm } = machine;
+  const delta = wasm.alloc(4 * B * H * T);
+  const layout = layoutOf(machine, shape, mask, options);
+  const cost = ((H / Hkv) * T * S * D) / (options.causal ? 6 : 3);
+  wasm.run("attentionGrad", B * Hkv, cost, 1, layout, ...addresses, ...places, delta);
+  wasm.free(delta, 4 * B * H * T);
+}
+
+// --- Heads apart -------------------------------------------------------------------------------------
+
+/** Of q [B, H, T, D] and k [B, Hkv, S, D], with ones for the axes that aren't there. */
+function shapeApart(q: Tensor, k: Tensor): Shape {
+  const [T, D] = q.shape.slice(-2) as [number, number];
+  const [H, Hkv] = [q.shape.at(-3) ?? 1, k.shape.at(-3) ?? 1];
+  const S = k.shape.at(-2) as number;
+  const own: Strides = [H * T * D, T * D, D];
+  const keys: Strides = [Hkv * S * D, S * D, D];
+  return { B: sizeOf(q.shape.slice(0, -3)), H, Hkv, T, S, D, q: own, k: keys, o: own };
+}
+
+export const scaledDotProductAttention: Rule = {
+  fits: (args) => {
+    const [q, k, v, mask, { drop }] = args as [Tensor, Tensor, Tensor, Tensor | null, Attend];
+    if (!areFloat32(q, k, v) || drop.p > 0 || q.rank > 4 || q.size === 0 || k.size === 0)
+      return false;
+    const D = q.shape.at(-1) as number;
+    return maskFits(mask) && v.shape.at(-1) === D && D <= widestHead;
+  },
+  forward: (machine, { args, outputs }) => {
+    const [q, k, v, mask, options] = args as [Tensor, Tensor, Tensor, Tensor | null, Attend];
+    const addresses = read(machine, q, k, v);
+    return runForward(machine, shapeApart(q, k), addresses, mask, options, outputs);
+  },
+  backward: (machine, { args, outputs }) => {
+    const [g, y, lse, q, k, v, mask, options] = args as [
+      ...[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor | null],
+      Attend,
+    ];
+    const addresses = read(machine, g, q, k, v, y, lse);
+    const { wasm } = machine;
+    const blocks = [q, k, v].map((x, i) => (outputs[i] ? makeLike(machine, x) : null));
+    const spares = [q, k, v].map((x, i) => (blocks[i] ? 0 : wasm.alloc(4 * x.size)));
+    const places = blocks.map((block, i) => block?.at ?? (spares[i] as number));
+    runBackward(machine, shapeApart(q, k), addresses, places, mask, options);
+    for (const [i, x] of [q, k, v].entries())
+      if (spares[i]) wasm.free(spares[i] as number, 4 * x.size);
+    return wanted(blocks);
+  },
+};
+
+// --- Heads packed ------------------------------------------------------------------------------------
+
+interface Packed extends Attend {
+  readonly heads: number;
+  readonly kvHeads: number;
+}
+
+function shapePacked(qkv: Tensor, { heads: H, kvHeads: Hkv }: Packed): Shape {
+  const [B, T, width] = qkv.shape as [number, number, number];
+  const D = width / (H + 2 * Hkv);
+  const packed: Strides = [T * width, D, width];
+  return { B, H, Hkv, T, S: T, D, q: packed, k: packed, o: [T * H * D, D, H * D] };
+}
+
+/** The addresses of the first query, key and value in a packed block. */
+function packedParts(at: number, { H, Hkv, D }: Shape): number[] {
+  return [at, at + 4 * H * D, at + 4 * (H + Hkv) * D];
+}
+
+export const packedAttention: Rule = {
+  fits: (args) => {
+    const [qkv, mask, options] = args as [Tensor, Tensor | null, Packed];
+    if (!areFloat32(qkv) || options.drop.p > 0 || qkv.size === 0) return false;
+    return maskFits(mask) && shapePacked(qkv, options).D <= widestHead;
+  },
+  forward: (machine, { args, outputs }) => {
+    const [qkv, mask, options] = args as [Tensor, Tensor | null, Packed];
+    const shape = shapePacked(qkv, options);
+    const addresses = packedParts(machine.memory.read(blockOf(qkv)), shape);
+    return runForward(machine, shape, addresses, mask, options, outputs);
+  },
+  backward: (machine, { args, outputs: [spec] }) => {
+    const [g, y, lse, qkv, mask, options] = args as [
+      ...[Tensor, Tensor, Tensor, Tensor, Tensor | null],
+      Packed,
+    ];
+    const shape = shapePacked(qkv, options);
+    const [pg, px, py, pl] = read(machine, g, qkv, y, lse) as [number, number, number, number];
+    const dqkv = makeLike(machine, spec as Spec);
+    const addresses = [pg, ...packedParts(px, shape), py, pl];
+    runBackward(machine, shape, addresses, packedParts(dqkv.at, shape), mask, options);
+    return [dqkv];
+  },
+};
+
+export const attentionRules: Readonly<Record<string, Rule>> = {
+  scaledDotProductAttention,
+  packedAttention,
+};
