@@ -38,4 +38,4 @@ export { loadCausalLM, saveCausalLM } from "./pretrained.ts";
 export type { SamplingOptions } from "./sampling.ts";
 export * from "./schedule.ts";
 export * from "./tokenizers/index.ts";
-export { Block, Transformer } from "./transformer.ts";
+export { Transformer, TransformerBlock } from "./transformer.ts";

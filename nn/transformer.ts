@@ -36,7 +36,7 @@ function makeNorm({ style, dim, normEps }: TransformerConfig): LayerNorm | RMSNo
 }
 
 /** x + attention(norm(x)), then x + feedForward(norm(x)): pre-norm, as in GPT-2 and Llama. */
-export class Block extends Module {
+export class TransformerBlock extends Module {
   readonly inputLayernorm: LayerNorm | RMSNorm;
   readonly selfAttn: SelfAttention;
   readonly postAttentionLayernorm: LayerNorm | RMSNorm;
@@ -75,7 +75,7 @@ export class Transformer extends Backbone {
   readonly config: TransformerConfig;
   readonly embedTokens: Embedding;
   readonly embedPositions: Embedding | null;
-  readonly layers: readonly Block[];
+  readonly layers: readonly TransformerBlock[];
   readonly norm: LayerNorm | RMSNorm;
   readonly dropout: Dropout;
   readonly #rotary: Rotary | null;
@@ -90,7 +90,8 @@ export class Transformer extends Backbone {
       positions === "learned"
         ? new Embedding(config.context, dim, { rng: rng.fork("positions"), std })
         : null;
-    const block = (i: number): Block => new Block(config, rng.fork(`layer ${i}`));
+    const block = (i: number): TransformerBlock =>
+      new TransformerBlock(config, rng.fork(`layer ${i}`));
     this.layers = Array.from({ length: layers }, (_, i) => block(i));
     this.norm = makeNorm(config);
     this.dropout = new Dropout(config.dropout);
