@@ -210,26 +210,27 @@ export function withDefinitions<T>(fn: () => T): T {
 
 /** Computes entry(args) on the device of its tensors and, if need be, leaves a node on the tape. */
 export function apply(entry: Entry, args: readonly unknown[]): Tensor {
-  if (entry.definition !== undefined && !isFused(entry, args)) {
+  const device = commonDevice(entry.name, args);
+  if (entry.definition !== undefined && (definitions || device.fuses?.(entry, args) === false)) {
     return entry.definition(...(args as never[]));
   }
-  const outputs = execute({ entry, pass: "forward", args, outputs: entry.infer(...args) });
+  const call: Call = { entry, pass: "forward", args, outputs: entry.infer(...args) };
+  const outputs = execute(device, call);
   const [y, ...saved] = outputs as [Tensor, ...Tensor[]];
-  const caller = isDetectingAnomaly() ? callerLine() : "";
-  if (isDetectingAnomaly()) checkAnomaly(entry.name, outputs, tensorsIn(args), caller);
-  if (
-    isRecording() &&
-    isFloat(y.dtype) &&
-    args.some((x) => x instanceof Tensor && x.requiresGrad)
-  ) {
+  let caller = "";
+  if (isDetectingAnomaly()) {
+    caller = callerLine();
+    checkAnomaly(entry.name, outputs, tensorsIn(args), caller);
+  }
+  if (isRecording() && isFloat(y.dtype) && args.some(asksForGradients)) {
     y.requiresGrad = true;
     y.node = new Node(entry, args, y, saved, caller);
   }
   return y;
 }
 
-function isFused(entry: Entry, args: readonly unknown[]): boolean {
-  return !definitions && (commonDevice(entry.name, args).fuses?.(entry, args) ?? true);
+function asksForGradients(x: unknown): boolean {
+  return x instanceof Tensor && x.requiresGrad;
 }
 
 function tensorsIn(args: readonly unknown[]): Tensor[] {
@@ -237,9 +238,8 @@ function tensorsIn(args: readonly unknown[]): Tensor[] {
 }
 
 /** Runs a call's kernel; shares the storage where the op only changes the shape. */
-function execute(call: Call): Tensor[] {
+function execute(device: Device, call: Call): Tensor[] {
   const { entry, args } = call;
-  const device = commonDevice(entry.name, args);
   const [first] = call.outputs;
   if (entry.kernel.kind === "alias" && first) {
     const [x] = args as [Tensor];
@@ -308,7 +308,7 @@ function byKernel(entry: () => Entry): Recordable["gradients"] {
       x instanceof Tensor && x.requiresGrad ? { shape: x.shape, dtype: x.dtype } : null,
     );
     const args = [g, node.y, ...node.saved, ...node.args];
-    const made = execute({ entry: self, pass: "backward", args, outputs });
+    const made = execute(g.device, { entry: self, pass: "backward", args, outputs });
     let at = 0;
     return outputs.map((spec) => (spec === null ? null : (made[at++] ?? null)));
   };

@@ -22,17 +22,25 @@ function batchStrides(shape: Shape, batch: Shape): number[] {
   return broadcastStrides(shape.slice(0, -2), batch).map((stride) => stride * matrix);
 }
 
+/** The last two sides of a matrix, turned if asked. */
+function sides({ shape }: Tensor, transposed: boolean): [rows: number, columns: number] {
+  const [rows = 0, columns = 0] = [shape[shape.length - 2], shape[shape.length - 1]];
+  return transposed ? [columns, rows] : [rows, columns];
+}
+
 function contractionOf(a: Tensor, b: Tensor, options: Required<MatmulOptions>): Contraction {
   const { transposeA, transposeB } = options;
-  const [aRows = 0, aColumns = 0] = a.shape.slice(-2);
-  const [bRows = 0, bColumns = 0] = b.shape.slice(-2);
-  const [m, k] = transposeA ? [aColumns, aRows] : [aRows, aColumns];
-  const [kB, n] = transposeB ? [bColumns, bRows] : [bRows, bColumns];
+  const [rows, k] = sides(a, transposeA);
+  const [kB, n] = sides(b, transposeB);
   if (k !== kB) throw innerMismatch(a, b, options, k, kB);
+  if (b.rank === 2 && (a.rank === 2 || !transposeA)) {
+    const m = a.rank === 2 ? rows : sizeOf(a.shape.slice(0, -1)); // one tall product instead of a batch
+    return { batch: [], m, n, k, transposeA, transposeB, strideA: [], strideB: [] };
+  }
   const batch = broadcastShapes("matmul", a.shape.slice(0, -2), b.shape.slice(0, -2));
   const strideA = batchStrides(a.shape, batch);
   const strideB = batchStrides(b.shape, batch);
-  return { batch, m, n, k, transposeA, transposeB, strideA, strideB };
+  return { batch, m: rows, n, k, transposeA, transposeB, strideA, strideB };
 }
 
 function innerMismatch(
@@ -75,11 +83,6 @@ function matmulCall(run: MatmulRule, a: Tensor, b: Tensor, options: MatmulOption
       b.rank === 1,
     );
   if (b.rank === 1) return dropAxis(run(a, b.reshape([b.size, 1]), flags), -1, false);
-  if (a.rank > 2 && b.rank === 2 && !flags.transposeA) {
-    contractionOf(a, b, flags); // one tall product instead of a batch; errors show the shapes as given
-    const y = run(a.reshape([sizeOf(a.shape.slice(0, -1)), a.shape.at(-1) ?? 0]), b, flags);
-    return y.reshape([...a.shape.slice(0, -1), y.shape.at(-1) ?? 0]);
-  }
   return run(a, b, flags);
 }
 
@@ -93,18 +96,23 @@ export const matmul: Op<(a: Tensor, b: Tensor, options?: MatmulOptions) => Tenso
     contractionOf(a, b, options),
   infer: (a, b, options) => {
     const { batch, m, n } = contractionOf(a, b, options);
-    return [{ shape: [...batch, m, n], dtype: a.dtype }];
+    const isTall = b.rank === 2 && !options.transposeA;
+    return [{ shape: isTall ? [...a.shape.slice(0, -1), n] : [...batch, m, n], dtype: a.dtype }];
   },
-  vjp: (g, _y, a, b, { transposeA, transposeB }) => [
-    () =>
-      transposeA
-        ? b.matmul(g, { transposeA: transposeB, transposeB: true })
-        : g.matmul(b, { transposeB: !transposeB }),
-    () =>
-      transposeB
-        ? g.matmul(a, { transposeA: true, transposeB: transposeA })
-        : a.matmul(g, { transposeA: !transposeA }),
-  ],
+  vjp: (g, _y, a, b, { transposeA, transposeB }) => {
+    const isTall = b.rank === 2 && !transposeA;
+    const [rowsG, rowsA] = isTall ? [asRows(g), asRows(a)] : [g, a];
+    return [
+      () =>
+        transposeA
+          ? b.matmul(g, { transposeA: transposeB, transposeB: true })
+          : g.matmul(b, { transposeB: !transposeB }),
+      () =>
+        transposeB
+          ? rowsG.matmul(rowsA, { transposeA: true, transposeB: transposeA })
+          : rowsA.matmul(rowsG, { transposeA: !transposeA }),
+    ];
+  },
   call:
     (run: MatmulRule) =>
     (a, b, options = {}) =>
@@ -219,7 +227,7 @@ function checkAddmm(bias: Tensor, x: Tensor, weight: Tensor): void {
 
 /** x [..., n] as a matrix [rows, n]. */
 function asRows(x: Tensor): Tensor {
-  return x.reshape([sizeOf(x.shape.slice(0, -1)), x.shape.at(-1) ?? 0]);
+  return x.rank === 2 ? x : x.reshape([sizeOf(x.shape.slice(0, -1)), x.shape.at(-1) ?? 0]);
 }
 
 function checkLinear(x: Tensor, weight: Tensor, bias: Tensor | null): void {

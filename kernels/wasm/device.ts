@@ -55,8 +55,8 @@ export class WasmDevice implements Device {
   }
 
   fuses(entry: Call["entry"], args: readonly unknown[]): boolean {
-    const first = args.find((x) => x instanceof Tensor);
-    if (first?.dtype !== "float32") return true;
+    const [first] = args;
+    if (!(first instanceof Tensor) || first.dtype !== "float32") return true;
     const rule = ruleOf(entry);
     return rule !== undefined && (rule.fits?.(args) ?? true);
   }
