@@ -2,10 +2,21 @@
 // default: SIMD kernels and threads under core's ops. May import core, and core never imports it.
 // Next: wasm/device.ts.
 
-import { registerDevice } from "../core/index.ts";
+import { type Device, DeviceError, device, registerDevice } from "../core/index.ts";
 import { WasmDevice } from "./wasm/device.ts";
 
-registerDevice("wasm", () => new WasmDevice(), { preferred: true });
+/** The wasm device; where the engine can't run it, one sentence and the reference device. */
+function start(): Device {
+  try {
+    return new WasmDevice();
+  } catch (error) {
+    if (!(error instanceof DeviceError)) throw error;
+    console.warn(`${error.message}; it is taken instead`);
+    return device("reference");
+  }
+}
+
+registerDevice("wasm", start, { preferred: true });
 
 export { WasmDevice } from "./wasm/device.ts";
 export { createWasm, type Product, type Wasm, type WasmOptions } from "./wasm/kernels.ts";

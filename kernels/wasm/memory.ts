@@ -14,8 +14,8 @@ import { sizeClass } from "./pool.ts";
 const tiny = 64;
 const slots = 4;
 
-/** Bytes of garbage that may pile up, at least, before a look at who is used. */
-const leastSlack = 16 * 2 ** 20;
+/** Bytes and blocks of garbage that may pile up, at least, before a look at who is used. */
+const leastSlack = { bytes: 16 * 2 ** 20, blocks: 10_000 };
 
 /** A tensor's numbers on this device. Its fields belong to Memory. */
 export class Block {
@@ -47,11 +47,11 @@ export class Memory {
   readonly #resident: Block[] = [];
   /** Blocks whose memory may be taken, by size class, oldest first. */
   readonly #retired: Queue[] = Array.from({ length: 112 }, () => new Queue());
-  #retiredBytes = 0;
+  #retiredNow = { bytes: 0, blocks: 0 };
   /** The largest graph so far: a step's own tensors are no garbage while it runs. */
-  #largestGraph = 0;
+  #largestGraph = { bytes: 0, blocks: 0 };
   #period = 1;
-  #limit = leastSlack;
+  #limit = { ...leastSlack };
   readonly #slots: number;
 
   constructor(readonly wasm: Wasm) {
@@ -144,34 +144,49 @@ export class Memory {
   retire(storage: Storage, block: Block): void {
     if (block.at === 0 || block.retired !== null) return;
     block.retired = storage;
-    this.#retiredBytes += block.bytes;
-    this.#largestGraph = Math.max(this.#largestGraph, this.#retiredBytes);
+    const [now, largest] = [this.#retiredNow, this.#largestGraph];
+    now.bytes += block.bytes;
+    now.blocks++;
+    if (now.bytes > largest.bytes) largest.bytes = now.bytes;
+    if (now.blocks > largest.blocks) largest.blocks = now.blocks;
     this.#retired[sizeClass(block.bytes)]?.push(block);
   }
 
   /** To be called between ops: if much has piled up, moves to the host what two periods didn't use. */
   tidy(): void {
-    if (this.#inUse() > this.#limit) this.#spill();
+    const { bytes, blocks } = this.#limit;
+    if (this.#bytesInUse() > bytes || this.#blocksInUse() > blocks) this.#spill();
   }
 
-  #inUse(): number {
-    return this.wasm.pool.statistics.inUse - this.#retiredBytes;
+  #bytesInUse(): number {
+    return this.wasm.pool.statistics.inUse - this.#retiredNow.bytes;
+  }
+
+  #blocksInUse(): number {
+    return this.#resident.length - this.#retiredNow.blocks;
   }
 
   #spill(): void {
-    let settled = 0;
+    const settled = { bytes: 0, blocks: 0 };
     for (const block of [...this.#resident]) {
       if (block.retired !== null) continue;
-      if (block.used === this.#period) settled += block.bytes;
-      else {
+      if (block.used === this.#period) {
+        settled.bytes += block.bytes;
+        settled.blocks++;
+      } else {
         this.#bringHome(block);
         this.#leave(block);
         this.spilled.blocks++;
         this.spilled.bytes += block.bytes;
       }
     }
+    const slack = (what: "bytes" | "blocks"): number =>
+      Math.max(leastSlack[what], settled[what] / 2, 3 * this.#largestGraph[what]);
     this.#period++;
-    this.#limit = this.#inUse() + Math.max(leastSlack, settled / 2, 3 * this.#largestGraph);
+    this.#limit = {
+      bytes: this.#bytesInUse() + slack("bytes"),
+      blocks: this.#blocksInUse() + slack("blocks"),
+    };
   }
 
   #settle(block: Block): void {
@@ -197,7 +212,8 @@ export class Memory {
 
   #revive(block: Block): void {
     block.retired = null;
-    this.#retiredBytes -= block.bytes;
+    this.#retiredNow.bytes -= block.bytes;
+    this.#retiredNow.blocks--;
   }
 
   #leave(block: Block): void {

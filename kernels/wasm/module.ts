@@ -7,6 +7,7 @@
 // `forSharedMemory` sets it on the way in.
 // Read next: pool.ts for the memory, threads.ts for the sharing.
 
+import { DeviceError } from "../../core/index.ts";
 import type { Exports } from "./exports.ts";
 
 const page = 65536;
@@ -47,8 +48,8 @@ export function createMemory(shared: boolean, initialPages = 16): WebAssembly.Me
 export function compile(bytes: Uint8Array, shared: boolean): WebAssembly.Module {
   const code = (shared ? forSharedMemory(bytes) : bytes) as Uint8Array<ArrayBuffer>;
   if (!WebAssembly.validate(code)) {
-    throw new Error(
-      'kernels/wasm: this engine lacks WebAssembly SIMD; use("reference") runs without it',
+    throw new DeviceError(
+      "wasm: this engine lacks WebAssembly SIMD; every op runs without it on the reference device, slowly",
     );
   }
   return new WebAssembly.Module(code);

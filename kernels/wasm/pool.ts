@@ -22,19 +22,18 @@ export interface PoolStatistics {
 
 /** Which of the sizes 64, 80, 96, 112, 128, 160, ... holds that many bytes. */
 export function sizeClass(bytes: number): number {
-  // 2^octave < bytes <= 2^(octave + 1)
   if (bytes <= smallest) return 0;
-  const octave = Math.ceil(bytes) > 0xffffffff ? 32 : 31 - Math.clz32(bytes - 1);
-  const quarter = 2 ** (octave - 2);
-  const step = Math.ceil((bytes - 2 ** octave) / quarter); // 1..4
-  return (octave - 6) * 4 + step;
+  const last = bytes - 1;
+  if (last > 0xffffffff) return sizes.length - 1; // more than there is: alloc says so
+  const octave = 31 - Math.clz32(last); // 2^octave < bytes <= 2^(octave + 1)
+  return (octave - 6) * 4 + ((last >>> (octave - 2)) & 3) + 1;
 }
 
-function classBytes(index: number): number {
+/** The sizes, in bytes. */
+const sizes = Array.from({ length: 112 }, (_, index) => {
   const octave = 6 + Math.floor(index / 4);
-  const size = 2 ** octave * (1 + (index % 4) / 4);
-  return Math.ceil(size / 64) * 64;
-}
+  return Math.ceil((2 ** octave * (1 + (index % 4) / 4)) / 64) * 64;
+});
 
 export class Pool {
   readonly statistics: PoolStatistics = { inUse: 0, held: 0, peak: 0, memory: 0 };
@@ -61,7 +60,7 @@ export class Pool {
    */
   alloc(bytes: number): number {
     const index = sizeClass(bytes);
-    const size = classBytes(index);
+    const size = sizes[index] as number;
     const waiting = this.waiting[index] as number[];
     if (waiting.length === 0) this.reclaim(index);
     const at = waiting.pop() ?? this.cut(size, bytes);
@@ -75,7 +74,7 @@ export class Pool {
   free(at: number, bytes: number): void {
     const index = sizeClass(bytes);
     this.waiting[index]?.push(at);
-    this.statistics.inUse -= classBytes(index);
+    this.statistics.inUse -= sizes[index] as number;
   }
 
   private cut(size: number, wanted: number): number {

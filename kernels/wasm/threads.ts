@@ -132,6 +132,8 @@ const longestPause = 500;
 
 export class Threads {
   readonly count: number;
+  /** How many jobs were shared. */
+  shared = 0;
   private pause = shortestPause;
   private pausedUntil = 0;
   private workers: NodeWorker[] = [];
@@ -197,6 +199,7 @@ export class Threads {
     Atomics.store(control, LEFT, chunks);
     Atomics.add(control, GENERATION, 1);
     if (Atomics.load(control, SLEEPERS) > 0) Atomics.notify(control, GENERATION);
+    this.shared++;
     const start = performance.now();
     work(control, this.values, this.kernels);
     const joined = performance.now();

@@ -1,0 +1,174 @@
+// The wasm device as a whole: the same bits for any number of threads, what stays readable when, what
+// happens to numbers that nobody used for a while, and engines that can't run it. That each op agrees
+// with the reference is in ops.test.ts, each kernel with float64 loops in kernels.test.ts.
+// Next: golden.test.ts for the same bits on every machine.
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { describe, test } from "node:test";
+import {
+  device,
+  randint,
+  randn,
+  random,
+  registerDevice,
+  type Tensor,
+  tensor,
+  use,
+  zeros,
+} from "../core/index.ts";
+import { WasmDevice } from "../kernels/index.ts";
+import { AdamW, CausalLM } from "../nn/index.ts";
+
+/** Losses of a small GPT's first steps, as their bits. */
+function losses(steps: number): number[] {
+  const rng = random(7);
+  const config = {
+    vocabSize: 61,
+    dim: 40,
+    layers: 2,
+    heads: 4,
+    context: 33,
+    style: "gpt2",
+  } as const;
+  const model = new CausalLM(config, { rng });
+  const optimiser = new AdamW(model, { lr: 3e-3 });
+  return Array.from({ length: steps }, () => {
+    const ids = randint([5, 33], { high: 61, rng });
+    const loss = model.forward(ids).crossEntropy(ids);
+    loss.backward();
+    optimiser.step({ maxNorm: 1 });
+    optimiser.zeroGrad();
+    return loss.data[0] ?? Number.NaN;
+  });
+}
+
+test("200 training steps have the same bits with 1, 2 and 3 threads", () => {
+  const runs = [1, 2, 3].map((threads) => {
+    const own = new WasmDevice({ threads, worthSharing: 500 }); // so that even small work is shared
+    registerDevice(`wasm with ${threads}`, () => own);
+    use(`wasm with ${threads}`);
+    return { losses: losses(200), shared: own.wasm.threads.shared };
+  });
+  assert.ok((runs[0]?.losses.at(-1) ?? 9) < (runs[0]?.losses[0] ?? 0), "and they learn");
+  assert.equal(runs[0]?.shared, 0);
+  assert.ok((runs[1]?.shared ?? 0) > 1000 && (runs[2]?.shared ?? 0) > 1000, "work was shared");
+  assert.deepEqual(runs[1]?.losses, runs[0]?.losses);
+  assert.deepEqual(runs[2]?.losses, runs[0]?.losses);
+});
+
+describe("what stays readable", () => {
+  const graph = (): { x: Tensor; middle: Tensor; loss: Tensor } => {
+    use("wasm");
+    const x = randn([64, 64], { rng: random(3), requiresGrad: true });
+    const middle = x.tanh();
+    return { x, middle, loss: middle.square().sum() };
+  };
+  const churn = (): void => {
+    for (let i = 0; i < 3; i++) {
+      const { loss } = graph();
+      loss.backward();
+    }
+  };
+
+  test("a graph's tensors right after backward()", () => {
+    const { middle, loss } = graph();
+    const before = Float32Array.from(graph().middle.data);
+    loss.backward();
+    assert.deepEqual(middle.data, before);
+  });
+  test("until the memory is needed: then an error that names the remedy", () => {
+    const { middle, loss } = graph();
+    loss.backward();
+    churn();
+    assert.throws(() => middle.data, /released by backward\(\).*x\.keep\(\)/);
+    assert.throws(() => middle.add(1), /^ReleasedError: add: /);
+    assert.ok((loss.data[0] ?? 0) > 0, "the root stays");
+  });
+  const ways: [string, (x: Tensor) => Tensor][] = [
+    ["keep()", (x) => x.keep()],
+    ["detach()", (x) => x.detach()],
+    ["retainGrad()", (x) => x.retainGrad()],
+    ["a look at its data before", (x) => (x.data.length > 0 ? x : x.keep())],
+  ];
+  for (const [what, hold] of ways) {
+    test(`for ever after ${what}`, () => {
+      const { middle, loss } = graph();
+      const held = hold(middle);
+      const before = Float32Array.from(graph().middle.data);
+      loss.backward();
+      churn();
+      assert.deepEqual(held.data, before);
+    });
+  }
+  test("what is used again after backward()", () => {
+    const { middle, loss } = graph();
+    loss.backward();
+    const doubled = middle.mul(2);
+    churn();
+    assert.equal(doubled.data[0], 2 * (graph().middle.data[0] ?? 0));
+  });
+});
+
+describe("x.data is the numbers themselves", () => {
+  test("writes into it are seen by later ops, and later steps by it", () => {
+    use("wasm");
+    const x = zeros([1000]);
+    const { data } = x.add(1);
+    assert.equal(data[5], 1);
+    const y = x.add(1);
+    const view = y.data;
+    view[3] = 7;
+    assert.equal(y.mul(2).data[3], 14);
+    y.assign(y.mul(10));
+    assert.equal(view[3], 70);
+  });
+});
+
+test("numbers that nobody used for a while move to the host and come back", () => {
+  const own = new WasmDevice({ threads: 1 });
+  registerDevice("wasm that spills", () => own);
+  use("wasm that spills");
+  const rng = random(5);
+  const kept = Array.from({ length: 40 }, () => randn([512, 512], { rng }).mul(2)); // 1 MB each
+  const sums = kept.map((x) => x.sum().data[0]);
+  for (let i = 0; i < 100; i++) kept[0]?.add(i);
+  assert.ok(own.memory.spilled.blocks > 30, `${own.memory.spilled.blocks} blocks moved`);
+  assert.ok(own.wasm.pool.statistics.inUse < 100 * 2 ** 20);
+  assert.deepEqual(
+    kept.map((x) => x.sum().data[0]),
+    sums,
+  );
+});
+
+describe("where it can't run, or hasn't a kernel", () => {
+  test("an engine without SIMD gets one sentence and the reference device", () => {
+    const script =
+      "WebAssembly.validate = () => false;" +
+      'const core = await import("./core/index.ts"); await import("./kernels/index.ts");' +
+      "console.log(core.currentDevice().name, String(core.tensor([1, 2]).add(1)));";
+    const flags = ["--import", "tsx", "--input-type=module", "-e", script];
+    const { stdout, stderr } = spawnSync(process.execPath, flags, { encoding: "utf8" });
+    assert.equal(stdout.trim(), "reference [2, 3]", stderr);
+    assert.match(stderr, /^wasm: this engine lacks WebAssembly SIMD; .*taken instead\n$/);
+  });
+  test("ops without a kernel run, and are counted", () => {
+    const wasm = use("wasm") as WasmDevice;
+    const before = wasm.fallbacks.get("cumsum") ?? 0;
+    assert.deepEqual([...tensor([1, 2, 3]).cumsum({ dim: 0 }).data], [1, 3, 6]);
+    assert.equal(wasm.fallbacks.get("cumsum"), before + 1);
+  });
+  test("a transformer's training step needs none", () => {
+    const own = new WasmDevice({ threads: 1 });
+    registerDevice("wasm that counts", () => own);
+    use("wasm that counts");
+    losses(2);
+    assert.deepEqual([...own.fallbacks], []);
+  });
+  test("an out-of-range index is the reference's error", () => {
+    use("wasm");
+    const index = tensor([5], { dtype: "int32" });
+    assert.throws(() => zeros([3, 2]).embedding(index), /embedding: index 5 at position 0/);
+    assert.equal(device("wasm").name, "wasm");
+  });
+});
