@@ -21,3 +21,4 @@ registerDevice("wasm", start, { preferred: true });
 export { WasmDevice } from "./wasm/device.ts";
 export { createWasm, type Product, type Wasm, type WasmOptions } from "./wasm/kernels.ts";
 export type { Memory } from "./wasm/memory.ts";
+export { kernelsUrl } from "./wasm/module.ts";
