@@ -7,7 +7,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import { chromium } from "playwright-core";
+import { type Browser, chromium, type Page } from "playwright-core";
 import { use } from "../core/index.ts";
 import { kernelsUrl } from "../kernels/index.ts";
 import { goldenHash } from "./golden/losses.ts";
@@ -27,10 +27,19 @@ async function bundle(): Promise<string> {
     import { registerDevice, use } from "./core/index.ts";
     import { WasmDevice } from "./kernels/index.ts";
     import { goldenHash } from "./test/golden/losses.ts";
-    globalThis.run = (bytes) => {
-      registerDevice("wasm", () => new WasmDevice({ bytes: Uint8Array.from(bytes) }));
-      use("wasm");
-      return goldenHash();
+    let bytes;
+    globalThis.run = async (threads) => {
+      bytes ??= new Uint8Array(await (await fetch("/kernels.wasm")).arrayBuffer());
+      const name = "wasm with " + threads;
+      const device = new WasmDevice({ bytes, threads, worthSharing: 500 });
+      registerDevice(name, () => device);
+      use(name);
+      const found = [];
+      for (let i = 0; i < 2; i++) {
+        found.push(goldenHash());
+        await new Promise((resolve) => setTimeout(resolve, 100)); // a page's workers start between tasks
+      }
+      return { found, shared: device.wasm.threads.shared, isolated: crossOriginIsolated };
     };`;
   const root = fileURLToPath(new URL("..", import.meta.url));
   const { outputFiles } = await build({
@@ -50,21 +59,51 @@ const reason = existsSync(browser)
   ? false
   : `no ${browser}; install chromium, or name one in the CHROMIUM variable`;
 
-test("the golden hash in Chromium", { skip: reason }, async () => {
-  const headless = await chromium.launch({ executablePath: browser, args: ["--no-sandbox"] });
-  try {
-    const page = await headless.newPage();
-    const errors: string[] = [];
-    page.on("pageerror", (error) => errors.push(String(error)));
-    await page.addScriptTag({ content: await bundle() });
-    assert.deepEqual(errors, []);
-    const bytes = [...readFileSync(kernelsUrl)];
-    const found = await page.evaluate(
-      (numbers) => (globalThis as unknown as { run: (b: number[]) => unknown }).run(numbers),
-      bytes,
-    );
-    assert.deepEqual(found, { hash: golden, device: "wasm" });
-  } finally {
-    await headless.close();
-  }
-});
+/** A page of its own origin, isolated if it is to have shared memory. */
+async function openPage(headless: Browser, isolated: boolean): Promise<Page> {
+  const page = await headless.newPage();
+  const headers: Record<string, string> = isolated
+    ? {
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Embedder-Policy": "require-corp",
+      }
+    : {};
+  const script = await bundle();
+  await page.route("http://localhost/**", (route) => {
+    const path = new URL(route.request().url()).pathname;
+    if (path === "/kernels.wasm") return route.fulfill({ body: readFileSync(kernelsUrl), headers });
+    const body = path === "/run.js" ? script : '<!doctype html><script src="/run.js"></script>';
+    const contentType = path === "/run.js" ? "text/javascript" : "text/html";
+    return route.fulfill({ body, contentType, headers });
+  });
+  await page.goto("http://localhost/");
+  return page;
+}
+
+for (const [what, isolated, threads] of [
+  ["one thread", false, 1],
+  ["two threads over shared memory", true, 2],
+] as const) {
+  test(`the golden hash in Chromium, ${what}`, { skip: reason }, async () => {
+    const headless = await chromium.launch({ executablePath: browser, args: ["--no-sandbox"] });
+    try {
+      const page = await openPage(headless, isolated);
+      const result = await page.evaluate(
+        (count) => (globalThis as unknown as { run: (n: number) => Promise<Found> }).run(count),
+        threads,
+      );
+      assert.equal(result.isolated, isolated);
+      assert.ok(threads === 1 ? result.shared === 0 : result.shared > 100, "work was shared");
+      for (const found of result.found) assert.deepEqual(found, { hash: golden, device: "wasm" });
+    } finally {
+      await headless.close();
+    }
+  });
+}
+
+/** What the page's script reports. */
+interface Found {
+  readonly found: readonly { readonly hash: string; readonly device: string }[];
+  readonly shared: number;
+  readonly isolated: boolean;
+}

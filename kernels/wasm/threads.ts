@@ -63,33 +63,59 @@ function work(
  * train of jobs), then sleeps.
  */
 const workerSource = `
-const { workerData } = require("node:worker_threads");
-const { module, memory, control: at, scratch, names, spins } = workerData;
-const { exports } = new WebAssembly.Instance(module, { env: { memory } });
-exports.setScratch(scratch);
-const kernels = names.map((name) => exports[name]);
-const control = new Int32Array(memory.buffer, at, 16);
-const values = new Float64Array(memory.buffer, at + ${argumentsAt}, ${mostArguments});
-const work = ${/* the text of the function above */ "WORK"};
-for (;;) {
-  const seen = Atomics.load(control, ${GENERATION});
-  work(control, values, kernels);
-  let spin = spins;
-  while (spin > 0 && Atomics.load(control, ${GENERATION}) === seen) spin--;
-  if (spin > 0) continue;
-  Atomics.add(control, ${SLEEPERS}, 1);
-  Atomics.wait(control, ${GENERATION}, seen);
-  Atomics.sub(control, ${SLEEPERS}, 1);
+function serve({ module, memory, control: at, scratch, names, spins }) {
+  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+  exports.setScratch(scratch);
+  const kernels = names.map((name) => exports[name]);
+  const control = new Int32Array(memory.buffer, at, 16);
+  const values = new Float64Array(memory.buffer, at + ${argumentsAt}, ${mostArguments});
+  const work = ${/* the text of the function above */ "WORK"};
+  for (;;) {
+    const seen = Atomics.load(control, ${GENERATION});
+    work(control, values, kernels);
+    let spin = spins;
+    while (spin > 0 && Atomics.load(control, ${GENERATION}) === seen) spin--;
+    if (spin > 0) continue;
+    Atomics.add(control, ${SLEEPERS}, 1);
+    Atomics.wait(control, ${GENERATION}, seen);
+    Atomics.sub(control, ${SLEEPERS}, 1);
+  }
 }
 `;
+const nodeStart = 'serve(require("node:worker_threads").workerData);';
+const webStart = "onmessage = ({ data }) => serve(data);";
 
-interface NodeWorker {
-  unref(): void;
-  terminate(): Promise<number>;
+interface Helper {
+  terminate(): unknown;
+  unref?(): void;
+  postMessage?(data: object): void;
 }
-interface WorkerThreads {
-  Worker: new (source: string, options: object) => NodeWorker;
+type MakeHelper = (source: string, data: object) => Helper;
+
+/** How this platform makes a worker: Node's threads, a browser's workers; null where there are none. */
+function workerMaker(): MakeHelper | null {
+  const node = builtin<{ Worker: new (source: string, options: object) => Helper }>(
+    "node:worker_threads",
+  );
+  if (node) {
+    return (source, workerData) => {
+      const options = { eval: true, workerData, execArgv: [], env: {} };
+      const helper = new node.Worker(source + nodeStart, options);
+      helper.unref?.(); // it doesn't keep the process alive
+      return helper;
+    };
+  }
+  const web = (globalThis as { Worker?: new (url: string) => Helper }).Worker;
+  if (web === undefined) return null;
+  return (source, data) => {
+    const helper = new web(URL.createObjectURL(new Blob([source + webStart])));
+    helper.postMessage?.(data);
+    return helper;
+  };
 }
+
+/** A browser's page may not sleep: there the caller looks until the job is done. */
+const maySleep = !("document" in globalThis);
 
 export interface ThreadOptions {
   module: WebAssembly.Module;
@@ -136,7 +162,8 @@ export class Threads {
   shared = 0;
   private pause = shortestPause;
   private pausedUntil = 0;
-  private workers: NodeWorker[] = [];
+  private workers: Helper[] = [];
+  private readonly make: MakeHelper | null;
   private readonly scratches: number[] = [];
   private started = false;
   private readonly control: Int32Array;
@@ -147,8 +174,8 @@ export class Threads {
 
   constructor(private readonly options: ThreadOptions) {
     const { memory, exports, control } = options;
-    const node = builtin<WorkerThreads>("node:worker_threads");
-    this.count = node && !(memory.buffer instanceof ArrayBuffer) ? options.count : 1;
+    this.make = memory.buffer instanceof ArrayBuffer ? null : workerMaker();
+    this.count = this.make === null ? 1 : options.count;
     this.control = new Int32Array(memory.buffer, control, 16).fill(0);
     this.values = new Float64Array(memory.buffer, control + argumentsAt, mostArguments);
     this.names = Object.keys(exports) as Kernel[];
@@ -224,30 +251,20 @@ export class Threads {
       done !== chunks;
       done = Atomics.load(control, DONE)
     ) {
-      Atomics.wait(control, DONE, done, 1);
+      if (maySleep) Atomics.wait(control, DONE, done, 1);
     }
   }
 
   private start(): void {
     this.started = true;
-    const node = builtin<WorkerThreads>("node:worker_threads");
-    if (!node) return;
     const { module, memory, control, allocScratch } = this.options;
     const source = workerSource.replace("WORK", () => work.toString());
     for (let i = 1; i < this.count; i++) {
       const scratch = this.scratches[i] ?? allocScratch();
       this.scratches[i] = scratch;
-      const workerData = {
-        module,
-        memory,
-        control,
-        scratch,
-        names: this.names,
-        spins: workerSpins,
-      };
-      const worker = new node.Worker(source, { eval: true, workerData, execArgv: [], env: {} });
-      worker.unref();
-      this.workers.push(worker);
+      const common = { module, memory, control, scratch, names: this.names, spins: workerSpins };
+      const helper = this.make?.(source, common);
+      if (helper) this.workers.push(helper);
     }
   }
 
