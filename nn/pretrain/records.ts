@@ -1,0 +1,73 @@
+// What a run says of itself while it goes on, one JSON object a line in metrics.jsonl: training steps,
+// validations and samples. Checked when read back, because a file may be edited, cut or another's.
+// Next: trainer.ts, which makes them.
+
+import { z } from "zod";
+import { parseJson } from "../checkpoints/json.ts";
+import { problemsOf } from "./settings.ts";
+
+const step = z.int().min(0);
+
+const training = z.strictObject({
+  kind: z.literal("train"),
+  step,
+  /** Seen so far, repeated ones counted again. */
+  tokens: z.int().min(0),
+  /** Mean over this step's tokens, in nats. */
+  loss: z.number(),
+  lr: z.number(),
+  /** Of all gradients together, before clipping. */
+  gradNorm: z.number(),
+  /** In how many steps so far that was above the limit. */
+  clipped: z.int().min(0),
+  /** Since the run began, without the time in which it stood still. */
+  seconds: z.number(),
+});
+
+const validation = z.strictObject({
+  kind: z.literal("validation"),
+  step,
+  /** How many held-out tokens were predicted. */
+  tokens: z.int().min(1),
+  /** Mean, in nats. */
+  loss: z.number(),
+  /** e^loss: among how many equally likely tokens the model is undecided. */
+  perplexity: z.number(),
+  /** The loss in bits for each byte of text: comparable between tokenizers. */
+  bitsPerByte: z.number(),
+  seconds: z.number(),
+});
+
+const sample = z.strictObject({
+  kind: z.literal("sample"),
+  step,
+  prompt: z.string(),
+  /** What the model wrote after the prompt. */
+  text: z.string(),
+});
+
+export const recordSchema = z.discriminatedUnion("kind", [training, validation, sample]);
+
+export type TrainingRecord = Readonly<z.infer<typeof training>>;
+export type ValidationRecord = Readonly<z.infer<typeof validation>>;
+export type SampleRecord = Readonly<z.infer<typeof sample>>;
+/** A line of metrics.jsonl. */
+export type PretrainRecord = TrainingRecord | ValidationRecord | SampleRecord;
+
+export interface Metrics {
+  readonly records: readonly PretrainRecord[];
+  /** Whether the last line was cut short, by a kill while it was written, and left out. */
+  readonly torn: boolean;
+}
+
+/** Reads the text of a metrics.jsonl; a FileError names the line that is none of ours. */
+export function parseMetrics(text: string, file = "metrics.jsonl"): Metrics {
+  const lines = text.split("\n");
+  const torn = lines.pop() !== ""; // every whole line ends in a line break
+  const records = lines.map((line, i) => {
+    const json = parseJson(file, new TextEncoder().encode(line), `line ${i + 1}`);
+    const parsed = recordSchema.safeParse(json.value);
+    return parsed.success ? parsed.data : json.fail(problemsOf(parsed.error));
+  });
+  return { records, torn };
+}

@@ -1,0 +1,84 @@
+// The order in which training sees a corpus: in each epoch the documents are shuffled, laid end to end,
+// cut into windows at another place, and the windows come in random order. Everything follows from the
+// seed and the position, two numbers, so that a run goes on exactly where it stopped.
+// Next: trainer.ts, which takes a batch a step.
+
+import { type Random, type Tensor, tensor } from "../../core/index.ts";
+import { concatenate } from "./corpus.ts";
+
+/** Windows [B,T] and the token after each of theirs. */
+export interface Batch {
+  readonly ids: Tensor;
+  readonly targets: Tensor;
+}
+
+/** Where in the data a run is. */
+export interface Position {
+  /** How often all documents were seen. */
+  readonly epoch: number;
+  /** The next window of this epoch. */
+  readonly window: number;
+}
+
+/** A batch of windows, each given with the token after it: B arrays of T + 1 ids. */
+export function batchOf(windows: readonly Int32Array[]): Batch {
+  const shape = [windows.length, (windows[0]?.length ?? 1) - 1];
+  return {
+    ids: tensor(concatenate(windows.map((ids) => ids.subarray(0, -1))), { shape }),
+    targets: tensor(concatenate(windows.map((ids) => ids.subarray(1))), { shape }),
+  };
+}
+
+/** Places of windows that follow each other from `first` on, each with a token after it. */
+export function windowStarts(length: number, context: number, first = 0): number[] {
+  const windows = Math.max(0, Math.floor((length - 1 - first) / context));
+  return Array.from({ length: windows }, (_, i) => first + i * context);
+}
+
+/** Batches without end. */
+export class Windows {
+  readonly #documents: readonly Int32Array[];
+  readonly #context: number;
+  readonly #rng: Random;
+  #epoch = 0;
+  #window = 0;
+  #ids = new Int32Array(0);
+  #starts: readonly number[] = [];
+
+  /** `documents` hold more than `context` ids together. Draws from forks of `rng` alone. */
+  constructor(documents: readonly Int32Array[], context: number, rng: Random) {
+    this.#documents = documents;
+    this.#context = context;
+    this.#rng = rng;
+    this.position = { epoch: 0, window: 0 };
+  }
+
+  get position(): Position {
+    return { epoch: this.#epoch, window: this.#window };
+  }
+
+  set position({ epoch, window }: Position) {
+    const rng = this.#rng.fork(`epoch ${epoch}`);
+    const order = rng.permutation(this.#documents.length);
+    this.#ids = concatenate(Array.from(order, (i) => this.#documents[i] as Int32Array));
+    const room = this.#ids.length - this.#context; // at least 1: one window fits at place 0
+    const first = rng.integer(0, Math.min(this.#context, room));
+    const starts = windowStarts(this.#ids.length, this.#context, first);
+    this.#starts = Array.from(rng.permutation(starts.length), (i) => starts[i] as number);
+    this.#epoch = epoch;
+    this.#window = window;
+  }
+
+  /** The next `size` windows. */
+  next(size: number): Batch {
+    const windows: Int32Array[] = [];
+    while (windows.length < size) {
+      if (this.#window === this.#starts.length) {
+        this.position = { epoch: this.#epoch + 1, window: 0 };
+      }
+      const start = this.#starts[this.#window++] ?? 0;
+      windows.push(this.#ids.subarray(start, start + this.#context + 1));
+    }
+    return batchOf(windows);
+  }
+}
