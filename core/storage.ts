@@ -7,7 +7,8 @@ import type { Buffer, Device } from "./device.ts";
 import type { DType } from "./dtype.ts";
 import { ReleasedError } from "./errors.ts";
 
-let born: Set<Storage> | null = null;
+/** What was made since the innermost confine began, in order. */
+let born: Storage[] | null = null;
 
 /**
  * Runs `fn`; releases every storage made inside but those that `stays` finds in the result, which become
@@ -15,7 +16,7 @@ let born: Set<Storage> | null = null;
  */
 export function confine<T>(fn: () => T, stays: (result: T) => Iterable<Storage>, by: string): T {
   const outer = born;
-  const made = new Set<Storage>();
+  const made: Storage[] = [];
   born = made;
   try {
     const result = fn();
@@ -24,11 +25,50 @@ export function confine<T>(fn: () => T, stays: (result: T) => Iterable<Storage>,
     return result;
   } finally {
     born = outer;
-    for (const storage of made) if (!storage.released && !storage.kept) outer?.add(storage);
+    if (outer)
+      for (const storage of made) if (!storage.released && !storage.kept) outer.push(storage);
   }
 }
 
+/**
+ * Who still needs the numbers of which storage, inside of a confine: what was made there since goes back
+ * as soon as nobody needs it, so that the next op finds memory that is still in the processor's cache.
+ */
+export class Holders {
+  readonly #counts = new Map<Storage, number>();
+  #seen = born?.length ?? 0;
+
+  constructor(readonly by: string) {}
+
+  hold(storage: Storage): void {
+    this.#counts.set(storage, (this.#counts.get(storage) ?? 0) + 1);
+  }
+
+  drop(storage: Storage): void {
+    this.#counts.set(storage, (this.#counts.get(storage) ?? 0) - 1);
+    if (storage.serial >= this.#first) this.#release(storage);
+  }
+
+  /** Releases what was made since the last call and is held by nobody. */
+  sweep(): void {
+    if (born === null) return;
+    for (; this.#seen < born.length; this.#seen++) this.#release(born[this.#seen] as Storage);
+  }
+
+  readonly #first = serials;
+
+  #release(storage: Storage): void {
+    if ((this.#counts.get(storage) ?? 0) > 0 || storage.kept) return;
+    this.#counts.delete(storage);
+    storage.release(this.by);
+  }
+}
+
+let serials = 0;
+
 export class Storage {
+  /** Grows with time. */
+  readonly serial = serials++;
   /** Counts in-place writes; the tape compares it to notice a value changed under it. */
   version = 0;
   /** Exempt from every scope once true. */
@@ -45,7 +85,7 @@ export class Storage {
     buffer: Buffer,
   ) {
     this.#buffer = buffer;
-    born?.add(this);
+    born?.push(this);
   }
 
   get released(): boolean {

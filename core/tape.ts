@@ -8,7 +8,7 @@ import { fullLike } from "./creation.ts";
 import { isFloat } from "./dtype.ts";
 import { AnomalyError, ArgumentError, GraphError, ShapeError } from "./errors.ts";
 import { formatShape, sameShape } from "./shape.ts";
-import { confine, type Storage } from "./storage.ts";
+import { confine, Holders, type Storage } from "./storage.ts";
 import { checkTensor, Tensor } from "./tensor.ts";
 
 /** A gradient for one argument: none, a tensor, or how to compute it should it be needed. */
@@ -220,40 +220,78 @@ function wanted(
   return (x) => x.requiresGrad && leading.has(x);
 }
 
+const walkName = "the backward walk that made it";
+
+/** The gradients that a walk has so far; their memory goes back as soon as they are used up. */
+class Gradients {
+  readonly of = new Map<Tensor, Tensor>();
+  readonly #holders: Holders | null;
+
+  /** `isRecorded`: the graph of the walk itself needs them all. */
+  constructor(isRecorded: boolean) {
+    this.#holders = isRecorded ? null : new Holders(walkName);
+  }
+
+  add(x: Tensor, g: Tensor): void {
+    const sum = this.of.get(x);
+    this.set(x, sum === undefined ? g : sum.add(g));
+  }
+
+  set(x: Tensor, g: Tensor): void {
+    const before = this.of.get(x);
+    this.#holders?.hold(g.storage);
+    this.of.set(x, g);
+    if (before !== undefined) this.#holders?.drop(before.storage);
+  }
+
+  /** Runs `use` with the gradient of x, then forgets it, unless `stays`. */
+  take(x: Tensor, g: Tensor, stays: boolean, use: () => void): void {
+    this.#holders?.hold(g.storage);
+    if (stays) this.set(x, g);
+    else this.#forget(x);
+    use();
+    this.#holders?.drop(g.storage);
+    this.#holders?.sweep();
+  }
+
+  #forget(x: Tensor): void {
+    const g = this.of.get(x);
+    this.of.delete(x);
+    if (g !== undefined) this.#holders?.drop(g.storage);
+  }
+}
+
 /** Gradients of all wanted tensors behind `roots`, given those of the roots. */
 function walk(
   roots: readonly Tensor[],
   seeds: readonly Tensor[],
   targets: ReadonlySet<Tensor> | null,
   { createGraph = false, retainGraph = createGraph }: WalkOptions,
-): Map<Tensor, Tensor> {
-  const gradients = new Map<Tensor, Tensor>();
-  const add = (x: Tensor, g: Tensor): void => {
-    const sum = gradients.get(x);
-    gradients.set(x, sum === undefined ? g : sum.add(g));
-  };
+): ReadonlyMap<Tensor, Tensor> {
+  const gradients = new Gradients(createGraph);
   const order = nodesBehind(roots);
   const isWanted = wanted(order, targets);
   for (const x of [...roots, ...(targets ?? [])]) x.storage.outlivesGraph = true;
   withRecording(createGraph, () => {
     roots.forEach((root, i) => {
-      add(root, seeds[i] ?? fullLike(root, 1));
+      gradients.add(root, seeds[i] ?? fullLike(root, 1));
     });
     for (const node of order) {
-      const g = gradients.get(node.y);
+      const g = gradients.of.get(node.y);
       if (g === undefined || !isWanted(node.y)) continue;
       const hooked = runHooks(node.y, g);
       const isTarget = targets?.has(node.y) ?? node.y.retainsGrad;
-      if (isTarget) gradients.set(node.y, hooked);
-      else gradients.delete(node.y);
-      if (targets !== null && isTarget && !node.inputs.some(isWanted)) continue;
-      node.check();
-      step(node, hooked, createGraph, isWanted, add);
-      if (!retainGraph) node.release();
+      const isEnd = targets !== null && isTarget && !node.inputs.some(isWanted);
+      gradients.take(node.y, hooked, isTarget, () => {
+        if (isEnd) return;
+        node.check();
+        step(node, hooked, createGraph, isWanted, gradients);
+        if (!retainGraph) node.release();
+      });
     }
-    for (const [x, g] of gradients) if (x.node === null) gradients.set(x, runHooks(x, g));
+    for (const [x, g] of gradients.of) if (x.node === null) gradients.set(x, runHooks(x, g));
   });
-  return gradients;
+  return gradients.of;
 }
 
 /** One node: the gradients of its inputs, brought to their shape and dtype and added up. */
@@ -262,7 +300,7 @@ function step(
   g: Tensor,
   createGraph: boolean,
   isWanted: (x: Tensor) => boolean,
-  add: (x: Tensor, g: Tensor) => void,
+  gradients: Gradients,
 ): void {
   const rule = withAnomaly(false, () => node.entry.gradients(node, g, createGraph));
   node.args.forEach((x, i) => {
@@ -270,7 +308,7 @@ function step(
     if (!(x instanceof Tensor) || !isWanted(x) || gradient === null) return;
     const gx = typeof gradient === "function" ? withAnomaly(false, () => gradient()) : gradient;
     if (anomaly) checkAnomaly(`gradient of ${node.entry.name}`, [gx], [g], node.caller);
-    add(x, unbroadcast(gx, x));
+    gradients.add(x, unbroadcast(gx, x));
   });
 }
 
@@ -376,7 +414,7 @@ export function backward(
 function releasing(run: () => (Tensor | null)[]): (Tensor | null)[] {
   const stays = (result: readonly (Tensor | null)[]): Storage[] =>
     result.flatMap((x) => x?.storage ?? []);
-  return confine(run, stays, "the backward walk that made it");
+  return confine(run, stays, walkName);
 }
 
 /** The same list, or the list of the one. */
