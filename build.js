@@ -17,4 +17,5 @@ execFileSync(process.execPath, [join(typescript, "bin/tsc"), "-p", "tsconfig.bui
   cwd: root,
   stdio: "inherit",
 });
-cpSync(join(root, "kernels/wasm/kernels.wasm"), join(root, "dist/kernels/wasm/kernels.wasm"));
+for (const name of ["kernels.wasm", "kernels.fma.wasm"])
+  cpSync(join(root, "kernels/wasm", name), join(root, "dist/kernels/wasm", name));

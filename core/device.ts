@@ -13,6 +13,8 @@ export type Buffer = object;
 
 export interface Device {
   readonly name: string;
+  /** What a record of a run should say of it: threads, options that change bits. */
+  readonly details?: Readonly<Record<string, string | number | boolean>>;
   /** Takes over an array of the host (it may be kept as it is, so don't write to it afterwards). */
   upload(data: TypedArray, dtype: DType): Buffer;
   /** The numbers themselves, not a copy. CPU devices only: others throw and name `await x.read()`. */

@@ -3,9 +3,12 @@
 // shared kernel against itself with one and three threads, bit for bit. A failure prints the seed and
 // the path that replay it. Next: the kernel in ../kernels/wasm whose line failed.
 
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import fc from "fast-check";
+import { isCurrent, targets } from "../kernels/wasm/build.ts";
 import { createWasm, type Product, type Wasm } from "../kernels/wasm/kernels.ts";
 
 const one = createWasm({ threads: 1 });
@@ -901,9 +904,43 @@ check("rope: both styles, partial, per batch, and back again", () => {
       const [px, py, pc, ps] = [bench.put(x), bench.room(n), bench.put(cos), bench.put(sin)];
       const stride = perBatch ? T * half : 0;
       const style = interleaved ? 1 : 0;
-      wasm.run("rope", B * H * T, 1e4, 1, px, py, pc, ps, 1, T, H * T, D, 2 * half, stride, style, 0);
+      wasm.run(
+        "rope",
+        B * H * T,
+        1e4,
+        1,
+        px,
+        py,
+        pc,
+        ps,
+        1,
+        T,
+        H * T,
+        D,
+        2 * half,
+        stride,
+        style,
+        0,
+      );
       const first = bench.get(py, n);
-      wasm.run("rope", B * H * T, 1e4, 1, py, py, pc, ps, 1, T, H * T, D, 2 * half, stride, style, 1);
+      wasm.run(
+        "rope",
+        B * H * T,
+        1e4,
+        1,
+        py,
+        py,
+        pc,
+        ps,
+        1,
+        T,
+        H * T,
+        D,
+        2 * half,
+        stride,
+        style,
+        1,
+      );
       return [first, bench.get(py, n)];
     }) as [Float32Array, Float32Array];
     close(back, x, 1e-6);
@@ -1313,4 +1350,30 @@ check("unshared memory: the same module, the same bits", () => {
     return bench.get(p, x.length);
   };
   close(run(alone), run(one), 0);
+});
+
+// --- the files
+
+for (const target of Object.keys(targets)) {
+  test(`${target} is what its sources build, below 64 KiB`, async () => {
+    assert.ok(await isCurrent(target), `${target}: run npx tsx kernels/wasm/build.ts`);
+  });
+}
+
+test("with fused multiply-add, products agree; where there is none, a sentence says so", () => {
+  const script =
+    'const { WasmDevice } = await import("./kernels/index.ts");' +
+    "const { wasm } = new WasmDevice({ threads: 1 });" +
+    "const [a, b, c] = [0, 1, 2].map(() => wasm.alloc(4 * 64 * 64));" +
+    "for (let i = 0; i < 4096; i++) { wasm.f32[(a >> 2) + i] = Math.fround(i / 7); wasm.f32[(b >> 2) + i] = i % 5; }" +
+    "wasm.matmul(a, b, c, { M: 64, N: 64, K: 64 });" +
+    "let want = 0; for (let k = 0; k < 64; k++) want += Math.fround((64 + k) / 7) * ((64 * k + 3) % 5);" +
+    "console.log(wasm.fma, Math.abs(wasm.f32[(c >> 2) + 64 + 3] / want - 1) < 1e-6);";
+  const flags = ["--import", "tsx", "--input-type=module", "-e", script];
+  const env = { ...process.env, TWOHEADS_FMA: "1" };
+  const { stdout, stderr } = spawnSync(process.execPath, flags, { encoding: "utf8", env });
+  const [fma, agrees] = stdout.trim().split(" ");
+  assert.equal(agrees, "true", stderr);
+  if (fma === "false") assert.match(stderr, /TWOHEADS_FMA=1, but this engine lacks relaxed SIMD/);
+  else assert.equal(fma, "true");
 });

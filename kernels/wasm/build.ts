@@ -1,9 +1,10 @@
-// Builds kernels.wasm from the AssemblyScript sources (*.as.ts) beside this file. The result is
-// committed, so nobody needs this to run anything; a test runs `--check`, which rebuilds in memory
-// and compares bytes, so the committed module can never drift from its sources.
+// Builds kernels.wasm from the AssemblyScript sources (*.as.ts) beside this file, and kernels.fma.wasm,
+// the same with fused multiply-add (TWOHEADS_FMA=1). Both are committed, so nobody needs this to run
+// anything; a test runs `--check`, which rebuilds in memory and compares bytes, so the committed
+// modules can never drift from their sources.
 //
-//   npx tsx kernels/wasm/build.ts            writes kernels.wasm
-//   npx tsx kernels/wasm/build.ts --check    exits 1 with a sentence if it differs
+//   npx tsx kernels/wasm/build.ts            writes them
+//   npx tsx kernels/wasm/build.ts --check    exits 1 with a sentence if one differs
 // Read next: index.as.ts (what is exported), module.ts (how it is loaded).
 
 import { readFileSync, writeFileSync } from "node:fs";
@@ -11,7 +12,12 @@ import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
-const target = "kernels.wasm";
+
+/** What is built, with the compiler's options that differ. */
+export const targets: Readonly<Record<string, readonly string[]>> = {
+  "kernels.wasm": [],
+  "kernels.fma.wasm": ["--enable", "relaxed-simd"],
+};
 
 /** 64 KiB: small enough to read, to commit and to inline into a page. */
 const limit = 65536;
@@ -20,8 +26,6 @@ const flags = [
   "index.as.ts",
   "--baseDir",
   here,
-  "--outFile",
-  target,
   "-O3",
   "--converge",
   "--noAssert",
@@ -42,9 +46,10 @@ const flags = [
 /**
  * Compiles the sources and returns the module's bytes; compiler messages become the error's text.
  */
-export async function compile(): Promise<Uint8Array> {
+export async function compile(target: string): Promise<Uint8Array> {
   let bytes: Uint8Array | undefined;
-  const { error, stderr } = await asc.main(flags, {
+  const own = ["--outFile", target, ...(targets[target] ?? [])];
+  const { error, stderr } = await asc.main([...flags, ...own], {
     writeFile(name, contents) {
       if (name === target) bytes = contents as Uint8Array;
     },
@@ -59,22 +64,26 @@ export async function compile(): Promise<Uint8Array> {
   return bytes;
 }
 
-/** Whether the committed module is byte for byte what the sources build. */
-export async function isCurrent(): Promise<boolean> {
-  return Buffer.compare(readFileSync(here + target), await compile()) === 0;
+/** Whether a committed module is byte for byte what the sources build. */
+export async function isCurrent(target: string): Promise<boolean> {
+  return Buffer.compare(readFileSync(here + target), await compile(target)) === 0;
 }
 
 async function main(): Promise<void> {
-  if (process.argv.includes("--check")) {
-    if (await isCurrent()) return console.log(`${target} is what its sources build`);
-    console.error(
-      `${target} differs from what its sources build: run npx tsx kernels/wasm/build.ts`,
-    );
-    process.exit(1);
+  for (const target of Object.keys(targets)) {
+    if (!process.argv.includes("--check")) {
+      const bytes = await compile(target);
+      writeFileSync(here + target, bytes);
+      console.log(`${target}: ${bytes.length} bytes`);
+    } else if (await isCurrent(target)) {
+      console.log(`${target} is what its sources build`);
+    } else {
+      console.error(
+        `${target} differs from what its sources build: run npx tsx kernels/wasm/build.ts`,
+      );
+      process.exitCode = 1;
+    }
   }
-  const bytes = await compile();
-  writeFileSync(here + target, bytes);
-  console.log(`${target}: ${bytes.length} bytes`);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await main();

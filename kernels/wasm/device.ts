@@ -30,6 +30,10 @@ export class WasmDevice implements Device {
     this.memory = new Memory(this.wasm);
   }
 
+  get details(): Device["details"] & object {
+    return { threads: this.wasm.threads.count, fma: this.wasm.fma };
+  }
+
   upload(data: TypedArray, dtype: Block["dtype"]): Block {
     return this.memory.adopt(data, dtype);
   }

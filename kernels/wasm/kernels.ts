@@ -8,7 +8,7 @@
 // Read next: exports.ts for every kernel's arguments, test/kernels.test.ts for what each must equal.
 
 import type { Exports, Kernel } from "./exports.ts";
-import { canShare, compile, createMemory, instantiate, readKernels } from "./module.ts";
+import { canShare, compile, createMemory, instantiate, readFma, readKernels } from "./module.ts";
 import { Pool } from "./pool.ts";
 import { controlBytes, scratchBytes, Threads, threadCount } from "./threads.ts";
 
@@ -63,6 +63,8 @@ export class Wasm {
   readonly exports: Exports;
   readonly pool: Pool;
   readonly threads: Threads;
+  /** Whether products use fused multiply-add (TWOHEADS_FMA=1). */
+  readonly fma: boolean;
   /** Views of the whole memory. Renewed when it grows: never keep one across an alloc. */
   f32!: Float32Array;
   i32!: Int32Array;
@@ -76,7 +78,9 @@ export class Wasm {
   constructor(options: WasmOptions) {
     this.worthSharing = options.worthSharing ?? worthSharing;
     const shared = options.shared ?? canShare();
-    const module = compile(options.bytes ?? readKernels(), shared);
+    const fused = options.bytes === undefined ? readFma() : null;
+    this.fma = fused !== null;
+    const module = compile(options.bytes ?? fused ?? readKernels(), shared);
     this.memory = createMemory(shared, 64);
     this.exports = instantiate(module, this.memory);
     this.pool = new Pool(this.memory, this.exports.heapBase(), () => this.renewViews());

@@ -84,3 +84,10 @@ export function transpose(
 export function c(p: usize): v128 {
   return v128.load32_splat(p);
 }
+
+/** a b + c, rounded twice; once in the module that is built with fused multiply-add. */
+@inline
+export function madd(a: v128, b: v128, c: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, c);
+  return f32x4.add(c, f32x4.mul(a, b));
+}

@@ -7,7 +7,7 @@
 // chain of sums whichever tile, edge or thread computes it.
 // Read next: bench/ladder.ts, which gets here from three nested loops, one idea at a time.
 
-import { transpose } from "./lanes.as";
+import { madd, transpose } from "./lanes.as";
 import { scratch } from "./scratch.as";
 
 const KC: usize = 512;
@@ -44,17 +44,17 @@ function tile(
     const b0 = v128.load(b);
     const b1 = v128.load(b, 16);
     let a = v128.load32_splat(a0 + p);
-    c00 = f32x4.add(c00, f32x4.mul(a, b0));
-    c01 = f32x4.add(c01, f32x4.mul(a, b1));
+    c00 = madd(a, b0, c00);
+    c01 = madd(a, b1, c01);
     a = v128.load32_splat(a1 + p);
-    c10 = f32x4.add(c10, f32x4.mul(a, b0));
-    c11 = f32x4.add(c11, f32x4.mul(a, b1));
+    c10 = madd(a, b0, c10);
+    c11 = madd(a, b1, c11);
     a = v128.load32_splat(a2 + p);
-    c20 = f32x4.add(c20, f32x4.mul(a, b0));
-    c21 = f32x4.add(c21, f32x4.mul(a, b1));
+    c20 = madd(a, b0, c20);
+    c21 = madd(a, b1, c21);
     a = v128.load32_splat(a3 + p);
-    c30 = f32x4.add(c30, f32x4.mul(a, b0));
-    c31 = f32x4.add(c31, f32x4.mul(a, b1));
+    c30 = madd(a, b0, c30);
+    c31 = madd(a, b1, c31);
     b += ldb;
   }
   if (base) {
@@ -351,14 +351,14 @@ function strip(a: usize, b: usize, ldb: usize, c: usize, K: usize, base: usize):
     c7 = c0;
   for (const end = a + 4 * K; a < end; a += 4, b += ldb) {
     const x = v128.load32_splat(a);
-    c0 = f32x4.add(c0, f32x4.mul(x, v128.load(b)));
-    c1 = f32x4.add(c1, f32x4.mul(x, v128.load(b, 16)));
-    c2 = f32x4.add(c2, f32x4.mul(x, v128.load(b, 32)));
-    c3 = f32x4.add(c3, f32x4.mul(x, v128.load(b, 48)));
-    c4 = f32x4.add(c4, f32x4.mul(x, v128.load(b, 64)));
-    c5 = f32x4.add(c5, f32x4.mul(x, v128.load(b, 80)));
-    c6 = f32x4.add(c6, f32x4.mul(x, v128.load(b, 96)));
-    c7 = f32x4.add(c7, f32x4.mul(x, v128.load(b, 112)));
+    c0 = madd(x, v128.load(b), c0);
+    c1 = madd(x, v128.load(b, 16), c1);
+    c2 = madd(x, v128.load(b, 32), c2);
+    c3 = madd(x, v128.load(b, 48), c3);
+    c4 = madd(x, v128.load(b, 64), c4);
+    c5 = madd(x, v128.load(b, 80), c5);
+    c6 = madd(x, v128.load(b, 96), c6);
+    c7 = madd(x, v128.load(b, 112), c7);
   }
   if (base) {
     c0 = f32x4.add(v128.load(base), c0);
@@ -411,12 +411,12 @@ export function dot(a: usize, b: usize, k: usize): f32 {
   let i: usize = 0;
   const end = k << 2;
   for (; i + 64 <= end; i += 64) {
-    s0 = f32x4.add(s0, f32x4.mul(v128.load(a + i), v128.load(b + i)));
-    s1 = f32x4.add(s1, f32x4.mul(v128.load(a + i, 16), v128.load(b + i, 16)));
-    s2 = f32x4.add(s2, f32x4.mul(v128.load(a + i, 32), v128.load(b + i, 32)));
-    s3 = f32x4.add(s3, f32x4.mul(v128.load(a + i, 48), v128.load(b + i, 48)));
+    s0 = madd(v128.load(a + i), v128.load(b + i), s0);
+    s1 = madd(v128.load(a + i, 16), v128.load(b + i, 16), s1);
+    s2 = madd(v128.load(a + i, 32), v128.load(b + i, 32), s2);
+    s3 = madd(v128.load(a + i, 48), v128.load(b + i, 48), s3);
   }
-  for (; i + 16 <= end; i += 16) s0 = f32x4.add(s0, f32x4.mul(v128.load(a + i), v128.load(b + i)));
+  for (; i + 16 <= end; i += 16) s0 = madd(v128.load(a + i), v128.load(b + i), s0);
   s0 = f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3));
   let sum =
     f32x4.extract_lane(s0, 0) +
