@@ -1,15 +1,21 @@
 #!/usr/bin/env node
 // The twoheads command. In a checkout it runs the TypeScript source, so that an edit shows at once;
-// an installed package holds no source and runs what was built. Next: cli.ts.
+// an installed package holds no source and runs what was built. The devices are chosen here, at the
+// program's edge: no room imports kernels. Next: cli.ts.
 
 import { existsSync } from "node:fs";
 
-const source = new URL("./cli.ts", import.meta.url);
-if (existsSync(source)) {
+const inCheckout = existsSync(new URL("./cli.ts", import.meta.url));
+if (inCheckout) {
   const { register } = await import("tsx/esm/api");
   register();
 }
-const { main } = await import(
-  existsSync(source) ? source.href : new URL("../dist/grm/cli.js", import.meta.url).href
-);
+
+/** A module of the package, by its path without the ending. */
+function load(name) {
+  return import(new URL(inCheckout ? `../${name}.ts` : `../dist/${name}.js`, import.meta.url).href);
+}
+
+await load("kernels/index");
+const { main } = await load("grm/cli");
 await main(process.argv);

@@ -1,15 +1,19 @@
 // The command line: what can be asked of the library without writing a program. A mistake of the user
 // (TwoheadsError) prints its message and exits with 1; a stack is for mistakes of ours.
-// Next: ../core/index.ts for the op table that `twoheads ops` lists.
+// Next: commands/pretrain.ts for the longest; ../core/index.ts for the op table that `twoheads ops` lists.
 
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { ArgumentError, type Entry, opTable, TwoheadsError } from "../core/index.ts";
+import { addGenerate } from "./commands/generate.ts";
+import { addPretrain } from "./commands/pretrain.ts";
 
 const examples = `
 Examples:
-  $ twoheads ops             every op by kind, with an example
-  $ twoheads ops softmax     one op: its kind, its example, what it can do
+  $ twoheads ops                                    every op by kind, with an example
+  $ twoheads ops softmax                            one op: its kind, its example, what it can do
+  $ twoheads pretrain --corpus a.txt --minutes 5    a language model of your own
+  $ twoheads generate runs/pretrain-1               what it writes
 `;
 
 /** The version in package.json, which stands above this file in a checkout and above dist/ in a package. */
@@ -78,6 +82,8 @@ export function program(): Command {
     .description("list the ops of the library, or show one")
     .argument("[name]", "an op, such as softmax")
     .action((name: string | undefined) => console.log(showOps(name)));
+  addPretrain(command);
+  addGenerate(command);
   return command;
 }
 

@@ -34,6 +34,29 @@ export {
 export { LSTM, LSTMCell } from "./lstm.ts";
 export { type LoadReport, Module, type StateDict } from "./module.ts";
 export * from "./optim.ts";
+export {
+  type Corpus,
+  type CorpusFacts,
+  documentStart,
+  documentsOf,
+  loadPretrainCheckpoint,
+  makeCorpus,
+  type PretrainCheckpoint,
+  type Pretrained,
+  type PretrainHooks,
+  type PretrainMetrics,
+  type PretrainOptions,
+  type PretrainProgress,
+  type PretrainRecord,
+  type PretrainSettings,
+  parsePretrainMetrics,
+  pretrain,
+  pretrainRecordSchema,
+  pretrainSchema,
+  pretrainSettings,
+  quickPretrain,
+  savePretrainCheckpoint,
+} from "./pretrain.ts";
 export { loadCausalLM, saveCausalLM } from "./pretrained.ts";
 export type { SamplingOptions } from "./sampling.ts";
 export * from "./schedule.ts";

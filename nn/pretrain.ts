@@ -7,7 +7,7 @@
 
 import { AnomalyError, ArgumentError } from "../core/index.ts";
 import type { CausalLM } from "./causalLM.ts";
-import type { Checkpoint } from "./pretrain/checkpoint.ts";
+import type { PretrainCheckpoint } from "./pretrain/checkpoint.ts";
 import type { Corpus } from "./pretrain/corpus.ts";
 import type { PretrainRecord } from "./pretrain/records.ts";
 import {
@@ -18,7 +18,11 @@ import {
 import { Trainer } from "./pretrain/trainer.ts";
 import { constantSchedule } from "./schedule.ts";
 
-export { type Checkpoint, loadCheckpoint, saveCheckpoint } from "./pretrain/checkpoint.ts";
+export {
+  loadPretrainCheckpoint,
+  type PretrainCheckpoint,
+  savePretrainCheckpoint,
+} from "./pretrain/checkpoint.ts";
 export {
   type Corpus,
   type CorpusFacts,
@@ -26,13 +30,18 @@ export {
   documentsOf,
   makeCorpus,
 } from "./pretrain/corpus.ts";
-export * from "./pretrain/records.ts";
+export {
+  type PretrainMetrics,
+  type PretrainRecord,
+  parsePretrainMetrics,
+  pretrainRecordSchema,
+} from "./pretrain/records.ts";
 export {
   type PretrainOptions,
   type PretrainSettings,
   pretrainSchema,
   pretrainSettings,
-  quick,
+  quickPretrain,
 } from "./pretrain/settings.ts";
 
 /** How far a run is. */
@@ -51,15 +60,17 @@ export interface PretrainProgress {
 export interface PretrainHooks {
   readonly corpus: Corpus;
   /** Goes on from there. Settings and corpus must be the same. */
-  readonly resume?: Checkpoint | undefined;
+  readonly resume?: PretrainCheckpoint | undefined;
   /** Ends the run after the current step, with a checkpoint. */
   readonly signal?: AbortSignal | undefined;
+  /** Called with the model before the first step. */
+  readonly onModel?: (lm: CausalLM) => void;
   /** Called after every step. */
   readonly onProgress?: (progress: PretrainProgress) => void;
   /** Called with each line for metrics.jsonl. */
   readonly onRecord?: (record: PretrainRecord) => void;
   /** Called with what to save, at the begin, now and then, and at the end. Shares memory with the run. */
-  readonly onCheckpoint?: (checkpoint: Checkpoint, lm: CausalLM) => Promise<void> | void;
+  readonly onCheckpoint?: (checkpoint: PretrainCheckpoint, lm: CausalLM) => Promise<void> | void;
   /** Milliseconds that only go up; performance.now unless said. */
   readonly now?: () => number;
 }
@@ -102,7 +113,7 @@ function breathe(): Promise<void> {
 }
 
 /** Where the rate begins to fall. */
-export function decayStart(steps: number, decay: number): number {
+function decayStart(steps: number, decay: number): number {
   return Math.round(steps * (1 - decay));
 }
 
@@ -130,7 +141,7 @@ class Run {
     }
     const before = resume?.progress.seconds ?? 0;
     const start = now();
-    this.#clock = () => before + (now() - start) / 1000;
+    this.#clock = () => before + Math.round(now() - start) / 1000;
   }
 
   get finished(): boolean {
@@ -139,6 +150,7 @@ class Run {
 
   /** How an untrained model does, and a checkpoint for a run that ends early. */
   async begin(): Promise<void> {
+    this.#hooks.onModel?.(this.trainer.lm);
     if (this.#hooks.resume) return;
     await this.#validate();
     await this.save();
@@ -232,16 +244,24 @@ class Run {
   }
 }
 
+/** Throws unless what is asked for is what the run to resume was begun with. */
+export function checkSameSettings(begun: PretrainSettings, asked: PretrainOptions): void {
+  const names = Object.keys(asked) as (keyof PretrainSettings)[];
+  const changed = names.filter((name) => asked[name] !== begun[name]);
+  if (changed.length === 0) return;
+  const list = changed.map((name) => `${name} ${begun[name] ?? "unset"}, not ${asked[name]}`);
+  throw new ArgumentError(
+    `pretrain: the run to resume has ${list.join(", ")}; leave that as it was, or begin a new run`,
+  );
+}
+
 /** Throws unless a run with these settings and corpus goes on where the checkpoint's stopped. */
-function checkSame({ progress }: Checkpoint, settings: PretrainSettings, corpus: Corpus): void {
-  const names = Object.keys(settings) as (keyof PretrainSettings)[];
-  const changed = names.filter((name) => settings[name] !== progress.settings[name]);
-  if (changed.length > 0) {
-    const list = changed.map((name) => `${name} ${progress.settings[name]}, not ${settings[name]}`);
-    throw new ArgumentError(
-      `pretrain: the run to resume has ${list.join(", ")}; leave that as it was, or begin a new run`,
-    );
-  }
+function checkSame(
+  { progress }: PretrainCheckpoint,
+  settings: PretrainSettings,
+  corpus: Corpus,
+): void {
+  checkSameSettings(progress.settings, settings);
   if (progress.digest !== corpus.facts.digest) {
     throw new ArgumentError(
       "pretrain: the corpus isn't the one that the run to resume was trained on; give that one, or begin a new run",

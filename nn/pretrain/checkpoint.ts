@@ -33,7 +33,7 @@ const progressSchema = z.strictObject({
 /** How far a run is, without its tensors. */
 export type Progress = Readonly<z.infer<typeof progressSchema>>;
 
-export interface Checkpoint {
+export interface PretrainCheckpoint {
   readonly progress: Progress;
   readonly model: StateDict;
   /** Optimiser state by `<parameter>.<slot>`. */
@@ -52,14 +52,17 @@ function without(prefix: string, tensors: StateDict): StateDict {
 }
 
 /** Writes a checkpoint; a kill at any moment leaves the old file or the new one. */
-export async function saveCheckpoint(path: string, checkpoint: Checkpoint): Promise<void> {
+export async function savePretrainCheckpoint(
+  path: string,
+  checkpoint: PretrainCheckpoint,
+): Promise<void> {
   const { progress, model, optimiser } = checkpoint;
   const tensors = { ...prefixed("model", model), ...prefixed("optimiser", optimiser) };
   await saveSafetensors(path, tensors, { metadata: { [key]: JSON.stringify(progress) } });
 }
 
 /** Reads a checkpoint onto the current device; a FileError if it is none, or damaged. */
-export function loadCheckpoint(path: string): Checkpoint {
+export function loadPretrainCheckpoint(path: string): PretrainCheckpoint {
   const file = SafetensorsFile.open(path);
   const text = file.metadata.get(key);
   if (text === undefined) {

@@ -46,27 +46,24 @@ const sample = z.strictObject({
   text: z.string(),
 });
 
-export const recordSchema = z.discriminatedUnion("kind", [training, validation, sample]);
+export const pretrainRecordSchema = z.discriminatedUnion("kind", [training, validation, sample]);
 
-export type TrainingRecord = Readonly<z.infer<typeof training>>;
-export type ValidationRecord = Readonly<z.infer<typeof validation>>;
-export type SampleRecord = Readonly<z.infer<typeof sample>>;
 /** A line of metrics.jsonl. */
-export type PretrainRecord = TrainingRecord | ValidationRecord | SampleRecord;
+export type PretrainRecord = Readonly<z.infer<typeof pretrainRecordSchema>>;
 
-export interface Metrics {
+export interface PretrainMetrics {
   readonly records: readonly PretrainRecord[];
   /** Whether the last line was cut short, by a kill while it was written, and left out. */
   readonly torn: boolean;
 }
 
 /** Reads the text of a metrics.jsonl; a FileError names the line that is none of ours. */
-export function parseMetrics(text: string, file = "metrics.jsonl"): Metrics {
+export function parsePretrainMetrics(text: string, file = "metrics.jsonl"): PretrainMetrics {
   const lines = text.split("\n");
   const torn = lines.pop() !== ""; // every whole line ends in a line break
   const records = lines.map((line, i) => {
     const json = parseJson(file, new TextEncoder().encode(line), `line ${i + 1}`);
-    const parsed = recordSchema.safeParse(json.value);
+    const parsed = pretrainRecordSchema.safeParse(json.value);
     return parsed.success ? parsed.data : json.fail(problemsOf(parsed.error));
   });
   return { records, torn };

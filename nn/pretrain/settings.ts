@@ -58,7 +58,7 @@ export type PretrainSettings = Readonly<z.infer<typeof pretrainSchema>>;
 export type PretrainOptions = Readonly<z.input<typeof pretrainSchema>>;
 
 /** A run of some seconds that shows every part: what to merge into the options. */
-export const quick: PretrainOptions = {
+export const quickPretrain: PretrainOptions = {
   steps: 60,
   vocabSize: 512,
   dim: 64,

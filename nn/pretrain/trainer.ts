@@ -6,7 +6,7 @@ import { noGrad, portable, Random, random, scope, type Tensor } from "../../core
 import { CausalLM } from "../causalLM.ts";
 import { generateAsync } from "../generate.ts";
 import { AdamW } from "../optim.ts";
-import type { Checkpoint } from "./checkpoint.ts";
+import type { PretrainCheckpoint } from "./checkpoint.ts";
 import { type Corpus, documentStart } from "./corpus.ts";
 import { modelOptions, type PretrainSettings } from "./settings.ts";
 import { type Batch, batchOf, Windows, windowStarts } from "./windows.ts";
@@ -110,7 +110,7 @@ export class Trainer {
   }
 
   /** Goes on from a checkpoint of a run with the same settings and corpus. */
-  load({ progress, model, optimiser }: Checkpoint): void {
+  load({ progress, model, optimiser }: PretrainCheckpoint): void {
     this.lm.loadStateDict(model);
     this.#optimiser.loadStateDict({ step: progress.optimiserStep, tensors: optimiser });
     this.#windows.position = progress.position;

@@ -1,0 +1,119 @@
+// A pretraining run on disk: run.json (what was asked for), metrics.jsonl, checkpoint.safetensors (how it
+// goes on), and the model as a folder that others open too: config.json, model.safetensors, tokenizer.json.
+// Next: pretrain.ts.
+
+import { appendFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { gunzipSync } from "node:zlib";
+import { z } from "zod";
+import { fileExists, joinPath, readFile as readBytes } from "../../nn/checkpoints/files.ts";
+import { parseJson } from "../../nn/checkpoints/json.ts";
+import {
+  type CausalLM,
+  FileError,
+  loadPretrainCheckpoint,
+  loadTokenizer,
+  type PretrainCheckpoint,
+  type PretrainRecord,
+  type PretrainSettings,
+  parsePretrainMetrics,
+  pretrainSchema,
+  replaceFile,
+  saveCausalLM,
+  savePretrainCheckpoint,
+  saveTokenizer,
+  type Tokenizer,
+} from "../../nn/index.ts";
+import { problemsOf } from "../../nn/pretrain/settings.ts";
+
+const runSchema = z.strictObject({ corpus: z.array(z.string()).min(1), settings: pretrainSchema });
+
+const mostBytes = 2 ** 29; // what a string holds
+
+const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+/** The text of a file, or of what is in a .gz; a FileError if it is not there, not whole or not UTF-8. */
+export function readText(path: string): string {
+  const bytes = readBytes(path, mostBytes);
+  const isGzip = bytes[0] === 0x1f && bytes[1] === 0x8b;
+  try {
+    const plain = isGzip ? gunzipSync(bytes, { maxOutputLength: mostBytes }) : bytes;
+    return new TextDecoder("utf-8", { fatal: true }).decode(plain);
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const isText = code === "ERR_ENCODING_INVALID_ENCODED_DATA";
+    const problem = isText ? "is not UTF-8 text" : `can't be unpacked: ${message}`;
+    throw new FileError(path, "", problem, { cause });
+  }
+}
+
+export class RunFolder {
+  constructor(readonly path: string) {}
+
+  #at(name: string): string {
+    return joinPath(this.path, name);
+  }
+
+  /** Whether a run was begun here. */
+  get exists(): boolean {
+    return fileExists(this.#at("run.json")) || fileExists(this.#at("config.json"));
+  }
+
+  /** Writes what is known before the first step. */
+  async begin(
+    corpus: readonly string[],
+    settings: PretrainSettings,
+    tokenizer: Tokenizer,
+  ): Promise<void> {
+    const run = { corpus: corpus.map((file) => resolve(file)), settings };
+    await replaceFile(this.#at("run.json"), [bytesOf(`${JSON.stringify(run, null, 2)}\n`)]);
+    await replaceFile(this.#at("metrics.jsonl"), []);
+    await saveTokenizer(this.path, tokenizer);
+  }
+
+  /** The files that the run was begun with. */
+  corpus(): readonly string[] {
+    const path = this.#at("run.json");
+    const json = parseJson(path, readBytes(path));
+    const parsed = runSchema.safeParse(json.value);
+    return parsed.success ? parsed.data.corpus : json.fail(problemsOf(parsed.error));
+  }
+
+  tokenizer(): Tokenizer {
+    return loadTokenizer(this.path);
+  }
+
+  checkpoint(): PretrainCheckpoint {
+    return loadPretrainCheckpoint(this.#at("checkpoint.safetensors"));
+  }
+
+  /** Saves how the run goes on, and the model as it is now. */
+  async save(checkpoint: PretrainCheckpoint, lm: CausalLM): Promise<void> {
+    await savePretrainCheckpoint(this.#at("checkpoint.safetensors"), checkpoint);
+    await saveCausalLM(this.path, lm);
+  }
+
+  /** Adds a line to the metrics. */
+  record(record: PretrainRecord): void {
+    appendFileSync(this.#at("metrics.jsonl"), `${JSON.stringify(record)}\n`);
+  }
+
+  /** Takes out of the metrics what came after a step, which is done again; returns how many lines. */
+  async rewind(step: number): Promise<number> {
+    const path = this.#at("metrics.jsonl");
+    const { records, torn } = parsePretrainMetrics(new TextDecoder().decode(readBytes(path)), path);
+    const kept = records.filter((record) => record.step <= step);
+    await replaceFile(path, [
+      bytesOf(kept.map((record) => `${JSON.stringify(record)}\n`).join("")),
+    ]);
+    return records.length - kept.length + (torn ? 1 : 0);
+  }
+}
+
+/** The first of runs/pretrain-1, -2, ... that isn't there. */
+export function freeFolder(): string {
+  for (let n = 1; ; n++) {
+    const path = joinPath("runs", `pretrain-${n}`);
+    if (!fileExists(path)) return path;
+  }
+}
