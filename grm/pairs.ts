@@ -1,0 +1,22 @@
+// What a reward model learns from: pairs of answers to one prompt, of which one was chosen. Readers of
+// data (data/, worlds/) make them, the trainer and the evaluation take them.
+// Next: rewardModel.ts, losses.ts.
+
+/** A prompt with an answer, as the model reads it. */
+export interface Sequence {
+  /** All tokens, prompt first, without padding. */
+  readonly ids: Int32Array;
+  /** Each token's id where it carries text-generation loss (the judged answer), else -100. As long as ids. */
+  readonly labels: Int32Array;
+}
+
+export interface Pair {
+  readonly chosen: Sequence;
+  readonly rejected: Sequence;
+  /** By how much the chosen answer was rated better, where that is known. */
+  readonly margin?: number;
+  /** The part of the data that it belongs to. */
+  readonly source?: string;
+  /** Where it stands in its file, from 1. */
+  readonly line?: number;
+}
