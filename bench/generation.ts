@@ -49,16 +49,14 @@ export async function generation(table: Table, { quick }: Options): Promise<void
     const shape = { ...sizes.M, T: promptLength + tokens, B };
     const [model, prompts] = [gpt(shape), promptsOf(shape)];
     const cached = () => generate(model, prompts, { maxTokens: tokens, temperature: 0 });
-    progress(`generation, batch ${B}`);
+    progress(`generation, batch ${B}: without a cache`);
+    const start = performance.now();
     const want = withoutCache(model, prompts, tokens);
-    validate(
-      `generation, batch ${B}`,
-      cached().flatMap((one) => one.tokens),
-      want,
-      0,
-    );
-    const [t, slow] = [time(cached), time(() => withoutCache(model, prompts, tokens))];
-    const [rate, slowRate] = [t, slow].map(({ median }) => (B * tokens) / median);
+    const slow = (performance.now() - start) / 1e3; // once is enough: it is long
+    const got = cached().flatMap((continuation) => continuation.tokens);
+    validate(`generation, batch ${B}`, got, want, 0);
+    const t = time(cached);
+    const [rate, slowRate] = [t.median, slow].map((seconds) => (B * tokens) / seconds);
     const cells = [digits(rate!), spread(t), digits(slowRate!), digits(rate! / slowRate!)];
     await table.row([`${tokens} tokens, batch ${B}`, ...cells], { shape, timing: t, slow });
   }

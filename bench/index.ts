@@ -2,6 +2,9 @@
 // Each validates, then times, prints its table and writes it to results/. Ctrl-C keeps what is there.
 // Read next: races.ts, the comparisons with other libraries; kernels/, the kernels by themselves.
 
+import { fork as startProcess } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { generation } from "./generation.ts";
 import { growth } from "./growth.ts";
@@ -98,7 +101,7 @@ const subjects: Readonly<Record<string, Subject>> = {
 };
 
 async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({
+  const { values: options, positionals } = parseArgs({
     options: { quick: { type: "boolean", default: false } },
     allowPositionals: true,
   });
@@ -110,7 +113,22 @@ async function main(): Promise<void> {
     );
     process.exit(1);
   }
-  for (const name of names) await runSubject(name, subjects[name] as Subject, values);
+  const [name = ""] = names;
+  if (names.length === 1) await runSubject(name, subjects[name] as Subject, options);
+  else await runApart(names, options);
+}
+
+/** Each subject in a process of its own, so that none inherits another's memory or compiled code. */
+async function runApart(names: readonly string[], options: races.Options): Promise<void> {
+  process.on("SIGINT", () => {}); // goes to the subject too, which writes what it has and ends
+  for (const name of names) {
+    const flags = options.quick ? ["--quick"] : [];
+    const child = startProcess(fileURLToPath(import.meta.url), [name, ...flags], {
+      execArgv: ["--import", "tsx"],
+    });
+    const [code] = (await once(child, "exit")) as [number | null];
+    if (code !== 0) process.exit(code ?? 1);
+  }
 }
 
 async function runSubject(name: string, subject: Subject, options: races.Options): Promise<void> {

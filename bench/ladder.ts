@@ -12,8 +12,9 @@
 //   6 SIMD, packed   B laid out first in panels of 8 columns, in the order the tile reads it
 //   7 threads        the same, rows shared between threads; the same bits
 //
-// Rungs 2 and 3 help only where the matrices outgrow the caches (n = 1024): below that, the
-// loads and stores of their inner loop cost more than the misses they save.
+// Rung 2 helps once the matrices outgrow the caches, n = 1024; at 256 its loads and stores of C cost
+// more than the misses it saves. Rung 3 gains nothing here: an inner loop in JavaScript is slower than
+// the memory behind it. Its idea pays where the arithmetic is fast, which is why rung 6 has it too.
 // Read next: kernels/wasm/matmul.as.ts, rungs 5 and 6.
 
 import { createWasm, type Wasm } from "../kernels/wasm/kernels.ts";

@@ -53,7 +53,7 @@ async function addRace(
   const cells = finishes.map((finish, i) => cellOf(finish, i === 0 ? null : base));
   await table.row([nameOf(work), rate(base), ...cells], { work, finishes });
   for (const { name, note, deviation } of finishes) {
-    if (note !== undefined) table.note(`${nameOf(work)}, ${name}: ${note}`);
+    if (note !== undefined) table.note(`${name}: ${note}`);
     else if (deviation) addDeviation(table, name, deviation);
   }
   return finishes;

@@ -24,7 +24,7 @@ function prepare(work: Work): Ready | string {
   if (work.kind === "train") {
     const isSlow = device === "reference" && work.gpt.D > 64;
     return isSlow
-      ? "left out: plain loops take ten seconds a step"
+      ? "M left out, plain loops take ten seconds a step"
       : training(textbookStep(work.gpt));
   }
   if (work.kind === "matmul") {

@@ -166,7 +166,7 @@ function training(shape: GPTShape): Ready {
 
 function prepare(work: Work): Ready | string {
   if (work.kind === "train") {
-    return work.gpt.D > 64 ? "left out: a step takes a minute" : training(work.gpt);
+    return work.gpt.D > 64 ? "M left out, a step takes a minute" : training(work.gpt);
   }
   if (work.kind === "matmul") {
     const [a, b] = factors(work.n).map((x) => torch.tensor(nested(x, [work.n, work.n])));
