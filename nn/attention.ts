@@ -59,7 +59,37 @@ export abstract class SelfAttention extends Module {
   protected abstract output(x: Tensor, rng?: Random): Tensor;
 
   /** x [B,T,C] to [B,T,C]. */
-  forward(x: Tensor, { rope, mask, offset, rng }: Pass, cache?: LayerCache): Tensor {
+  forward(x: Tensor, pass: Pass, cache?: LayerCache): Tensor {
+    const isSeen = ["q", "k", "v", "pattern"].some((name) => this.isHeard(name));
+    const z = cache || isSeen ? this.#byHeads(x, pass, cache) : this.byRows(x, pass);
+    return this.tap("out", this.output(this.tap("z", z), pass.rng));
+  }
+
+  /** Attention with the heads where the projections leave them, [B,T,H,D]: nothing is moved. */
+  protected byRows(x: Tensor, { rope, mask, offset, rng }: Pass): Tensor {
+    const [B = 0, T = 0] = x.shape;
+    const { headDim } = this.config;
+    const [q, k, v] = this.project(x, rng).map((y) => y.reshape([B, T, -1, headDim])) as [
+      Tensor,
+      Tensor,
+      Tensor,
+    ];
+    const table = (t: Tensor): Tensor => t.reshape([-1, T, 1, headDim / 2]);
+    const tables = rope && { cos: table(rope.cos), sin: table(rope.sin) };
+    const turn = (y: Tensor): Tensor => (tables === null ? y : y.rope(tables.cos, tables.sin));
+    const dropout = this.dropout.options(rng);
+    const options = {
+      layout: "bthd",
+      causal: true,
+      offset,
+      mask,
+      ...(dropout && { dropout }),
+    } as const;
+    return scaledDotProductAttention(turn(q), turn(k), v, options).reshape([B, T, -1]);
+  }
+
+  /** Attention with the heads apart, [B,H,T,D], where each part can be seen and keys can be kept. */
+  #byHeads(x: Tensor, { rope, mask, offset, rng }: Pass, cache?: LayerCache): Tensor {
     const [q, k, v] = this.project(x, rng).map((y) => toHeads(y, this.config.headDim)) as [
       Tensor,
       Tensor,
@@ -72,8 +102,7 @@ export abstract class SelfAttention extends Module {
     const { keys, values } = cache?.append(key, value) ?? { keys: key, values: value };
     const dropout = this.dropout.options(rng);
     const options = { causal: true, offset, mask, ...(dropout && { dropout }) };
-    const z = this.tap("z", fromHeads(this.#attend(query, keys, values, options)));
-    return this.tap("out", this.output(z, rng));
+    return fromHeads(this.#attend(query, keys, values, options));
   }
 
   /** softmax(q kᵀ / √D) v. The softmax, [B,H,T,S], is made only for those who listen to "pattern". */
@@ -129,15 +158,13 @@ export class GPT2Attention extends SelfAttention {
     this.cProj = new Conv1D(width, dim, { rng: rng.fork("c_proj"), std: residualStd(config) });
   }
 
-  /** Attends to the packed projection as it is, unless somebody listens inside or keys are kept. */
-  override forward(x: Tensor, pass: Pass, cache?: LayerCache): Tensor {
-    const isSeen = ["q", "k", "v", "pattern"].some((name) => this.isHeard(name));
-    if (cache !== undefined || pass.rope !== null || isSeen) return super.forward(x, pass, cache);
+  /** Without rotary positions the projection stays packed. */
+  protected override byRows(x: Tensor, pass: Pass): Tensor {
+    if (pass.rope !== null) return super.byRows(x, pass);
     const { heads } = this.config;
     const dropout = this.dropout.options(pass.rng);
     const options = { heads, causal: true, mask: pass.mask, ...(dropout && { dropout }) };
-    const z = this.tap("z", this.cAttn.forward(x, pass.rng).packedAttention(options));
-    return this.tap("out", this.output(z, pass.rng));
+    return this.cAttn.forward(x, pass.rng).packedAttention(options);
   }
 
   protected override project(x: Tensor, rng?: Random): Projections {

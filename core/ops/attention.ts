@@ -246,7 +246,11 @@ export interface AttentionOptions {
   readonly dropout?: DropoutOptions;
 }
 
+/** Where the heads are: "bhtd" (default) before the positions, "bthd" after them, as projections leave them. */
+export type HeadLayout = "bhtd" | "bthd";
+
 interface Attend {
+  readonly layout: HeadLayout;
   readonly causal: boolean;
   readonly offset: number;
   readonly scale: number;
@@ -289,6 +293,11 @@ function attentionDefinition(
   mask: Tensor | null,
   options: Attend,
 ): Tensor {
+  if (options.layout === "bthd") {
+    const swap = (x: Tensor): Tensor => x.permute([0, 2, 1, 3]);
+    const inner: Attend = { ...options, layout: "bhtd" };
+    return swap(apply(scaledDotProductAttention.entry, [swap(q), swap(k), swap(v), mask, inner]));
+  }
   const H = q.shape.at(-3) ?? 1;
   const raw = q.matmul(repeatHeads(k, H), { transposeB: true }).mul(options.scale);
   const scores = mask !== null && mask.dtype !== "bool" ? raw.add(mask) : raw;
@@ -444,25 +453,45 @@ function attentionBackward(
  * of Hkv (grouped queries). A query that may see no key gives zeros.
  */
 export const scaledDotProductAttention: Op<
-  (q: Tensor, k: Tensor, v: Tensor, options?: AttentionOptions) => Tensor
+  (
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    options?: AttentionOptions & { readonly layout?: HeadLayout },
+  ) => Tensor
 > = fused({
   definition: attentionDefinition,
   // the result, and each row's logSumExp for the way back
-  infer: (q, _k, v): readonly Spec[] => [
-    { shape: [...q.shape.slice(0, -1), v.shape.at(-1) ?? 0], dtype: q.dtype },
-    { shape: q.shape.slice(0, -1), dtype: q.dtype },
-  ],
-  forward: attentionForward,
-  backward: (gradients, g, [, lses], q, k, v, mask, o) =>
-    attentionBackward(gradients, g, lses, q, k, v, mask, o),
+  infer: (q, _k, v, _mask, { layout }): readonly Spec[] => {
+    const rows = q.shape.slice(0, -1);
+    const [B = 0, T = 0, H = 0] = rows;
+    return [
+      { shape: [...rows, v.shape.at(-1) ?? 0], dtype: q.dtype },
+      { shape: layout === "bthd" ? [B, H, T] : rows, dtype: q.dtype },
+    ];
+  },
+  forward: ([y, lses], q, k, v, mask, o) => {
+    if (o.layout === "bhtd") return attentionForward(lses ? [y, lses] : [y], q, k, v, mask, o);
+    const [apart, ...inputs] = [headsFirst(y, false), headsFirst(q), headsFirst(k), headsFirst(v)];
+    attentionForward(lses ? [apart, lses] : [apart], ...inputs, mask, o);
+    headsBack(y, apart);
+  },
+  backward: (gradients, g, [, lses], q, k, v, mask, o) => {
+    if (o.layout === "bhtd") return attentionBackward(gradients, g, lses, q, k, v, mask, o);
+    const [dq, dk, dv, dmask = null] = gradients;
+    const apart = [q, k, v].map((x) => headsFirst(x, false));
+    const [ga, qa, ka, va] = [headsFirst(g), headsFirst(q), headsFirst(k), headsFirst(v)];
+    attentionBackward([...apart, dmask], ga, lses, qa, ka, va, mask, o);
+    for (const [i, dx] of [dq, dk, dv].entries()) if (dx) headsBack(dx, apart[i] as Block);
+  },
   call:
     (run, { name }) =>
     (q, k, v, options = {}) => {
-      const { causal = false, offset = 0, mask = null } = options;
-      checkAttention(q, k, v, mask);
+      const { causal = false, offset = 0, mask = null, layout = "bhtd" } = options;
+      checkAttention(q, k, v, mask, layout);
       const scale = options.scale ?? 1 / Math.sqrt(q.shape.at(-1) ?? 1);
       const drop = checkDrop(name, options.dropout?.p ?? 0, options.dropout?.rng);
-      return run(q, k, v, mask, { causal, offset, scale, drop });
+      return run(q, k, v, mask, { layout, causal, offset, scale, drop });
     },
   example:
     "tensor([[1, 0]]).scaledDotProductAttention(tensor([[1, 0], [0, 1]]), tensor([[1], [2]]))  // [[1.3302]]",
@@ -473,10 +502,13 @@ function drawAttention(d: Draw): readonly unknown[] {
   const [T, S, D] = [d.integer(1, 3), d.integer(1, 3), d.integer(1, 3)];
   const [B, heads, group] = [d.integer(1, 2), d.integer(1, 2), d.integer(1, 2)];
   const small = within(-1, 1);
-  const at = (H: number, rows: number): Tensor => d.tensor([B, H, rows, D], small);
+  const layout = d.pick<HeadLayout>("bhtd", "bthd");
+  const at = (H: number, rows: number): Tensor =>
+    d.tensor(layout === "bhtd" ? [B, H, rows, D] : [B, rows, H, D], small);
   const mask = d.pick(null, d.mask([B, 1, T, S]), d.tensor([T, S], small));
   const dropout = d.pick(undefined, { p: 0.5, rng: Random.from(1) });
   const options = {
+    layout,
     causal: d.pick(true, false),
     offset: d.integer(0, 1),
     mask,
@@ -485,24 +517,38 @@ function drawAttention(d: Draw): readonly unknown[] {
   return [at(heads * group, T), at(heads, S), at(heads, S), options];
 }
 
-function checkAttention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | null): void {
+function checkAttention(
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  mask: Tensor | null,
+  layout: HeadLayout,
+): void {
   const name = "scaledDotProductAttention";
   for (const x of [q, k, v]) checkFloat(name, checkTensor(name, x, "q, k and v").dtype);
-  const [H, heads] = [q.shape.at(-3) ?? 1, k.shape.at(-3) ?? 1];
+  const [headAxis, rowAxis] = layout === "bthd" ? [-2, -3] : [-3, -2];
+  const [H, heads] = [q.shape.at(headAxis) ?? 1, k.shape.at(headAxis) ?? 1];
   const fits =
     [q, k, v].every((x) => x.rank >= 2 && x.rank === q.rank && x.dtype === q.dtype) &&
+    (layout === "bhtd" || q.rank === 4) &&
     sameShape(k.shape.slice(0, -1), v.shape.slice(0, -1)) &&
     sameShape(q.shape.slice(0, -3), k.shape.slice(0, -3)) &&
     q.shape.at(-1) === k.shape.at(-1) &&
     Number.isInteger(H / heads);
   if (!fits) {
+    const needed =
+      layout === "bthd"
+        ? "[B, T, H, D], [B, S, Hkv, D] and [B, S, Hkv, Dv]"
+        : "[..., H, T, D], [..., Hkv, S, D] and [..., Hkv, S, Dv]";
     throw new ShapeError(
       `${name}: q ${formatShape(q.shape)}, k ${formatShape(k.shape)}, v ${formatShape(v.shape)}: needed ` +
-        "[..., H, T, D], [..., Hkv, S, D] and [..., Hkv, S, Dv] of one dtype, with H a multiple of Hkv",
+        `${needed} of one dtype, with H a multiple of Hkv`,
     );
   }
   if (mask === null) return;
-  checkMask(name, mask, q.dtype, [...q.shape.slice(0, -1), k.shape.at(-2) ?? 0]);
+  const [T, S] = [q.shape.at(rowAxis) ?? 0, k.shape.at(rowAxis) ?? 0];
+  const rows = layout === "bthd" ? [q.shape[0] ?? 0, H, T] : q.shape.slice(0, -1);
+  checkMask(name, mask, q.dtype, [...rows, S]);
 }
 
 function checkMask(name: string, mask: Tensor, dtype: DType, scores: Shape): void {
@@ -547,7 +593,7 @@ function packedDefinition(qkv: Tensor, mask: Tensor | null, o: Packed): Tensor {
   const [q, k, v] = partsOf(o).map(([start, count]) =>
     rows.slice({ dim: 1, start, end: start + count }),
   );
-  const y = apply(scaledDotProductAttention.entry, [q, k, v, mask, o]);
+  const y = apply(scaledDotProductAttention.entry, [q, k, v, mask, { ...o, layout: "bhtd" }]);
   return y.permute([0, 2, 1, 3]).reshape([B, T, (width / all) * o.heads]);
 }
 
@@ -583,6 +629,18 @@ function pack(x: Block, all: number, part: readonly [number, number], from: Bloc
   eachHead(x.shape, all, part, D, (packed, apart) => {
     x.data.set(from.data.subarray(apart, apart + D), packed);
   });
+}
+
+/** [B, T, H, D] as a block [B, H, T, D]; its numbers, unless it is to be filled. */
+function headsFirst(x: Block, isFilled = true): Block {
+  const [B = 0, T = 0, H = 0, D = 0] = x.shape;
+  return unpack({ ...x, shape: [B, T, H * D] }, H, [0, H], isFilled);
+}
+
+/** A block [B, H, T, D] back into x [B, T, H, D]. */
+function headsBack(x: Block, apart: Block): void {
+  const [B = 0, T = 0, H = 0, D = 0] = x.shape;
+  pack({ ...x, shape: [B, T, H * D] }, H, [0, H], apart);
 }
 
 /**
@@ -624,7 +682,7 @@ export const packedAttention: Op<(qkv: Tensor, options: PackedOptions) => Tensor
       const D = checkPacked(qkv, mask, heads, kvHeads);
       const scale = options.scale ?? 1 / Math.sqrt(D);
       const drop = checkDrop(name, options.dropout?.p ?? 0, options.dropout?.rng);
-      return run(qkv, mask, { causal, offset, scale, drop, heads, kvHeads });
+      return run(qkv, mask, { layout: "bthd", causal, offset, scale, drop, heads, kvHeads });
     },
   example:
     "tensor([[[1, 2, 10], [1, 3, 20]]]).packedAttention({ heads: 1, causal: true })  // [[[     10],\n  [17.3106]]]",

@@ -18,6 +18,7 @@ import {
 } from "./rule.ts";
 
 interface Attend {
+  readonly layout: "bhtd" | "bthd";
   readonly causal: boolean;
   readonly offset: number;
   readonly scale: number;
@@ -99,8 +100,17 @@ function runBackward(
 
 // --- Heads apart -------------------------------------------------------------------------------------
 
-/** Of q [B, H, T, D] and k [B, Hkv, S, D], with ones for the axes that aren't there. */
-function shapeApart(q: Tensor, k: Tensor): Shape {
+/** Of q [B, T, H, D] and k [B, S, Hkv, D]. */
+function shapeByRows(q: Tensor, k: Tensor): Shape {
+  const [B, T, H, D] = q.shape as [number, number, number, number];
+  const [, S, Hkv] = k.shape as [number, number, number];
+  const own: Strides = [T * H * D, D, H * D];
+  return { B, H, Hkv, T, S, D, q: own, k: [S * Hkv * D, D, Hkv * D], o: own };
+}
+
+/** Of q [B, H, T, D] and k [B, Hkv, S, D], with ones for the axes that aren't there; or by rows. */
+function shapeApart(q: Tensor, k: Tensor, { layout }: Attend): Shape {
+  if (layout === "bthd") return shapeByRows(q, k);
   const [T, D] = q.shape.slice(-2) as [number, number];
   const [H, Hkv] = [q.shape.at(-3) ?? 1, k.shape.at(-3) ?? 1];
   const S = k.shape.at(-2) as number;
@@ -120,7 +130,7 @@ export const scaledDotProductAttention: Rule = {
   forward: (machine, { args, outputs }) => {
     const [q, k, v, mask, options] = args as [Tensor, Tensor, Tensor, Tensor | null, Attend];
     const addresses = read(machine, q, k, v);
-    return runForward(machine, shapeApart(q, k), addresses, mask, options, outputs);
+    return runForward(machine, shapeApart(q, k, options), addresses, mask, options, outputs);
   },
   backward: (machine, { args, outputs }) => {
     const [g, y, lse, q, k, v, mask, options] = args as [
@@ -132,7 +142,7 @@ export const scaledDotProductAttention: Rule = {
     const blocks = [q, k, v].map((x, i) => (outputs[i] ? makeLike(machine, x) : null));
     const spares = [q, k, v].map((x, i) => (blocks[i] ? 0 : wasm.alloc(4 * x.size)));
     const places = blocks.map((block, i) => block?.at ?? (spares[i] as number));
-    runBackward(machine, shapeApart(q, k), addresses, places, mask, options);
+    runBackward(machine, shapeApart(q, k, options), addresses, places, mask, options);
     for (const [i, x] of [q, k, v].entries())
       if (spares[i]) wasm.free(spares[i] as number, 4 * x.size);
     return wanted(blocks);
