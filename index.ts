@@ -1,6 +1,9 @@
-// Everything in one import, for a program that wants all rooms: import { tensor } from "twoheads".
-// Each room has its own door too (twoheads/core, twoheads/nn, twoheads/grm); devices beyond the
-// reference come with twoheads/kernels. Next: core/index.ts.
+// Everything in one import, for a program that wants all rooms: import { tensor } from "twoheads". The
+// fast device comes along and is the default. Each room has its own door too (twoheads/core, twoheads/nn,
+// twoheads/grm); core alone runs on the reference device, and twoheads/kernels adds the others.
+// Next: core/index.ts.
+
+import "./kernels/index.ts";
 
 export * from "./core/index.ts";
 export * from "./grm/index.ts";

@@ -4,6 +4,7 @@
 // on it. Everything else (methods, tests, documentation) is derived from the entries when they load.
 // Next: kinds.ts, which builds entries; ops/arithmetic.ts, the first ones; reference.ts, which runs them.
 
+import { runCall } from "./debug.ts";
 import { currentDevice, type Device } from "./device.ts";
 import type { Draw } from "./draw.ts";
 import { type DType, isFloat, type TypedArray } from "./dtype.ts";
@@ -247,7 +248,7 @@ function execute(device: Device, call: Call): Tensor[] {
     return [new Tensor(x.storage, first.shape)];
   }
   for (const arg of args) if (arg instanceof Tensor) arg.storage.buffer(entry.name);
-  const buffers = device.run(call);
+  const buffers = runCall(device, call);
   const made: Tensor[] = [];
   let at = 0;
   for (const spec of call.outputs) {

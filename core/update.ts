@@ -2,6 +2,7 @@
 // that a device can run it as one kernel. The rule of each is a loop over one parameter, like the loops
 // of fused ops, and every device is held against it. Next: ../nn/optim.ts, which holds the state.
 
+import { runCall } from "./debug.ts";
 import type { Device } from "./device.ts";
 import { DTypeError, GraphError, ShapeError } from "./errors.ts";
 import { type Block, type Call, commonDevice, type Spec, type UpdateKernel } from "./op.ts";
@@ -31,7 +32,7 @@ function run(entry: Entry, args: readonly unknown[], outputs: readonly Spec[]): 
   const tensors = args.flat().filter((x) => x instanceof Tensor);
   for (const x of tensors) x.storage.buffer(entry.name);
   const device: Device = commonDevice(entry.name, tensors);
-  const buffers = device.run({ entry, pass: "forward", args, outputs });
+  const buffers = runCall(device, { entry, pass: "forward", args, outputs });
   for (const x of (entry.kernel as UpdateKernel).writes(...args)) x.storage.version++;
   return outputs.map(({ dtype, shape }, i) => {
     return new Tensor(new Storage(device, dtype, 1, buffers[i] as object), shape);
