@@ -254,6 +254,7 @@ describe("a run by minutes", () => {
 
   test("goes on with the time and the steps that are left", async () => {
     const corpus = await makeCorpus(stories(100), byTime);
+    const uninterrupted = await pretrain(byTime, { corpus, now: clock() });
     for (const share of [0.4, 0.9]) {
       const controller = new AbortController();
       let last: PretrainCheckpoint | undefined;
@@ -271,6 +272,7 @@ describe("a run by minutes", () => {
       const done = await seen(byTime, { corpus, resume: last, now: clock() });
       const { steps } = done;
       assert.ok(steps !== null && done.step === steps);
+      assert.ok(Math.abs(steps - (uninterrupted.steps ?? 0)) <= 3, "the time before counts too");
       const whole = await seen({ ...byTime, minutes: null, steps }, { corpus });
       assert.deepEqual(done.weights, whole.weights);
     }
