@@ -1,0 +1,188 @@
+// The reward model: a causal language model with a second head. Both heads read the same final hidden
+// state; the language model's says which token comes next, the reward head's how good the answer is.
+// Names are those of the official code and of a saved CausalLM put together ("model.layers.0...",
+// "lm_head.weight", "v_head.summary.0.weight"), so that a base's weights fit in as they are.
+// Next: losses.ts for what both are trained on, batches.ts for what they are fed.
+
+import { ArgumentError, arange, type Random, type Tensor, zeros } from "../core/index.ts";
+import {
+  type Backbone,
+  type CausalLM,
+  Dropout,
+  type ForwardOptions,
+  Linear,
+  type ModelConfig,
+  Module,
+} from "../nn/index.ts";
+import { styleName } from "../nn/transformer.ts";
+
+export interface HeadConfig {
+  /** One matrix, or an MLP d -> neurons -> ReLU -> ... -> 1. */
+  readonly type: "linear" | "mlp";
+  /** Hidden layers of an MLP. */
+  readonly layers: number;
+  /** Width of each; 1024 in the paper, the width of the hidden state here. */
+  readonly neurons: number;
+  /** Probability, in training, on the hidden state. */
+  readonly dropout: number;
+}
+
+export type HeadOptions = Partial<HeadConfig>;
+
+/** Fills in defaults and checks; an ArgumentError names what is wrong. */
+export function headConfig(options: HeadOptions, dim: number): HeadConfig {
+  const config = { type: "mlp", layers: 1, neurons: dim, dropout: 0.1, ...options } as const;
+  const { type, layers, neurons, dropout } = config;
+  const isCount = (x: number): boolean => Number.isSafeInteger(x) && x > 0;
+  if (
+    !["linear", "mlp"].includes(type) ||
+    !isCount(layers) ||
+    !isCount(neurons) ||
+    !(dropout >= 0 && dropout < 1)
+  ) {
+    throw new ArgumentError(
+      `reward head: got ${JSON.stringify(config)}; needed type "linear" or "mlp", whole numbers > 0 of ` +
+        "layers and neurons, and dropout in [0, 1)",
+    );
+  }
+  return config;
+}
+
+class ReLU extends Module {
+  forward(x: Tensor): Tensor {
+    return x.relu();
+  }
+}
+
+/**
+ * The reward head, `v_head` in the official code: hidden states [..., C] to rewards [...]. The last matrix
+ * begins normal with variance 1 / (inputs + 1) and bias 0 (2009.01325), hidden layers as PyTorch's.
+ */
+export class ValueHead extends Module {
+  readonly dropout: Dropout;
+  readonly summary: Linear | readonly (Linear | ReLU)[];
+
+  constructor(
+    dim: number,
+    readonly config: HeadConfig,
+    { rng }: { readonly rng: Random },
+  ) {
+    super();
+    const { type, layers, neurons, dropout } = config;
+    this.dropout = new Dropout(dropout);
+    const last = (width: number): Linear =>
+      new Linear(width, 1, { rng: rng.fork("last"), std: 1 / Math.sqrt(width + 1) });
+    const hidden = (i: number): (Linear | ReLU)[] => [
+      new Linear(i === 0 ? dim : neurons, neurons, { rng: rng.fork(`hidden ${i}`) }),
+      new ReLU(),
+    ];
+    this.summary =
+      type === "linear"
+        ? last(dim)
+        : [...Array.from({ length: layers }, (_, i) => hidden(i)).flat(), last(neurons)];
+  }
+
+  forward(hidden: Tensor, rng?: Random): Tensor {
+    const x = this.dropout.forward(hidden, rng);
+    const { summary } = this;
+    const y =
+      summary instanceof Linear
+        ? summary.forward(x)
+        : summary.reduce((inner, layer) => layer.forward(inner), x);
+    return y.squeeze(-1);
+  }
+}
+
+/** Where text-generation loss is: N places of a batch [B,T], those before the tokens that carry it. */
+export interface Targets {
+  /** b T + t - 1 for a label at [b, t]: the hidden state that predicts it. int32 [N] */
+  readonly places: Tensor;
+  /** The labels there, int32 [N]. */
+  readonly tokens: Tensor;
+  /** The row b of each, int32 [N]. */
+  readonly rows: Tensor;
+  /** How many labels each row has. */
+  readonly counts: readonly number[];
+}
+
+export interface Rewarded {
+  /** Final hidden states [B,T,C]: what both heads read. */
+  readonly hidden: Tensor;
+  /** Of the last real token of each row, [B]. */
+  readonly rewards: Tensor;
+}
+
+export class RewardModel extends Module {
+  readonly config: ModelConfig;
+  readonly model: Backbone;
+  readonly lmHead: Linear;
+  readonly vHead: ValueHead;
+  readonly #lm: CausalLM;
+
+  /** A fresh reward head on a language model, whose backbone and head it shares. */
+  constructor(
+    lm: CausalLM,
+    { head = {}, rng }: { readonly head?: HeadOptions; readonly rng: Random },
+  ) {
+    super();
+    this.#lm = lm;
+    this.config = lm.config;
+    this.model = lm.model;
+    this.lmHead = lm.lmHead;
+    this.vHead = new ValueHead(lm.model.dim, headConfig(head, lm.model.dim), { rng });
+    const { dtype } = lm.lmHead.weight;
+    if (dtype !== "float32") this.vHead.to(dtype);
+  }
+
+  protected override fieldName(field: string): string {
+    return styleName(this.config.style, field) ?? super.fieldName(field);
+  }
+
+  /** The language model inside, which shares every parameter but the reward head's. */
+  get lm(): CausalLM {
+    return this.#lm;
+  }
+
+  /** Ids [B,T], padded on either side, to final hidden states and one reward for each row. */
+  forward(ids: Tensor, options: ForwardOptions = {}): Rewarded {
+    const hidden = this.tap("hidden", this.model.forward(ids, options)); // [B,T,C]
+    const last = atPlaces(hidden, lastPlaces(ids, options.mask)); // [B,C]
+    return { hidden, rewards: this.reward(last, options.rng) };
+  }
+
+  /** Hidden states [..., C] to rewards [...]: of last tokens, or of all. */
+  reward(hidden: Tensor, rng?: Random): Tensor {
+    return this.tap("rewards", this.vHead.forward(hidden, rng));
+  }
+
+  /** Hidden states [..., C] to logits [..., V]. */
+  logits(hidden: Tensor): Tensor {
+    return this.tap("logits", this.lmHead.forward(hidden));
+  }
+
+  /**
+   * s(y) of each row, [B]: what sequenceLogProbs gives on all logits, but with logits made only where
+   * there is loss.
+   */
+  logProbs(hidden: Tensor, { places, tokens, rows }: Targets): Tensor {
+    const losses = this.logits(atPlaces(hidden, places)).crossEntropy(tokens, {
+      reduction: "none",
+    });
+    const none = zeros([hidden.shape[0] ?? 0], { dtype: hidden.dtype });
+    return none.indexAdd(rows, losses).neg();
+  }
+}
+
+/** Rows of hidden states [B,T,C] at flat places b T + t: [N,C]. */
+export function atPlaces(hidden: Tensor, places: Tensor): Tensor {
+  const [B = 0, T = 0, C = 0] = hidden.shape;
+  return hidden.reshape([B * T, C]).indexSelect(places);
+}
+
+/** The place b T + t of each row's last real token, int32 [B]. */
+export function lastPlaces(ids: Tensor, mask?: Tensor): Tensor {
+  const [B = 0, T = 0] = ids.shape;
+  const count = arange(1, T + 1, { dtype: "int32" });
+  const real = mask === undefined ? count.expand([B, T]) : mask.to("int32").mul(count);
+  return real.argmax({ dim: 1 }).add(arange(0, B, { dtype: "int32" }).mul(T));
+}
