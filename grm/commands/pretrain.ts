@@ -69,13 +69,8 @@ async function runPretrain({ corpus, out, resume, quick: isQuick, ...given }: Gi
       ? await begin(corpus, out, options)
       : await goOn(new RunFolder(resume), corpus, out, options);
   const screen = display();
-  try {
-    const done = await train(prepared, screen);
-    screen.end();
-    conclude(done, prepared.folder);
-  } finally {
-    screen.end();
-  }
+  const done = await train(prepared, screen).finally(() => screen.end());
+  conclude(done, prepared.folder);
 }
 
 async function begin(

@@ -28,7 +28,6 @@ export class Trainer {
     this.lm = new CausalLM(modelOptions(settings, corpus.tokenizer.vocabSize), {
       rng: this.#rng.fork("model"),
     });
-    for (const p of this.lm.parameters()) p.keep();
     this.#optimiser = new AdamW(this.lm, { lr, weightDecay, beta2 });
     this.#windows = new Windows(corpus.training, context, this.#rng.fork("windows"));
     this.#dropout = this.#rng.fork("dropout");
