@@ -5,6 +5,7 @@
 // any buffer can be read: matmul reads whole panels of 8 columns.
 // Read next: threads.ts.
 
+import { DeviceError } from "../../core/index.ts";
 import { mostPages, page } from "./module.ts";
 
 const smallest = 64;
@@ -94,7 +95,7 @@ export class Pool {
     if (needed > mostPages || !(this.tryGrow(more - now) || this.tryGrow(needed - now))) {
       const mib = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
       const { inUse, held } = this.statistics;
-      throw new Error(
+      throw new DeviceError(
         `wasm: out of memory: ${mib(wanted)} wanted, ${mib(inUse)} in use and ${mib(held)} held of at most 4096 MiB; ` +
           "release tensors with scope(), or use smaller batches",
       );

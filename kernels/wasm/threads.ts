@@ -6,6 +6,7 @@
 // the process alive.
 // Read next: kernels.ts, which says how much work is worth sharing.
 
+import { ArgumentError, DeviceError } from "../../core/index.ts";
 import type { Exports, Kernel } from "./exports.ts";
 import { builtin } from "./module.ts";
 
@@ -139,7 +140,7 @@ export function threadCount(): number {
   if (asked !== undefined && asked !== "") {
     const count = Number(asked);
     if (Number.isInteger(count) && count >= 1 && count <= 64) return count;
-    throw new Error(`TWOHEADS_THREADS=${asked}: a whole number from 1 to 64 is needed`);
+    throw new ArgumentError(`TWOHEADS_THREADS=${asked}: a whole number from 1 to 64 is needed`);
   }
   const os = builtin<{ availableParallelism: () => number }>("node:os");
   return Math.min(8, os?.availableParallelism() ?? host.navigator?.hardwareConcurrency ?? 1);
@@ -233,8 +234,8 @@ export class Threads {
     this.join(chunks);
     this.judge(start, joined, performance.now());
     if (Atomics.exchange(control, FAILED, 0) === 0) return;
-    throw new Error(
-      `kernels/wasm: ${kernel} reached outside of its memory; its result is not to be used`,
+    throw new DeviceError(
+      `wasm: ${kernel} reached outside of its memory; its result is not to be used`,
     );
   }
 
