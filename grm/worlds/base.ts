@@ -1,0 +1,110 @@
+// A world's base: a small language model that has read tens of thousands of its stories, and so knows
+// its words and grammar before anybody asks it what is good. Trained for a set number of steps, and
+// never chosen by how reward models that start from it do.
+// Next: ../demo/ for what is made of it.
+
+import {
+  noGrad,
+  portable,
+  type Random,
+  random,
+  scope,
+  type Tensor,
+  tensor,
+} from "../../core/index.ts";
+import { AdamW, CausalLM, cosineSchedule } from "../../nn/index.ts";
+import type { World } from "./world.ts";
+
+const lr = 4e-3;
+const batchSize = 32; // stories to a step
+const warmup = 50;
+const clip = 1;
+const shuffled = 16; // batches that are drawn and sorted by length together
+
+export interface BaseProgress {
+  /** Steps done, of how many. */
+  readonly step: number;
+  readonly steps: number;
+  /** Mean loss of a token in this step, in nats. */
+  readonly loss: number;
+  readonly lm: CausalLM;
+}
+
+/** A world's language model before it has learnt anything. */
+export function newBase(world: World, rng: Random): CausalLM {
+  const { layers, dim, heads, ffDim } = world.base;
+  const { vocabSize } = world.tokenizer;
+  const shape = { layers, dim, heads, ffDim, vocabSize, context: world.longest, ropeBase: 1000 };
+  return new CausalLM({ style: "llama", ...shape }, { rng });
+}
+
+/** Pretrains a base; calls `onStep` after every step. Same seed, same bits. */
+export async function pretrainBase(
+  world: World,
+  seed: number | string,
+  onStep: (progress: BaseProgress) => Promise<void> | void = () => {},
+  steps = world.base.steps,
+): Promise<CausalLM> {
+  const rng = random(`${world.name} base ${seed}`);
+  const lm = newBase(world, rng.fork("model"));
+  const optimiser = new AdamW(lm, { lr, beta2: 0.95, weightDecay: 0.01 });
+  const rate = cosineSchedule({ lr, warmup: Math.min(warmup, steps - 1), steps, minLr: lr / 20 });
+  const batches = stories(world, rng.fork("stories"));
+  for (let step = 0; step < steps; step++) {
+    optimiser.lr = rate(step);
+    const batch = batches.next().value;
+    const loss = scope(() => {
+      const mean = lossOf(lm, batch);
+      mean.backward();
+      optimiser.step({ maxNorm: clip });
+      optimiser.zeroGrad();
+      return mean.detach();
+    });
+    await onStep({ step: step + 1, steps, loss: loss.data[0] ?? Number.NaN, lm });
+    loss.release();
+  }
+  return lm.eval();
+}
+
+/** Batches without end, each of documents that are about equally long, so that little is padding. */
+function* stories(world: World, rng: Random): Generator<readonly Int32Array[], never> {
+  for (;;) {
+    const many = documents(world, shuffled * batchSize, rng);
+    many.sort((a, b) => a.length - b.length);
+    for (const i of rng.permutation(shuffled)) yield many.slice(i * batchSize, (i + 1) * batchSize);
+  }
+}
+
+/** Documents as token ids. */
+export function documents(world: World, count: number, rng: Random): Int32Array[] {
+  return Array.from({ length: count }, () => world.tokenizer.encode(world.document(rng).join(" ")));
+}
+
+/** Mean loss of the tokens after the first, padding left out. */
+function lossOf(lm: CausalLM, batch: readonly Int32Array[]): Tensor {
+  const T = Math.max(...batch.map(({ length }) => length)) - 1;
+  const shape = [batch.length, T];
+  const ids = new Int32Array(batch.length * T);
+  const targets = new Int32Array(batch.length * T).fill(-100);
+  batch.forEach((document, i) => {
+    ids.set(document.subarray(0, -1), i * T);
+    targets.set(document.subarray(1), i * T);
+  });
+  return lm.forward(tensor(ids, { shape })).crossEntropy(tensor(targets, { shape })); // a causal model doesn't see padding behind
+}
+
+/** exp of the mean loss of a token over documents. */
+export function perplexity(lm: CausalLM, held: readonly Int32Array[], size = 100): number {
+  const sorted = held.toSorted((a, b) => a.length - b.length);
+  let sum = 0;
+  let count = 0;
+  for (let i = 0; i < sorted.length; i += size) {
+    const batch = sorted.slice(i, i + size);
+    const tokens = batch.reduce((total, { length }) => total + length - 1, 0);
+    const loss = noGrad(() => scope(() => lossOf(lm, batch)));
+    sum += tokens * (loss.data[0] ?? Number.NaN);
+    count += tokens;
+    loss.release();
+  }
+  return portable.exp(sum / count);
+}

@@ -1,0 +1,30 @@
+// The demo worlds by name, and what is asked of them from outside this folder.
+// Next: world.ts.
+
+import { ArgumentError } from "../../core/index.ts";
+import { spelled } from "./spelled.ts";
+import { tales } from "./tales.ts";
+import type { World } from "./world.ts";
+
+export { type BaseProgress, documents, newBase, perplexity, pretrainBase } from "./base.ts";
+export {
+  asPair,
+  type Comparison,
+  compare,
+  type LabelOptions,
+  spelledPairs,
+} from "./preferences.ts";
+export { outOfDistribution, type SplitName, type StoryStyle, spelled, splits } from "./spelled.ts";
+export { setB, tales, titleFor } from "./tales.ts";
+export type { BaseRecipe, Story, World } from "./world.ts";
+
+export const worlds: Readonly<Record<string, World>> = { spelled, tales };
+
+/** A world by its name; an ArgumentError lists the names. */
+export function worldNamed(name: string): World {
+  const world = Object.hasOwn(worlds, name) ? worlds[name] : undefined;
+  if (world !== undefined) return world;
+  throw new ArgumentError(
+    `there is no world "${name}"; there are ${Object.keys(worlds).join(" and ")}`,
+  );
+}

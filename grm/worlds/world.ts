@@ -1,0 +1,125 @@
+// What a demo world is: a miniature English whose texts come out of sentence forms, and whose reward is a
+// formula, so that "truly better" can be computed. Everything else (base models, reward models, the
+// demo) sees a world through this interface alone and doesn't know which one it is.
+// Next: spelled.ts, tales.ts; words.ts for the tables that they share; preferences.ts for pairs.
+
+import type { Random } from "../../core/index.ts";
+import { WordTokenizer } from "../../nn/index.ts";
+import { type DomainName, domains, special } from "./words.ts";
+
+/** A text that answers a title. Words are spelled as the vocabulary spells them. */
+export interface Story {
+  /** The prompt: `<bos> C P :`, main character and place. */
+  readonly title: readonly string[];
+  /** Sentences, each with its `.` at the end, without `<end>`. */
+  readonly response: readonly string[];
+}
+
+/** What a base model of a world is like, and how long it learns. */
+export interface BaseRecipe {
+  readonly layers: number;
+  readonly dim: number;
+  readonly heads: number;
+  /** Width inside SwiGLU. */
+  readonly ffDim: number;
+  readonly steps: number;
+}
+
+export interface World {
+  readonly name: string;
+  /** In a line, what it is for. */
+  readonly purpose: string;
+  readonly tokenizer: WordTokenizer;
+  readonly base: BaseRecipe;
+  /** No document is longer, in tokens. */
+  readonly longest: number;
+  /** A text to pretrain on: title, response, `<end>` and what may come after it. */
+  document(rng: Random): string[];
+  /** The true reward of a response. */
+  gold(story: Story): number;
+  /** A word's part in the reward: +1 pleasant, -1 unpleasant, 0 neither. Looks at whole words. */
+  polarity(word: string): -1 | 0 | 1;
+}
+
+/** A vocabulary of the special tokens and these words, in this order. */
+export function vocabulary(...words: readonly (readonly string[])[]): WordTokenizer {
+  return new WordTokenizer({ words: [...new Set(words.flat())], special });
+}
+
+/** One of a list, all alike. */
+export function pick<T>(rng: Random, list: readonly T[]): T {
+  return list[rng.integer(0, list.length)] as T;
+}
+
+/** True with probability p. */
+export function chance(rng: Random, p: number): boolean {
+  return rng.uniform() < p;
+}
+
+/** A mood: pleasant or unpleasant. */
+export type Mood = 1 | -1;
+
+export function anyMood(rng: Random): Mood {
+  return chance(rng, 0.5) ? 1 : -1;
+}
+
+/** What a story is about: its main character and place, of one domain. */
+export interface Topic {
+  readonly domain: DomainName;
+  readonly C: string;
+  readonly P: string;
+}
+
+export function topicFrom(domain: DomainName, rng: Random): Topic {
+  const { characters, places } = domains[domain];
+  return { domain, C: pick(rng, characters), P: pick(rng, places) };
+}
+
+/** Somebody of the same domain beside the main character. */
+export function companion({ domain, C }: Topic, rng: Random): string {
+  return pick(
+    rng,
+    domains[domain].characters.filter((name) => name !== C),
+  );
+}
+
+/** The title of a story about C at P. */
+export function titleOf({ C, P }: Topic): string[] {
+  return [special.bos, C, P, ":"];
+}
+
+/** The words of a sentence form; `wordsFor` says what goes into each slot, a word in capitals. */
+export function fill(form: string, wordsFor: (slot: string) => readonly string[]): string[] {
+  return form.split(" ").flatMap((part) => (/^[A-Z]+$/.test(part) ? wordsFor(part) : [part]));
+}
+
+/** A response cut after each `.`; words after the last one are a sentence too. */
+export function sentencesOf(response: readonly string[]): string[][] {
+  const sentences: string[][] = [[]];
+  for (const word of response) {
+    sentences.at(-1)?.push(word);
+    if (word === ".") sentences.push([]);
+  }
+  return sentences.filter((sentence) => sentence.length > 0);
+}
+
+/** The domain that a character, a place or a thing belongs to; undefined for all other words. */
+export function domainOf(word: string): DomainName | undefined {
+  return domainOfWord.get(word);
+}
+
+const domainOfWord: ReadonlyMap<string, DomainName> = new Map(
+  Object.entries(domains).flatMap(([name, { characters, places, things }]) =>
+    [...characters, ...places, ...things].map((word) => [word, name as DomainName] as const),
+  ),
+);
+
+/** Everybody who can be the subject of a sentence. */
+export const characters: ReadonlySet<string> = new Set(
+  Object.values(domains).flatMap((domain) => domain.characters),
+);
+
+/** Words of all domains, for a vocabulary. */
+export const domainWords: readonly string[] = Object.values(domains).flatMap(
+  ({ characters, places, things }) => [...characters, ...places, ...things],
+);
