@@ -7,6 +7,7 @@ import { Command } from "commander";
 import { ArgumentError, type Entry, opTable, TwoheadsError } from "../core/index.ts";
 import { addGenerate } from "./commands/generate.ts";
 import { addPretrain } from "./commands/pretrain.ts";
+import { addWorld } from "./commands/world.ts";
 
 const examples = `
 Examples:
@@ -14,6 +15,7 @@ Examples:
   $ twoheads ops softmax                            one op: its kind, its example, what it can do
   $ twoheads pretrain --corpus a.txt --minutes 5    a language model of your own
   $ twoheads generate runs/pretrain-1               what it writes
+  $ twoheads world spelled --samples 5              stories of a demo world
 `;
 
 /** The version in package.json, which stands above this file in a checkout and above dist/ in a package. */
@@ -84,6 +86,7 @@ export function program(): Command {
     .action((name: string | undefined) => console.log(showOps(name)));
   addPretrain(command);
   addGenerate(command);
+  addWorld(command);
   return command;
 }
 
