@@ -16,6 +16,12 @@ function load(name) {
   return import(new URL(inCheckout ? `../${name}.ts` : `../dist/${name}.js`, import.meta.url).href);
 }
 
+// `twoheads ops | head` ends in silence when nobody reads any more, as a shell says it: 128 + SIGPIPE
+process.stdout.on("error", (error) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(141);
+});
+
 await load("kernels/index");
 const { main } = await load("grm/cli");
 await main(process.argv);

@@ -150,7 +150,7 @@ function describeCorpus({ tokenizer, facts }: Corpus): string {
   const { documents, repeated, trainingTokens, validationTokens, bytesPerToken } = facts;
   const copies = repeated === 0 ? "" : `; ${count(repeated)} repeated ones left out`;
   return [
-    `corpus: ${count(documents)} documents${copies}`,
+    `corpus: ${count(documents)} ${documents === 1 ? "document" : "documents"}${copies}`,
     `tokens: ${count(trainingTokens)} to train on, ${count(validationTokens)} held out`,
     `tokenizer: ${count(tokenizer.vocabSize)} tokens of ${bytesPerToken.toFixed(2)} bytes`,
   ].join("\n");
