@@ -15,10 +15,11 @@ import { controlBytes, scratchBytes, Threads, threadCount } from "./threads.ts";
 /**
  * Nanoseconds of work from which it is shared while the workers look out for it, and how many times
  * that must have gone by unshared before they are woken. Measured (bench/kernels.ts fork): sharing
- * costs 2 microseconds with a worker awake, and 20 to 100 with one asleep.
+ * costs 2 microseconds with a worker awake, and 20 to 100 with one asleep; a training step gains nothing
+ * from sharing work of less than this, and a tiny one loses.
  */
-const worthSharing = 20_000;
-const worthWaking = 25;
+const worthSharing = 40_000;
+const worthWaking = 12;
 
 /** Sums longer than this are taken in blocks of this many elements, with any number of threads. */
 const sumBlock = 16_384;
