@@ -3,6 +3,7 @@
 // Read pairs.ts, losses.ts, rewardModel.ts, trainer.ts, evaluation.ts in this order; cli.ts for commands.
 
 export * from "./batches.ts";
+export * from "./data/index.ts";
 export * from "./losses.ts";
 export type { Pair, Sequence } from "./pairs.ts";
 export {

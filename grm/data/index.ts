@@ -1,0 +1,28 @@
+// Preference data: files of what people preferred, read into pairs of token sequences with a report on
+// what became of each line. Next: readPairs.ts.
+
+export { type Comparison, comparisonOf, responseOf } from "./formats.ts";
+export { type Line, linesOf } from "./lines.ts";
+export { parseLine, type ReadPairsOptions, readPairs } from "./readPairs.ts";
+export { type FileCount, PairReport, type Place, type Reason, reasons } from "./report.ts";
+export {
+  type Cut,
+  cutToLength,
+  encodeJudged,
+  sequenceOf,
+  type Tokens,
+  type Truncation,
+  truncations,
+} from "./sequences.ts";
+export {
+  type ChatTemplate,
+  chatTemplate,
+  type Judged,
+  jinjaOf,
+  type Message,
+  type Prompt,
+  plain,
+  render,
+  templates,
+  transcript,
+} from "./template.ts";

@@ -1,0 +1,105 @@
+// From an answer in its context to tokens: a begin token, the prompt, the answer, an end token. Only the
+// answer and its end carry text-generation loss. What doesn't fit is cut by a stated policy, for both
+// sides of a pair at once. Next: readPairs.ts.
+
+import { documentStart, type Tokenizer } from "../../nn/index.ts";
+import type { Sequence } from "../pairs.ts";
+import { type ChatTemplate, type Judged, render } from "./template.ts";
+
+/**
+ * What to do with sequences longer than the limit:
+ * - "prompt": the oldest tokens of the prompt go, answers stay whole; where an answer alone is too long,
+ *   the pair is dropped. The default: people judged whole answers, and the reward is read at their end.
+ * - "answer": the end goes, as the official code does it; the reward is then read where the cut is.
+ * - "drop": the pair is dropped. Nothing is judged by a part, but long data loses much of itself.
+ */
+export const truncations = ["prompt", "answer", "drop"] as const;
+export type Truncation = (typeof truncations)[number];
+
+/** The label of a token without text-generation loss. */
+export const ignored = -100;
+
+/** The tokens of an answer in its context, not yet cut to a length. */
+export interface Tokens {
+  /** What a document begins with; never cut by "prompt". */
+  readonly start: readonly number[];
+  readonly prompt: Int32Array;
+  /** With the end token, where the tokenizer has one. */
+  readonly answer: Int32Array;
+}
+
+/**
+ * Encodes an answer in its context, special tokens in it being text like any other. The border between
+ * prompt and answer is one of tokens: where a token of the whole would reach over it, both are encoded
+ * apart.
+ */
+export function encodeJudged(judged: Judged, tokenizer: Tokenizer, template: ChatTemplate): Tokens {
+  const text = render(judged, template);
+  const encode = (part: string): Int32Array => tokenizer.encode(part, { parseSpecial: false });
+  const prompt = encode(text.prompt);
+  const whole = encode(text.prompt + text.answer);
+  const isBorder = prompt.every((id, i) => id === whole[i]);
+  const answer = isBorder ? whole.subarray(prompt.length) : encode(text.answer);
+  const { eos } = tokenizer.special;
+  return {
+    start: documentStart(tokenizer),
+    prompt,
+    answer: eos === undefined ? answer : concatenate([answer, [eos]]),
+  };
+}
+
+/** The tokens as one sequence. The first has nothing before it that could predict it, so no label. */
+export function sequenceOf({ start, prompt, answer }: Tokens): Sequence {
+  const ids = concatenate([start, prompt, answer]);
+  const labels = ids.slice().fill(ignored, 0, Math.max(1, start.length + prompt.length));
+  return { ids, labels };
+}
+
+function concatenate(parts: readonly ArrayLike<number>[]): Int32Array {
+  const all = new Int32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+export interface Cut {
+  /** Sequences of at most the length asked for; null where the policy can't make them. */
+  readonly sequences: readonly Sequence[] | null;
+  readonly wasCut: boolean;
+}
+
+/** Cuts the sides of a pair (or a single answer) to a length. Prompts are cut to one length for all. */
+export function cutToLength(
+  sides: readonly Tokens[],
+  maxLength: number,
+  truncation: Truncation,
+): Cut {
+  const whole = sides.map(sequenceOf);
+  if (whole.every(({ ids }) => ids.length <= maxLength)) {
+    return { sequences: whole, wasCut: false };
+  }
+  if (truncation === "drop") return { sequences: null, wasCut: false };
+  if (truncation === "answer") {
+    const sequences = whole.map(({ ids, labels }) => {
+      return { ids: ids.slice(0, maxLength), labels: labels.slice(0, maxLength) };
+    });
+    return { sequences, wasCut: true };
+  }
+  const room = Math.min(...sides.map((s) => maxLength - s.start.length - s.answer.length));
+  if (room < 0) return { sequences: null, wasCut: false };
+  const sequences = sides.map((side) => {
+    return sequenceOf({
+      ...side,
+      prompt: side.prompt.slice(Math.max(0, side.prompt.length - room)),
+    });
+  });
+  return { sequences, wasCut: true };
+}
+
+/** Whether any token carries text-generation loss. */
+export function hasLabels({ labels }: Sequence): boolean {
+  return labels.some((label) => label !== ignored);
+}

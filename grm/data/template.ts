@@ -1,0 +1,107 @@
+// From a conversation to the text that a model reads. A template says how each speaker's turn is written;
+// the answer that is judged comes last, in the assistant's turn, and the end token follows it. Ours is the
+// transcript that people know from Anthropic's data: it is ordinary text, so every tokenizer of bytes or
+// BPE can write it and a small base model need not learn marks of its own.
+// Next: sequences.ts for the tokens.
+
+import { ArgumentError } from "../../core/index.ts";
+
+export const speakers = ["system", "user", "assistant"] as const;
+export type Speaker = (typeof speakers)[number];
+
+/** A turn of a conversation. */
+export interface Message {
+  readonly role: Speaker;
+  readonly content: string;
+}
+
+/**
+ * What an answer stands behind: a conversation that it is the next turn of, or a text that it goes on
+ * with, letter for letter.
+ */
+export type Prompt = string | readonly Message[];
+
+/** An answer in its context: what gets a reward. */
+export interface Judged {
+  readonly prompt: Prompt;
+  readonly answer: string;
+}
+
+/** How each speaker's turn is written, with {content} where the text goes. */
+export type ChatTemplate = { readonly [speaker in Speaker]: string };
+
+const slot = "{content}";
+
+/** Human: ... Assistant: ..., with an empty line between turns. */
+export const transcript: ChatTemplate = {
+  system: `${slot}\n\n`,
+  user: `Human: ${slot}\n\n`,
+  assistant: `Assistant: ${slot}\n\n`,
+};
+
+/** Texts as they are, one right after the other: for answers that go on where the prompt ends. */
+export const plain: ChatTemplate = { system: `${slot}\n\n`, user: slot, assistant: slot };
+
+/** The templates that have a name. */
+export const templates: Readonly<Record<string, ChatTemplate>> = { transcript, plain };
+
+/** Checks a template that came from outside; an ArgumentError says what is wrong. */
+export function chatTemplate(value: unknown): ChatTemplate {
+  const given = (value ?? {}) as Readonly<Record<string, unknown>>;
+  for (const speaker of speakers) {
+    const text = given[speaker];
+    if (typeof text === "string" && text.split(slot).length === 2) continue;
+    throw new ArgumentError(
+      `chat template: ${speaker} is ${JSON.stringify(text)}; needed a text with ${slot} in it once, ` +
+        `such as ${JSON.stringify(transcript[speaker])}`,
+    );
+  }
+  const { system, user, assistant } = given as ChatTemplate;
+  return { system, user, assistant };
+}
+
+/** What stands before and after the content of a speaker's turn. */
+function around(template: ChatTemplate, speaker: Speaker): [before: string, after: string] {
+  const [before = "", after = ""] = template[speaker].split(slot);
+  return [before, after];
+}
+
+/**
+ * Prompt and answer as text. A space at the border belongs to the answer, because tokens of words begin
+ * with the space in front of them.
+ */
+export function render(
+  { prompt, answer }: Judged,
+  template: ChatTemplate,
+): { readonly prompt: string; readonly answer: string } {
+  const text = typeof prompt === "string" ? prompt : renderPrompt(prompt, template);
+  return text.endsWith(" ")
+    ? { prompt: text.slice(0, -1), answer: ` ${answer}` }
+    : { prompt: text, answer };
+}
+
+function renderPrompt(messages: readonly Message[], template: ChatTemplate): string {
+  const turns = messages.map(({ role, content }) => around(template, role).join(content));
+  return turns.join("") + around(template, "assistant")[0];
+}
+
+/**
+ * The same template in Jinja, for tokenizer_config.json: what transformers' apply_chat_template writes
+ * is what we write, begin and end tokens included.
+ */
+export function jinjaOf(template: ChatTemplate, start: "bos_token" | "eos_token"): string {
+  const text = (s: string): string => `'${s.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
+  const quoted = (s: string): string => text(s).replaceAll("\n", "\\n");
+  const turn = (speaker: Speaker): string => {
+    const [before, after] = around(template, speaker).map((part) => quoted(part));
+    const end = speaker === "assistant" ? `(eos_token if loop.last else ${after})` : after;
+    return `message['role'] == '${speaker}' %}{{ ${before} + message['content'] + ${end} }}`;
+  };
+  const [first, ...others] = speakers.map(turn);
+  const opening = quoted(around(template, "assistant")[0].replace(/ $/, ""));
+  return (
+    `{{ ${start} }}{% for message in messages %}{% if ${first}` +
+    others.map((other) => `{% elif ${other}`).join("") +
+    `{% endif %}{% endfor %}{% if add_generation_prompt %}{{ ${opening} }}{% endif %}`
+  );
+}
