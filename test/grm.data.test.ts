@@ -428,7 +428,7 @@ describe("damaged input", () => {
     ],
     "a damaged .gz": [
       file(damaged(gzipSync(Buffer.from(noise()))), ".gz"),
-      /gz: its gzip data is damaged after line 5000: /,
+      /gz: its gzip data is damaged after line \d+: /,
     ],
     "bytes that are no UTF-8": [
       file(Buffer.concat([Buffer.from(good), Buffer.from([0xff, 0x0a])])),

@@ -22,7 +22,7 @@ export const standardInput = "-";
 
 /**
  * Reads a file line by line, unpacking gzip by its first bytes. A file that isn't there, can't be read,
- * is empty, or whose gzip data is damaged or cut short is a FileError; the whole lines before come first.
+ * is empty, or whose gzip data is damaged or cut short is a FileError.
  */
 export async function* linesOf(path: string, most = mostLineBytes): AsyncGenerator<Line> {
   let last = 0;

@@ -3,6 +3,7 @@
 // sides of a pair at once. Next: readPairs.ts.
 
 import { documentStart, type Tokenizer } from "../../nn/index.ts";
+import { IGNORE } from "../losses.ts";
 import type { Sequence } from "../pairs.ts";
 import { type ChatTemplate, type Judged, render } from "./template.ts";
 
@@ -15,9 +16,6 @@ import { type ChatTemplate, type Judged, render } from "./template.ts";
  */
 export const truncations = ["prompt", "answer", "drop"] as const;
 export type Truncation = (typeof truncations)[number];
-
-/** The label of a token without text-generation loss. */
-export const ignored = -100;
 
 /** The tokens of an answer in its context, not yet cut to a length. */
 export interface Tokens {
@@ -51,7 +49,7 @@ export function encodeJudged(judged: Judged, tokenizer: Tokenizer, template: Cha
 /** The tokens as one sequence. The first has nothing before it that could predict it, so no label. */
 export function sequenceOf({ start, prompt, answer }: Tokens): Sequence {
   const ids = concatenate([start, prompt, answer]);
-  const labels = ids.slice().fill(ignored, 0, Math.max(1, start.length + prompt.length));
+  const labels = ids.slice().fill(IGNORE, 0, Math.max(1, start.length + prompt.length));
   return { ids, labels };
 }
 
@@ -101,5 +99,5 @@ export function cutToLength(
 
 /** Whether any token carries text-generation loss. */
 export function hasLabels({ labels }: Sequence): boolean {
-  return labels.some((label) => label !== ignored);
+  return labels.some((label) => label !== IGNORE);
 }
