@@ -137,3 +137,44 @@ export function chunks<T>(list: readonly T[], size: number): T[][] {
   const count = Math.ceil(list.length / size);
   return Array.from({ length: count }, (_, i) => list.slice(i * size, (i + 1) * size));
 }
+
+/** Where in the data a run is. */
+export interface DataPosition {
+  /** How often all pairs were seen. */
+  readonly epoch: number;
+  /** The next batch of this epoch. */
+  readonly batch: number;
+}
+
+/** Batches without end, epoch after epoch. Everything follows from the generator's seed and the position. */
+export class DataOrder {
+  readonly #lengths: readonly number[];
+  readonly #batchSize: number;
+  readonly #rng: Random;
+  #batches: readonly (readonly number[])[] = [];
+  #epoch = 0;
+  #batch = 0;
+
+  constructor(lengths: readonly number[], batchSize: number, rng: Random) {
+    this.#lengths = lengths;
+    this.#batchSize = batchSize;
+    this.#rng = rng;
+    this.position = { epoch: 0, batch: 0 };
+  }
+
+  get position(): DataPosition {
+    return { epoch: this.#epoch, batch: this.#batch };
+  }
+
+  set position({ epoch, batch }: DataPosition) {
+    this.#batches = epochBatches(this.#lengths, this.#batchSize, this.#rng.fork(`epoch ${epoch}`));
+    this.#epoch = epoch;
+    this.#batch = batch;
+  }
+
+  /** The next batch, as indices of pairs. */
+  next(): readonly number[] {
+    if (this.#batch === this.#batches.length) this.position = { epoch: this.#epoch + 1, batch: 0 };
+    return this.#batches[this.#batch++] ?? [];
+  }
+}

@@ -15,3 +15,39 @@ export {
   type Targets,
   ValueHead,
 } from "./rewardModel.ts";
+export {
+  type PairScores,
+  perplexity,
+  type ScoreOptions,
+  type Scores,
+  scorePairs,
+  scoreSequences,
+} from "./scores.ts";
+export * from "./statistics.ts";
+export {
+  loadTrainCheckpoint,
+  saveTrainCheckpoint,
+  type TrainCheckpoint,
+  type TrainState,
+} from "./trainer/checkpoint.ts";
+export {
+  type EvaluationRecord,
+  parseTrainMetrics,
+  type StartRecord,
+  type StepRecord,
+  type TrainMetrics,
+  type TrainRecord,
+  trainRecordSchema,
+} from "./trainer/records.ts";
+export {
+  type Trained,
+  type TrainHooks,
+  type TrainMethod,
+  type TrainOptions,
+  type TrainProgress,
+  type TrainSettings,
+  train,
+  trainMethods,
+  trainSchema,
+  trainSettings,
+} from "./trainer.ts";

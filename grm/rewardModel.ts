@@ -110,6 +110,8 @@ export interface Rewarded {
   readonly hidden: Tensor;
   /** Of the last real token of each row, [B]. */
   readonly rewards: Tensor;
+  /** Where those tokens are: b T + t, int32 [B]. */
+  readonly places: Tensor;
 }
 
 export class RewardModel extends Module {
@@ -146,8 +148,8 @@ export class RewardModel extends Module {
   /** Ids [B,T], padded on either side, to final hidden states and one reward for each row. */
   forward(ids: Tensor, options: ForwardOptions = {}): Rewarded {
     const hidden = this.tap("hidden", this.model.forward(ids, options)); // [B,T,C]
-    const last = atPlaces(hidden, lastPlaces(ids, options.mask)); // [B,C]
-    return { hidden, rewards: this.reward(last, options.rng) };
+    const places = lastPlaces(ids, options.mask);
+    return { hidden, rewards: this.reward(atPlaces(hidden, places), options.rng), places };
   }
 
   /** Hidden states [..., C] to rewards [...]: of last tokens, or of all. */

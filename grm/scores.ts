@@ -1,0 +1,123 @@
+// What a reward model says of many sequences: their rewards and, if asked for, their log probabilities.
+// Batches are made by length, so that little is padded; the results come in the order of the sequences.
+// Next: evaluation.ts for what is concluded from them.
+
+import { noGrad, portable, scope, type Tensor } from "../core/index.ts";
+import { withoutAdapters } from "../nn/index.ts";
+import { batchesByLength, makeBatch } from "./batches.ts";
+import type { Pair, Sequence } from "./pairs.ts";
+import type { RewardModel } from "./rewardModel.ts";
+
+export interface Scores {
+  /** One reward for each sequence. */
+  readonly rewards: Float64Array;
+  /** s(y) of each, the sum over labelled tokens; zeros unless asked for. */
+  readonly logProbs: Float64Array;
+  /** How many labelled tokens each has. */
+  readonly counts: Int32Array;
+}
+
+export interface ScoreOptions {
+  /** Places of a batch, padding included. Default 4096. */
+  readonly batchTokens?: number;
+  /** Whether s(y) is wanted too, which costs the language model's head. Default false. */
+  readonly logProbs?: boolean;
+  /** Switches LoRA adapters off: the base that they were added to. Default false. */
+  readonly withoutAdapters?: boolean;
+  /** Called after each batch with the share that is done. */
+  readonly onProgress?: ((done: number) => void) | undefined;
+}
+
+/** Scores sequences in evaluation mode; the model's mode is afterwards as it was. */
+export async function scoreSequences(
+  model: RewardModel,
+  sequences: readonly Sequence[],
+  options: ScoreOptions = {},
+): Promise<Scores> {
+  const { batchTokens = 4096, logProbs: isWanted = false, onProgress } = options;
+  const rewards = new Float64Array(sequences.length);
+  const logProbs = new Float64Array(sequences.length);
+  const counts = new Int32Array(sequences.length);
+  const lengths = sequences.map(({ ids }) => ids.length);
+  const batches = batchesByLength(lengths, batchTokens);
+  const wasTraining = model.training;
+  model.eval();
+  try {
+    for (const [i, batch] of batches.entries()) {
+      const found = scoreBatch(
+        model,
+        batch.map((at) => sequences[at] as Sequence),
+        { isWanted, isBase: options.withoutAdapters ?? false },
+      );
+      const r = await taken(found.rewards);
+      const s = found.s === null ? null : await taken(found.s);
+      batch.forEach((at, row) => {
+        rewards[at] = r[row] ?? Number.NaN;
+        logProbs[at] = s?.[row] ?? 0;
+        counts[at] = found.counts[row] ?? 0;
+      });
+      onProgress?.((i + 1) / batches.length);
+      await breathe();
+    }
+  } finally {
+    model.train(wasTraining);
+  }
+  return { rewards, logProbs, counts };
+}
+
+function scoreBatch(
+  model: RewardModel,
+  sequences: readonly Sequence[],
+  { isWanted, isBase }: { readonly isWanted: boolean; readonly isBase: boolean },
+) {
+  const run = () => {
+    const { ids, mask, targets } = makeBatch(sequences);
+    const { hidden, rewards } = model.forward(ids, { mask });
+    const s = isWanted ? model.logProbs(hidden, targets) : null;
+    return { rewards, s, counts: targets.counts };
+  };
+  return noGrad(() => scope(() => (isBase ? withoutAdapters(model, run) : run())));
+}
+
+/** The chosen answers' scores and the rejected ones', pair by pair. */
+export interface PairScores {
+  readonly chosen: Scores;
+  readonly rejected: Scores;
+}
+
+export async function scorePairs(
+  model: RewardModel,
+  pairs: readonly Pair[],
+  options: ScoreOptions = {},
+): Promise<PairScores> {
+  const sequences = [...pairs.map((p) => p.chosen), ...pairs.map((p) => p.rejected)];
+  const { rewards, logProbs, counts } = await scoreSequences(model, sequences, options);
+  const half = (from: number): Scores => ({
+    rewards: rewards.slice(from, from + pairs.length),
+    logProbs: logProbs.slice(from, from + pairs.length),
+    counts: counts.slice(from, from + pairs.length),
+  });
+  return { chosen: half(0), rejected: half(pairs.length) };
+}
+
+/** e^(mean loss of a labelled token): among how many equally likely tokens the model is undecided; null for none. */
+export function perplexity({ logProbs, counts }: Scores): number | null {
+  const tokens = counts.reduce((sum, n) => sum + n, 0);
+  return tokens === 0 ? null : portable.exp(-logProbs.reduce((sum, s) => sum + s, 0) / tokens);
+}
+
+/** The numbers of a tensor on whatever device, whose memory then goes back. */
+export async function taken(x: Tensor): Promise<ArrayLike<number>> {
+  const numbers = await x.read();
+  x.release();
+  return numbers;
+}
+
+let rested = 0;
+
+/** Lets the rest of the program have its turn now and then: signals, timers, a page's events. */
+export async function breathe(): Promise<void> {
+  if (performance.now() - rested < 20) return;
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  rested = performance.now();
+}

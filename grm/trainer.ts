@@ -1,0 +1,725 @@
+// Training a reward model on pairs: settings, the loop, a step, in this order. The same loop trains GRM
+// (2406.10216) and its baselines; a method is one word. Reads and writes no files and knows no terminal:
+// what happens is handed to hooks (../grm/commands/train.ts makes files and a progress bar of it).
+// Same settings, same pairs, same bits; stopped anywhere and resumed from a checkpoint, the same bits again.
+// Next: trainer/parameters.ts for what is trained, trainer/records.ts for what is logged, evaluation.ts.
+
+import { z } from "zod";
+import {
+  AnomalyError,
+  ArgumentError,
+  detectAnomaly,
+  globalNorm,
+  grad,
+  noGrad,
+  Random,
+  type RandomState,
+  random,
+  scope,
+  stack,
+  type Tensor,
+  tensor,
+} from "../core/index.ts";
+import { AdamW, cosineSchedule, type Schedule, type StateDict } from "../nn/index.ts";
+import { problemsOf } from "../nn/pretrain/settings.ts";
+import { type Batch, chunks, DataOrder, makePairBatch, pairLength } from "./batches.ts";
+import {
+  bradleyTerry,
+  dpoRegularizer,
+  grmLoss,
+  positiveRegularizer,
+  rewardCentering,
+  sftRegularizer,
+} from "./losses.ts";
+import type { Pair } from "./pairs.ts";
+import { atPlaces, type RewardModel } from "./rewardModel.ts";
+import { breathe, perplexity, scorePairs, taken } from "./scores.ts";
+import { type PairSummary, summarize } from "./statistics.ts";
+import type { TrainCheckpoint, TrainState } from "./trainer/checkpoint.ts";
+import { pairsDigest } from "./trainer/digest.ts";
+import { Features } from "./trainer/features.ts";
+import { checkPairs, flipCount, flipped, isLabelled, placesOf } from "./trainer/pairs.ts";
+import { chooseParameters } from "./trainer/parameters.ts";
+import type { EvaluationRecord, StepRecord, TrainRecord } from "./trainer/records.ts";
+
+// --- Settings ----------------------------------------------------------------------------------------
+
+/** The methods by name: GRM's three, and the baselines. "frozen" trains the reward head alone. */
+export const trainMethods = [
+  "frozen",
+  "bt",
+  "margin",
+  "label-smoothing",
+  "grm-sft",
+  "grm-dpo",
+  "grm-dpo-noref",
+] as const;
+
+export type TrainMethod = (typeof trainMethods)[number];
+
+/** What a method adds to the Bradley-Terry loss. */
+interface MethodParts {
+  readonly regularizer?: "sft" | "dpo";
+  /** Whether DPO looks at the base's log probabilities. */
+  readonly reference?: boolean;
+  /** Whether the pairs' margins stand inside the sigmoid. */
+  readonly margin?: boolean;
+  readonly smoothing?: boolean;
+}
+
+const methods: Readonly<Record<TrainMethod, MethodParts>> = {
+  frozen: {},
+  bt: {},
+  margin: { margin: true },
+  "label-smoothing": { smoothing: true },
+  "grm-sft": { regularizer: "sft" },
+  "grm-dpo": { regularizer: "dpo", reference: true },
+  "grm-dpo-noref": { regularizer: "dpo" },
+};
+
+const count = z.int().min(1);
+const share = z.number().min(0).lt(1);
+const names = z.array(z.string().min(1)).default([]);
+
+export const trainSchema = z.strictObject({
+  method: z.enum(trainMethods).default("grm-sft").describe(trainMethods.join(", ")),
+  mode: z
+    .enum(["full", "lora", "frozen"])
+    .default("full")
+    .describe("what is trained: full, lora (adapters) or frozen (the reward head alone)"),
+  seed: z.int().default(0).describe("same seed, same bits"),
+
+  epochs: z.number().positive().default(1).describe("how often all pairs are seen"),
+  steps: count.nullable().default(null).describe("how many steps, in place of epochs"),
+  batchSize: count.default(16).describe("pairs of a step"),
+  microBatchSize: count.nullable().default(null).describe("pairs at once; gradients add up"),
+
+  lr: z.number().positive().default(1e-3).describe("the highest learning rate"),
+  warmup: share.default(0.03).describe("share of the steps in which it rises; then a cosine"),
+  minLr: share.default(0).describe("where the cosine ends, as a share of lr"),
+  weightDecay: z.number().min(0).default(0.01).describe("of matrices and tables"),
+  beta1: share.default(0.9).describe("of AdamW"),
+  beta2: share.default(0.98).describe("of AdamW"),
+  clip: z.number().positive().default(1).describe("the largest global norm of the gradients"),
+
+  alpha: z.number().min(0).max(1).default(0.01).describe("weight of the text-generation loss"),
+  beta: z.number().positive().default(0.1).describe("inside its sigmoid"),
+  sftForm: z
+    .enum(["logSigmoid", "nll"])
+    .default("logSigmoid")
+    .describe("of grm-sft: logSigmoid or nll"),
+  labelSmoothing: share.default(0.1).describe("of the method of that name"),
+  centering: z.number().min(0).default(0).describe("weight of (r_c + r_r)²"),
+  positive: z.number().min(0).default(0).describe("weight of -log sigmoid(mean r_c)"),
+  flips: share.default(0).describe("share of the pairs whose labels are flipped, as noise"),
+
+  frozenParameters: names.describe("parameters that stay as they are, by name; * is any part"),
+  loraRank: count.default(8).describe("of the adapters' matrices"),
+  loraAlpha: z.number().positive().default(16).describe("adapters count alpha / rank"),
+  loraDropout: share.default(0).describe("on what goes into adapters"),
+  loraLayers: names.describe("layers that get adapters, by name (default: all of the backbone)"),
+
+  best: z
+    .enum(["none", "loss", "accuracy"])
+    .default("none")
+    .describe("by what the best evaluation's weights are kept: none, loss or accuracy"),
+  logEvery: count.default(1).describe("steps from one record to the next"),
+  evaluateEvery: count.nullable().default(null).describe("steps between evaluations (an epoch)"),
+  parameterGradEvery: count
+    .nullable()
+    .default(50)
+    .describe("steps between measuring both losses' gradients over the parameters"),
+  checkpointEvery: count.default(100).describe("steps from one checkpoint to the next"),
+});
+
+/** Complete settings. */
+export type TrainSettings = Readonly<z.infer<typeof trainSchema>>;
+
+/** What a person says; the rest has defaults. */
+export type TrainOptions = Readonly<z.input<typeof trainSchema>>;
+
+/** Fills in defaults and checks; an ArgumentError names each field that is wrong. */
+export function trainSettings(options: TrainOptions): TrainSettings {
+  const parsed = trainSchema.safeParse(options);
+  if (!parsed.success) throw new ArgumentError(`train: ${problemsOf(parsed.error)}`);
+  const { method, mode, alpha } = parsed.data;
+  if (method === "frozen" && (options.mode ?? "frozen") !== "frozen") {
+    const why = mode === "lora" ? "trains no adapters" : "isn't trained";
+    throw new ArgumentError(
+      `train: method frozen with mode ${mode}: a frozen backbone ${why}; method bt would go with it`,
+    );
+  }
+  if (mode === "frozen" && methods[method].regularizer !== undefined && alpha > 0) {
+    throw new ArgumentError(
+      `train: method ${method} with mode frozen: there is no hidden state to regularise; use mode full or lora`,
+    );
+  }
+  return method === "frozen" ? { ...parsed.data, mode: "frozen" } : parsed.data;
+}
+
+// --- Training ----------------------------------------------------------------------------------------
+
+/** How far a run is. */
+export interface TrainProgress {
+  readonly step: number;
+  readonly steps: number;
+  readonly seconds: number;
+  /** Of the last step. */
+  readonly record: StepRecord;
+}
+
+export interface TrainHooks {
+  /** Pairs that are evaluated now and then, never trained on. */
+  readonly validation?: readonly Pair[] | undefined;
+  /** Goes on from there. Settings and pairs must be the same, the model one of the same kind. */
+  readonly resume?: TrainCheckpoint | undefined;
+  /** Ends the run after the current step, with a checkpoint. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called after every step. */
+  readonly onProgress?: ((progress: TrainProgress) => void) | undefined;
+  /** Called with each line for metrics.jsonl. */
+  readonly onRecord?: ((record: TrainRecord) => void) | undefined;
+  /** Called with what to save, now and then and at the end. Shares memory with the run. */
+  readonly onCheckpoint?: ((checkpoint: TrainCheckpoint) => Promise<void> | void) | undefined;
+  /** Milliseconds that only go up; performance.now unless said. */
+  readonly now?: () => number;
+}
+
+export interface Trained {
+  readonly model: RewardModel;
+  readonly settings: TrainSettings;
+  readonly step: number;
+  readonly steps: number;
+  /** False if the signal stopped it. */
+  readonly finished: boolean;
+  /** The evaluation whose weights the model has now; null if those of the last step. */
+  readonly best: { readonly step: number; readonly loss: number; readonly accuracy: number } | null;
+}
+
+/**
+ * Trains a reward model in place. Throws an ArgumentError for settings or pairs that can't be, and an
+ * AnomalyError, which names step, lines and op, when the loss is no number any more; the model then has
+ * the weights from before that step.
+ */
+export async function train(
+  model: RewardModel,
+  pairs: readonly Pair[],
+  options: TrainOptions,
+  hooks: TrainHooks = {},
+): Promise<Trained> {
+  const run = new Run(model, pairs, trainSettings(options), hooks);
+  await run.begin();
+  while (!run.finished && !hooks.signal?.aborted) {
+    await run.next();
+    await breathe();
+  }
+  return run.end();
+}
+
+/** What is known of a micro-batch. */
+interface Losses {
+  readonly rewards: Tensor;
+  readonly rewardLoss: Tensor;
+  /** null without regulariser. */
+  readonly regLoss: Tensor | null;
+  readonly loss: Tensor;
+  /** Final hidden states [2B,T,C], the places of last tokens, and the batch; null if they were remembered. */
+  readonly hidden: Tensor | null;
+  readonly places: Tensor | null;
+  readonly batch: Batch | null;
+}
+
+/** The same as numbers. */
+interface StepNumbers {
+  /** Of the step's pairs. */
+  readonly share: number;
+  readonly loss: number;
+  readonly reward_loss: number;
+  readonly reg_loss: number;
+  readonly summary: PairSummary;
+  /** Squared norms at the final hidden states. */
+  readonly rewardPush: number;
+  readonly regPush: number;
+  /** Norms over the parameters, and their inner product, where they were measured. */
+  readonly split: readonly number[] | null;
+}
+
+class Run {
+  readonly #parts: MethodParts;
+  readonly #pairs: readonly Pair[];
+  readonly #trained: readonly (readonly [name: string, parameter: Tensor])[];
+  readonly #optimiser: AdamW;
+  readonly #order: DataOrder;
+  readonly #schedule: Schedule;
+  readonly #stepsOfEpoch: number;
+  readonly #now: () => number;
+  readonly steps: number;
+  step = 0;
+  #dropout: Random;
+  #clipped = 0;
+  #saved = -1;
+  #digest = "";
+  #seconds = () => 0;
+  #best: Trained["best"] = null;
+  #bestWeights: StateDict = {};
+  /** s of the training pairs under the base, float64 [N] each; empty where no loss needs it. */
+  #reference: Readonly<Record<string, Float64Array>> = {};
+  #features: Features | null = null;
+
+  constructor(
+    readonly model: RewardModel,
+    pairs: readonly Pair[],
+    readonly settings: TrainSettings,
+    readonly hooks: TrainHooks,
+  ) {
+    const { seed, method, batchSize, lr, minLr, warmup, flips } = settings;
+    const rng = random(seed);
+    this.#parts = methods[method];
+    if (pairs.length === 0) throw new ArgumentError("train: got no pairs to train on");
+    checkPairs(model, pairs, { needsMargin: this.#parts.margin ?? false });
+    checkPairs(model, hooks.validation ?? []);
+    this.#pairs = flipped(pairs, flips, rng.fork("flips"));
+    this.#trained = chooseParameters(model, settings, rng.fork("adapters"));
+    this.#optimiser = new AdamW(this.#trained, settings);
+    this.#order = new DataOrder(this.#pairs.map(pairLength), batchSize, rng.fork("order"));
+    this.#stepsOfEpoch = Math.ceil(pairs.length / batchSize);
+    this.steps = settings.steps ?? Math.ceil(this.#stepsOfEpoch * settings.epochs);
+    const rises = Math.floor(warmup * this.steps); // fewer than steps, as warmup < 1
+    this.#schedule = cosineSchedule({ lr, minLr: lr * minLr, warmup: rises, steps: this.steps });
+    this.#dropout = rng.fork("dropout");
+    this.#now = hooks.now ?? (() => performance.now());
+  }
+
+  get finished(): boolean {
+    return this.step >= this.steps;
+  }
+
+  // --- The loop --------------------------------------------------------------------------------------
+
+  /** Everything before the first step, or back to where the checkpoint was made. */
+  async begin(): Promise<void> {
+    const { resume, validation = [] } = this.hooks;
+    this.#digest = await pairsDigest([...this.#pairs, ...validation]);
+    if (resume) await this.#load(resume);
+    else if (this.#isRegularized && this.#parts.reference) await this.#refer();
+    if (this.settings.mode === "frozen")
+      this.#features = await Features.of(this.model, this.#pairs);
+    const [before, start] = [resume?.state.seconds ?? 0, this.#now()];
+    this.#seconds = () => before + Math.round(this.#now() - start) / 1000;
+    if (resume) return;
+    this.#recordStart();
+    await this.#evaluate();
+    await this.#save();
+  }
+
+  /** A step, and what is due after it. */
+  async next(): Promise<void> {
+    const { logEvery, evaluateEvery, checkpointEvery } = this.settings;
+    const record = await this.#update(this.#order.next());
+    const due = (every: number): boolean => this.finished || this.step % every === 0;
+    if (due(logEvery)) this.hooks.onRecord?.(record);
+    if (due(evaluateEvery ?? this.#stepsOfEpoch)) await this.#evaluate();
+    if (due(checkpointEvery)) await this.#save();
+    const { step, steps } = this;
+    this.hooks.onProgress?.({ step, steps, seconds: record.seconds, record });
+  }
+
+  /** What came of it: the checkpoint has the last weights, the model the best if those were kept. */
+  async end(): Promise<Trained> {
+    await this.#save();
+    const { model, settings, step, steps, finished } = this;
+    const best = finished ? this.#best : null;
+    if (best !== null) model.loadStateDict(this.#bestWeights, { strict: false });
+    return { model: model.eval(), settings, step, steps, finished, best };
+  }
+
+  // --- A step ----------------------------------------------------------------------------------------
+
+  /** Gradients of every micro-batch, then one update; the record of it. */
+  async #update(indices: readonly number[]): Promise<StepRecord> {
+    const { clip, microBatchSize } = this.settings;
+    const started = this.#now();
+    const dropout = this.#dropout.state();
+    this.model.train();
+    const micros = chunks(indices, microBatchSize ?? indices.length);
+    const parts: StepNumbers[] = [];
+    for (const [i, micro] of micros.entries()) {
+      const numbers = await this.#accumulate(micro, micro.length / indices.length, i === 0);
+      if (!Number.isFinite(numbers.loss))
+        this.#fail(indices, dropout, `the loss is ${numbers.loss}`);
+      parts.push(numbers);
+    }
+    const norm = await this.#gradNorm();
+    if (!Number.isFinite(norm)) this.#fail(indices, dropout, `the gradients' norm is ${norm}`);
+    const lr = this.#schedule(this.step);
+    this.#optimiser.lr = lr;
+    this.#optimiser.step({ maxNorm: clip }); // returns the norm again
+    this.#optimiser.zeroGrad();
+    this.step++;
+    if (norm > clip) this.#clipped++;
+    const tokens = sumOf(indices, (i) => tokensOf(this.#pairs[i]));
+    const elapsed = Math.max(1e-3, (this.#now() - started) / 1000);
+    return {
+      kind: "train",
+      step: this.step,
+      epoch: this.step / this.#stepsOfEpoch,
+      ...stepSummary(parts, this.#isRegularized, this.#features === null),
+      grad_norm: norm,
+      clipped: this.#clipped,
+      lr,
+      tokens,
+      tokens_per_second: tokens / elapsed,
+      seconds: this.#seconds(),
+    };
+  }
+
+  /** Adds a micro-batch's gradients, which count `share` of the step's, to the parameters'. */
+  async #accumulate(
+    indices: readonly number[],
+    share: number,
+    isFirst: boolean,
+  ): Promise<StepNumbers> {
+    const every = this.settings.parameterGradEvery;
+    const isMeasured = isFirst && every !== null && this.step % every === 0;
+    const found = scope(() => {
+      const losses = this.#losses(indices);
+      const { loss, rewardLoss, regLoss, rewards } = losses;
+      const values = noGrad(() => stack([loss, rewardLoss, regLoss ?? rewardLoss.mul(0)]));
+      const split = isMeasured && regLoss !== null ? this.#parameterPushes(losses, share) : null;
+      const hidden = losses.hidden?.requiresGrad ? losses.hidden.retainGrad() : null;
+      loss.mul(share).backward();
+      const pushes = hidden === null ? null : noGrad(() => hiddenPushes(hidden, losses));
+      hidden?.grad?.release();
+      return { values, rewards: rewards.detach(), pushes, split };
+    });
+    const [loss = 0, reward_loss = 0, reg_loss = 0] = Array.from(await taken(found.values));
+    const rewards = Array.from(await taken(found.rewards));
+    const [rewardPush = 0, regPush = 0] = found.pushes ? Array.from(await taken(found.pushes)) : [];
+    const split = found.split && Array.from(await taken(found.split));
+    const B = indices.length;
+    const summary = summarize(rewards.slice(0, B), rewards.slice(B));
+    return { share, loss, reward_loss, reg_loss, summary, rewardPush, regPush, split };
+  }
+
+  /** Both losses of some pairs, and their mix. */
+  #losses(indices: readonly number[]): Losses {
+    const pairs = indices.map((i) => this.#pairs[i] as Pair);
+    const { rewards, ...seen } = this.#forward(pairs, indices);
+    const [r_c, r_r] = rewards.split(pairs.length) as [Tensor, Tensor];
+    const rewardLoss = this.#rewardLoss(r_c, r_r, pairs);
+    const { hidden, batch } = seen;
+    const regLoss =
+      this.#isRegularized && hidden !== null && batch !== null
+        ? this.#regLoss(hidden, batch, indices)
+        : null;
+    const loss = regLoss === null ? rewardLoss : grmLoss(rewardLoss, regLoss, this.settings);
+    return { ...seen, rewards, rewardLoss, regLoss, loss };
+  }
+
+  /** Chosen and rejected answers in one pass; a frozen backbone's is remembered. */
+  #forward(pairs: readonly Pair[], indices: readonly number[]) {
+    const rng = this.#dropout;
+    if (this.#features !== null) {
+      const rewards = this.model.reward(this.#features.batch(indices), rng);
+      return { rewards, hidden: null, places: null, batch: null };
+    }
+    const isSft = this.#parts.regularizer === "sft"; // which never looks at rejected answers
+    const withTargets = this.#isRegularized ? (isSft ? pairs.length : 2 * pairs.length) : 0;
+    const batch = makePairBatch(pairs, { withTargets });
+    return { ...this.model.forward(batch.ids, { mask: batch.mask, rng }), batch };
+  }
+
+  #rewardLoss(r_c: Tensor, r_r: Tensor, pairs: readonly Pair[]): Tensor {
+    const { centering, positive, labelSmoothing } = this.settings;
+    const { margin, smoothing } = this.#parts;
+    const gaps = margin
+      ? rowsOf(
+          pairs.map((pair) => pair.margin ?? 0),
+          r_c,
+        )
+      : undefined;
+    const options = { margin: gaps, labelSmoothing: smoothing ? labelSmoothing : 0 };
+    let loss = bradleyTerry(r_c, r_r, options);
+    if (centering > 0) loss = loss.add(rewardCentering(r_c, r_r).mul(centering));
+    if (positive > 0) loss = loss.add(positiveRegularizer(r_c, { eps: positive }));
+    return loss;
+  }
+
+  /** Whether there is a text-generation loss; with alpha 0 it isn't computed at all. */
+  get #isRegularized(): boolean {
+    return this.#parts.regularizer !== undefined && this.settings.alpha > 0;
+  }
+
+  #regLoss(hidden: Tensor, { targets }: Batch, indices: readonly number[]): Tensor {
+    const { beta, sftForm: form } = this.settings;
+    const s = this.model.logProbs(hidden, targets);
+    const [s_c, s_r] = s.split(indices.length) as [Tensor, Tensor];
+    if (this.#parts.regularizer === "sft") return sftRegularizer(s_c, { beta, form });
+    const { s_c: base_c, s_r: base_r } = this.#reference;
+    if (base_c === undefined || base_r === undefined) return dpoRegularizer(s_c, s_r, { beta });
+    const rows = (values: Float64Array): Tensor =>
+      rowsOf(
+        indices.map((i) => values[i] ?? 0),
+        s_c,
+      );
+    return dpoRegularizer(s_c, s_r, { beta, reference: { s_c: rows(base_c), s_r: rows(base_r) } });
+  }
+
+  /** Of what each loss does to the trained parameters: both norms, and the inner product. */
+  #parameterPushes({ rewardLoss, regLoss }: Losses, share: number): Tensor {
+    const { alpha } = this.settings;
+    const parameters = this.#trained.map(([, p]) => p);
+    const push = (loss: Tensor): (Tensor | null)[] =>
+      grad(loss, parameters, { retainGraph: true, allowUnused: true });
+    const reward = push(rewardLoss.mul((1 - alpha) * share));
+    const reg = push((regLoss as Tensor).mul(alpha * share));
+    return noGrad(() => {
+      const given = (list: readonly (Tensor | null)[]): Tensor[] => list.filter((g) => g !== null);
+      const products = reward.flatMap((g, i) => {
+        const other = reg[i] ?? null;
+        return g === null || other === null ? [] : [g.mul(other).sum()];
+      });
+      const inner = products.reduce((sum, x) => sum.add(x), rewardLoss.mul(0));
+      return stack([globalNorm(given(reward)), globalNorm(given(reg)), inner]);
+    });
+  }
+
+  async #gradNorm(): Promise<number> {
+    const gradients = this.#trained.flatMap(([, p]) => p.grad ?? []);
+    const [norm = 0] = Array.from(await taken(globalNorm(gradients)));
+    return norm;
+  }
+
+  // --- When the numbers stop being numbers -----------------------------------------------------------
+
+  /** Runs the batch of a failed step again, watching every op, and says where it came from. */
+  #fail(indices: readonly number[], dropout: RandomState, problem: string): never {
+    this.#optimiser.zeroGrad();
+    this.#dropout = Random.restore(dropout);
+    const again = (): void => {
+      const size = this.settings.microBatchSize ?? indices.length;
+      for (const micro of chunks(indices, size)) {
+        scope(() =>
+          this.#losses(micro)
+            .loss.mul(micro.length / indices.length)
+            .backward(),
+        );
+      }
+    };
+    const origin = this.#nonFiniteParameter() ?? anomalyIn(again) ?? "it didn't come again";
+    this.#optimiser.zeroGrad();
+    throw new AnomalyError(
+      `train: ${problem} at step ${this.step + 1}, on ${placesOf(this.#pairs, indices)}\n` +
+        `  ${origin}\n  the last checkpoint is of step ${this.#saved}; a smaller lr ` +
+        `(it was ${this.settings.lr}) may help`,
+    );
+  }
+
+  #nonFiniteParameter(): string | null {
+    const bad = this.model.namedParameters().find(([, p]) => !p.data.every(Number.isFinite));
+    return bad === undefined ? null : `the parameter ${bad[0]} isn't finite any more`;
+  }
+
+  // --- Evaluation ------------------------------------------------------------------------------------
+
+  async #evaluate(): Promise<void> {
+    const { validation = [], onRecord } = this.hooks;
+    if (validation.length === 0) return;
+    const { chosen, rejected } = await scorePairs(this.model, validation, { logProbs: true });
+    const summary = summarize(chosen.rewards, rejected.rewards);
+    if (!Number.isFinite(summary.loss)) {
+      throw new AnomalyError(
+        `train: the validation loss is ${summary.loss} after step ${this.step}; ` +
+          `the last checkpoint is of step ${this.#saved}; a smaller lr may help`,
+      );
+    }
+    const record: EvaluationRecord = {
+      kind: "evaluation",
+      step: this.step,
+      pairs: validation.length,
+      loss: summary.loss,
+      accuracy: summary.accuracy,
+      ties: summary.ties,
+      margin: summary.margin,
+      chosen_reward: summary.chosenReward,
+      rejected_reward: summary.rejectedReward,
+      chosen_perplexity: perplexity(chosen),
+      rejected_perplexity: perplexity(rejected),
+      best: this.#keepIfBest(summary),
+      seconds: this.#seconds(),
+    };
+    onRecord?.(record);
+  }
+
+  /** Keeps the trained parameters if this is the best evaluation so far, by the settings' measure. */
+  #keepIfBest({ loss, accuracy }: PairSummary): boolean {
+    const { best: by } = this.settings;
+    if (by === "none") return false;
+    const before = this.#best;
+    const isBetter =
+      before === null || (by === "loss" ? loss < before.loss : accuracy > before.accuracy);
+    if (!isBetter) return false;
+    this.#best = { step: this.step, loss, accuracy };
+    for (const x of Object.values(this.#bestWeights)) x.release();
+    this.#bestWeights = Object.fromEntries(
+      this.#trained.map(([name, p]) => [name, noGrad(() => p.mul(1)).keep()]),
+    );
+    return true;
+  }
+
+  #recordStart(): void {
+    const { model, settings, steps } = this;
+    const pairs = this.#pairs;
+    const { validation = [], onRecord } = this.hooks;
+    const isSilent = (pair: Pair): boolean =>
+      !isLabelled(pair.chosen) && !isLabelled(pair.rejected);
+    onRecord?.({
+      kind: "start",
+      step: 0,
+      pairs: pairs.length,
+      flipped: flipCount(pairs, settings.flips),
+      unlabelled: pairs.filter(isSilent).length,
+      validation_pairs: validation.length,
+      steps,
+      parameters: model.parameterCount(),
+      trained_parameters: model.parameterCount({ trainable: true }),
+    });
+  }
+
+  /** s of every pair under the model without adapters, before the first step: DPO's frozen reference. */
+  async #refer(): Promise<void> {
+    const options = { logProbs: true, withoutAdapters: true };
+    const { chosen, rejected } = await scorePairs(this.model, this.#pairs, options);
+    this.#reference = { s_c: chosen.logProbs, s_r: rejected.logProbs };
+  }
+
+  // --- Checkpoints -----------------------------------------------------------------------------------
+
+  /** Hands out a checkpoint, unless the one of this step was; never one with numbers that are none. */
+  async #save(): Promise<void> {
+    if (this.#saved === this.step || this.hooks.onCheckpoint === undefined) return;
+    const bad = this.#nonFiniteParameter();
+    if (bad !== null) {
+      throw new AnomalyError(
+        `train: ${bad} after step ${this.step}; the last checkpoint is of step ${this.#saved}; ` +
+          `a smaller lr (it was ${this.settings.lr}) may help`,
+      );
+    }
+    const { step: optimiserStep, tensors: optimiser } = this.#optimiser.stateDict();
+    const state = {
+      settings: this.settings,
+      digest: this.#digest,
+      step: this.step,
+      steps: this.steps,
+      seconds: this.#seconds(),
+      clipped: this.#clipped,
+      optimiserStep,
+      position: this.#order.position,
+      dropout: this.#dropout.state(),
+      best: this.#best,
+    };
+    const reference = Object.entries(this.#reference).map(([name, x]) => [name, tensor(x)]);
+    await this.hooks.onCheckpoint({
+      state,
+      model: this.model.stateDict(),
+      optimiser,
+      best: this.#bestWeights,
+      reference: Object.fromEntries(reference),
+    });
+    this.#saved = this.step;
+  }
+
+  async #load({ state, model, optimiser, best, reference }: TrainCheckpoint): Promise<void> {
+    checkResumable(state, this.settings, this.#digest);
+    this.model.loadStateDict(model);
+    this.#optimiser.loadStateDict({ step: state.optimiserStep, tensors: optimiser });
+    this.#order.position = state.position;
+    this.#dropout = Random.restore(state.dropout);
+    this.#best = state.best;
+    this.#bestWeights = best;
+    for (const x of Object.values(best)) x.keep();
+    const read = Object.entries(reference).map(async ([name, x]) => [name, await x.read()]);
+    this.#reference = Object.fromEntries(await Promise.all(read));
+    ({ step: this.step, clipped: this.#clipped } = state);
+    this.#saved = this.step;
+  }
+}
+
+// --- Small parts -------------------------------------------------------------------------------------
+
+/** Numbers for each pair, beside `like`. */
+function rowsOf(values: readonly number[], { dtype }: Tensor): Tensor {
+  return tensor(values, { dtype });
+}
+
+function tokensOf(pair: Pair | undefined): number {
+  return (pair?.chosen.ids.length ?? 0) + (pair?.rejected.ids.length ?? 0);
+}
+
+function sumOf<T>(list: readonly T[], value: (item: T) => number): number {
+  return list.reduce((sum, item) => sum + value(item), 0);
+}
+
+/** Squared norms of what each loss does to the final hidden states; the places are never the same. */
+function hiddenPushes({ grad: g }: Tensor, { places, batch }: Losses): Tensor {
+  const at = (where: Tensor): Tensor =>
+    atPlaces(g as Tensor, where)
+      .square()
+      .sum();
+  return stack([at(places as Tensor), at((batch as Batch).targets.places)]);
+}
+
+/** What the records of a step say, from its micro-batches. */
+function stepSummary(parts: readonly StepNumbers[], isRegularized: boolean, hasHidden: boolean) {
+  const average = (value: (part: StepNumbers) => number): number =>
+    sumOf(parts, (part) => part.share * value(part));
+  const rewardPush = sumOf(parts, (part) => part.rewardPush);
+  const regPush = sumOf(parts, (part) => part.regPush);
+  const [reward = null, reg = null, inner = 0] = parts[0]?.split ?? [];
+  return {
+    loss: average((part) => part.loss),
+    reward_loss: average((part) => part.reward_loss),
+    reg_loss: isRegularized ? average((part) => part.reg_loss) : null,
+    accuracy: average(({ summary }) => summary.accuracy),
+    margin: average(({ summary }) => summary.margin),
+    chosen_reward: average(({ summary }) => summary.chosenReward),
+    rejected_reward: average(({ summary }) => summary.rejectedReward),
+    reward_hidden_grad: hasHidden ? Math.sqrt(rewardPush) : null,
+    reg_hidden_grad: isRegularized ? Math.sqrt(regPush) : null,
+    reg_hidden_share: isRegularized ? ratio(regPush, regPush + rewardPush) : null,
+    reward_param_grad: reward,
+    reg_param_grad: reg,
+    grad_cosine: reward === null || reg === null ? null : ratio(inner, reward * reg),
+  };
+}
+
+function ratio(part: number, whole: number): number | null {
+  return whole > 0 ? part / whole : null;
+}
+
+/** What anomaly mode says of `fn`; null if every number is finite. */
+function anomalyIn(fn: () => void): string | null {
+  try {
+    detectAnomaly(fn);
+    return null;
+  } catch (error) {
+    if (error instanceof AnomalyError) return error.message;
+    throw error;
+  }
+}
+
+/** Throws unless a run with these settings and pairs goes on where the checkpoint's stopped. */
+function checkResumable(state: TrainState, settings: TrainSettings, digest: string): void {
+  const asked = Object.entries(settings);
+  const show = (value: unknown): string => JSON.stringify(value) ?? "unset";
+  const changed = asked.filter(([name, value]) => show(state.settings[name]) !== show(value));
+  const problems = changed.map(
+    ([name, value]) => `${name} was ${show(state.settings[name])}, not ${show(value)}`,
+  );
+  if (state.digest !== digest) problems.push("the pairs aren't the ones that it was trained on");
+  if (state.step >= state.steps) problems.push(`it is finished, after ${state.step} steps`);
+  if (problems.length === 0) return;
+  throw new ArgumentError(
+    `train: the run can't be resumed: ${problems.join("; ")}; leave everything as it was, or begin a new run`,
+  );
+}

@@ -1,0 +1,73 @@
+// The pairs of a run before its first step: whether the model can take them, and label noise.
+// Next: ../trainer.ts.
+
+import { ArgumentError, type Random } from "../../core/index.ts";
+import { pairLength } from "../batches.ts";
+import { IGNORE } from "../losses.ts";
+import type { Pair, Sequence } from "../pairs.ts";
+import type { RewardModel } from "../rewardModel.ts";
+
+/** How a person finds a pair again. */
+export function placeOf(pair: Pair | undefined, index: number): string {
+  return pair?.line === undefined ? `pair ${index + 1}` : `line ${pair.line}`;
+}
+
+/** The places of some pairs in a sentence, at most ten by name. */
+export function placesOf(pairs: readonly Pair[], indices: readonly number[]): string {
+  const named = indices.slice(0, 10).map((i) => placeOf(pairs[i], i));
+  const more = indices.length - named.length;
+  return named.join(", ") + (more > 0 ? ` and ${more} more` : "");
+}
+
+/** Throws unless the model can take every pair; `needsMargin` says whether each needs its margin. */
+export function checkPairs(
+  model: RewardModel,
+  pairs: readonly Pair[],
+  { needsMargin = false }: { readonly needsMargin?: boolean } = {},
+): void {
+  const { context } = model.model;
+  refuse(
+    pairs,
+    (pair) => pairLength(pair) > context,
+    `are longer than the model's context of ${context} tokens`,
+    "cut them when they are read (maxLength)",
+  );
+  if (!needsMargin) return;
+  refuse(
+    pairs,
+    ({ margin }) => margin === undefined,
+    "have no margin",
+    "method bt goes without margins",
+  );
+}
+
+function refuse(
+  pairs: readonly Pair[],
+  isBad: (pair: Pair) => boolean,
+  problem: string,
+  remedy: string,
+): void {
+  const bad = pairs.flatMap((pair, i) => (isBad(pair) ? [i] : []));
+  if (bad.length === 0) return;
+  throw new ArgumentError(
+    `train: ${bad.length} of ${pairs.length} pairs ${problem} (${placesOf(pairs, bad)}); ${remedy}`,
+  );
+}
+
+/** Whether a sequence has a label that anything predicts. */
+export function isLabelled({ labels }: Sequence): boolean {
+  return labels.subarray(1).some((label) => label !== IGNORE);
+}
+
+/** How many pairs get their labels flipped at this share. */
+export function flipCount(pairs: readonly Pair[], share: number): number {
+  return Math.round(pairs.length * share);
+}
+
+/** The pairs with this share of them, drawn once, having chosen and rejected swapped. */
+export function flipped(pairs: readonly Pair[], share: number, rng: Random): readonly Pair[] {
+  const drawn = new Set(rng.permutation(pairs.length).subarray(0, flipCount(pairs, share)));
+  return pairs.map((pair, i) =>
+    drawn.has(i) ? { ...pair, chosen: pair.rejected, rejected: pair.chosen } : pair,
+  );
+}

@@ -1,0 +1,109 @@
+// The lines of a run's metrics.jsonl: one when it begins, one for a step of training, one for an
+// evaluation. Names are those that people look for (loss, accuracy, grad_norm), in snake case as other
+// tools write them. Next: ../trainer.ts, which makes them.
+
+import { z } from "zod";
+import { parseJson } from "../../nn/checkpoints/json.ts";
+import { FileError } from "../../nn/index.ts";
+import { problemsOf } from "../../nn/pretrain/settings.ts";
+
+const step = z.int().min(0);
+const optional = z.number().nullable();
+
+const start = z.strictObject({
+  kind: z.literal("start"),
+  step: z.literal(0),
+  /** Pairs to train on, and how many of them had their labels flipped. */
+  pairs: z.int(),
+  flipped: z.int(),
+  /** Pairs whose answers carry no text-generation label at all: nothing to regularise with. */
+  unlabelled: z.int(),
+  validation_pairs: z.int(),
+  steps: z.int(),
+  parameters: z.int(),
+  trained_parameters: z.int(),
+});
+
+const training = z.strictObject({
+  kind: z.literal("train"),
+  step,
+  /** Pairs seen, divided by the pairs there are. */
+  epoch: z.number(),
+  /** (1 - alpha) reward_loss + alpha reg_loss. */
+  loss: z.number(),
+  reward_loss: z.number(),
+  /** null where there is no regulariser, or alpha is 0. */
+  reg_loss: optional,
+  /** Share of the batch's pairs whose chosen answer has the higher reward; ties count half. */
+  accuracy: z.number(),
+  /** Mean of r_c - r_r. */
+  margin: z.number(),
+  chosen_reward: z.number(),
+  rejected_reward: z.number(),
+  /** Global norm over the trained parameters, before clipping. */
+  grad_norm: z.number(),
+  /** How many steps were clipped so far. */
+  clipped: z.int(),
+  lr: z.number(),
+  /** Norm of what each loss, with its weight in the mix, pushes the final hidden states with; they never
+   * share a place, so the squares add up to the whole. null with a frozen backbone. */
+  reward_hidden_grad: optional,
+  reg_hidden_grad: optional,
+  /** The regulariser's share of that squared norm. */
+  reg_hidden_share: optional,
+  /** Every parameterGradEvery steps, of the first micro-batch: the same over the trained parameters, and
+   * the cosine between the two. */
+  reward_param_grad: optional,
+  reg_param_grad: optional,
+  grad_cosine: optional,
+  /** Tokens without padding, of this step. */
+  tokens: z.int(),
+  tokens_per_second: z.number(),
+  seconds: z.number(),
+});
+
+const evaluation = z.strictObject({
+  kind: z.literal("evaluation"),
+  step,
+  pairs: z.int(),
+  /** Bradley-Terry loss. */
+  loss: z.number(),
+  accuracy: z.number(),
+  ties: z.int(),
+  margin: z.number(),
+  chosen_reward: z.number(),
+  rejected_reward: z.number(),
+  /** Of the language model's head on labelled tokens; null if there are none. */
+  chosen_perplexity: optional,
+  rejected_perplexity: optional,
+  /** Whether this is the best so far. */
+  best: z.boolean(),
+  seconds: z.number(),
+});
+
+export const trainRecordSchema = z.discriminatedUnion("kind", [start, training, evaluation]);
+
+/** A line of metrics.jsonl. */
+export type TrainRecord = Readonly<z.infer<typeof trainRecordSchema>>;
+export type StartRecord = Readonly<z.infer<typeof start>>;
+export type StepRecord = Readonly<z.infer<typeof training>>;
+export type EvaluationRecord = Readonly<z.infer<typeof evaluation>>;
+
+export interface TrainMetrics {
+  readonly records: readonly TrainRecord[];
+  /** Whether the last line was cut short, by a kill while it was written, and left out. */
+  readonly torn: boolean;
+}
+
+/** Reads the text of a metrics.jsonl; a FileError names the line that is none of ours. */
+export function parseTrainMetrics(text: string, file = "metrics.jsonl"): TrainMetrics {
+  const lines = text.split("\n");
+  const torn = lines.pop() !== ""; // every whole line ends in a line break
+  const records = lines.map((line, i) => {
+    const { value } = parseJson(file, new TextEncoder().encode(line), `line ${i + 1}`);
+    const parsed = trainRecordSchema.safeParse(value);
+    if (parsed.success) return parsed.data;
+    throw new FileError(file, `line ${i + 1}`, problemsOf(parsed.error));
+  });
+  return { records, torn };
+}
