@@ -15,6 +15,7 @@ export {
   type Targets,
   ValueHead,
 } from "./rewardModel.ts";
+export { loadRewardModel, type RewardModelFolder, saveRewardModel } from "./rewardModelFiles.ts";
 export {
   type PairScores,
   perplexity,

@@ -143,7 +143,10 @@ describe("forms of preference data", () => {
       prompt: "<s>Be short.\nQ: Hi.\nA: Hello.\nQ: A joke?\nA:",
       answer: " Yes.</s>",
     });
-    assert.throws(() => chatTemplate({ system: "{content}", user: "x" }), /user is "x"; needed/);
+    assert.throws(
+      () => chatTemplate({ system: "{content}", user: "x" }),
+      /user: needs {content} in it once/,
+    );
   });
 
   const beginnings: readonly (readonly [string, string, string])[] = [

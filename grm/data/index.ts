@@ -9,6 +9,7 @@ export {
   type Cut,
   cutToLength,
   encodeJudged,
+  type Reading,
   sequenceOf,
   type Tokens,
   type Truncation,
@@ -17,6 +18,7 @@ export {
 export {
   type ChatTemplate,
   chatTemplate,
+  chatTemplateSchema,
   type Judged,
   jinjaOf,
   type Message,

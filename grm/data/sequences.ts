@@ -17,6 +17,16 @@ import { type ChatTemplate, type Judged, render } from "./template.ts";
 export const truncations = ["prompt", "answer", "drop"] as const;
 export type Truncation = (typeof truncations)[number];
 
+/** How text becomes sequences: what a model was trained with, it must be scored with. */
+export interface Reading {
+  /** The longest sequence in tokens, begin and end token included. */
+  readonly maxLength: number;
+  /** What to do with longer ones. */
+  readonly truncation: Truncation;
+  /** How conversations are written. */
+  readonly template: ChatTemplate;
+}
+
 /** The tokens of an answer in its context, not yet cut to a length. */
 export interface Tokens {
   /** What a document begins with; never cut by "prompt". */

@@ -4,7 +4,9 @@
 // BPE can write it and a small base model need not learn marks of its own.
 // Next: sequences.ts for the tokens.
 
+import { z } from "zod";
 import { ArgumentError } from "../../core/index.ts";
+import { problemsOf } from "../../nn/pretrain/settings.ts";
 
 export const speakers = ["system", "user", "assistant"] as const;
 export type Speaker = (typeof speakers)[number];
@@ -45,19 +47,24 @@ export const plain: ChatTemplate = { system: `${slot}\n\n`, user: slot, assistan
 /** The templates that have a name. */
 export const templates: Readonly<Record<string, ChatTemplate>> = { transcript, plain };
 
+const turnSchema = z
+  .string()
+  .refine((text) => text.split(slot).length === 2, `needs ${slot} in it once`);
+
+/** What a template from outside must look like. */
+export const chatTemplateSchema = z.strictObject({
+  system: turnSchema,
+  user: turnSchema,
+  assistant: turnSchema,
+});
+
 /** Checks a template that came from outside; an ArgumentError says what is wrong. */
 export function chatTemplate(value: unknown): ChatTemplate {
-  const given = (value ?? {}) as Readonly<Record<string, unknown>>;
-  for (const speaker of speakers) {
-    const text = given[speaker];
-    if (typeof text === "string" && text.split(slot).length === 2) continue;
-    throw new ArgumentError(
-      `chat template: ${speaker} is ${JSON.stringify(text)}; needed a text with ${slot} in it once, ` +
-        `such as ${JSON.stringify(transcript[speaker])}`,
-    );
-  }
-  const { system, user, assistant } = given as ChatTemplate;
-  return { system, user, assistant };
+  const parsed = chatTemplateSchema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new ArgumentError(
+    `chat template: ${problemsOf(parsed.error)}; such as ${JSON.stringify(transcript)}`,
+  );
 }
 
 /** What stands before and after the content of a speaker's turn. */

@@ -1,0 +1,156 @@
+// A reward model as a folder: config.json, model.safetensors and the tokenizer's files. Names and fields
+// are those of Hugging Face and of the official GRM code (v_head.summary.*, vhead_*), so what is trained
+// without adapters opens there as it is; what they have no field for begins with "twoheads_".
+// Next: export.ts for the layouts with adapters; data/sequences.ts for Reading.
+
+import { z } from "zod";
+import { ArgumentError, random } from "../core/index.ts";
+import {
+  addLoRA,
+  CausalLM,
+  configFromHF,
+  configToHF,
+  FileError,
+  LoRA,
+  loadModel,
+  loadTokenizer,
+  type ModelConfig,
+  type RawConfig,
+  saveModel,
+  saveTokenizer,
+  type Tokenizer,
+} from "../nn/index.ts";
+import { problemsOf } from "../nn/pretrain/settings.ts";
+import { type Reading, truncations } from "./data/sequences.ts";
+import { chatTemplateSchema, transcript } from "./data/template.ts";
+import { type HeadConfig, type HeadOptions, RewardModel } from "./rewardModel.ts";
+
+/** A reward model with all that it takes to score text. */
+export interface RewardModelFolder {
+  readonly model: RewardModel;
+  readonly tokenizer: Tokenizer;
+  /** How text was read in training. */
+  readonly reading: Reading;
+}
+
+const count = z.int().min(1);
+const share = z.number().min(0).lt(1);
+
+const configSchema = z.object({
+  vhead_layer_type: z.enum(["linear", "mlp"]),
+  vhead_num_neurons: count.optional(),
+  vhead_num_layers: count.optional(),
+  summary_dropout_prob: share.default(0.1), // the official code's default
+  twoheads_lora: z
+    .strictObject({ layers: z.array(z.string()), rank: count, alpha: z.number(), dropout: share })
+    .optional(),
+  twoheads_reading: z
+    .strictObject({
+      maxLength: count,
+      truncation: z.enum(truncations),
+      template: chatTemplateSchema,
+    })
+    .optional(),
+});
+
+/** The reward head in the official code's terms. */
+export function headToHF({ type, layers, neurons, dropout }: HeadConfig) {
+  return {
+    vhead_layer_type: type,
+    vhead_num_neurons: neurons,
+    vhead_num_layers: layers,
+    summary_dropout_prob: dropout,
+  };
+}
+
+/** The adapters of a model: which layers have them, and their common settings; null for none. */
+export function adaptersOf(model: RewardModel) {
+  const found = model
+    .namedModules()
+    .filter((pair): pair is [string, LoRA] => pair[1] instanceof LoRA)
+    .map(([name, lora]) => {
+      const rank = lora.a.shape[0] ?? 0;
+      const settings = { rank, alpha: lora.scale * rank, dropout: lora.dropout.p };
+      return { layer: name.replace(/\.lora$/, ""), lora, settings };
+    });
+  const [first, ...others] = found;
+  if (first === undefined) return null;
+  const differs = others.find(
+    ({ settings }) => JSON.stringify(settings) !== JSON.stringify(first.settings),
+  );
+  if (differs !== undefined) {
+    throw new ArgumentError(
+      `saveRewardModel: the adapters of "${first.layer}" and "${differs.layer}" have other settings; ` +
+        "one rank, alpha and dropout for all can be saved",
+    );
+  }
+  if (found.some(({ lora }) => lora.isMerged)) {
+    throw new ArgumentError("saveRewardModel: the adapters are merged; call unmergeLoRA before");
+  }
+  return { layers: found.map(({ layer }) => layer), ...first.settings };
+}
+
+/** Writes a reward model into a folder, each file replaced atomically, the weights last. */
+export async function saveRewardModel(
+  folder: string,
+  { model, tokenizer, reading }: RewardModelFolder,
+): Promise<void> {
+  const lora = adaptersOf(model);
+  const config = {
+    ...configToHF(model.config),
+    ...headToHF(model.vHead.config),
+    ...(lora !== null && { twoheads_lora: lora }),
+    twoheads_reading: reading,
+  };
+  await saveTokenizer(folder, tokenizer);
+  await saveModel(folder, { config, stateDict: model.stateDict() });
+}
+
+/** The reading that is taken where a folder doesn't say one. */
+function defaultReading(config: ModelConfig): Reading {
+  const maxLength = config.style === "lstm" ? 1024 : config.context;
+  return { maxLength, truncation: "prompt", template: transcript };
+}
+
+/**
+ * Opens a reward model's folder, ours or the official code's, in evaluation mode. Weights that don't fit
+ * the configuration are a FileError, and nothing is loaded.
+ */
+export function loadRewardModel(folder: string): RewardModelFolder {
+  const { config: raw, tensors } = loadModel(folder);
+  const fields = readFields(folder, raw);
+  const config = configFromHF(raw);
+  const lm = new CausalLM(config, { rng: random(0) });
+  const model = new RewardModel(lm, { head: headFromHF(fields), rng: random(0) });
+  try {
+    if (fields.twoheads_lora) addLoRA(model, { ...fields.twoheads_lora, rng: random(0) });
+    model.loadStateDict(tensors);
+  } catch (cause) {
+    if (!(cause instanceof ArgumentError)) throw cause;
+    const problem = `config.json and the weights don't go together\n${cause.message}`;
+    throw new FileError(folder, "", problem, { cause });
+  }
+  const reading = fields.twoheads_reading ?? defaultReading(config);
+  return { model: model.eval(), tokenizer: loadTokenizer(folder), reading };
+}
+
+type Fields = z.infer<typeof configSchema>;
+
+function readFields(folder: string, raw: RawConfig): Fields {
+  const parsed = configSchema.safeParse(raw);
+  if (parsed.success) return parsed.data;
+  const problem =
+    raw.vhead_layer_type === undefined
+      ? "describes no reward head (vhead_layer_type); `twoheads train` puts one on a language model"
+      : problemsOf(parsed.error);
+  throw new FileError(folder, "config.json", problem);
+}
+
+function headFromHF(fields: Fields): HeadOptions {
+  return {
+    type: fields.vhead_layer_type,
+    dropout: fields.summary_dropout_prob,
+    ...(fields.vhead_num_layers !== undefined && { layers: fields.vhead_num_layers }),
+    ...(fields.vhead_num_neurons !== undefined && { neurons: fields.vhead_num_neurons }),
+  };
+}
