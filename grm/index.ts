@@ -31,6 +31,7 @@ export {
   type TrainCheckpoint,
   type TrainState,
 } from "./trainer/checkpoint.ts";
+export type { TrainMethod } from "./trainer/objective.ts";
 export {
   type EvaluationRecord,
   parseTrainMetrics,
@@ -43,7 +44,6 @@ export {
 export {
   type Trained,
   type TrainHooks,
-  type TrainMethod,
   type TrainOptions,
   type TrainProgress,
   type TrainSettings,

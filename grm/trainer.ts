@@ -2,7 +2,8 @@
 // (2406.10216) and its baselines; a method is one word. Reads and writes no files and knows no terminal:
 // what happens is handed to hooks (../grm/commands/train.ts makes files and a progress bar of it).
 // Same settings, same pairs, same bits; stopped anywhere and resumed from a checkpoint, the same bits again.
-// Next: trainer/parameters.ts for what is trained, trainer/records.ts for what is logged, evaluation.ts.
+// Next: trainer/objective.ts for what a step minimises, trainer/parameters.ts for what is trained,
+// trainer/records.ts for what is logged; evaluation.ts.
 
 import { z } from "zod";
 import {
@@ -10,7 +11,6 @@ import {
   ArgumentError,
   detectAnomaly,
   globalNorm,
-  grad,
   noGrad,
   Random,
   type RandomState,
@@ -22,60 +22,27 @@ import {
 } from "../core/index.ts";
 import { AdamW, cosineSchedule, type Schedule, type StateDict } from "../nn/index.ts";
 import { problemsOf } from "../nn/pretrain/settings.ts";
-import { type Batch, chunks, DataOrder, makePairBatch, pairLength } from "./batches.ts";
-import {
-  bradleyTerry,
-  dpoRegularizer,
-  grmLoss,
-  positiveRegularizer,
-  rewardCentering,
-  sftRegularizer,
-} from "./losses.ts";
+import { chunks, DataOrder, pairLength } from "./batches.ts";
 import type { Pair } from "./pairs.ts";
-import { atPlaces, type RewardModel } from "./rewardModel.ts";
+import type { RewardModel } from "./rewardModel.ts";
 import { breathe, perplexity, scorePairs, taken } from "./scores.ts";
 import { type PairSummary, summarize } from "./statistics.ts";
 import type { TrainCheckpoint, TrainState } from "./trainer/checkpoint.ts";
 import { pairsDigest } from "./trainer/digest.ts";
-import { Features } from "./trainer/features.ts";
+import {
+  hiddenPushes,
+  methods,
+  Objective,
+  parameterPushes,
+  type TrainMethod,
+} from "./trainer/objective.ts";
 import { checkPairs, flipCount, flipped, isLabelled, placesOf } from "./trainer/pairs.ts";
 import { chooseParameters } from "./trainer/parameters.ts";
 import type { EvaluationRecord, StepRecord, TrainRecord } from "./trainer/records.ts";
 
 // --- Settings ----------------------------------------------------------------------------------------
 
-/** The methods by name: GRM's three, and the baselines. "frozen" trains the reward head alone. */
-export const trainMethods = [
-  "frozen",
-  "bt",
-  "margin",
-  "label-smoothing",
-  "grm-sft",
-  "grm-dpo",
-  "grm-dpo-noref",
-] as const;
-
-export type TrainMethod = (typeof trainMethods)[number];
-
-/** What a method adds to the Bradley-Terry loss. */
-interface MethodParts {
-  readonly regularizer?: "sft" | "dpo";
-  /** Whether DPO looks at the base's log probabilities. */
-  readonly reference?: boolean;
-  /** Whether the pairs' margins stand inside the sigmoid. */
-  readonly margin?: boolean;
-  readonly smoothing?: boolean;
-}
-
-const methods: Readonly<Record<TrainMethod, MethodParts>> = {
-  frozen: {},
-  bt: {},
-  margin: { margin: true },
-  "label-smoothing": { smoothing: true },
-  "grm-sft": { regularizer: "sft" },
-  "grm-dpo": { regularizer: "dpo", reference: true },
-  "grm-dpo-noref": { regularizer: "dpo" },
-};
+export const trainMethods = Object.keys(methods) as [TrainMethod, ...TrainMethod[]];
 
 const count = z.int().min(1);
 const share = z.number().min(0).lt(1);
@@ -149,7 +116,7 @@ export function trainSettings(options: TrainOptions): TrainSettings {
       `train: method frozen with mode ${mode}: a frozen backbone ${why}; method bt would go with it`,
     );
   }
-  if (mode === "frozen" && methods[method].regularizer !== undefined && alpha > 0) {
+  if (mode === "frozen" && "regularizer" in methods[method] && alpha > 0) {
     throw new ArgumentError(
       `train: method ${method} with mode frozen: there is no hidden state to regularise; use mode full or lora`,
     );
@@ -216,20 +183,7 @@ export async function train(
   return run.end();
 }
 
-/** What is known of a micro-batch. */
-interface Losses {
-  readonly rewards: Tensor;
-  readonly rewardLoss: Tensor;
-  /** null without regulariser. */
-  readonly regLoss: Tensor | null;
-  readonly loss: Tensor;
-  /** Final hidden states [2B,T,C], the places of last tokens, and the batch; null if they were remembered. */
-  readonly hidden: Tensor | null;
-  readonly places: Tensor | null;
-  readonly batch: Batch | null;
-}
-
-/** The same as numbers. */
+/** What a micro-batch says. */
 interface StepNumbers {
   /** Of the step's pairs. */
   readonly share: number;
@@ -245,8 +199,8 @@ interface StepNumbers {
 }
 
 class Run {
-  readonly #parts: MethodParts;
   readonly #pairs: readonly Pair[];
+  readonly #objective: Objective;
   readonly #trained: readonly (readonly [name: string, parameter: Tensor])[];
   readonly #optimiser: AdamW;
   readonly #order: DataOrder;
@@ -262,9 +216,6 @@ class Run {
   #seconds = () => 0;
   #best: Trained["best"] = null;
   #bestWeights: StateDict = {};
-  /** s of the training pairs under the base, float64 [N] each; empty where no loss needs it. */
-  #reference: Readonly<Record<string, Float64Array>> = {};
-  #features: Features | null = null;
 
   constructor(
     readonly model: RewardModel,
@@ -274,11 +225,11 @@ class Run {
   ) {
     const { seed, method, batchSize, lr, minLr, warmup, flips } = settings;
     const rng = random(seed);
-    this.#parts = methods[method];
     if (pairs.length === 0) throw new ArgumentError("train: got no pairs to train on");
-    checkPairs(model, pairs, { needsMargin: this.#parts.margin ?? false });
+    checkPairs(model, pairs, { needsMargin: method === "margin" });
     checkPairs(model, hooks.validation ?? []);
     this.#pairs = flipped(pairs, flips, rng.fork("flips"));
+    this.#objective = new Objective(model, this.#pairs, settings);
     this.#trained = chooseParameters(model, settings, rng.fork("adapters"));
     this.#optimiser = new AdamW(this.#trained, settings);
     this.#order = new DataOrder(this.#pairs.map(pairLength), batchSize, rng.fork("order"));
@@ -301,9 +252,8 @@ class Run {
     const { resume, validation = [] } = this.hooks;
     this.#digest = await pairsDigest([...this.#pairs, ...validation]);
     if (resume) await this.#load(resume);
-    else if (this.#isRegularized && this.#parts.reference) await this.#refer();
-    if (this.settings.mode === "frozen")
-      this.#features = await Features.of(this.model, this.#pairs);
+    else await this.#objective.refer();
+    await this.#objective.remember();
     const [before, start] = [resume?.state.seconds ?? 0, this.#now()];
     this.#seconds = () => before + Math.round(this.#now() - start) / 1000;
     if (resume) return;
@@ -353,7 +303,7 @@ class Run {
     if (!Number.isFinite(norm)) this.#fail(indices, dropout, `the gradients' norm is ${norm}`);
     const lr = this.#schedule(this.step);
     this.#optimiser.lr = lr;
-    this.#optimiser.step({ maxNorm: clip }); // returns the norm again
+    this.#optimiser.step({ maxNorm: clip })?.release(); // the norm again
     this.#optimiser.zeroGrad();
     this.step++;
     if (norm > clip) this.#clipped++;
@@ -363,7 +313,7 @@ class Run {
       kind: "train",
       step: this.step,
       epoch: this.step / this.#stepsOfEpoch,
-      ...stepSummary(parts, this.#isRegularized, this.#features === null),
+      ...stepSummary(parts, this.#objective),
       grad_norm: norm,
       clipped: this.#clipped,
       lr,
@@ -381,16 +331,21 @@ class Run {
   ): Promise<StepNumbers> {
     const every = this.settings.parameterGradEvery;
     const isMeasured = isFirst && every !== null && this.step % every === 0;
+    const { alpha } = this.settings;
+    const parameters = this.#trained.map(([, p]) => p);
     const found = scope(() => {
-      const losses = this.#losses(indices);
-      const { loss, rewardLoss, regLoss, rewards } = losses;
+      const { seen, ...losses } = this.#objective.losses(indices, this.#dropout);
+      const { loss, rewardLoss, regLoss } = losses;
       const values = noGrad(() => stack([loss, rewardLoss, regLoss ?? rewardLoss.mul(0)]));
-      const split = isMeasured && regLoss !== null ? this.#parameterPushes(losses, share) : null;
-      const hidden = losses.hidden?.requiresGrad ? losses.hidden.retainGrad() : null;
+      const split =
+        isMeasured && regLoss !== null
+          ? parameterPushes({ rewardLoss, regLoss }, parameters, alpha)
+          : null;
+      if (seen?.hidden.requiresGrad) seen.hidden.retainGrad();
       loss.mul(share).backward();
-      const pushes = hidden === null ? null : noGrad(() => hiddenPushes(hidden, losses));
-      hidden?.grad?.release();
-      return { values, rewards: rewards.detach(), pushes, split };
+      const pushes = seen?.hidden.grad ? hiddenPushes(seen) : null;
+      seen?.hidden.grad?.release();
+      return { values, rewards: losses.rewards.detach(), pushes, split };
     });
     const [loss = 0, reward_loss = 0, reg_loss = 0] = Array.from(await taken(found.values));
     const rewards = Array.from(await taken(found.rewards));
@@ -399,89 +354,6 @@ class Run {
     const B = indices.length;
     const summary = summarize(rewards.slice(0, B), rewards.slice(B));
     return { share, loss, reward_loss, reg_loss, summary, rewardPush, regPush, split };
-  }
-
-  /** Both losses of some pairs, and their mix. */
-  #losses(indices: readonly number[]): Losses {
-    const pairs = indices.map((i) => this.#pairs[i] as Pair);
-    const { rewards, ...seen } = this.#forward(pairs, indices);
-    const [r_c, r_r] = rewards.split(pairs.length) as [Tensor, Tensor];
-    const rewardLoss = this.#rewardLoss(r_c, r_r, pairs);
-    const { hidden, batch } = seen;
-    const regLoss =
-      this.#isRegularized && hidden !== null && batch !== null
-        ? this.#regLoss(hidden, batch, indices)
-        : null;
-    const loss = regLoss === null ? rewardLoss : grmLoss(rewardLoss, regLoss, this.settings);
-    return { ...seen, rewards, rewardLoss, regLoss, loss };
-  }
-
-  /** Chosen and rejected answers in one pass; a frozen backbone's is remembered. */
-  #forward(pairs: readonly Pair[], indices: readonly number[]) {
-    const rng = this.#dropout;
-    if (this.#features !== null) {
-      const rewards = this.model.reward(this.#features.batch(indices), rng);
-      return { rewards, hidden: null, places: null, batch: null };
-    }
-    const isSft = this.#parts.regularizer === "sft"; // which never looks at rejected answers
-    const withTargets = this.#isRegularized ? (isSft ? pairs.length : 2 * pairs.length) : 0;
-    const batch = makePairBatch(pairs, { withTargets });
-    return { ...this.model.forward(batch.ids, { mask: batch.mask, rng }), batch };
-  }
-
-  #rewardLoss(r_c: Tensor, r_r: Tensor, pairs: readonly Pair[]): Tensor {
-    const { centering, positive, labelSmoothing } = this.settings;
-    const { margin, smoothing } = this.#parts;
-    const gaps = margin
-      ? rowsOf(
-          pairs.map((pair) => pair.margin ?? 0),
-          r_c,
-        )
-      : undefined;
-    const options = { margin: gaps, labelSmoothing: smoothing ? labelSmoothing : 0 };
-    let loss = bradleyTerry(r_c, r_r, options);
-    if (centering > 0) loss = loss.add(rewardCentering(r_c, r_r).mul(centering));
-    if (positive > 0) loss = loss.add(positiveRegularizer(r_c, { eps: positive }));
-    return loss;
-  }
-
-  /** Whether there is a text-generation loss; with alpha 0 it isn't computed at all. */
-  get #isRegularized(): boolean {
-    return this.#parts.regularizer !== undefined && this.settings.alpha > 0;
-  }
-
-  #regLoss(hidden: Tensor, { targets }: Batch, indices: readonly number[]): Tensor {
-    const { beta, sftForm: form } = this.settings;
-    const s = this.model.logProbs(hidden, targets);
-    const [s_c, s_r] = s.split(indices.length) as [Tensor, Tensor];
-    if (this.#parts.regularizer === "sft") return sftRegularizer(s_c, { beta, form });
-    const { s_c: base_c, s_r: base_r } = this.#reference;
-    if (base_c === undefined || base_r === undefined) return dpoRegularizer(s_c, s_r, { beta });
-    const rows = (values: Float64Array): Tensor =>
-      rowsOf(
-        indices.map((i) => values[i] ?? 0),
-        s_c,
-      );
-    return dpoRegularizer(s_c, s_r, { beta, reference: { s_c: rows(base_c), s_r: rows(base_r) } });
-  }
-
-  /** Of what each loss does to the trained parameters: both norms, and the inner product. */
-  #parameterPushes({ rewardLoss, regLoss }: Losses, share: number): Tensor {
-    const { alpha } = this.settings;
-    const parameters = this.#trained.map(([, p]) => p);
-    const push = (loss: Tensor): (Tensor | null)[] =>
-      grad(loss, parameters, { retainGraph: true, allowUnused: true });
-    const reward = push(rewardLoss.mul((1 - alpha) * share));
-    const reg = push((regLoss as Tensor).mul(alpha * share));
-    return noGrad(() => {
-      const given = (list: readonly (Tensor | null)[]): Tensor[] => list.filter((g) => g !== null);
-      const products = reward.flatMap((g, i) => {
-        const other = reg[i] ?? null;
-        return g === null || other === null ? [] : [g.mul(other).sum()];
-      });
-      const inner = products.reduce((sum, x) => sum.add(x), rewardLoss.mul(0));
-      return stack([globalNorm(given(reward)), globalNorm(given(reg)), inner]);
-    });
   }
 
   async #gradNorm(): Promise<number> {
@@ -500,7 +372,8 @@ class Run {
       const size = this.settings.microBatchSize ?? indices.length;
       for (const micro of chunks(indices, size)) {
         scope(() =>
-          this.#losses(micro)
+          this.#objective
+            .losses(micro, this.#dropout)
             .loss.mul(micro.length / indices.length)
             .backward(),
         );
@@ -586,13 +459,6 @@ class Run {
     });
   }
 
-  /** s of every pair under the model without adapters, before the first step: DPO's frozen reference. */
-  async #refer(): Promise<void> {
-    const options = { logProbs: true, withoutAdapters: true };
-    const { chosen, rejected } = await scorePairs(this.model, this.#pairs, options);
-    this.#reference = { s_c: chosen.logProbs, s_r: rejected.logProbs };
-  }
-
   // --- Checkpoints -----------------------------------------------------------------------------------
 
   /** Hands out a checkpoint, unless the one of this step was; never one with numbers that are none. */
@@ -618,7 +484,10 @@ class Run {
       dropout: this.#dropout.state(),
       best: this.#best,
     };
-    const reference = Object.entries(this.#reference).map(([name, x]) => [name, tensor(x)]);
+    const reference = Object.entries(this.#objective.reference).map(([name, x]) => [
+      name,
+      tensor(x),
+    ]);
     await this.hooks.onCheckpoint({
       state,
       model: this.model.stateDict(),
@@ -639,18 +508,13 @@ class Run {
     this.#bestWeights = best;
     for (const x of Object.values(best)) x.keep();
     const read = Object.entries(reference).map(async ([name, x]) => [name, await x.read()]);
-    this.#reference = Object.fromEntries(await Promise.all(read));
+    this.#objective.reference = Object.fromEntries(await Promise.all(read));
     ({ step: this.step, clipped: this.#clipped } = state);
     this.#saved = this.step;
   }
 }
 
 // --- Small parts -------------------------------------------------------------------------------------
-
-/** Numbers for each pair, beside `like`. */
-function rowsOf(values: readonly number[], { dtype }: Tensor): Tensor {
-  return tensor(values, { dtype });
-}
 
 function tokensOf(pair: Pair | undefined): number {
   return (pair?.chosen.ids.length ?? 0) + (pair?.rejected.ids.length ?? 0);
@@ -660,17 +524,8 @@ function sumOf<T>(list: readonly T[], value: (item: T) => number): number {
   return list.reduce((sum, item) => sum + value(item), 0);
 }
 
-/** Squared norms of what each loss does to the final hidden states; the places are never the same. */
-function hiddenPushes({ grad: g }: Tensor, { places, batch }: Losses): Tensor {
-  const at = (where: Tensor): Tensor =>
-    atPlaces(g as Tensor, where)
-      .square()
-      .sum();
-  return stack([at(places as Tensor), at((batch as Batch).targets.places)]);
-}
-
 /** What the records of a step say, from its micro-batches. */
-function stepSummary(parts: readonly StepNumbers[], isRegularized: boolean, hasHidden: boolean) {
+function stepSummary(parts: readonly StepNumbers[], { isRegularized, hasHidden }: Objective) {
   const average = (value: (part: StepNumbers) => number): number =>
     sumOf(parts, (part) => part.share * value(part));
   const rewardPush = sumOf(parts, (part) => part.rewardPush);

@@ -1,0 +1,205 @@
+// What a step minimises: both losses on some pairs, mixed as the method says; and how hard each pushes, at
+// the final hidden states that both heads read and over the trained parameters.
+// Next: ../trainer.ts for the loop around it, ../losses.ts for the formulas.
+
+import {
+  globalNorm,
+  grad,
+  noGrad,
+  type Random,
+  stack,
+  type Tensor,
+  tensor,
+} from "../../core/index.ts";
+import { type Batch, makePairBatch } from "../batches.ts";
+import {
+  bradleyTerry,
+  dpoRegularizer,
+  grmLoss,
+  positiveRegularizer,
+  rewardCentering,
+  sftRegularizer,
+} from "../losses.ts";
+import type { Pair } from "../pairs.ts";
+import { atPlaces, type RewardModel } from "../rewardModel.ts";
+import { scorePairs } from "../scores.ts";
+import type { TrainSettings } from "../trainer.ts";
+import { Features } from "./features.ts";
+
+/** What a method adds to the Bradley-Terry loss. */
+interface MethodParts {
+  readonly regularizer?: "sft" | "dpo";
+  /** Whether DPO looks at the base's log probabilities. */
+  readonly reference?: boolean;
+  /** Whether the pairs' margins stand inside the sigmoid. */
+  readonly margin?: boolean;
+  readonly smoothing?: boolean;
+}
+
+/** The methods by name: GRM's three, and the baselines. "frozen" trains the reward head alone. */
+export const methods = {
+  frozen: {},
+  bt: {},
+  margin: { margin: true },
+  "label-smoothing": { smoothing: true },
+  "grm-sft": { regularizer: "sft" },
+  "grm-dpo": { regularizer: "dpo", reference: true },
+  "grm-dpo-noref": { regularizer: "dpo" },
+} as const satisfies Readonly<Record<string, MethodParts>>;
+
+export type TrainMethod = keyof typeof methods;
+
+/** Both losses of some pairs. */
+export interface Losses {
+  /** [2B]: of the chosen answers, then of the rejected ones. */
+  readonly rewards: Tensor;
+  readonly rewardLoss: Tensor;
+  /** null without regulariser. */
+  readonly regLoss: Tensor | null;
+  readonly loss: Tensor;
+  /** What both heads read; null where a frozen backbone's states were remembered. */
+  readonly seen: Seen | null;
+}
+
+interface Seen {
+  /** [2B,T,C] */
+  readonly hidden: Tensor;
+  /** Of last tokens, [2B]. */
+  readonly places: Tensor;
+  readonly batch: Batch;
+}
+
+export class Objective {
+  readonly #parts: MethodParts;
+  #features: Features | null = null;
+  /** s_c and s_r of the pairs under the base, [N] each; empty where no loss needs them. */
+  reference: Readonly<Record<string, Float64Array>> = {};
+
+  constructor(
+    readonly model: RewardModel,
+    readonly pairs: readonly Pair[],
+    readonly settings: TrainSettings,
+  ) {
+    this.#parts = methods[settings.method];
+  }
+
+  /** Whether there is a text-generation loss; with alpha 0 it isn't computed at all. */
+  get isRegularized(): boolean {
+    return this.#parts.regularizer !== undefined && this.settings.alpha > 0;
+  }
+
+  /** Whether the final hidden states are computed anew in every step. */
+  get hasHidden(): boolean {
+    return this.settings.mode !== "frozen";
+  }
+
+  /** DPO's frozen reference is the model without adapters, before the first step. */
+  async refer(): Promise<void> {
+    if (!this.isRegularized || !this.#parts.reference) return;
+    const options = { logProbs: true, withoutAdapters: true };
+    const { chosen, rejected } = await scorePairs(this.model, this.pairs, options);
+    this.reference = { s_c: chosen.logProbs, s_r: rejected.logProbs };
+  }
+
+  /** A frozen backbone is asked once. */
+  async remember(): Promise<void> {
+    if (!this.hasHidden) this.#features = await Features.of(this.model, this.pairs);
+  }
+
+  /** The losses on the pairs at these indices; `rng` is for dropout. */
+  losses(indices: readonly number[], rng: Random): Losses {
+    const pairs = indices.map((i) => this.pairs[i] as Pair);
+    const { rewards, seen } = this.#forward(pairs, indices, rng);
+    const [r_c, r_r] = rewards.split(pairs.length) as [Tensor, Tensor];
+    const rewardLoss = this.#rewardLoss(r_c, r_r, pairs);
+    const regLoss = seen !== null && this.isRegularized ? this.#regLoss(seen, indices) : null;
+    const loss = regLoss === null ? rewardLoss : grmLoss(rewardLoss, regLoss, this.settings);
+    return { rewards, rewardLoss, regLoss, loss, seen };
+  }
+
+  /** Chosen and rejected answers in one pass. */
+  #forward(pairs: readonly Pair[], indices: readonly number[], rng: Random) {
+    if (this.#features !== null) {
+      return { rewards: this.model.reward(this.#features.batch(indices), rng), seen: null };
+    }
+    const isSft = this.#parts.regularizer === "sft"; // which never looks at rejected answers
+    const withTargets = this.isRegularized ? (isSft ? pairs.length : 2 * pairs.length) : 0;
+    const batch = makePairBatch(pairs, { withTargets });
+    const { rewards, ...states } = this.model.forward(batch.ids, { mask: batch.mask, rng });
+    return { rewards, seen: { ...states, batch } };
+  }
+
+  #rewardLoss(r_c: Tensor, r_r: Tensor, pairs: readonly Pair[]): Tensor {
+    const { centering, positive, labelSmoothing } = this.settings;
+    const { margin, smoothing } = this.#parts;
+    const gaps = margin
+      ? rowsOf(
+          pairs.map((pair) => pair.margin ?? 0),
+          r_c,
+        )
+      : undefined;
+    const options = { margin: gaps, labelSmoothing: smoothing ? labelSmoothing : 0 };
+    let loss = bradleyTerry(r_c, r_r, options);
+    if (centering > 0) loss = loss.add(rewardCentering(r_c, r_r).mul(centering));
+    if (positive > 0) loss = loss.add(positiveRegularizer(r_c, { eps: positive }));
+    return loss;
+  }
+
+  #regLoss({ hidden, batch }: Seen, indices: readonly number[]): Tensor {
+    const { beta, sftForm: form } = this.settings;
+    const s = this.model.logProbs(hidden, batch.targets);
+    const [s_c, s_r] = s.split(indices.length) as [Tensor, Tensor];
+    if (this.#parts.regularizer === "sft") return sftRegularizer(s_c, { beta, form });
+    const { s_c: base_c, s_r: base_r } = this.reference;
+    if (base_c === undefined || base_r === undefined) return dpoRegularizer(s_c, s_r, { beta });
+    const rows = (values: Float64Array): Tensor =>
+      rowsOf(
+        indices.map((i) => values[i] ?? 0),
+        s_c,
+      );
+    return dpoRegularizer(s_c, s_r, { beta, reference: { s_c: rows(base_c), s_r: rows(base_r) } });
+  }
+}
+
+/** Numbers for each pair, in the dtype of `like`. */
+function rowsOf(values: readonly number[], { dtype }: Tensor): Tensor {
+  return tensor(values, { dtype });
+}
+
+/**
+ * After backward(), with the gradient of `seen.hidden` retained: the squared norms of what the reward loss
+ * and the text-generation loss do to the final hidden states, [2]. The two never share a place.
+ */
+export function hiddenPushes({ hidden, places, batch }: Seen): Tensor {
+  const at = (where: Tensor): Tensor =>
+    atPlaces(hidden.grad as Tensor, where)
+      .square()
+      .sum();
+  return noGrad(() => stack([at(places), at(batch.targets.places)]));
+}
+
+/**
+ * Before backward(): the norms of (1 - α) ∇L_reward and α ∇L_reg over parameters, and their inner product,
+ * [3]. Two more walks through the graph.
+ */
+export function parameterPushes(
+  { rewardLoss, regLoss }: { readonly rewardLoss: Tensor; readonly regLoss: Tensor },
+  parameters: readonly Tensor[],
+  alpha: number,
+): Tensor {
+  const push = (loss: Tensor, weight: number): (Tensor | null)[] =>
+    grad(loss.mul(weight), parameters, { retainGraph: true, allowUnused: true });
+  const [reward, reg] = [push(rewardLoss, 1 - alpha), push(regLoss, alpha)];
+  return noGrad(() => {
+    const zero = rewardLoss.mul(0);
+    const norm = (list: readonly (Tensor | null)[]): Tensor => {
+      const given = list.filter((g) => g !== null);
+      return given.length === 0 ? zero : globalNorm(given);
+    };
+    const inner = reward.reduce<Tensor>((sum, g, i) => {
+      const other = reg[i] ?? null;
+      return g === null || other === null ? sum : sum.add(g.mul(other).sum());
+    }, zero);
+    return stack([norm(reward), norm(reg), inner]);
+  });
+}
