@@ -5,12 +5,15 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { ArgumentError, type Entry, opTable, TwoheadsError } from "../core/index.ts";
+import { addBase } from "./commands/base.ts";
+import { addDemo } from "./commands/demo.ts";
 import { addGenerate } from "./commands/generate.ts";
 import { addPretrain } from "./commands/pretrain.ts";
 import { addWorld } from "./commands/world.ts";
 
 const examples = `
 Examples:
+  $ twoheads demo                                   what it is about, measured in three minutes
   $ twoheads ops                                    every op by kind, with an example
   $ twoheads ops softmax                            one op: its kind, its example, what it can do
   $ twoheads pretrain --corpus a.txt --minutes 5    a language model of your own
@@ -84,9 +87,11 @@ export function program(): Command {
     .description("list the ops of the library, or show one")
     .argument("[name]", "an op, such as softmax")
     .action((name: string | undefined) => console.log(showOps(name)));
+  addDemo(command);
   addPretrain(command);
   addGenerate(command);
   addWorld(command);
+  addBase(command);
   return command;
 }
 

@@ -74,7 +74,8 @@ function pairTexts(world: World, split: string, samples: number, rng: ReturnType
   );
 }
 
-function storyText(world: World, story: Story): string {
+/** Title, true reward and sentences, for people. */
+export function storyText(world: World, story: Story): string {
   const [, C, P] = story.title;
   const gold = world.gold(story).toFixed(1);
   return `${C} at the ${P}, worth ${gold}\n  ${marked(world, story.response)}`;

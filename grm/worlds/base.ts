@@ -3,17 +3,9 @@
 // never chosen by how reward models that start from it do.
 // Next: ../demo/ for what is made of it.
 
-import {
-  noGrad,
-  portable,
-  type Random,
-  random,
-  scope,
-  type Tensor,
-  tensor,
-} from "../../core/index.ts";
+import { noGrad, portable, type Random, random, scope, tensor } from "../../core/index.ts";
 import { AdamW, CausalLM, cosineSchedule } from "../../nn/index.ts";
-import type { World } from "./world.ts";
+import { titleLength, type World } from "./world.ts";
 
 const lr = 4e-3;
 const batchSize = 32; // stories to a step
@@ -35,7 +27,8 @@ export function newBase(world: World, rng: Random): CausalLM {
   const { layers, dim, heads, ffDim } = world.base;
   const { vocabSize } = world.tokenizer;
   const shape = { layers, dim, heads, ffDim, vocabSize, context: world.longest, ropeBase: 1000 };
-  return new CausalLM({ style: "llama", ...shape }, { rng });
+  const initStd = 1 / Math.sqrt(3 * dim); // as PyTorch's linear layers; 0.02 is for wider models, and slower here
+  return new CausalLM({ style: "llama", ...shape, initStd }, { rng });
 }
 
 /** Pretrains a base; calls `onStep` after every step. Same seed, same bits. */
@@ -54,7 +47,7 @@ export async function pretrainBase(
     optimiser.lr = rate(step);
     const batch = batches.next().value;
     const loss = scope(() => {
-      const mean = lossOf(lm, batch);
+      const { mean } = lossOf(lm, batch);
       mean.backward();
       optimiser.step({ maxNorm: clip });
       optimiser.zeroGrad();
@@ -80,31 +73,32 @@ export function documents(world: World, count: number, rng: Random): Int32Array[
   return Array.from({ length: count }, () => world.tokenizer.encode(world.document(rng).join(" ")));
 }
 
-/** Mean loss of the tokens after the first, padding left out. */
-function lossOf(lm: CausalLM, batch: readonly Int32Array[]): Tensor {
+/** Mean loss of the tokens from `first` on, padding left out, and how many they are. */
+function lossOf(lm: CausalLM, batch: readonly Int32Array[], first = 1) {
   const T = Math.max(...batch.map(({ length }) => length)) - 1;
   const shape = [batch.length, T];
   const ids = new Int32Array(batch.length * T);
   const targets = new Int32Array(batch.length * T).fill(-100);
   batch.forEach((document, i) => {
     ids.set(document.subarray(0, -1), i * T);
-    targets.set(document.subarray(1), i * T);
+    targets.set(document.subarray(first), i * T + first - 1);
   });
-  return lm.forward(tensor(ids, { shape })).crossEntropy(tensor(targets, { shape })); // a causal model doesn't see padding behind
+  const count = batch.reduce((sum, { length }) => sum + length - first, 0);
+  const logits = lm.forward(tensor(ids, { shape })); // a causal model doesn't see the padding behind
+  return { mean: logits.crossEntropy(tensor(targets, { shape })), count };
 }
 
-/** exp of the mean loss of a token over documents. */
-export function perplexity(lm: CausalLM, held: readonly Int32Array[], size = 100): number {
+/** exp of the mean loss of a token over documents, the title left out: nobody can know it beforehand. */
+export function perplexity(lm: CausalLM, held: readonly Int32Array[]): number {
   const sorted = held.toSorted((a, b) => a.length - b.length);
   let sum = 0;
-  let count = 0;
-  for (let i = 0; i < sorted.length; i += size) {
-    const batch = sorted.slice(i, i + size);
-    const tokens = batch.reduce((total, { length }) => total + length - 1, 0);
-    const loss = noGrad(() => scope(() => lossOf(lm, batch)));
-    sum += tokens * (loss.data[0] ?? Number.NaN);
-    count += tokens;
-    loss.release();
+  let tokens = 0;
+  for (let i = 0; i < sorted.length; i += 100) {
+    const batch = sorted.slice(i, i + 100);
+    const { mean, count } = noGrad(() => scope(() => lossOf(lm, batch, titleLength)));
+    sum += count * (mean.data[0] ?? Number.NaN);
+    tokens += count;
+    mean.release();
   }
-  return portable.exp(sum / count);
+  return portable.exp(sum / tokens);
 }

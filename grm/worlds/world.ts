@@ -83,6 +83,9 @@ export function companion({ domain, C }: Topic, rng: Random): string {
   );
 }
 
+/** Tokens of a title. */
+export const titleLength = 4;
+
 /** The title of a story about C at P. */
 export function titleOf({ C, P }: Topic): string[] {
   return [special.bos, C, P, ":"];

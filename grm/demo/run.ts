@@ -1,0 +1,130 @@
+// The whole demo as a graph of jobs: a base for each seed, and from each base its reward models. Bases
+// come first where they are missing; workers take what is ready, earlier seeds before later ones.
+// Next: table.ts for what is concluded.
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { fileURLToPath } from "node:url";
+import { fileExists, joinPath } from "../../nn/checkpoints/files.ts";
+import type { Job, Report } from "./job.ts";
+import { type Arm, armsOf, type Plan, rowsOf } from "./plan.ts";
+import { inOrder, type Result } from "./results.ts";
+import { Workers } from "./workers.ts";
+
+export interface RunOptions {
+  readonly plan: Plan;
+  readonly seeds: readonly number[];
+  /** Seeds whose base is pretrained although there is a checkpoint of it. */
+  readonly fresh: (seed: number) => boolean;
+  /** Results that are there already. */
+  readonly known: readonly Result[];
+  readonly workers: number;
+  readonly signal: AbortSignal;
+  /** Share that is done, in all. */
+  readonly onProgress: (done: number) => void;
+  readonly onMessage: (message: string) => void;
+  /** Called with all results so far whenever there are more. */
+  readonly onResults: (results: readonly Result[]) => Promise<void> | void;
+}
+
+/** Where the base of a seed is that came with the program, if one did. */
+export function committedBase(seed: number): string | undefined {
+  const folder = fileURLToPath(new URL(`bases/${seed}`, import.meta.url));
+  return fileExists(joinPath(folder, "model.safetensors")) ? folder : undefined;
+}
+
+/** Runs all that is missing; returns all results, or those so far if the signal came. */
+export async function runDemo(options: RunOptions): Promise<readonly Result[]> {
+  const { signal, workers: count } = options;
+  const folder = mkdtempSync(joinPath(tmpdir(), "twoheads-demo-"));
+  const workers = new Workers(count);
+  const run = new Run(options, workers, folder);
+  try {
+    const stopped = new Promise<void>((resolve) => {
+      signal.addEventListener("abort", () => resolve());
+    });
+    await Promise.race([run.all(), stopped]);
+    return run.results;
+  } finally {
+    workers.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** What a job costs, in steps of pretraining. */
+function costOf(job: Pick<Job, "kind">, { baseSteps, pairs, epochs, tests }: Plan): number {
+  return job.kind === "base" ? baseSteps : (pairs * epochs) / 16 + tests / 10;
+}
+
+class Run {
+  results: readonly Result[];
+  readonly #total: number;
+  #done = 0;
+  readonly #missing: ReadonlyMap<number, readonly Arm[]>;
+
+  constructor(
+    readonly options: RunOptions,
+    readonly workers: Workers,
+    readonly folder: string,
+  ) {
+    const { plan, seeds, known } = options;
+    this.results = inOrder(known.filter(({ seed }) => seeds.includes(seed)));
+    const has = (seed: number, arm: Arm): boolean =>
+      rowsOf(arm).every((row) =>
+        known.some((r) => r.seed === seed && r.row === row && r.lr === arm.lr),
+      );
+    const missing = seeds.map(
+      (seed) => [seed, armsOf(plan).filter((arm) => !has(seed, arm))] as const,
+    );
+    this.#missing = new Map(missing.filter(([, arms]) => arms.length > 0));
+    this.#total = [...this.#missing].reduce((sum, [seed, arms]) => {
+      const base = this.#baseAtHand(seed) === undefined ? costOf({ kind: "base" }, plan) : 0;
+      return sum + base + arms.length * costOf({ kind: "arm" }, plan);
+    }, 0);
+  }
+
+  #baseAtHand(seed: number): string | undefined {
+    return this.options.fresh(seed) ? undefined : committedBase(seed);
+  }
+
+  async all(): Promise<void> {
+    await Promise.all([...this.#missing].map(([seed, arms]) => this.#seed(seed, arms)));
+  }
+
+  async #seed(seed: number, arms: readonly Arm[]): Promise<void> {
+    const { plan, onResults } = this.options;
+    const folder = this.#baseAtHand(seed) ?? (await this.#base(seed));
+    await Promise.all(
+      arms.map(async (arm) => {
+        const found = await this.#do({ kind: "arm", seed, folder, arm, plan }, seed);
+        this.results = inOrder([...this.results, ...found]);
+        await onResults(this.results);
+      }),
+    );
+  }
+
+  async #base(seed: number): Promise<string> {
+    const folder = joinPath(this.folder, String(seed));
+    const { plan } = this.options;
+    await this.#do({ kind: "base", seed, folder, plan }, seed - 1.5); // an arm's seed waits for it
+    return folder;
+  }
+
+  /** Has a job done, and keeps count of it. */
+  async #do(job: Job, priority: number): Promise<readonly Result[]> {
+    const { plan, onProgress, onMessage } = this.options;
+    const cost = costOf(job, plan);
+    let counted = 0;
+    const count = (done: number): void => {
+      this.#done += (done - counted) * cost;
+      counted = done;
+      onProgress(this.#done / this.#total);
+    };
+    const results = await this.workers.run(job, priority, ({ done, message }: Report) => {
+      count(done);
+      if (message !== undefined) onMessage(`base ${job.seed}, ${message}`);
+    });
+    count(1);
+    return results;
+  }
+}

@@ -1,0 +1,125 @@
+// Workers: processes of this same program, each with one thread, that do jobs and send back what came
+// of them. Processes and not threads, because a device's memory and an op's tape are a process's own.
+// Next: job.ts for what they do, run.ts for who gives them work.
+
+import { type ChildProcess, fork } from "node:child_process";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { TwoheadsError } from "../../core/index.ts";
+import { type Job, type Report, runJob } from "./job.ts";
+import type { Result } from "./results.ts";
+
+/** The hidden command that makes a process a worker. */
+export const workerCommand = "demo-worker";
+
+type Answer =
+  | { readonly report: Report }
+  | { readonly results: readonly Result[] }
+  | { readonly failed: string };
+
+/** A job that a worker could not do. */
+export class JobError extends TwoheadsError {}
+
+// --- In a worker -------------------------------------------------------------------------------------
+
+/** Does the jobs that the parent sends, one after the other, until it hangs up. */
+export function serveJobs(): void {
+  const send = (answer: Answer): void => {
+    process.send?.(answer);
+  };
+  process.on("message", async (job: Job) => {
+    try {
+      send({ results: await runJob(job, (report) => send({ report })) });
+    } catch (error) {
+      send({ failed: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+    }
+  });
+  process.on("disconnect", () => process.exit());
+}
+
+// --- In the parent -----------------------------------------------------------------------------------
+
+interface Waiting {
+  readonly job: Job;
+  /** Lower ones first. */
+  readonly priority: number;
+  readonly onReport: (report: Report) => void;
+  readonly resolve: (results: readonly Result[]) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** A number of workers and the jobs that wait for them. */
+export class Workers {
+  readonly #children: ChildProcess[];
+  readonly #free: ChildProcess[];
+  readonly #busy = new Map<ChildProcess, Waiting>();
+  #waiting: Waiting[] = [];
+
+  constructor(count: number) {
+    this.#children = Array.from({ length: count }, () => this.#start());
+    this.#free = [...this.#children];
+  }
+
+  #start(): ChildProcess {
+    const child = fork(programPath(), [workerCommand], {
+      execArgv: [],
+      env: { ...process.env, TWOHEADS_THREADS: "1" },
+    });
+    child.on("message", (answer: Answer) => this.#hear(child, answer));
+    child.on("exit", (code, signal) => {
+      this.#busy.get(child)?.reject(new JobError(`demo: a worker ended (${signal ?? code})`));
+    });
+    return child;
+  }
+
+  /** Has a job done as soon as a worker is free. */
+  run(job: Job, priority: number, onReport: Waiting["onReport"]): Promise<readonly Result[]> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ job, priority, onReport, resolve, reject });
+      this.#waiting.sort((a, b) => a.priority - b.priority);
+      this.#handOut();
+    });
+  }
+
+  #handOut(): void {
+    while (this.#free.length > 0) {
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      const child = this.#free.pop() as ChildProcess;
+      this.#busy.set(child, next);
+      child.send(next.job);
+    }
+  }
+
+  #hear(child: ChildProcess, answer: Answer): void {
+    const at = this.#busy.get(child);
+    if (at === undefined) return;
+    if ("report" in answer) {
+      at.onReport(answer.report);
+      return;
+    }
+    this.#busy.delete(child);
+    this.#free.push(child);
+    if ("results" in answer) at.resolve(answer.results);
+    else at.reject(new JobError(`demo: ${answer.failed}`));
+    this.#handOut();
+  }
+
+  /** Ends the workers, whatever they are at. */
+  stop(): void {
+    this.#waiting = [];
+    for (const child of this.#children) {
+      this.#busy.delete(child);
+      child.kill();
+    }
+  }
+}
+
+/** The twoheads program, seen from the sources or from a package's dist/. */
+function programPath(): string {
+  const found = ["../bin.js", "../../../grm/bin.js"]
+    .map((path) => fileURLToPath(new URL(path, import.meta.url)))
+    .find(existsSync);
+  if (found === undefined) throw new JobError("demo: the program grm/bin.js isn't there");
+  return found;
+}
