@@ -31,24 +31,24 @@ export const pretrainSchema = z.strictObject({
   context: count.default(256).describe("tokens of a training window, and the longest sequence"),
   dropout: share.default(0).describe("probability of dropout"),
 
-  batchSize: count.default(4).describe("windows of a step"),
-  lr: z.number().positive().default(3e-3).describe("the highest learning rate"),
-  warmup: z.int().min(0).default(50).describe("steps in which the rate rises to it"),
+  batchSize: count.default(2).describe("windows of a step"),
+  lr: z.number().positive().default(2e-3).describe("the highest learning rate"),
+  warmup: z.int().min(0).default(100).describe("steps in which the rate rises to it"),
   decay: share.default(0.3).describe("share of the steps, the last ones, in which it falls to 0"),
   weightDecay: z.number().min(0).default(0.1).describe("of matrices and tables"),
   beta2: share.default(0.99).describe("of AdamW"),
   clip: z.number().positive().default(1).describe("the largest global norm of the gradients"),
 
   logEvery: count.default(1).describe("steps from one record of metrics to the next"),
-  validateEvery: count.default(100).describe("steps from one validation to the next"),
+  validateEvery: count.default(250).describe("steps from one validation to the next"),
   validationTokens: count
     .default(16384)
     .describe("how many held-out tokens each looks at, at most"),
-  sampleEvery: count.default(500).describe("steps from one sample to the next"),
+  sampleEvery: count.default(1000).describe("steps from one sample to the next"),
   sampleTokens: count.default(150).describe("the longest sample"),
   temperature: z.number().min(0).default(0.8).describe("of samples; 0 takes the likeliest"),
   prompt: z.string().default("").describe("what samples continue; empty: a document's begin"),
-  checkpointEvery: count.default(200).describe("steps from one checkpoint to the next"),
+  checkpointEvery: count.default(500).describe("steps from one checkpoint to the next"),
 });
 
 /** Complete settings. */
