@@ -9,6 +9,7 @@ import { addBase } from "./commands/base.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addGenerate } from "./commands/generate.ts";
 import { addPretrain } from "./commands/pretrain.ts";
+import { addScore } from "./commands/score.ts";
 import { addWorld } from "./commands/world.ts";
 
 const examples = `
@@ -91,6 +92,7 @@ export function program(): Command {
   addPretrain(command);
   addGenerate(command);
   addWorld(command);
+  addScore(command);
   addBase(command);
   return command;
 }

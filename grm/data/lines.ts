@@ -5,6 +5,7 @@
 import { createReadStream } from "node:fs";
 import { pipeline, Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
+import { type Field, parseJson } from "../../nn/checkpoints/json.ts";
 import { FileError } from "../../nn/index.ts";
 
 export interface Line {
@@ -33,11 +34,10 @@ export async function* linesOf(path: string, most = mostLineBytes): AsyncGenerat
     }
   } catch (error) {
     if (error instanceof FileError) throw error;
-    throw new FileError(path, "", problemOf(error as NodeJS.ErrnoException, last), {
-      cause: error,
-    });
+    const problem = problemOf(error as NodeJS.ErrnoException, last);
+    throw new FileError(nameOf(path), "", problem, { cause: error });
   }
-  if (last === 0) throw new FileError(path, "", "is empty");
+  if (last === 0) throw new FileError(nameOf(path), "", "is empty");
 }
 
 function problemOf({ code = "", message }: NodeJS.ErrnoException, last: number): string {
@@ -108,4 +108,24 @@ async function* split(chunks: AsyncIterable<Uint8Array>, most: number): AsyncGen
 
 function joined(parts: readonly Uint8Array[]): Uint8Array {
   return parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts);
+}
+
+/** Whether there is nothing but white space in a line. */
+export function isBlank({ bytes }: Line): boolean {
+  return bytes?.every((byte) => byte === 0x20 || (byte >= 0x09 && byte <= 0x0d)) === true;
+}
+
+/** The JSON object in a line; a FileError names file and line. */
+export function parseLine(file: string, { line, bytes }: Line, most = mostLineBytes): Field {
+  const place = `${nameOf(file)}:${line}`;
+  if (bytes === null) throw new FileError(place, "", `is longer than ${most} bytes`);
+  const hasMark = line === 1 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf; // BOM
+  const field = parseJson(place, hasMark ? bytes.subarray(3) : bytes);
+  field.object();
+  return field;
+}
+
+/** What a file is called in messages. */
+function nameOf(path: string): string {
+  return path === standardInput ? "standard input" : path;
 }

@@ -2,11 +2,11 @@
 // Next: formats.ts for the forms that are read, sequences.ts for the tokens, report.ts for the report.
 
 import { ArgumentError } from "../../core/index.ts";
-import { type Field, parseJson } from "../../nn/checkpoints/json.ts";
+import type { Field } from "../../nn/checkpoints/json.ts";
 import { FileError, type Tokenizer } from "../../nn/index.ts";
 import type { Pair } from "../pairs.ts";
 import { type Comparison, comparisonOf } from "./formats.ts";
-import { type Line, linesOf, mostLineBytes } from "./lines.ts";
+import { isBlank, type Line, linesOf, parseLine } from "./lines.ts";
 import { PairReport, type Place, type Reason } from "./report.ts";
 import { cutToLength, encodeJudged, hasLabels, sequenceOf, type Truncation } from "./sequences.ts";
 import { type ChatTemplate, type Judged, transcript } from "./template.ts";
@@ -65,19 +65,6 @@ function check(files: readonly string[], { maxLength, limit = 1 }: ReadPairsOpti
     if (Number.isSafeInteger(value) && value > 0) continue;
     throw new ArgumentError(`readPairs: ${name} is ${value}, needed a whole number > 0`);
   }
-}
-
-const isBlank = ({ bytes }: Line): boolean =>
-  bytes?.every((byte) => byte === 0x20 || (byte >= 0x09 && byte <= 0x0d)) === true;
-
-/** The JSON of a line; a FileError names file and line. */
-export function parseLine(file: string, { line, bytes }: Line, most = mostLineBytes): Field {
-  const place = `${file}:${line}`;
-  if (bytes === null) throw new FileError(place, "", `is longer than ${most} bytes`);
-  const hasMark = line === 1 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf; // BOM
-  const field = parseJson(place, hasMark ? bytes.subarray(3) : bytes);
-  field.object();
-  return field;
 }
 
 /** The pair in a line, or null, with the reason in the report. */

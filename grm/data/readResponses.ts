@@ -1,0 +1,63 @@
+// Answers to be scored, from files or standard input, one line at a time and in their order. Every line
+// comes out: as tokens, or with the reason why there are none.
+// Next: ../tokenRewards.ts for the rewards, ../commands/score.ts for the command.
+
+import { FileError, type Tokenizer } from "../../nn/index.ts";
+import type { Sequence } from "../pairs.ts";
+import { responseOf } from "./formats.ts";
+import { isBlank, type Line, linesOf, parseLine } from "./lines.ts";
+import { cutToLength, encodeJudged, type Reading } from "./sequences.ts";
+
+/** A line of answers, read. */
+export interface Response {
+  readonly file: string;
+  readonly line: number;
+  /** The line's own name for itself, if it has one. */
+  readonly id?: unknown;
+  /** Null where there is a problem. */
+  readonly sequence: Sequence | null;
+  /** Whether tokens were cut off to fit the limit. */
+  readonly wasCut: boolean;
+  readonly problem?: string;
+}
+
+export interface ReadResponsesOptions extends Reading {
+  readonly tokenizer: Tokenizer;
+  /** Gives malformed lines out as problems, in place of stopping at the first. */
+  readonly lenient?: boolean;
+}
+
+/**
+ * Reads files of JSON Lines, plain or .gz; "-" is standard input. A malformed line is a FileError that names
+ * file and line, unless `lenient`.
+ */
+export async function* readResponses(
+  files: readonly string[],
+  options: ReadResponsesOptions,
+): AsyncGenerator<Response> {
+  for (const file of files) {
+    for await (const line of linesOf(file)) {
+      if (!isBlank(line)) yield readResponse(file, line, options);
+    }
+  }
+}
+
+function readResponse(file: string, line: Line, options: ReadResponsesOptions): Response {
+  const place = { file, line: line.line };
+  try {
+    const field = parseLine(file, line);
+    const { value: id } = field.get("id");
+    const named = id === undefined ? place : { ...place, id };
+    const tokens = encodeJudged(responseOf(field), options.tokenizer, options.template);
+    const { sequences, wasCut } = cutToLength([tokens], options.maxLength, options.truncation);
+    const [sequence = null] = sequences ?? [];
+    if (sequence === null) {
+      return { ...named, sequence, wasCut, problem: `is longer than ${options.maxLength} tokens` };
+    }
+    if (sequence.ids.length > 0) return { ...named, sequence, wasCut };
+    return { ...named, sequence: null, wasCut, problem: "has no tokens" };
+  } catch (error) {
+    if (!options.lenient || !(error instanceof FileError)) throw error;
+    return { ...place, sequence: null, wasCut: false, problem: error.message };
+  }
+}

@@ -1,0 +1,85 @@
+// Small reward models in folders, for the tests of what opens, scores and exports them.
+// Next: grm.score.test.ts, grm.export.test.ts.
+
+import { type SpawnSyncReturns, spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { mock } from "node:test";
+import { fileURLToPath } from "node:url";
+import { noGrad, randn, random } from "../core/index.ts";
+import { main } from "../grm/cli.ts";
+import { type HeadOptions, type Reading, RewardModel, transcript } from "../grm/index.ts";
+import {
+  addLoRA,
+  CausalLM,
+  type LoRAOptions,
+  type ModelOptions,
+  type Tokenizer,
+  trainBPE,
+} from "../nn/index.ts";
+
+export const tokenizer: Tokenizer = trainBPE(
+  ["Human: the cat sat\n\nAssistant: on the mat the cat sat on the mat"],
+  { vocabSize: 280, special: { bos: "<s>", eos: "</s>", pad: "<pad>" } },
+);
+
+const small = { vocabSize: 280, dim: 16, layers: 2 };
+
+/** One of each kind of backbone. */
+export const backbones: Readonly<Record<string, ModelOptions>> = {
+  llama: { ...small, heads: 4, kvHeads: 2, context: 96 },
+  "llama untied": { ...small, heads: 2, tied: false, context: 96 },
+  gpt2: { ...small, style: "gpt2", heads: 2, context: 96 },
+  lstm: { ...small, style: "lstm" },
+};
+
+/** One of each kind of head. */
+export const heads: Readonly<Record<string, HeadOptions>> = {
+  linear: { type: "linear" },
+  mlp: {},
+  "mlp of two layers": { layers: 2, neurons: 12, dropout: 0 },
+};
+
+export const reading: Reading = { maxLength: 64, truncation: "prompt", template: transcript };
+
+/** A model whose weights, adapters' too, are all drawn, so that none is 0 or 1. */
+export function drawnModel(
+  backbone: ModelOptions,
+  head: HeadOptions,
+  lora?: Omit<LoRAOptions, "rng">,
+): RewardModel {
+  const model = new RewardModel(new CausalLM(backbone, { rng: random("lm") }), {
+    head,
+    rng: random("head"),
+  });
+  if (lora !== undefined) addLoRA(model, { ...lora, rng: random("lora") });
+  for (const [name, p] of model.namedParameters()) {
+    const noise = noGrad(() => randn(p.shape, { rng: random(name) }).mul(0.2));
+    p.assign(noGrad(() => p.add(noise)));
+  }
+  return model.eval();
+}
+
+const bin = join(fileURLToPath(new URL("..", import.meta.url)), "grm", "bin.js");
+
+/** Runs the command line as a process of its own. */
+export function twoheads(
+  args: readonly string[],
+  options: { readonly input?: string | Uint8Array } = {},
+): SpawnSyncReturns<string> {
+  return spawnSync(process.execPath, [bin, ...args], { ...options, encoding: "utf8" });
+}
+
+/** Runs the command line here, which is quicker: what it says on standard error, and its exit code. */
+export async function twoheadsHere(
+  args: readonly string[],
+): Promise<{ readonly said: string; readonly code: number }> {
+  const says = mock.method(console, "error", () => {});
+  try {
+    await main(["node", "twoheads", ...args]);
+    const said = says.mock.calls.map((call) => String(call.arguments[0])).join("\n");
+    return { said, code: Number(process.exitCode ?? 0) };
+  } finally {
+    says.mock.restore();
+    process.exitCode = 0;
+  }
+}
