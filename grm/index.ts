@@ -18,7 +18,7 @@ export {
 export { loadRewardModel, type RewardModelFolder, saveRewardModel } from "./rewardModelFiles.ts";
 export {
   type PairScores,
-  perplexity,
+  perplexityOf,
   type ScoreOptions,
   type Scores,
   scorePairs,
@@ -31,6 +31,7 @@ export {
   type TrainCheckpoint,
   type TrainState,
 } from "./trainer/checkpoint.ts";
+export { TrainFolder } from "./trainer/folder.ts";
 export type { TrainMethod } from "./trainer/objective.ts";
 export {
   type EvaluationRecord,

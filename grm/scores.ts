@@ -101,7 +101,7 @@ export async function scorePairs(
 }
 
 /** e^(mean loss of a labelled token): among how many equally likely tokens the model is undecided; null for none. */
-export function perplexity({ logProbs, counts }: Scores): number | null {
+export function perplexityOf({ logProbs, counts }: Scores): number | null {
   const tokens = counts.reduce((sum, n) => sum + n, 0);
   return tokens === 0 ? null : portable.exp(-logProbs.reduce((sum, s) => sum + s, 0) / tokens);
 }

@@ -25,7 +25,7 @@ import { problemsOf } from "../nn/pretrain/settings.ts";
 import { chunks, DataOrder, pairLength } from "./batches.ts";
 import type { Pair } from "./pairs.ts";
 import type { RewardModel } from "./rewardModel.ts";
-import { breathe, perplexity, scorePairs, taken } from "./scores.ts";
+import { breathe, perplexityOf, scorePairs, taken } from "./scores.ts";
 import { type PairSummary, summarize } from "./statistics.ts";
 import type { TrainCheckpoint, TrainState } from "./trainer/checkpoint.ts";
 import { pairsDigest } from "./trainer/digest.ts";
@@ -191,7 +191,7 @@ interface StepNumbers {
   readonly reward_loss: number;
   readonly reg_loss: number;
   readonly summary: PairSummary;
-  /** Squared norms at the final hidden states. */
+  /** Norms at the final hidden states. */
   readonly rewardPush: number;
   readonly regPush: number;
   /** Norms over the parameters, and their inner product, where they were measured. */
@@ -334,8 +334,11 @@ class Run {
     const { alpha } = this.settings;
     const parameters = this.#trained.map(([, p]) => p);
     const found = scope(() => {
-      const { seen, ...losses } = this.#objective.losses(indices, this.#dropout);
-      const { loss, rewardLoss, regLoss } = losses;
+      const { loss, rewardLoss, regLoss, seen, ...losses } = this.#objective.losses(
+        indices,
+        this.#dropout,
+      );
+      const rewards = losses.rewards.detach(); // before backward() gives the memory back
       const values = noGrad(() => stack([loss, rewardLoss, regLoss ?? rewardLoss.mul(0)]));
       const split =
         isMeasured && regLoss !== null
@@ -345,7 +348,7 @@ class Run {
       loss.mul(share).backward();
       const pushes = seen?.hidden.grad ? hiddenPushes(seen) : null;
       seen?.hidden.grad?.release();
-      return { values, rewards: losses.rewards.detach(), pushes, split };
+      return { values, rewards, pushes, split };
     });
     const [loss = 0, reward_loss = 0, reg_loss = 0] = Array.from(await taken(found.values));
     const rewards = Array.from(await taken(found.rewards));
@@ -416,8 +419,8 @@ class Run {
       margin: summary.margin,
       chosen_reward: summary.chosenReward,
       rejected_reward: summary.rejectedReward,
-      chosen_perplexity: perplexity(chosen),
-      rejected_perplexity: perplexity(rejected),
+      chosen_perplexity: perplexityOf(chosen),
+      rejected_perplexity: perplexityOf(rejected),
       best: this.#keepIfBest(summary),
       seconds: this.#seconds(),
     };
@@ -528,8 +531,8 @@ function sumOf<T>(list: readonly T[], value: (item: T) => number): number {
 function stepSummary(parts: readonly StepNumbers[], { isRegularized, hasHidden }: Objective) {
   const average = (value: (part: StepNumbers) => number): number =>
     sumOf(parts, (part) => part.share * value(part));
-  const rewardPush = sumOf(parts, (part) => part.rewardPush);
-  const regPush = sumOf(parts, (part) => part.regPush);
+  const rewardPush = sumOf(parts, (part) => part.rewardPush ** 2);
+  const regPush = sumOf(parts, (part) => part.regPush ** 2);
   const [reward = null, reg = null, inner = 0] = parts[0]?.split ?? [];
   return {
     loss: average((part) => part.loss),

@@ -167,14 +167,11 @@ function rowsOf(values: readonly number[], { dtype }: Tensor): Tensor {
 }
 
 /**
- * After backward(), with the gradient of `seen.hidden` retained: the squared norms of what the reward loss
- * and the text-generation loss do to the final hidden states, [2]. The two never share a place.
+ * After backward(), with the gradient of `seen.hidden` retained: the norms of what the reward loss and the
+ * text-generation loss do to the final hidden states, [2]. The two never share a place.
  */
 export function hiddenPushes({ hidden, places, batch }: Seen): Tensor {
-  const at = (where: Tensor): Tensor =>
-    atPlaces(hidden.grad as Tensor, where)
-      .square()
-      .sum();
+  const at = (where: Tensor): Tensor => globalNorm([atPlaces(hidden.grad as Tensor, where)]);
   return noGrad(() => stack([at(places), at(batch.targets.places)]));
 }
 

@@ -1,0 +1,64 @@
+// A training run on disk: metrics.jsonl and checkpoint.safetensors, from which it goes on after a stop or
+// a kill at any moment. What else stands in the folder is the command's matter.
+// Next: ../commands/train.ts.
+
+import { appendFileSync, mkdirSync } from "node:fs";
+import { fileExists, joinPath, readFile } from "../../nn/checkpoints/files.ts";
+import { FileError, replaceFile } from "../../nn/index.ts";
+import { loadTrainCheckpoint, saveTrainCheckpoint, type TrainCheckpoint } from "./checkpoint.ts";
+import { parseTrainMetrics, type TrainRecord } from "./records.ts";
+
+export class TrainFolder {
+  constructor(readonly path: string) {}
+
+  at(name: string): string {
+    return joinPath(this.path, name);
+  }
+
+  has(name: string): boolean {
+    return fileExists(this.at(name));
+  }
+
+  /** Empties the metrics for a new run. */
+  async begin(): Promise<void> {
+    try {
+      mkdirSync(this.path, { recursive: true });
+    } catch (cause) {
+      throw new FileError(this.path, "", (cause as Error).message, { cause });
+    }
+    await replaceFile(this.at("metrics.jsonl"), []);
+  }
+
+  /** Adds a line to the metrics. */
+  record(record: TrainRecord): void {
+    const path = this.at("metrics.jsonl");
+    try {
+      appendFileSync(path, `${JSON.stringify(record)}\n`);
+    } catch (cause) {
+      throw new FileError(path, "", (cause as Error).message, { cause });
+    }
+  }
+
+  metrics(): readonly TrainRecord[] {
+    return this.#metrics().records;
+  }
+
+  #metrics() {
+    const path = this.at("metrics.jsonl");
+    return parseTrainMetrics(new TextDecoder().decode(readFile(path)), path);
+  }
+
+  save(checkpoint: TrainCheckpoint): Promise<void> {
+    return saveTrainCheckpoint(this.at("checkpoint.safetensors"), checkpoint);
+  }
+
+  /** Reads the last checkpoint, and takes out of the metrics what came after it and is done again. */
+  async resume(): Promise<{ readonly checkpoint: TrainCheckpoint; readonly again: number }> {
+    const checkpoint = loadTrainCheckpoint(this.at("checkpoint.safetensors"));
+    const { records, torn } = this.#metrics();
+    const kept = records.filter(({ step }) => step <= checkpoint.state.step);
+    const text = kept.map((record) => `${JSON.stringify(record)}\n`).join("");
+    await replaceFile(this.at("metrics.jsonl"), [new TextEncoder().encode(text)]);
+    return { checkpoint, again: records.length - kept.length + (torn ? 1 : 0) };
+  }
+}

@@ -1,0 +1,446 @@
+// The trainer: what a step does against the formulas put together by hand, what each mode leaves alone,
+// and that a run stopped or killed anywhere goes on to the bit. Next: grm.evaluation.test.ts.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { grad, noGrad, random, type Tensor, tensor } from "../core/index.ts";
+import {
+  bradleyTerry,
+  DataOrder,
+  dpoRegularizer,
+  grmLoss,
+  loadTrainCheckpoint,
+  makePairBatch,
+  type Pair,
+  parseTrainMetrics,
+  positiveRegularizer,
+  type RewardModel,
+  rewardCentering,
+  type StepRecord,
+  saveTrainCheckpoint,
+  sftRegularizer,
+  type TrainHooks,
+  type TrainMethod,
+  type TrainOptions,
+  type TrainRecord,
+  train,
+  trainMethods,
+  trainRecordSchema,
+  trainSettings,
+} from "../grm/index.ts";
+import { addLoRA, capture, type StateDict } from "../nn/index.ts";
+import "../kernels/index.ts";
+import { holds } from "./property.ts";
+import { toyModel, toyOptions, toyPairs, toyRun } from "./toyPreferences.ts";
+
+const pairs = toyPairs(24, 3);
+
+interface Ran {
+  readonly model: RewardModel;
+  readonly records: readonly TrainRecord[];
+  readonly steps: readonly StepRecord[];
+}
+
+/** Trains a fresh toy model. */
+async function ran(
+  options: TrainOptions,
+  hooks: TrainHooks = {},
+  { model = toyModel(), on = pairs }: { model?: RewardModel; on?: readonly Pair[] } = {},
+): Promise<Ran> {
+  const records: TrainRecord[] = [];
+  await train(model, on, options, { onRecord: (record) => void records.push(record), ...hooks });
+  for (const record of records) trainRecordSchema.parse(record);
+  return { model, records, steps: records.filter((record) => record.kind === "train") };
+}
+
+function bitsOf(dict: StateDict): string {
+  const bytes = Object.entries(dict).map(([name, { data }]) => {
+    const { buffer, byteOffset, byteLength } = data;
+    return `${name} ${Buffer.from(buffer, byteOffset, byteLength).toString("base64")}`;
+  });
+  return bytes.join("\n");
+}
+
+function copyOf(model: RewardModel): Map<string, Float32Array> {
+  return new Map(
+    model.namedParameters().map(([name, p]) => [name, (p.data as Float32Array).slice()]),
+  );
+}
+
+/** Names of parameters that are no longer what they were. */
+function changed(model: RewardModel, before: ReadonlyMap<string, Float32Array>): string[] {
+  const same = (a: ArrayLike<number>, b: ArrayLike<number> = []): boolean =>
+    Array.from(a).every((x, i) => Object.is(x, b[i]));
+  return model
+    .namedParameters()
+    .flatMap(([name, p]) => (same(p.data, before.get(name)) ? [] : [name]));
+}
+
+function near(got: number | null | undefined, wanted: number, tolerance = 1e-5): void {
+  assert.ok(Math.abs((got ?? Number.NaN) - wanted) <= tolerance, `${got}, wanted ${wanted}`);
+}
+
+// --- A step ------------------------------------------------------------------------------------------
+
+/** The losses of all pairs in one batch, by hand. */
+function byHand(model: RewardModel, method: TrainMethod, alpha: number) {
+  const { ids, mask, targets } = makePairBatch(pairs);
+  const { result, activations } = capture(model, ["hidden"], () => model.forward(ids, { mask }));
+  const [r_c, r_r] = result.rewards.split(pairs.length) as [Tensor, Tensor];
+  const [s_c, s_r] = model.logProbs(result.hidden, targets).split(pairs.length) as [Tensor, Tensor];
+  const margin = tensor(pairs.map((pair) => pair.margin ?? 0));
+  const reference = { s_c: s_c.detach(), s_r: s_r.detach() }; // the model is still the base
+  const rewardLoss =
+    method === "margin"
+      ? bradleyTerry(r_c, r_r, { margin })
+      : bradleyTerry(r_c, r_r, { labelSmoothing: method === "label-smoothing" ? 0.1 : 0 });
+  const regularizers: Partial<Record<TrainMethod, () => Tensor>> = {
+    "grm-sft": () => sftRegularizer(s_c),
+    "grm-dpo": () => dpoRegularizer(s_c, s_r, { reference }),
+    "grm-dpo-noref": () => dpoRegularizer(s_c, s_r),
+  };
+  const regLoss = regularizers[method]?.();
+  const loss = regLoss === undefined ? rewardLoss : grmLoss(rewardLoss, regLoss, { alpha });
+  const values = [loss, rewardLoss, regLoss].map((x) => x?.data[0] ?? null);
+  return { values, loss, hidden: activations.hidden as Tensor };
+}
+
+const whole: TrainOptions = { batchSize: pairs.length, steps: 1, alpha: 0.25, clip: 1e9 };
+
+describe("a step", () => {
+  for (const method of trainMethods) {
+    test(`of ${method} is the formulas' loss and gradient`, async () => {
+      const model = toyModel();
+      if (method === "frozen") {
+        model.freeze();
+        model.vHead.unfreeze();
+      }
+      const { values, loss, hidden } = byHand(model, method, 0.25);
+      const trained = model.parameters().filter((p) => p.requiresGrad);
+      const gradients = grad(loss, trained, { allowUnused: true, retainGraph: true });
+      const norm = Math.hypot(...gradients.flatMap((g) => [...(g?.data ?? [])]));
+      const [push] = hidden.requiresGrad ? grad(loss, hidden) : [null];
+      const { steps } = await ran({ ...whole, method, parameterGradEvery: 1 });
+      const [step] = steps;
+      const [total, reward_loss, reg_loss = null] = values;
+      near(step?.loss, total ?? 0);
+      near(step?.reward_loss, reward_loss ?? 0);
+      near(step?.grad_norm, norm, 1e-4);
+      if (reg_loss === null) assert.equal(step?.reg_loss, null);
+      else near(step?.reg_loss, reg_loss);
+      if (!push) return;
+      const { reward_hidden_grad: reward = 0, reg_hidden_grad: reg = 0 } = step ?? {};
+      near(Math.hypot(reward ?? 0, reg ?? 0), Math.hypot(...push.data));
+    });
+  }
+
+  test("measures both losses' gradients over the parameters: they add up to the whole", async () => {
+    const { steps } = await ran({ ...whole, method: "grm-sft", parameterGradEvery: 1 });
+    const {
+      reward_param_grad: a,
+      reg_param_grad: b,
+      grad_cosine: cosine,
+      grad_norm,
+    } = steps[0] ?? {};
+    const [p, q, c] = [a ?? 0, b ?? 0, cosine ?? 0];
+    near(Math.sqrt(p * p + q * q + 2 * p * q * c), grad_norm ?? 0, 1e-4);
+    assert.ok(Math.abs(c) <= 1);
+  });
+
+  test("with alpha 0 makes no logits, and GRM is Bradley-Terry to the bit", async () => {
+    const model = toyModel();
+    model.logProbs = () => assert.fail("logits were made");
+    const grm = await ran({ ...whole, method: "grm-sft", alpha: 0, steps: 3 }, {}, { model });
+    const bt = await ran({ ...whole, method: "bt", steps: 3 });
+    assert.equal(bitsOf(grm.model.stateDict()), bitsOf(bt.model.stateDict()));
+  });
+
+  test("of micro-batches is the step of their batch", async () => {
+    const options: TrainOptions = { ...whole, method: "grm-dpo-noref", best: "none" };
+    const [one, many] = [await ran(options), await ran({ ...options, microBatchSize: 7 })];
+    const [a, b] = [one.steps[0], many.steps[0]];
+    for (const key of ["loss", "reg_loss", "grad_norm", "accuracy", "reg_hidden_grad"] as const)
+      near(b?.[key], a?.[key] ?? 0);
+  });
+
+  test("adds centering and the positive term", async () => {
+    const { rewards } = toyModel().forward(makePairBatch(pairs).ids, {
+      mask: makePairBatch(pairs).mask,
+    });
+    const [r_c, r_r] = rewards.split(pairs.length) as [Tensor, Tensor];
+    const wanted = bradleyTerry(r_c, r_r)
+      .add(rewardCentering(r_c, r_r).mul(0.5))
+      .add(positiveRegularizer(r_c, { eps: 0.25 }));
+    const { steps } = await ran({ ...whole, method: "bt", centering: 0.5, positive: 0.25 });
+    near(steps[0]?.loss, wanted.data[0] ?? 0);
+  });
+});
+
+test("training learns: from even odds to nearly all held-out pairs", async () => {
+  const hooks = { validation: toyPairs(64, 9) };
+  const on = toyPairs(160, 8);
+  const options: TrainOptions = { method: "grm-sft", alpha: 0.1, lr: 4e-3, epochs: 4 };
+  const { records } = await ran(options, hooks, { on });
+  const accuracies = records.flatMap((r) => (r.kind === "evaluation" ? [r.accuracy] : []));
+  assert.ok((accuracies[0] ?? 1) < 0.8 && (accuracies.at(-1) ?? 0) > 0.95, String(accuracies));
+});
+
+// --- What is trained ---------------------------------------------------------------------------------
+
+describe("modes", () => {
+  const short: TrainOptions = { steps: 3, batchSize: 8, alpha: 0.5 };
+
+  test("frozen trains the reward head alone", async () => {
+    const model = toyModel({ dropout: 0.1 });
+    const before = copyOf(model);
+    await ran({ ...short, method: "frozen" }, {}, { model });
+    assert.ok(changed(model, before).length > 0);
+    assert.ok(changed(model, before).every((name) => name.startsWith("v_head.")));
+  });
+
+  test("lora trains adapters and the reward head, and DPO's reference is the base", async () => {
+    const model = toyModel();
+    const before = copyOf(model);
+    const { steps } = await ran({ ...short, method: "grm-dpo", mode: "lora" }, {}, { model });
+    const moved = changed(model, before);
+    assert.ok(moved.some((name) => /\.lora\.b$/.test(name)));
+    assert.ok(moved.every((name) => /^v_head\.|\.lora\.[ab]$/.test(name)));
+    near(steps[0]?.reg_loss, Math.log(2));
+  });
+
+  test("frozenParameters stay as they are", async () => {
+    const model = toyModel();
+    const before = copyOf(model);
+    const frozenParameters = ["model.embed_tokens.weight", "model.layers.0.mlp.*.weight"];
+    await ran({ ...short, method: "grm-sft", frozenParameters }, {}, { model });
+    const moved = new Set(changed(model, before));
+    assert.ok(!moved.has("model.embed_tokens.weight"));
+    assert.ok(![...moved].some((name) => name.startsWith("model.layers.0.mlp")));
+    assert.ok(moved.has("model.layers.1.mlp.up_proj.weight"));
+  });
+
+  test("a share of the labels is flipped once, by the seed", async () => {
+    const flip = async (seed: number): Promise<string> => {
+      const { records, model } = await ran({ ...short, method: "bt", flips: 0.25, seed });
+      assert.equal(records.find((r) => r.kind === "start")?.flipped, 6);
+      return bitsOf(model.stateDict());
+    };
+    assert.equal(await flip(1), await flip(1));
+    assert.notEqual(await flip(1), await flip(2));
+  });
+
+  test("what doesn't go together is refused", async () => {
+    const adapted = (): RewardModel =>
+      addLoRA(toyModel(), { layers: ["*.layers.*.self_attn.q_proj"], rank: 2, rng: random(0) });
+    const refused = (options: TrainOptions, message: RegExp, model = toyModel()) =>
+      assert.rejects(train(model, pairs, options), message);
+    assert.throws(() => trainSettings({ method: "frozen", mode: "lora" }), /trains no adapters/);
+    assert.throws(() => trainSettings({ method: "frozen", mode: "full" }), /isn't trained/);
+    assert.throws(() => trainSettings({ mode: "frozen" }), /no hidden state to regularise/);
+    assert.throws(() => trainSettings({ alpha: 2 }), /train: alpha: /);
+    await refused({ method: "frozen" }, /doesn't train adapters/, adapted());
+    await refused({ method: "bt" }, /weights and adapters at once/, adapted());
+    await refused({ frozenParameters: ["model.embed"] }, /near are .*model\.embed_tokens\.weight/);
+    const all = toyModel()
+      .namedParameters()
+      .map(([name]) => name);
+    await refused({ frozenParameters: all }, /leaves nothing to train/);
+    const one = { ids: new Int32Array(17).fill(1), labels: new Int32Array(17).fill(1) };
+    const long = [{ chosen: one, rejected: one, line: 7 }];
+    await assert.rejects(train(toyModel(), long, {}), /1 of 1 pairs are longer .* \(line 7\)/);
+    const bare = pairs.map(({ margin, ...pair }) => pair);
+    await assert.rejects(train(toyModel(), bare, { method: "margin" }), /24 of 24 .*no margin/);
+    await assert.rejects(train(toyModel(), [], {}), /no pairs/);
+  });
+});
+
+// --- The order of the data ---------------------------------------------------------------------------
+
+test("an epoch has every pair once, in batches of similar length; a position says the rest", () => {
+  holds(
+    "order",
+    (d) => [d.integer(1, 60), d.integer(1, 9), d.integer(0, 99)] as const,
+    ([N, size, seed]) => {
+      const lengths = Array.from({ length: N }, (_, i) => (i * 7) % 11);
+      const make = (): DataOrder => new DataOrder(lengths, size, random(seed));
+      const order = make();
+      const count = Math.ceil(N / size);
+      const epoch = Array.from({ length: count }, () => order.next());
+      const sorted = epoch.flat().sort((a, b) => a - b);
+      assert.deepEqual(
+        sorted,
+        Array.from({ length: N }, (_, i) => i),
+      );
+      const spread = (batch: readonly number[]): number => {
+        const own = batch.map((i) => lengths[i] ?? 0);
+        return Math.max(...own) - Math.min(...own);
+      };
+      if (N <= 16 * size) assert.ok(epoch.reduce((sum, b) => sum + spread(b), 0) <= 11 + count);
+      const again = make();
+      again.position = order.position;
+      for (let i = 0; i < 2 * count; i++) assert.deepEqual(again.next(), order.next());
+    },
+  );
+});
+
+// --- Stopping, resuming, failing ---------------------------------------------------------------------
+
+describe("a run", () => {
+  const on = toyPairs(40, 3);
+  const hooks = { validation: toyPairs(8, 4) };
+  const options: TrainOptions = { ...toyOptions, epochs: 2 };
+
+  test("stopped after any step and resumed from a file ends with the same bits", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "twoheads-train-"));
+    const path = join(folder, "checkpoint.safetensors");
+    try {
+      const alone = await ran(options, hooks, { model: toyModel({ dropout: 0.1 }), on });
+      const steps = alone.steps.length;
+      const without = (record: TrainRecord): object => {
+        return { ...record, seconds: 0, tokens_per_second: 0 };
+      };
+      for (const stopAt of [1, 5, steps - 1]) {
+        const stop = new AbortController();
+        const first = await ran(
+          options,
+          {
+            ...hooks,
+            signal: stop.signal,
+            onProgress: ({ step }) => step === stopAt && stop.abort(),
+            onCheckpoint: (checkpoint) => saveTrainCheckpoint(path, checkpoint),
+          },
+          { model: toyModel({ dropout: 0.1 }), on },
+        );
+        assert.equal(first.steps.length, stopAt);
+        const resume = loadTrainCheckpoint(path);
+        const model = toyModel({ dropout: 0.1 });
+        const second = await ran(options, { ...hooks, resume }, { model, on });
+        assert.equal(bitsOf(second.model.stateDict()), bitsOf(alone.model.stateDict()));
+        const both = [...first.records, ...second.records].map(without);
+        assert.deepEqual(both, alone.records.map(without));
+      }
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
+  test("keeps the best weights where that is asked for", async () => {
+    const overfit: TrainOptions = { ...options, flips: 0.4, lr: 0.02, epochs: 6, best: "loss" };
+    const model = toyModel();
+    const records: TrainRecord[] = [];
+    const hooks = {
+      validation: toyPairs(40, 4),
+      onRecord: (r: TrainRecord) => void records.push(r),
+    };
+    const { best } = await train(model, toyPairs(24, 3), overfit, hooks);
+    const evaluations = records.filter((r) => r.kind === "evaluation");
+    const least = Math.min(...evaluations.map((r) => r.loss));
+    assert.equal(best?.loss, least);
+    assert.ok((best?.step ?? 0) < (evaluations.at(-1)?.step ?? 0), "the last isn't the best");
+    const batch = makePairBatch(hooks.validation);
+    const { rewards } = noGrad(() => model.forward(batch.ids, { mask: batch.mask }));
+    const [r_c, r_r] = rewards.split(40) as [Tensor, Tensor];
+    near(bradleyTerry(r_c, r_r).data[0], least);
+  });
+
+  test("is not resumed with other settings, other pairs, or when it is finished", async () => {
+    let last: Parameters<NonNullable<TrainHooks["onCheckpoint"]>>[0] | undefined;
+    const onCheckpoint: TrainHooks["onCheckpoint"] = (checkpoint) => {
+      last = { ...checkpoint };
+    };
+    const stop = AbortSignal.abort();
+    await ran(options, { ...hooks, onCheckpoint, signal: stop }, { on });
+    const again = (changes: TrainOptions, data = on) =>
+      ran({ ...options, ...changes }, { ...hooks, resume: last }, { on: data });
+    await assert.rejects(again({ lr: 0.5 }), /lr was 0.003, not 0.5/);
+    await assert.rejects(again({}, toyPairs(40, 5)), /the pairs aren't the ones/);
+    await ran(options, { ...hooks, onCheckpoint }, { on });
+    await assert.rejects(again({}), /it is finished, after 10 steps/);
+  });
+
+  test("that meets a NaN says step, lines and op, and keeps its last checkpoint", async () => {
+    const model = toyModel();
+    const checkpoints: number[] = [];
+    const poison: TrainHooks = {
+      onCheckpoint: ({ state }) => void checkpoints.push(state.step),
+      onProgress({ step }) {
+        if (step < 3) return;
+        model.vHead.parameters()[0]?.assign(new Float32Array(256).fill(3e38)); // finite, just so
+      },
+    };
+    const failing = ran({ ...options, method: "grm-sft", checkpointEvery: 2 }, poison, {
+      model,
+      on,
+    });
+    await assert.rejects(failing, (error: Error) => {
+      assert.match(
+        error.message,
+        /^train: the loss is (NaN|-?Infinity) at step 4, on line \d+, line/,
+      );
+      assert.match(error.message, /the first (NaN|infinity) appears here: .* at .*of shape/);
+      assert.match(error.message, /the last checkpoint is of step 2/);
+      return true;
+    });
+    assert.deepEqual(checkpoints, [0, 2]);
+  });
+
+  test("never saves parameters that aren't finite", async () => {
+    const model = toyModel();
+    const poison: TrainHooks = {
+      onCheckpoint: () => {},
+      onProgress({ step }) {
+        if (step === 9) model.vHead.parameters()[0]?.assign(new Float32Array(256).fill(Infinity));
+      },
+    };
+    await assert.rejects(
+      ran({ ...options, method: "bt" }, poison, { model, on }),
+      /v_head\.summary\.0\.weight isn't finite any more/,
+    );
+  });
+});
+
+const program = fileURLToPath(new URL("toyPreferences.ts", import.meta.url));
+
+/** Runs the toy training in a folder; with `killAt`, kills it that many milliseconds after a step. */
+function child(folder: string, kill?: { readonly step: number; readonly ms: number }) {
+  const process_ = spawn(
+    process.execPath,
+    ["--import", import.meta.resolve("tsx"), program, folder],
+    {
+      stdio: ["ignore", "pipe", "inherit"],
+    },
+  );
+  process_.stdout.on("data", (text: Buffer) => {
+    const last = Number(text.toString().trim().split("\n").at(-1));
+    if (kill && last >= kill.step) setTimeout(() => process_.kill("SIGKILL"), kill.ms);
+  });
+  return new Promise<string | null>((resolve) =>
+    process_.on("exit", (_, signal) => resolve(signal)),
+  );
+}
+
+test("a run that is killed at a random moment and resumed ends with the same bits", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "twoheads-kill-"));
+  const [calm, killed] = [join(folder, "calm"), join(folder, "killed")];
+  const at = (path: string, name: string): Buffer => readFileSync(join(path, name));
+  try {
+    const moment = { step: 3 + Math.floor(Math.random() * 25), ms: Math.random() * 40 };
+    const signal = await child(killed, moment);
+    assert.equal(signal, "SIGKILL", `it was over before it was killed (${JSON.stringify(moment)})`);
+    assert.equal(await child(killed), null);
+    await toyRun(calm);
+    assert.ok(at(calm, "model.safetensors").equals(at(killed, "model.safetensors")));
+    const metrics = (path: string): object[] =>
+      parseTrainMetrics(at(path, "metrics.jsonl").toString()).records.map((record) => {
+        return { ...record, seconds: 0, tokens_per_second: 0 };
+      });
+    assert.deepEqual(metrics(killed), metrics(calm));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
