@@ -31,7 +31,15 @@ export type Answer =
   | { readonly hello: Pick<Contestant, "name" | "version" | "about"> }
   | { readonly result: Float64Array; readonly note?: string }
   | { readonly cannot: string }
-  | { readonly seconds: number[]; readonly peakBytes: number };
+  | Turn;
+
+export interface Turn {
+  /** Seconds of each run. */
+  readonly seconds: readonly number[];
+  /** How often a second the process had to leave its core to another one. */
+  readonly preemptions: number;
+  readonly peakBytes: number;
+}
 
 /** Runs the contestant in this process: answers one order after another until the parent leaves. */
 export function serve(contestant: Contestant): void {
@@ -49,8 +57,7 @@ export function serve(contestant: Contestant): void {
     }
     if (ready === null) return { cannot: "nothing is prepared" };
     if (repeats === 0) repeats = await repeatsFor(ready);
-    const seconds = await sample(ready, order.sample.milliseconds, repeats);
-    return { seconds, peakBytes: process.resourceUsage().maxRSS * 1024 };
+    return sample(ready, order.sample.milliseconds, repeats);
   };
   process.on("message", (order: Order) => {
     answer(order)
@@ -77,11 +84,14 @@ async function repeatsFor(ready: Ready): Promise<number> {
   return repeats;
 }
 
-/** Timings in seconds a run, one at least, for so many milliseconds. */
-async function sample(ready: Ready, milliseconds: number, repeats: number): Promise<number[]> {
+/** Timings for so many milliseconds, one at least. */
+async function sample(ready: Ready, milliseconds: number, repeats: number): Promise<Turn> {
   const seconds: number[] = [];
-  const end = performance.now() + milliseconds;
+  const { involuntaryContextSwitches: before } = process.resourceUsage();
+  const start = performance.now();
   do seconds.push((await secondsOf(ready, repeats)) / repeats);
-  while (performance.now() < end);
-  return seconds;
+  while (performance.now() < start + milliseconds);
+  const wall = (performance.now() - start) / 1e3;
+  const { involuntaryContextSwitches: after, maxRSS } = process.resourceUsage();
+  return { seconds, preemptions: (after - before) / wall, peakBytes: maxRSS * 1024 };
 }

@@ -36,7 +36,13 @@ export async function growth(table: Table, { quick }: Options): Promise<void> {
       const seconds = timing.median;
       const ratio = before === null ? "" : digits(seconds / before);
       const rates = [(gpt.B * gpt.T) / seconds, operations(gpt) / seconds / 1e9].map(digits);
-      const cells = [`${name} ${value}`, duration(seconds), spread(timing), ratio, ...rates];
+      const cells = [
+        `${name} ${value}`,
+        `${finish.isDisturbed ? "~" : ""}${duration(seconds)}`,
+        spread(timing),
+        ratio,
+        ...rates,
+      ];
       await table.row(cells, { gpt, timing });
       before = seconds;
     }

@@ -6,7 +6,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import type { Answer, Order } from "./contestant.ts";
+import type { Answer, Order, Turn } from "./contestant.ts";
 import { summary, type Timing, validate } from "./measure.ts";
 import { progress } from "./report.ts";
 import { nameOf, type Work } from "./works.ts";
@@ -24,6 +24,8 @@ export interface Finish {
   readonly version: string;
   readonly about: string;
   readonly timing?: Timing;
+  /** Fewer than three turns were calm: other processes wanted the cores. */
+  readonly isDisturbed?: boolean;
   readonly peakBytes?: number;
   /** The largest |result - ours| / (1 + |ours|). */
   readonly deviation?: number;
@@ -41,6 +43,9 @@ export interface RaceOptions {
 
 /** Seconds in all that a slow contestant may take for its rounds beyond the third. */
 const patience = 30;
+
+/** A turn in which the process was preempted at most so often a second counts as calm. */
+const calm = 20;
 
 export const peersInstalled = existsSync(
   fileURLToPath(new URL("peers/node_modules", import.meta.url)),
@@ -115,12 +120,11 @@ class Runner {
 interface Lane {
   readonly runner: Runner;
   readonly who: Pick<Finish, "name" | "version" | "about">;
-  readonly seconds: number[];
+  readonly turns: Turn[];
   result?: Float64Array;
   deviation?: number;
   note?: string;
   out: boolean;
-  peakBytes: number;
 }
 
 /** Runs a work on all entrants. The first one is ours: its result is what the others must match. */
@@ -148,7 +152,7 @@ export async function race(
 
 async function enter(runner: Runner): Promise<Lane> {
   const answer = await runner.hear();
-  const lane = { runner, seconds: [], out: false, peakBytes: 0 };
+  const lane = { runner, turns: [], out: false };
   if ("hello" in answer) return { ...lane, who: answer.hello };
   const note = "cannot" in answer ? answer.cannot : "did not say hello";
   return { ...lane, who: { name: "?", version: "?", about: "" }, out: true, note };
@@ -188,25 +192,31 @@ async function takeTurns(name: string, lanes: readonly Lane[], options: RaceOpti
   const { rounds, milliseconds } = options;
   for (let round = 0; round <= rounds; round++) {
     for (const lane of lanes) {
-      const spent = lane.seconds.reduce((a, b) => a + b, 0);
-      if (lane.out || (lane.seconds.length >= 3 && spent > patience)) continue;
+      const spent = lane.turns.flatMap(({ seconds }) => seconds).reduce((a, b) => a + b, 0);
+      if (lane.out || (lane.turns.length >= 3 && spent > patience)) continue;
       progress(`${name}: round ${round} of ${rounds}, ${lane.who.name}`);
       const answer = await lane.runner.ask({ sample: { milliseconds } });
       if (!("seconds" in answer)) {
         lane.out = true;
         lane.note = "cannot" in answer ? answer.cannot : "did not run";
-      } else {
-        if (round > 0) lane.seconds.push(...answer.seconds); // the first turn warms up
-        lane.peakBytes = answer.peakBytes;
+      } else if (round > 0) {
+        lane.turns.push(answer); // the turn before the first round warms up
       }
     }
   }
 }
 
-function finishOf({ who, seconds, deviation, note, out, peakBytes }: Lane): Finish {
+/** Of the calm turns; if they are few, of the three calmest. Chosen by preemptions, not by times. */
+function finishOf({ who, turns, deviation, note, out }: Lane): Finish {
+  const sorted = [...turns].sort((a, b) => a.preemptions - b.preemptions);
+  const calmTurns = sorted.filter(({ preemptions }) => preemptions <= calm);
+  const isDisturbed = calmTurns.length < Math.min(3, turns.length);
+  const counted = isDisturbed ? sorted.slice(0, 3) : calmTurns;
+  const timing = summary(counted.flatMap(({ seconds }) => seconds));
+  const peakBytes = Math.max(...turns.map((turn) => turn.peakBytes));
   return {
     ...who,
-    ...(!out && seconds.length > 0 && { timing: summary(seconds), peakBytes }),
+    ...(!out && turns.length > 0 && { timing, isDisturbed, peakBytes }),
     ...(deviation !== undefined && { deviation }),
     ...(note !== undefined && { note }),
   };

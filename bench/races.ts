@@ -59,9 +59,10 @@ async function addRace(
   return finishes;
 }
 
-function cellOf({ timing }: Finish, base: number | null): string {
+function cellOf({ timing, isDisturbed }: Finish, base: number | null): string {
   if (timing === undefined) return "-";
-  return base === null ? timed(timing) : `${timed(timing)}, ${digits(timing.median / base)}x`;
+  const time = `${isDisturbed ? "~" : ""}${timed(timing)}`;
+  return base === null ? time : `${time}, ${digits(timing.median / base)}x`;
 }
 
 const deviations = new WeakMap<Table, Map<string, number>>();

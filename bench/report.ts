@@ -131,7 +131,8 @@ export function writeReadme(names: readonly string[]): void {
   const introduction =
     "Made by `npm run bench`; each table has its JSON file beside this one. Every result was right " +
     "before it was timed. Times are medians, ± half of the middle half. `x` is how many times as " +
-    "long as twoheads on one thread took in the same run, in turns.";
+    "long as twoheads on one thread took in the same run, in turns. `~` marks times that were taken " +
+    "while other processes wanted the cores: they are too long, and their ratios uncertain.";
   const text = ["# Benchmark results", introduction, ...sections].join("\n\n");
   writeFileSync(`${folder}README.md`, `${text}\n`);
 }
