@@ -59,15 +59,17 @@ export type PretrainOptions = Readonly<z.input<typeof pretrainSchema>>;
 
 /** A run of some seconds that shows every part: what to merge into the options. */
 export const quickPretrain: PretrainOptions = {
-  steps: 60,
+  steps: 300,
   vocabSize: 512,
   dim: 64,
   layers: 2,
   context: 128,
-  warmup: 10,
-  validateEvery: 20,
+  batchSize: 4,
+  lr: 4e-3,
+  warmup: 50,
+  validateEvery: 50,
   validationTokens: 4096,
-  sampleEvery: 60,
+  sampleEvery: 300,
   sampleTokens: 60,
 };
 
