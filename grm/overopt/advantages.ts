@@ -1,0 +1,75 @@
+// How much better than expected an action was: generalized advantage estimation for PPO, and the mean of
+// the others for RLOO. Plain numbers on the host; a sequence is an episode whose actions are its tokens.
+// Next: policyLosses.ts for what advantages weigh.
+
+import { ArgumentError } from "../../core/index.ts";
+
+export interface GAEOptions {
+  /** Discount of a step. Default 1: a story's last word counts as much as its first. */
+  readonly gamma?: number;
+  /** 0: one step's surprise alone; 1: all that came after. Default 0.95. */
+  readonly lambda?: number;
+}
+
+export interface Advantages {
+  readonly advantages: Float64Array;
+  /** What the value head should have said: advantages + values. */
+  readonly returns: Float64Array;
+}
+
+/**
+ * A_t = Σ_k (γλ)^k δ_{t+k} with δ_t = r_t + γ V_{t+1} - V_t, and V = 0 after the last action
+ * (1506.02438, equation 16), by A_t = δ_t + γλ A_{t+1}. Of one episode: rewards [T], values [T].
+ */
+export function gae(
+  rewards: ArrayLike<number>,
+  values: ArrayLike<number>,
+  { gamma = 1, lambda = 0.95 }: GAEOptions = {},
+): Advantages {
+  const T = rewards.length;
+  if (values.length !== T) {
+    throw new ArgumentError(`gae: ${T} rewards and ${values.length} values; needed as many`);
+  }
+  const advantages = new Float64Array(T);
+  let [next, nextValue] = [0, 0];
+  for (let t = T - 1; t >= 0; t--) {
+    const value = values[t] ?? 0;
+    const delta = (rewards[t] ?? 0) + gamma * nextValue - value;
+    next = delta + gamma * lambda * next;
+    advantages[t] = next;
+    nextValue = value;
+  }
+  return { advantages, returns: advantages.map((A, t) => A + (values[t] ?? 0)) };
+}
+
+/** (x - mean) / deviation, with the population's deviation; a list without spread becomes zeros. */
+export function whiten(x: Float64Array): Float64Array {
+  const { mean, deviation } = moments(x);
+  return x.map((value) => (deviation > 0 ? (value - mean) / deviation : 0));
+}
+
+/** Mean, and deviation of the population. */
+export function moments(x: ArrayLike<number>): {
+  readonly mean: number;
+  readonly deviation: number;
+} {
+  let sum = 0;
+  for (let i = 0; i < x.length; i++) sum += x[i] ?? 0;
+  const mean = sum / x.length;
+  let squares = 0;
+  for (let i = 0; i < x.length; i++) squares += ((x[i] ?? 0) - mean) ** 2;
+  return { mean, deviation: Math.sqrt(squares / x.length) };
+}
+
+/**
+ * RLOO's advantages (2402.14740): each reward minus the mean of the other k - 1 answers to
+ * its prompt. Rewards of one prompt, at least two.
+ */
+export function leaveOneOut(rewards: ArrayLike<number>): Float64Array {
+  const k = rewards.length;
+  if (k < 2)
+    throw new ArgumentError(`leaveOneOut: got ${k} rewards; needed two or more of a prompt`);
+  const list = Float64Array.from(rewards);
+  const sum = list.reduce((total, r) => total + r, 0);
+  return list.map((r) => r - (sum - r) / (k - 1));
+}

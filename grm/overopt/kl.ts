@@ -1,0 +1,62 @@
+// How far a policy π has gone from its reference q, KL(π ‖ q), in nats: two estimates from sequences that
+// π wrote, the known value for best-of-n, and the controller that holds a KL penalty near a target.
+// Next: advantages.ts, policyLosses.ts.
+
+import { ArgumentError, portable } from "../../core/index.ts";
+
+const { exp, log } = portable;
+
+export interface KLEstimate {
+  /** Σ_t ln π/q: unbiased, of high variance, may be negative. */
+  readonly k1: number;
+  /** Σ_t (q/π - 1 - ln q/π): unbiased, no term is negative (Schulman 2020, "Approximating KL divergence"). */
+  readonly k3: number;
+}
+
+/** Of one sequence that π wrote, from both models' log probabilities of its tokens. */
+export function klEstimate(logPi: ArrayLike<number>, logQ: ArrayLike<number>): KLEstimate {
+  if (logPi.length !== logQ.length) {
+    throw new ArgumentError(
+      `klEstimate: ${logPi.length} log probabilities of the policy, ${logQ.length} of the reference; needed as many`,
+    );
+  }
+  let [k1, k3] = [0, 0];
+  for (let t = 0; t < logPi.length; t++) {
+    const logRatio = (logQ[t] ?? 0) - (logPi[t] ?? 0); // ln q/π
+    k1 -= logRatio;
+    k3 += exp(logRatio) - 1 - logRatio;
+  }
+  return { k1, k3 };
+}
+
+/**
+ * KL of best-of-n from what it samples from: ln n - (n - 1)/n, where no two samples tie. With ties it is
+ * an upper bound (2401.01879).
+ */
+export function bestOfNKL(n: number): number {
+  if (!Number.isSafeInteger(n) || n < 1) {
+    throw new ArgumentError(`bestOfNKL: n is ${n}, needed a whole number > 0`);
+  }
+  return log(n) - (n - 1) / n;
+}
+
+export interface AdaptiveKLOptions {
+  /** The KL to hold, in nats a sequence. */
+  readonly target: number;
+  /** How fast it reacts; 0.1 in the source. */
+  readonly gain?: number;
+}
+
+/**
+ * The next coefficient β of the KL penalty: β (1 + gain · e), where e is (KL - target)/target, cut to
+ * ±0.2 (1909.08593, section 2.2).
+ */
+export function adaptedCoefficient(
+  beta: number,
+  kl: number,
+  { target, gain = 0.1 }: AdaptiveKLOptions,
+): number {
+  if (!(target > 0)) throw new ArgumentError(`adaptedCoefficient: target ${target} must be > 0`);
+  const error = Math.min(0.2, Math.max(-0.2, (kl - target) / target));
+  return beta * (1 + gain * error);
+}
