@@ -4,6 +4,9 @@
 
 export * from "./batches.ts";
 export * from "./data/index.ts";
+export * from "./ensemble.ts";
+export * from "./evaluation.ts";
+export { type ExportOptions, exportRewardModel } from "./export.ts";
 export * from "./losses.ts";
 export type { Pair, Sequence } from "./pairs.ts";
 export {
@@ -24,7 +27,8 @@ export {
   scorePairs,
   scoreSequences,
 } from "./scores.ts";
-export * from "./statistics.ts";
+export * as statistics from "./statistics.ts";
+export { tokenRewards } from "./tokenRewards.ts";
 export {
   loadTrainCheckpoint,
   saveTrainCheckpoint,
@@ -53,3 +57,4 @@ export {
   trainSchema,
   trainSettings,
 } from "./trainer.ts";
+export { WordsOnly, type WordsOnlyOptions } from "./wordsOnly.ts";
