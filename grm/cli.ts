@@ -7,6 +7,7 @@ import { Command } from "commander";
 import { ArgumentError, type Entry, opTable, TwoheadsError } from "../core/index.ts";
 import { addBase } from "./commands/base.ts";
 import { addDemo } from "./commands/demo.ts";
+import { addExport } from "./commands/export.ts";
 import { addGenerate } from "./commands/generate.ts";
 import { addPretrain } from "./commands/pretrain.ts";
 import { addScore } from "./commands/score.ts";
@@ -93,6 +94,7 @@ export function program(): Command {
   addGenerate(command);
   addWorld(command);
   addScore(command);
+  addExport(command);
   addBase(command);
   return command;
 }

@@ -80,12 +80,12 @@ export function adaptersOf(model: RewardModel) {
   );
   if (differs !== undefined) {
     throw new ArgumentError(
-      `saveRewardModel: the adapters of "${first.layer}" and "${differs.layer}" have other settings; ` +
+      `reward model: the adapters of "${first.layer}" and "${differs.layer}" have other settings; ` +
         "one rank, alpha and dropout for all can be saved",
     );
   }
   if (found.some(({ lora }) => lora.isMerged)) {
-    throw new ArgumentError("saveRewardModel: the adapters are merged; call unmergeLoRA before");
+    throw new ArgumentError("reward model: the adapters are merged; call unmergeLoRA before");
   }
   return { layers: found.map(({ layer }) => layer), ...first.settings };
 }

@@ -551,7 +551,7 @@ for template, messages, opens in json.load(sys.stdin):
     print(json.dumps(text))
 `;
     const cases = [transcript, plain, odd].flatMap((template) => {
-      const jinja = jinjaOf(template, "bos_token");
+      const jinja = jinjaOf(template, bytes.special);
       const text = render(judged, template);
       return [
         { input: [jinja, messages, true], expected: `<s>${text.prompt}` },

@@ -74,12 +74,14 @@ export async function twoheadsHere(
   args: readonly string[],
 ): Promise<{ readonly said: string; readonly code: number }> {
   const says = mock.method(console, "error", () => {});
+  const before = process.exitCode; // the test runner's own
+  process.exitCode = 0;
   try {
     await main(["node", "twoheads", ...args]);
     const said = says.mock.calls.map((call) => String(call.arguments[0])).join("\n");
     return { said, code: Number(process.exitCode ?? 0) };
   } finally {
     says.mock.restore();
-    process.exitCode = 0;
+    process.exitCode = before;
   }
 }

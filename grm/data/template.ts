@@ -6,6 +6,7 @@
 
 import { z } from "zod";
 import { ArgumentError } from "../../core/index.ts";
+import type { SpecialIds } from "../../nn/index.ts";
 import { problemsOf } from "../../nn/pretrain/settings.ts";
 
 export const speakers = ["system", "user", "assistant"] as const;
@@ -94,21 +95,25 @@ function renderPrompt(messages: readonly Message[], template: ChatTemplate): str
 
 /**
  * The same template in Jinja, for tokenizer_config.json: what transformers' apply_chat_template writes
- * is what we write, begin and end tokens included.
+ * is what we write, with the begin and end tokens of a tokenizer that has them.
  */
-export function jinjaOf(template: ChatTemplate, start: "bos_token" | "eos_token"): string {
-  const text = (s: string): string => `'${s.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
-  const quoted = (s: string): string => text(s).replaceAll("\n", "\\n");
+export function jinjaOf(template: ChatTemplate, { bos, eos }: SpecialIds): string {
+  const end = eos === undefined ? "''" : "eos_token";
+  const start = bos === undefined ? end : "bos_token";
   const turn = (speaker: Speaker): string => {
-    const [before, after] = around(template, speaker).map((part) => quoted(part));
-    const end = speaker === "assistant" ? `(eos_token if loop.last else ${after})` : after;
-    return `message['role'] == '${speaker}' %}{{ ${before} + message['content'] + ${end} }}`;
+    const [before, after] = around(template, speaker).map(jinjaText);
+    const last = speaker === "assistant" ? `(${end} if loop.last else ${after})` : after;
+    return `message['role'] == '${speaker}' %}{{ ${before} + message['content'] + ${last} }}`;
   };
-  const [first, ...others] = speakers.map(turn);
-  const opening = quoted(around(template, "assistant")[0].replace(/ $/, ""));
+  const opening = jinjaText(around(template, "assistant")[0].replace(/ $/, ""));
   return (
-    `{{ ${start} }}{% for message in messages %}{% if ${first}` +
-    others.map((other) => `{% elif ${other}`).join("") +
+    `{{ ${start} }}{% for message in messages %}{% if ` +
+    speakers.map(turn).join("{% elif ") +
     `{% endif %}{% endfor %}{% if add_generation_prompt %}{{ ${opening} }}{% endif %}`
   );
+}
+
+function jinjaText(text = ""): string {
+  const escaped = text.replaceAll("\\", "\\\\").replaceAll("'", "\\'").replaceAll("\n", "\\n");
+  return `'${escaped}'`;
 }

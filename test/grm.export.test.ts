@@ -1,0 +1,247 @@
+// Exports, as those who read them find them: names, shapes and fields of the official code and of PEFT, and
+// in PyTorch the same rewards. Next: torchRewards.py, the PyTorch side.
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import {
+  encodeJudged,
+  exportRewardModel,
+  loadRewardModel,
+  type RewardModel,
+  type Sequence,
+  saveRewardModel,
+  scoreSequences,
+  sequenceOf,
+  transcript,
+} from "../grm/index.ts";
+import { loadCausalLM, loadSafetensors, type ModelOptions } from "../nn/index.ts";
+import { backbones, drawnModel, heads, reading, tokenizer, twoheadsHere } from "./rewardFolders.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "twoheads-export-"));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+const { llama, gpt2, lstm } = backbones as Readonly<Record<string, ModelOptions>> & {
+  readonly llama: ModelOptions;
+  readonly gpt2: ModelOptions;
+  readonly lstm: ModelOptions;
+};
+
+const sequences: readonly Sequence[] = ["the cat", "on the mat the cat sat", "é"].map((answer) =>
+  sequenceOf(
+    encodeJudged({ prompt: [{ role: "user", content: "who?" }], answer }, tokenizer, transcript),
+  ),
+);
+
+const rewardsOf = async (model: RewardModel): Promise<readonly number[]> => [
+  ...(await scoreSequences(model, sequences)).rewards,
+];
+
+const json = (path: string): Readonly<Record<string, unknown>> =>
+  JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown>;
+
+const shapesIn = (path: string): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(loadSafetensors(path)).map(([name, x]) => [name, x.shape.join("x")]),
+  );
+
+/** Exports a model under that name. */
+async function exported(name: string, model: RewardModel, merge = false): Promise<string> {
+  const at = join(folder, name);
+  await exportRewardModel(at, { model, tokenizer, reading }, { merge });
+  return at;
+}
+
+const someLayers = ["model.layers.*.self_attn.q_proj", "model.layers.1.mlp.down_proj"];
+const adapters = { layers: someLayers, rank: 2, alpha: 6, dropout: 0.1 };
+const adaptersOfGPT2 = { layers: ["transformer.h.*.attn.c_attn"], rank: 3 };
+
+describe("a whole model", () => {
+  test("names, shapes and fields are those of the official code", async () => {
+    const at = await exported("names", drawnModel(llama, { layers: 2, neurons: 12 }));
+    const { "v_head.summary.0.weight": first, ...shapes } = shapesIn(join(at, "model.safetensors"));
+    assert.equal(first, "12x16");
+    assert.equal(shapes["v_head.summary.2.weight"], "12x12");
+    assert.equal(shapes["v_head.summary.4.weight"], "1x12");
+    assert.equal(shapes["v_head.summary.4.bias"], "1");
+    assert.equal(shapes["model.layers.0.self_attn.k_proj.weight"], "8x16");
+    const { model_type, vhead_layer_type, vhead_num_layers, vhead_num_neurons, ...config } = json(
+      join(at, "config.json"),
+    );
+    assert.deepEqual(
+      { model_type, vhead_layer_type, vhead_num_layers, vhead_num_neurons },
+      { model_type: "llama", vhead_layer_type: "mlp", vhead_num_layers: 2, vhead_num_neurons: 12 },
+    );
+    assert.equal(config.summary_dropout_prob, 0.1);
+    const { chat_template, model_max_length, eos_token } = json(join(at, "tokenizer_config.json"));
+    assert.match(chat_template as string, /Human: /);
+    assert.deepEqual([model_max_length, eos_token], [64, "</s>"]);
+  });
+
+  test("opens here again, with the same rewards", async () => {
+    const model = drawnModel(gpt2, { type: "linear" });
+    const back = loadRewardModel(await exported("again", model));
+    assert.deepEqual(await rewardsOf(back.model), await rewardsOf(model));
+    assert.deepEqual(back.reading, reading);
+  });
+
+  test("merged adapters leave no trace, in the file or in the model", async () => {
+    const model = drawnModel(llama, {}, adapters);
+    const before = await rewardsOf(model);
+    const at = await exported("merged", model, true);
+    assert.deepEqual(await rewardsOf(model), before);
+    const names = Object.keys(shapesIn(join(at, "model.safetensors")));
+    assert.deepEqual(
+      names.filter((name) => name.includes("lora")),
+      [],
+    );
+    assert.equal(existsSync(join(at, "adapter_config.json")), false);
+    const merged = await rewardsOf(loadRewardModel(at).model);
+    merged.forEach((reward, i) => {
+      assert.ok(Math.abs(reward - (before[i] ?? 0)) < 1e-5);
+    });
+  });
+});
+
+describe("adapters", () => {
+  test("as PEFT and as the official trainer write them", async () => {
+    const at = await exported("adapters", drawnModel(llama, { type: "linear" }, adapters));
+    const q = (i: number): string => `model.layers.${i}.self_attn.q_proj`;
+    const down = "model.layers.1.mlp.down_proj";
+    assert.deepEqual(shapesIn(join(at, "adapter_model.safetensors")), {
+      [`base_model.model.${q(0)}.lora_A.weight`]: "2x16",
+      [`base_model.model.${q(0)}.lora_B.weight`]: "16x2",
+      [`base_model.model.${q(1)}.lora_A.weight`]: "2x16",
+      [`base_model.model.${q(1)}.lora_B.weight`]: "16x2",
+      [`base_model.model.${down}.lora_A.weight`]: "2x48",
+      [`base_model.model.${down}.lora_B.weight`]: "16x2",
+    });
+    const official = Object.keys(shapesIn(join(at, "model.safetensors"))).sort();
+    assert.deepEqual(
+      official,
+      [
+        ...[q(0), q(1), down].flatMap((layer) => [
+          `${layer}.lora_A.default.weight`,
+          `${layer}.lora_B.default.weight`,
+        ]),
+        "v_head.summary.bias",
+        "v_head.summary.weight",
+      ].sort(),
+    );
+    const { r, lora_alpha, peft_type, target_modules, fan_in_fan_out, ...rest } = json(
+      join(at, "adapter_config.json"),
+    );
+    assert.deepEqual(
+      { r, lora_alpha, peft_type, fan_in_fan_out },
+      { r: 2, lora_alpha: 6, peft_type: "LORA", fan_in_fan_out: false },
+    );
+    assert.deepEqual(target_modules, [q(0), q(1), down]); // only one of two down_proj: in full
+    assert.equal(rest.base_model_name_or_path, join(at, "base"));
+    assert.equal(json(join(at, "config.json")).vhead_layer_type, "linear");
+  });
+
+  test("layers that all have one are named by their last names", async () => {
+    const layers = ["model.layers.*.self_attn.q_proj", "model.layers.*.self_attn.v_proj"];
+    const at = await exported("all", drawnModel(llama, {}, { layers, rank: 1 }));
+    const { target_modules } = json(join(at, "adapter_config.json"));
+    assert.deepEqual(target_modules, ["q_proj", "v_proj"]);
+  });
+
+  test("the base inside is the language model below", async () => {
+    const model = drawnModel(gpt2, {}, adaptersOfGPT2);
+    const at = await exported("base of gpt2", model);
+    const base = loadCausalLM(join(at, "base")).stateDict();
+    const whole = model.stateDict();
+    for (const [name, x] of Object.entries(base)) assert.deepEqual(x.data, whole[name]?.data);
+    assert.equal(json(join(at, "adapter_config.json")).fan_in_fan_out, true);
+    assert.ok(readdirSync(join(at, "base")).includes("tokenizer.json"));
+  });
+});
+
+describe("what would be computed otherwise is refused", () => {
+  const refused: Readonly<Record<string, readonly [() => RewardModel, RegExp]>> = {
+    "an LSTM": [() => drawnModel(lstm, {}), /transformers has no LSTM/],
+    "a Llama with learned positions": [
+      () => drawnModel({ ...llama, positions: "learned" } as ModelOptions, {}),
+      /twoheads_positions: transformers' llama has no such thing/,
+    ],
+    "an adapter on the reward head": [
+      () => drawnModel(llama, {}, { layers: ["v_head.summary.0"], rank: 1 }),
+      /"v_head.summary.0" has an adapter, .*; merge it/,
+    ],
+  };
+  for (const [name, [model, message]] of Object.entries(refused)) {
+    test(name, async () => {
+      await assert.rejects(exported(name, model()), message);
+      assert.equal(existsSync(join(folder, name)), false);
+    });
+  }
+
+  test("dropout that transformers' Llama hasn't is said", async () => {
+    const model = drawnModel({ ...llama, dropout: 0.1 } as ModelOptions, {});
+    const notes = await exportRewardModel(join(folder, "drop"), { model, tokenizer, reading });
+    assert.deepEqual(notes, [
+      "the backbone's dropout of 0.1 stays behind: transformers' Llama has none",
+    ]);
+  });
+});
+
+describe("twoheads export", () => {
+  test("writes a folder, and not over another model", async (t) => {
+    const from = join(folder, "from");
+    await saveRewardModel(from, { model: drawnModel(llama, {}, adapters), tokenizer, reading });
+    const out = join(folder, "out");
+    const prints = t.mock.method(console, "log", () => {});
+    const { said, code } = await twoheadsHere(["export", from, "--out", out]);
+    const printed = String(prints.mock.calls[0]?.arguments[0]);
+    prints.mock.restore();
+    assert.deepEqual([said, code], ["", 0]);
+    assert.ok(printed.includes(`load_model_withhead("${join(out, "base")}", "${out}"`));
+    assert.ok(existsSync(join(out, "adapter_model.safetensors")));
+    const again = await twoheadsHere(["export", from, "--out", out]);
+    assert.match(again.said, /out holds a model already; choose another --out/);
+    assert.equal(again.code, 1);
+  });
+});
+
+describe("PyTorch", () => {
+  const python = "/usr/bin/python3";
+  const hasTorch = spawnSync(python, ["-c", "import torch"]).status === 0;
+  const skip = hasTorch ? {} : { skip: `needs torch in ${python}` };
+
+  test("gives the same rewards", skip, async () => {
+    const models: Readonly<Record<string, readonly [RewardModel, boolean?]>> = {
+      "torch linear": [drawnModel(llama, { type: "linear" })],
+      "torch mlp": [drawnModel(gpt2, {})],
+      "torch mlp2": [
+        drawnModel(backbones["llama untied"] as ModelOptions, heads["mlp of two layers"] ?? {}),
+      ],
+      "torch lora": [drawnModel(llama, {}, adapters)],
+      "torch lora gpt2": [drawnModel(gpt2, {}, adaptersOfGPT2)],
+      "torch merged": [drawnModel(gpt2, {}, adaptersOfGPT2), true],
+    };
+    const asked: object[] = [];
+    for (const [name, [model, merge]] of Object.entries(models)) {
+      const at = await exported(name, model, merge);
+      const base = join(at, "base");
+      asked.push({ folder: at, base: existsSync(base) ? base : at });
+    }
+    const ids = sequences.map((sequence) => [...sequence.ids]);
+    const script = fileURLToPath(new URL("torchRewards.py", import.meta.url));
+    const input = JSON.stringify({ ids, models: asked });
+    const { stdout, stderr } = spawnSync(python, [script], { input, encoding: "utf8" });
+    const found = stdout.trimEnd().split("\n");
+    assert.equal(found.length, asked.length, stderr);
+    for (const [i, [model]] of Object.values(models).entries()) {
+      const expected = await rewardsOf(model);
+      (JSON.parse(found[i] ?? "[]") as number[]).forEach((reward, row) => {
+        const here = expected[row] ?? Number.NaN;
+        assert.ok(Math.abs(reward - here) < 1e-5, `${i}: ${reward} there, ${here} here`);
+      });
+    }
+  });
+});
