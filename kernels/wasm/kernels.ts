@@ -14,7 +14,7 @@ import { controlBytes, scratchBytes, Threads, threadCount } from "./threads.ts";
 
 /**
  * Nanoseconds of work from which it is shared while the workers look out for it, and how many times
- * that must have gone by unshared before they are woken. Measured (bench/kernels.ts fork): sharing
+ * that must have gone by unshared before they are woken. Measured (npm run bench -- fork): sharing
  * costs 2 microseconds with a worker awake, and 20 to 100 with one asleep; a training step gains nothing
  * from sharing work of less than this, and a tiny one loses.
  */
