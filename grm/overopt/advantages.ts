@@ -3,6 +3,7 @@
 // Next: policyLosses.ts for what advantages weigh.
 
 import { ArgumentError } from "../../core/index.ts";
+import { standardize } from "../ensemble.ts";
 
 export interface GAEOptions {
   /** Discount of a step. Default 1: a story's last word counts as much as its first. */
@@ -43,22 +44,8 @@ export function gae(
 }
 
 /** (x - mean) / deviation, with the population's deviation; a list without spread becomes zeros. */
-export function whiten(x: Float64Array): Float64Array {
-  const { mean, deviation } = moments(x);
-  return x.map((value) => (deviation > 0 ? (value - mean) / deviation : 0));
-}
-
-/** Mean, and deviation of the population. */
-export function moments(x: ArrayLike<number>): {
-  readonly mean: number;
-  readonly deviation: number;
-} {
-  let sum = 0;
-  for (let i = 0; i < x.length; i++) sum += x[i] ?? 0;
-  const mean = sum / x.length;
-  let squares = 0;
-  for (let i = 0; i < x.length; i++) squares += ((x[i] ?? 0) - mean) ** 2;
-  return { mean, deviation: Math.sqrt(squares / x.length) };
+export function whiten(x: ArrayLike<number>): Float64Array {
+  return standardize(x);
 }
 
 /**

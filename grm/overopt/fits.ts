@@ -5,6 +5,7 @@
 // Next: figure.ts.
 
 import { ArgumentError, portable, type Random } from "../../core/index.ts";
+import { quantile } from "../statistics.ts";
 
 const { exp, log } = portable;
 
@@ -117,7 +118,5 @@ export function fitCurves(
 /** The middle share of some values. */
 function percentiles(values: readonly number[], level: number): Bounds {
   const sorted = values.toSorted((x, y) => x - y);
-  const at = (share: number): number =>
-    sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
-  return [at((1 - level) / 2), at((1 + level) / 2)];
+  return [quantile(sorted, (1 - level) / 2), quantile(sorted, (1 + level) / 2)];
 }

@@ -5,5 +5,31 @@
 export * from "./advantages.ts";
 export * from "./bestOfN.ts";
 export * from "./fits.ts";
+export * from "./judges.ts";
 export * from "./kl.ts";
+export * from "./lexicons.ts";
 export * from "./policyLosses.ts";
+export {
+  loadPolicyCheckpoint,
+  type PolicyCheckpoint,
+  type PolicyRecord,
+  type PolicyState,
+  policyRecordSchema,
+  savePolicyCheckpoint,
+} from "./policyRecords.ts";
+export {
+  type PolicyOptions,
+  type PolicySettings,
+  policySchema,
+  policySettings,
+} from "./policySettings.ts";
+export {
+  type PolicyHooks,
+  type PolicyParts,
+  type TrainedPolicy,
+  trainPolicy,
+} from "./policyTrainer.ts";
+export * from "./preferences.ts";
+export * from "./proxies.ts";
+export * from "./rollouts.ts";
+export * from "./tasks.ts";
