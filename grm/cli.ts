@@ -6,11 +6,14 @@ import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { ArgumentError, type Entry, opTable, TwoheadsError } from "../core/index.ts";
 import { addBase } from "./commands/base.ts";
+import { addCompare } from "./commands/compare.ts";
 import { addDemo } from "./commands/demo.ts";
+import { addEval } from "./commands/eval.ts";
 import { addExport } from "./commands/export.ts";
 import { addGenerate } from "./commands/generate.ts";
 import { addPretrain } from "./commands/pretrain.ts";
 import { addScore } from "./commands/score.ts";
+import { addTrain } from "./commands/train.ts";
 import { addWorld } from "./commands/world.ts";
 
 const examples = `
@@ -93,6 +96,9 @@ export function program(): Command {
   addPretrain(command);
   addGenerate(command);
   addWorld(command);
+  addTrain(command);
+  addEval(command);
+  addCompare(command);
   addScore(command);
   addExport(command);
   addBase(command);

@@ -1,0 +1,127 @@
+// twoheads compare: whether one reward model is better than another on the same pairs, or whether that
+// could be chance. Next: ../evaluation.ts, ../statistics.ts for the paired bootstrap.
+
+import type { Command } from "commander";
+import { ArgumentError, random } from "../../core/index.ts";
+import { compareScores, type ModelComparison } from "../evaluation.ts";
+import type { Pair } from "../pairs.ts";
+import { loadRewardModel } from "../rewardModelFiles.ts";
+import { type PairScores, type Scores, scorePairs } from "../scores.ts";
+import type { Difference } from "../statistics.ts";
+import { share } from "./eval.ts";
+import { wholeNumber } from "./numbers.ts";
+import { addPreferenceOptions, type PreferenceFlags, readPreferences } from "./preferences.ts";
+import { type Display, display } from "./progress.ts";
+import { quiet } from "./quiet.ts";
+import { addReadingOptions, type ReadingFlags, readingOf } from "./reading.ts";
+
+interface Given extends PreferenceFlags, ReadingFlags {
+  readonly rounds: number;
+  readonly seed: number;
+  readonly json?: boolean;
+}
+
+const examples = `
+Examples:
+  $ twoheads compare runs/grm runs/bt --data test.jsonl.gz
+  $ twoheads compare runs/grm runs/bt --data hhh.jsonl.gz mt-bench.jsonl.gz --json
+`;
+
+/** Adds the command. */
+export function addCompare(program: Command): void {
+  const command = program
+    .command("compare")
+    .description("say which of two reward models is better, and how sure that is")
+    .argument("<first>", "the folder of a reward model")
+    .argument("<second>", "another");
+  addPreferenceOptions(command);
+  addReadingOptions(command);
+  command
+    .option("--rounds <number>", "of the paired bootstrap", wholeNumber, 10_000)
+    .option("--seed <number>", "of the bootstrap", Number, 0)
+    .option("--json", "print everything as JSON, and nothing else")
+    .addHelpText("after", examples)
+    .action((first: string, second: string, given: Given) => runCompare(first, second, given));
+}
+
+async function runCompare(first: string, second: string, given: Given): Promise<void> {
+  const screen = given.json ? quiet() : display();
+  try {
+    const a = await scored(first, given, screen);
+    const b = await scored(second, given, screen);
+    const both = [...a.keys()].filter((place) => b.has(place));
+    const skipped = a.size + b.size - 2 * both.length;
+    if (skipped > 0) {
+      screen.say(`${skipped} pairs that only one of the models could read are left out`);
+    }
+    if (both.length === 0) throw new ArgumentError("compare: no pair was read by both models");
+    const { rounds, seed } = given;
+    const found = compareScores(picked(a, both), picked(b, both), { rng: random(seed), rounds });
+    screen.end();
+    const data = { models: [first, second], pairs: both.length, skipped, ...found };
+    console.log(given.json ? JSON.stringify(data) : describeComparison(first, second, found));
+  } finally {
+    screen.end();
+  }
+}
+
+/** A pair's rewards. */
+interface Scored {
+  readonly pair: Pair;
+  readonly r_c: number;
+  readonly r_r: number;
+}
+
+/** Every pair that a model can read, by file and line. */
+async function scored(
+  path: string,
+  given: Given,
+  screen: Display,
+): Promise<ReadonlyMap<string, Scored>> {
+  const opened = loadRewardModel(path);
+  const reader = { ...opened, reading: readingOf(given, opened.reading) };
+  const result = new Map<string, Scored>();
+  for (const file of given.data ?? [undefined]) {
+    const flags = { ...given, ...(file === undefined ? {} : { data: [file] }) };
+    const { pairs, report } = await readPreferences("compare", flags, reader);
+    screen.say(`${path}\n${report}`);
+    const { chosen, rejected } = await scorePairs(opened.model, pairs, {
+      onProgress: (done) => screen.show(done, `scoring ${path}`),
+    });
+    pairs.forEach((pair, i) => {
+      const [r_c = 0, r_r = 0] = [chosen.rewards[i], rejected.rewards[i]];
+      result.set(`${file}:${pair.line}`, { pair, r_c, r_r });
+    });
+  }
+  return result;
+}
+
+function picked(all: ReadonlyMap<string, Scored>, places: readonly string[]): PairScores {
+  const rows = places.flatMap((place) => all.get(place) ?? []);
+  const side = (rewards: Float64Array): Scores => {
+    return { rewards, logProbs: new Float64Array(0), counts: new Int32Array(0) };
+  };
+  return {
+    chosen: side(Float64Array.from(rows, ({ r_c }) => r_c)),
+    rejected: side(Float64Array.from(rows, ({ r_r }) => r_r)),
+  };
+}
+
+function describeComparison(first: string, second: string, found: ModelComparison): string {
+  const { difference, lossDifference, onlyFirst, onlySecond } = found;
+  const { low, high } = difference;
+  const points = (x: number): string => `${x >= 0 ? "+" : ""}${(100 * x).toFixed(1)}`;
+  const sure =
+    low > 0 ? `${first} is better` : high < 0 ? `${second} is better` : "this could be chance";
+  return [
+    `${first}: ${share(found.first)}`,
+    `${second}: ${share(found.second)}`,
+    `difference in points: ${points(difference.value)} [${points(low)}, ${points(high)}], p ${pValue(difference)}: ${sure}`,
+    `difference in loss: ${lossDifference.value.toFixed(4)} [${lossDifference.low.toFixed(4)}, ${lossDifference.high.toFixed(4)}], p ${pValue(lossDifference)}`,
+    `right on only one side: ${onlyFirst} and ${onlySecond}; paired bootstrap, ${difference.rounds.toLocaleString("en-US")} rounds`,
+  ].join("\n");
+}
+
+function pValue({ p }: Difference): string {
+  return p < 0.001 ? "< 0.001" : p.toFixed(3);
+}
