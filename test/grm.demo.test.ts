@@ -208,7 +208,7 @@ describe("the program", () => {
     assert.equal(runner, "tsx");
     const args = ["--import", "tsx", file, ...quick(whole)];
     printed = execFileSync(process.execPath, args, { cwd: root, encoding: "utf8" });
-    assert.match(printed, /base 0, step 30\/30, loss [\d.]+: \w+/);
+    assert.match(printed, /base 0, step 30, loss [\d.]+:\n {2}\w+/);
     assert.match(conclusionOf(printed), /BT, stopped early +5e-3/);
     assert.match(conclusionOf(printed), /Did regularisation .* help.*Next:\n( +npx .*\n){3}$/s);
     assert.equal(readResults(whole)?.results.length, 16);

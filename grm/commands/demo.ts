@@ -15,10 +15,10 @@ import {
   resultsOfPlan,
   writeResults,
 } from "../demo/results.ts";
-import { committedBase, runDemo } from "../demo/run.ts";
+import { committedBase, type RunOptions, runDemo } from "../demo/run.ts";
 import { accuracyTable, differenceTable, verdict } from "../demo/table.ts";
 import { serveJobs, workerCommand } from "../demo/workers.ts";
-import { spelled, spelledPairs } from "../worlds/index.ts";
+import { type Comparison, spelled, spelledPairs } from "../worlds/index.ts";
 import { clockTime, type Display, display } from "./progress.ts";
 import { stopOnSignals } from "./stop.ts";
 import { storyText } from "./world.ts";
@@ -93,7 +93,7 @@ async function demo(given: Given): Promise<void> {
   const fresh = (seed: number): boolean => given.fresh || given.quick || seed === given.seed;
   console.log(introduction(plan, seeds, fresh));
   const results = await work(settled, fresh, Math.max(1, given.workers));
-  if (results !== null) console.log(conclusion(results, settled, given.quick ?? false));
+  if (results !== null) console.log(`\n${conclusion(results, settled, given.quick ?? false)}`);
 }
 
 /** All results; null if the user stopped it. */
@@ -110,6 +110,11 @@ async function work(
     () => screen.end(),
   );
   try {
+    const others = known.filter(({ seed }) => !seeds.includes(seed));
+    const keep = (results: readonly Result[]) =>
+      file === null
+        ? undefined
+        : writeResults(file, { command, plan, results: [...others, ...results] });
     const results = await runDemo({
       plan,
       seeds,
@@ -117,11 +122,10 @@ async function work(
       known,
       workers,
       signal: stop.signal,
-      onProgress: progressOf(screen),
-      onMessage: (message) => screen.say(message),
-      onResults: (some) =>
-        file === null ? undefined : writeResults(file, { command, plan, results: some }),
+      onProgress: progressOf(screen, seeds[0] ?? 0),
+      onResults: keep,
     });
+    await keep(results);
     if (!stop.signal.aborted) return results;
   } finally {
     stop.dispose();
@@ -132,19 +136,28 @@ async function work(
   return null;
 }
 
-function progressOf(screen: Display): (done: number) => void {
+/** Shows the share that is done and the time left; of the base that is made first, its loss and what it writes. */
+function progressOf(screen: Display, live: number): RunOptions["onProgress"] {
   const start = performance.now();
-  return (done) => {
+  return (done, { kind, seed }, { loss, sample }) => {
     const seconds = (performance.now() - start) / 1000;
     const left = done === 0 ? "" : `, ${clockTime((seconds * (1 - done)) / done)} left`;
-    screen.show(done, `${clockTime(seconds)} gone${left}`);
+    const doing = `${kind === "base" ? "base" : "reward model"} of seed ${seed}`;
+    const at = loss === undefined ? "" : `, loss ${loss.toFixed(2)}`;
+    screen.show(done, `${clockTime(seconds)} gone${left}; ${doing}${at}`);
+    if (sample === undefined || seed !== live) return;
+    screen.say(`base ${seed}, step ${sample.step}${at}:\n  ${shortened(sample.text)}`);
   };
+}
+
+/** A line's worth of a text. */
+function shortened(text: string): string {
+  return text.length <= 94 ? text : `${text.slice(0, 94).replace(/ \S*$/, "")} ...`;
 }
 
 // --- What is said ------------------------------------------------------------------------------------
 
 function introduction(plan: Plan, seeds: readonly number[], fresh: (seed: number) => boolean) {
-  const [pair] = spelledPairs("id", 1, { labels: "true" }, random("introduction 3"));
   const isMade = (seed: number): boolean => fresh(seed) || committedBase(seed) === undefined;
   const made = seeds.filter(isMade);
   const taken = seeds.filter((seed) => !isMade(seed));
@@ -155,8 +168,8 @@ function introduction(plan: Plan, seeds: readonly number[], fresh: (seed: number
 WHAT DOES A TEXT-GENERATION LOSS DO TO A REWARD MODEL?   (GRM, arXiv 2406.10216)
 
 The world is a miniature English in which the worth of a story is a formula: what is said of the
-character in its title, pleasant (+) against unpleasant (-). For example, of two stories about
-  ${pair === undefined ? "" : `better: ${storyText(spelled, pair.chosen)}\n  worse:  ${storyText(spelled, pair.rejected)}`}
+character in its title, pleasant (+) against unpleasant (-). For example, better and worse:
+${example()}
 Mood words are spelled in two pieces that they share with others, so a model must look them up.
 
 1. A small language model reads ${count(plan.baseSteps * 32)} stories of the whole world: the base. A seed has its
@@ -172,6 +185,18 @@ Mood words are spelled in two pieces that they share with others, so a model mus
 3. All are tested on pairs like those they learnt from (id), and on pairs from where the preferences
    never were: other domains, rare words, complex sentences, and all at once. OOD is their mean.
 `;
+}
+
+/** The shortest of some pairs of a good and a bad story. */
+function example(): string {
+  const pairs = spelledPairs("id", 300, { labels: "true" }, random("example"));
+  const length = ({ chosen, rejected }: Comparison): number =>
+    chosen.response.length + rejected.response.length;
+  const isClear = ({ chosen, rejected }: Comparison): boolean =>
+    spelled.gold(chosen) > 1 && spelled.gold(rejected) < -1;
+  const [pair] = pairs.filter(isClear).sort((a, b) => length(a) - length(b));
+  if (pair === undefined) return "";
+  return `  ${storyText(spelled, pair.chosen)}\n  ${storyText(spelled, pair.rejected)}`;
 }
 
 const reading = `

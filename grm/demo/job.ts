@@ -17,6 +17,7 @@ import { breathe, scorePairs } from "../scores.ts";
 import { type TrainOptions, train } from "../trainer.ts";
 import {
   asPair,
+  type BaseProgress,
   documents,
   type LabelOptions,
   perplexity,
@@ -44,8 +45,10 @@ export type Job =
 export interface Report {
   /** Share that is done. */
   readonly done: number;
-  /** For people: how far a base has come. */
-  readonly message?: string;
+  /** Of a base: the loss of late. */
+  readonly loss?: number;
+  /** Of a base, now and then: what it writes at this step. */
+  readonly sample?: { readonly step: number; readonly text: string };
 }
 
 export async function runJob(job: Job, report: (report: Report) => void): Promise<Result[]> {
@@ -56,27 +59,21 @@ export async function runJob(job: Job, report: (report: Report) => void): Promis
 
 // --- Bases -------------------------------------------------------------------------------------------
 
-/** Pretrains a base into a folder, and lets it write a little on the way. */
+/** Pretrains a base into a folder, and lets it write at the beginning and at steps that double up to the end. */
 async function makeBase(
-  { seed, folder, plan }: Job & { kind: "base" },
+  { seed, folder, plan: { baseSteps } }: Job & { kind: "base" },
   report: (report: Report) => void,
 ): Promise<void> {
-  const sampleEvery = Math.ceil(plan.baseSteps / 5);
+  const sampled = new Set([1, ...[32, 16, 8, 4, 2, 1].map((part) => Math.ceil(baseSteps / part))]);
   let mean = Number.NaN;
-  const lm = await pretrainBase(
-    spelled,
-    seed,
-    async ({ step, steps, loss, lm }) => {
-      mean = Number.isNaN(mean) ? loss : 0.95 * mean + 0.05 * loss;
-      const isDue = step % sampleEvery === 0 || step === 1;
-      const message = isDue
-        ? { message: `step ${step}/${steps}, loss ${mean.toFixed(2)}: ${await sample(lm, seed)}` }
-        : {};
-      if (isDue || step % 20 === 0) report({ done: step / steps, ...message });
-      await breathe();
-    },
-    plan.baseSteps,
-  );
+  const onStep = async ({ step, loss, lm }: BaseProgress): Promise<void> => {
+    mean = Number.isNaN(mean) ? loss : 0.95 * mean + 0.05 * loss;
+    const isSampled = sampled.has(step);
+    const text = isSampled ? { sample: { step, text: await sample(lm, seed) } } : {};
+    if (isSampled || step % 20 === 0) report({ done: step / baseSteps, loss: mean, ...text });
+    await breathe();
+  };
+  const lm = await pretrainBase(spelled, seed, onStep, baseSteps);
   await saveCausalLM(folder, lm);
   await saveTokenizer(folder, spelled.tokenizer);
 }
@@ -87,8 +84,7 @@ async function sample(lm: CausalLM, seed: number): Promise<string> {
   const title = [...tokenizer.encode("<bos> fox woods :")];
   const rng = random(`sample ${seed}`);
   const stop = [tokenizer.special.eos ?? -1];
-  const [written] = await generateAsync(lm, [title], { maxTokens: 30, stop, rng });
-  lm.train();
+  const [written] = await generateAsync(lm, [title], { maxTokens: spelled.longest, stop, rng });
   return tokenizer.decode(written?.tokens ?? [], { skipSpecial: true }).replaceAll(" -", "-");
 }
 

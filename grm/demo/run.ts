@@ -20,9 +20,8 @@ export interface RunOptions {
   readonly known: readonly Result[];
   readonly workers: number;
   readonly signal: AbortSignal;
-  /** Share that is done, in all. */
-  readonly onProgress: (done: number) => void;
-  readonly onMessage: (message: string) => void;
+  /** Called with the share that is done of all, and what the job that says so is at. */
+  readonly onProgress: (done: number, job: Job, report: Report) => void;
   /** Called with all results so far whenever there are more. */
   readonly onResults: (results: readonly Result[]) => Promise<void> | void;
 }
@@ -53,11 +52,12 @@ export async function runDemo(options: RunOptions): Promise<readonly Result[]> {
 
 /** What a job costs, in steps of pretraining. */
 function costOf(job: Pick<Job, "kind">, { baseSteps, pairs, epochs, tests }: Plan): number {
-  return job.kind === "base" ? baseSteps : (pairs * epochs) / 16 + tests / 10;
+  return job.kind === "base" ? baseSteps : (1.2 * pairs * epochs) / 16 + tests / 10;
 }
 
 class Run {
   results: readonly Result[];
+  #told: Promise<void> = Promise.resolve();
   readonly #total: number;
   #done = 0;
   readonly #missing: ReadonlyMap<number, readonly Arm[]>;
@@ -98,7 +98,8 @@ class Run {
       arms.map(async (arm) => {
         const found = await this.#do({ kind: "arm", seed, folder, arm, plan }, seed);
         this.results = inOrder([...this.results, ...found]);
-        await onResults(this.results);
+        this.#told = this.#told.then(() => onResults(this.results)); // one after the other
+        await this.#told;
       }),
     );
   }
@@ -112,19 +113,16 @@ class Run {
 
   /** Has a job done, and keeps count of it. */
   async #do(job: Job, priority: number): Promise<readonly Result[]> {
-    const { plan, onProgress, onMessage } = this.options;
+    const { plan, onProgress } = this.options;
     const cost = costOf(job, plan);
     let counted = 0;
-    const count = (done: number): void => {
-      this.#done += (done - counted) * cost;
-      counted = done;
-      onProgress(this.#done / this.#total);
+    const hear = (report: Report): void => {
+      this.#done += (report.done - counted) * cost;
+      counted = report.done;
+      onProgress(this.#done / this.#total, job, report);
     };
-    const results = await this.workers.run(job, priority, ({ done, message }: Report) => {
-      count(done);
-      if (message !== undefined) onMessage(`base ${job.seed}, ${message}`);
-    });
-    count(1);
+    const results = await this.workers.run(job, priority, hear);
+    hear({ done: 1 });
     return results;
   }
 }
