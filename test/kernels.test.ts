@@ -1082,11 +1082,11 @@ function checkAttention(z: Attention): void {
       bench.put(stored(v, Hkv, S)),
       bench.put(stored(g, H, T)),
     ];
-    const [po, pl, pdq, pdk, pdv, pd] = [nq, B * H * T, nq, nk, nk, B * H * T].map((n) =>
-      bench.room(n),
-    ) as [number, number, number, number, number, number];
+    const [po, pl, pdq, pdk, pdv] = [nq, B * H * T, nq, nk, nk].map((n) => bench.room(n)) as [
+      ...[number, number, number, number, number],
+    ];
     wasm.run("attention", B * H * Math.ceil(T / 64), 1e5, 1, shape, pq, pk, pv, po, pl);
-    wasm.run("attentionGrad", B * Hkv, 1e5, 1, shape, pg, pq, pk, pv, po, pl, pdq, pdk, pdv, pd);
+    wasm.run("attentionGrad", B * Hkv, 1e5, 1, shape, pg, pq, pk, pv, po, pl, pdq, pdk, pdv);
     return [bench.get(po, nq), bench.get(pdq, nq), bench.get(pdk, nk), bench.get(pdv, nk)];
   });
   const want = attend(z, q, k, v, g, mask);

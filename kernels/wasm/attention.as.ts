@@ -1,22 +1,27 @@
 // Scaled dot-product attention in blocks (FlashAttention, arXiv 2205.14135): o = softmax(scale q kᵀ
-// + mask) v without ever holding the T x S matrix. Forwards, a block of 64 queries meets the keys
-// 64 at a time and keeps, per row, the greatest score m and the sum l of exp(score - m) so far.
-// Only lse = m + log l is saved; backwards, each block of probabilities is computed again from it
-// as exp(score - lse). Rows with nothing to attend to give zeros (their lse is +infinity, which
-// makes every probability 0 backwards too).
-// Read next: matmul.as.ts for `multiply`, softmax.as.ts for the row loops.
+// + mask) v without ever holding the T x S matrix. Scores lie with queries side by side, [key][query]:
+// each query's maximum and sum are then sums down a column, and of the five products forwards and
+// backwards none needs its scores turned. Scores are in units of ln 2, since 2^x is cheaper than e^x.
+// Only lse = log sum exp(score) is saved; backwards, probabilities are computed again from it. Rows
+// with nothing to attend to give zeros (their lse is +infinity, so their probabilities are 0 again).
+// Read next: matmul.as.ts for `multiply`, math.as.ts for `exp2Flush4`.
 
 import { dot, multiply } from "./matmul.as";
-import { transpose } from "./lanes.as";
-import { clearRow } from "./copy.as";
-import { expRow, logOf, scaleRow } from "./softmax.as";
-import { greatest } from "./reduce.as";
-import { expFlush4 } from "./math.as";
+import { c, transpose } from "./lanes.as";
+import { clearRow, copyRow } from "./copy.as";
+import { scaleRow } from "./softmax.as";
+import { exp2Flush4, log4 } from "./math.as";
 import { scratch } from "./scratch.as";
 
-const BLOCK: usize = 64; // queries, and keys, to a block
-const STEP: usize = 16; // queries that share a causal limit inside a block
-const WIDTH: usize = 256; // bytes in a row of scores
+const BLOCK: usize = 64; // queries to a unit; keys to a block backwards
+const KEYS: usize = 128; // keys to a block forwards
+const GROUP: usize = 8; // queries, or keys, that share a causal limit: a panel's width
+const WIDTH: usize = 256; // bytes in a row of 64 queries
+const LOG2E: f32 = 1.44269504;
+const LN2 = memory.data<f32>([0.69314718]);
+const ONE = memory.data<f32>([1]);
+const INFINITY = memory.data<f32>([f32.MAX_VALUE * 2]);
+const HIDDEN = -f32.MAX_VALUE * 2; // the score of a key that may not be seen
 
 /**
  * The call's sizes and strides, written by the host. Strides in floats (the mask's in its own
@@ -60,33 +65,45 @@ function visible(z: Shape, t: usize): usize {
 }
 
 /**
- * Whether scores must be scaled before the greatest is sought: not if scaling keeps their order and
- * nothing is added.
+ * Hides keys: in the scores at P, [ns][nt] with `width` bytes from key to key, of keys from s0 and
+ * queries from t0 on. What the mask adds is in units of ln 2, too.
  */
-@inline
-function scalesFirst(z: Shape): bool {
-  return z.maskKind == 2 || !(z.scale > 0);
-}
-
-/**
- * Applies the mask to one row of scores, of which the first `seen` may be seen at all; scales them
- * if that comes first.
- */
-function maskRow(z: Shape, b: usize, h: usize, t: usize, s0: usize, seen: usize, row: usize): void {
-  if (scalesFirst(z)) scaleRow(row, seen, z.scale);
-  if (!z.maskKind) return;
-  let i = b * z.maskBatch + h * z.maskHead + t * z.maskRow + s0 * z.maskCol;
-  for (let p = row, end = row + (seen << 2); p < end; p += 4, i += z.maskCol) {
-    if (z.maskKind == 2) store<f32>(p, load<f32>(p) + load<f32>(z.mask + (i << 2)));
-    else if (!load<u8>(z.mask + i)) store<f32>(p, -f32.MAX_VALUE * 2);
+function hide(
+  z: Shape,
+  b: usize,
+  h: usize,
+  t0: usize,
+  nt: usize,
+  s0: usize,
+  ns: usize,
+  P: usize,
+  width: usize,
+): void {
+  if (z.maskKind) {
+    const first = b * z.maskBatch + h * z.maskHead + t0 * z.maskRow + s0 * z.maskCol;
+    for (let s: usize = 0; s < ns; s++) {
+      for (let t: usize = 0, i = first + s * z.maskCol; t < nt; t++, i += z.maskRow) {
+        const at = P + s * width + 4 * t;
+        if (z.maskKind == 2) store<f32>(at, load<f32>(at) + load<f32>(z.mask + (i << 2)) * LOG2E);
+        else if (!load<u8>(z.mask + i)) store<f32>(at, HIDDEN);
+      }
+    }
+  }
+  if (!z.causal) return;
+  for (let s = max(s0, t0 + z.offset + 1); s < s0 + ns; s++) {
+    const row = P + (s - s0) * width; // queries before s - offset don't see key s
+    for (let t: usize = 0, end = min(nt, s - z.offset - t0); t < end; t++)
+      store<f32>(row + 4 * t, HIDDEN);
   }
 }
 
-/** How many of the `nk` keys from s0 on query t may see. */
-@inline
-function seenFrom(z: Shape, t: usize, s0: usize, nk: usize): usize {
-  const seen = visible(z, t);
-  return seen > s0 ? min(nk, seen - s0) : 0;
+/** out[d][t] = x[t][d] a for up to 64 rows of D floats; zeros up to a whole group. */
+function turn(x: usize, stride: usize, rows: usize, D: usize, a: f32, out: usize): void {
+  const whole = rows & ~(GROUP - 1);
+  if (whole < rows)
+    for (let d: usize = 0; d < D; d++) clearRow(out + d * WIDTH + 4 * whole, GROUP);
+  transpose(x, stride, out, WIDTH, rows, D);
+  if (a != 1) for (let d: usize = 0; d < D; d++) scaleRow(out + d * WIDTH, rows, a);
 }
 
 /**
@@ -104,119 +121,138 @@ export function attention(
   lse: usize,
 ): void {
   const z = changetype<Shape>(shape);
-  const T = <usize>z.T;
+  const T = <usize>z.T,
+    turned = scratch() + 1024 + 4 * GROUP * KEYS;
   const blocks = (T + BLOCK - 1) / BLOCK;
   for (let u = from; u < to; u++) {
     const head = u / blocks,
       t0 = (u % blocks) * BLOCK;
     const b = head / z.H,
       h = head % z.H,
-      hkv = h / (z.H / z.Hkv);
-    attendBlock(
-      z,
-      b,
-      h,
-      t0,
-      min(BLOCK, T - t0),
-      q + ((b * z.qBatch + h * z.qHead + t0 * z.qRow) << 2),
-      k + ((b * z.kBatch + hkv * z.kHead) << 2),
-      v + ((b * z.vBatch + hkv * z.vHead) << 2),
-      o + ((b * z.oBatch + h * z.oHead + t0 * z.oRow) << 2),
-      lse + ((head * T + t0) << 2),
-    );
+      hkv = h / (z.H / z.Hkv),
+      nq = min(BLOCK, T - t0);
+    const qi = q + ((b * z.qBatch + h * z.qHead + t0 * z.qRow) << 2);
+    const oi = o + ((b * z.oBatch + h * z.oHead + t0 * z.oRow) << 2);
+    turn(qi, z.qRow << 2, nq, z.D, z.scale * LOG2E, turned);
+    for (let i: usize = 0; i < nq; i += GROUP) {
+      attendGroup(
+        z,
+        b,
+        h,
+        t0 + i,
+        min(GROUP, nq - i),
+        turned + 4 * i,
+        k + ((b * z.kBatch + hkv * z.kHead) << 2),
+        v + ((b * z.vBatch + hkv * z.vHead) << 2),
+        oi + ((i * z.oRow) << 2),
+        lse + ((head * T + t0 + i) << 2),
+      );
+    }
   }
 }
 
-function attendBlock(
+/** Eight queries, given turned, meet all the keys that they may see, 128 at a time. */
+function attendGroup(
   z: Shape,
   b: usize,
   h: usize,
   t0: usize,
   nq: usize,
-  q: usize,
+  turned: usize,
   k: usize,
   v: usize,
   o: usize,
   lse: usize,
 ): void {
   const D = <usize>z.D,
-    qRow = (<usize>z.qRow) << 2,
+    kRow = (<usize>z.kRow) << 2,
+    vRow = (<usize>z.vRow) << 2,
     oRow = (<usize>z.oRow) << 2;
-  const greatests = scratch() + 128,
-    sums = greatests + 4 * BLOCK,
-    scores = sums + 8 * BLOCK,
-    turned = scores + BLOCK * WIDTH;
-  for (let i: usize = 0; i < nq; i++) {
-    store<f32>(greatests + (i << 2), -f32.MAX_VALUE * 2);
-    store<f64>(sums + (i << 3), 0);
-    clearRow(o + i * oRow, D);
+  const state = scratch() + 128,
+    P = scratch() + 1024;
+  for (let i: usize = 0; i < 32; i += 16) {
+    v128.store(state + i, f32x4.splat(HIDDEN), GREATEST);
+    v128.store(state + i, f32x4.splat(0), SUM);
   }
   const last = visible(z, t0 + nq - 1);
-  const scale: f32 = scalesFirst(z) ? 1 : z.scale;
-  for (let s0: usize = 0; s0 < last; s0 += BLOCK) {
-    const keys = min(BLOCK, last - s0);
-    transpose(k + ((s0 * z.kRow) << 2), z.kRow << 2, turned, WIDTH, keys, D);
-    for (let i: usize = 0; i < nq; i += STEP) {
-      const rows = min(STEP, nq - i);
-      const seen = visible(z, t0 + i + rows - 1);
-      if (seen <= s0) continue;
-      const nk = min(keys, seen - s0);
-      const P = scores + i * WIDTH,
-        oi = o + i * oRow;
-      multiply(q + i * qRow, qRow, turned, WIDTH, P, WIDTH, rows, (nk + 7) & ~7, D, 0, 0);
-      for (let r: usize = 0; r < rows; r++) {
-        const row = P + r * WIDTH,
-          own = seenFrom(z, t0 + i + r, s0, nk);
-        maskRow(z, b, h, t0 + i + r, s0, own, row);
-        clearRow(row + (own << 2), nk - own);
-        online(
-          row,
-          own,
-          scale,
-          greatests + ((i + r) << 2),
-          sums + ((i + r) << 3),
-          oi + r * oRow,
-          D,
-        );
-      }
-      multiply(P, WIDTH, v + ((s0 * z.vRow) << 2), z.vRow << 2, oi, oRow, rows, D, nk, oi, oRow);
-    }
+  for (let s0: usize = 0; s0 < last; s0 += KEYS) {
+    const nk = min(KEYS, last - s0);
+    multiply(false, k + s0 * kRow, kRow, turned, WIDTH, P, 4 * GROUP, nk, GROUP, D, 0, 0);
+    hide(z, b, h, t0, nq, s0, nk, P, 4 * GROUP);
+    online(P, nk, state);
+    if (s0) scaleRows(o, oRow, nq, D, state + SHRINK);
+    multiply(true, P, 4 * GROUP, v + s0 * vRow, vRow, o, oRow, nq, D, nk, s0 ? o : 0, oRow);
   }
-  for (let i: usize = 0; i < nq; i++) {
-    const sum = load<f64>(sums + (i << 3));
-    scaleRow(o + i * oRow, D, sum == 0 ? 0 : <f32>(1 / sum));
-    store<f32>(
-      lse + (i << 2),
-      sum == 0 ? f32.MAX_VALUE * 2 : load<f32>(greatests + (i << 2)) + logOf(sum),
-    );
+  finish(state);
+  scaleRows(o, oRow, nq, D, state + SHRINK);
+  copyRow(state + LSE, lse, nq);
+}
+
+// Eight queries' state, each eight floats: the greatest score so far, the sum of 2^(score - greatest),
+// what to shrink the row gathered so far by, and at last the lse.
+const GREATEST: usize = 0;
+const SUM: usize = 32;
+const SHRINK: usize = 64;
+const LSE: usize = 96;
+
+/**
+ * Scores of eight queries and nk keys become 2^(score - m). Where m grew, what has been gathered so
+ * far shrinks by 2^(old m - m).
+ */
+function online(P: usize, nk: usize, state: usize): void {
+  const end = P + nk * 4 * GROUP;
+  const old0 = v128.load(state, GREATEST),
+    old1 = v128.load(state, GREATEST + 16);
+  let m0 = old0,
+    m1 = old1,
+    n0 = old0,
+    n1 = old1;
+  for (let p = P; p < end; p += 64) {
+    // Two keys a turn; of an odd number, the first comes again.
+    const next = p + 32 < end ? p + 32 : P;
+    m0 = f32x4.pmax(m0, v128.load(p));
+    m1 = f32x4.pmax(m1, v128.load(p, 16));
+    n0 = f32x4.pmax(n0, v128.load(next));
+    n1 = f32x4.pmax(n1, v128.load(next, 16));
+  }
+  m0 = f32x4.pmax(m0, n0);
+  m1 = f32x4.pmax(m1, n1);
+  v128.store(state, m0, GREATEST);
+  v128.store(state, m1, GREATEST + 16);
+  m0 = v128.and(m0, f32x4.ne(m0, f32x4.splat(HIDDEN))); // all hidden: 0
+  m1 = v128.and(m1, f32x4.ne(m1, f32x4.splat(HIDDEN)));
+  let s0 = f32x4.splat(0),
+    s1 = s0;
+  for (let p = P; p < end; p += 32) {
+    const e0 = exp2Flush4(f32x4.sub(v128.load(p), m0)),
+      e1 = exp2Flush4(f32x4.sub(v128.load(p, 16), m1));
+    v128.store(p, e0);
+    v128.store(p, e1, 16);
+    s0 = f32x4.add(s0, e0);
+    s1 = f32x4.add(s1, e1);
+  }
+  const shrink0 = exp2Flush4(f32x4.sub(old0, m0)),
+    shrink1 = exp2Flush4(f32x4.sub(old1, m1));
+  v128.store(state, shrink0, SHRINK);
+  v128.store(state, shrink1, SHRINK + 16);
+  v128.store(state, f32x4.add(s0, f32x4.mul(shrink0, v128.load(state, SUM))), SUM);
+  v128.store(state, f32x4.add(s1, f32x4.mul(shrink1, v128.load(state, SUM + 16))), SUM + 16);
+}
+
+/** Leaves 1 / sum where rows are scaled from, and the lse; 0 and +infinity where nothing was seen. */
+function finish(state: usize): void {
+  for (let i: usize = 0; i < 32; i += 16) {
+    const sum = v128.load(state + i, SUM);
+    const none = f32x4.eq(sum, f32x4.splat(0));
+    v128.store(state + i, v128.andnot(f32x4.div(c(ONE), sum), none), SHRINK);
+    const l = f32x4.add(f32x4.mul(v128.load(state + i, GREATEST), c(LN2)), log4(sum));
+    v128.store(state + i, v128.bitselect(c(INFINITY), l, none), LSE);
   }
 }
 
-/**
- * A row's scores become exp(scale score - m); if m grew, what the row has gathered so far shrinks
- * by exp(old m - m).
- */
-function online(
-  row: usize,
-  nk: usize,
-  scale: f32,
-  greatestAt: usize,
-  sumAt: usize,
-  o: usize,
-  D: usize,
-): void {
-  const old = load<f32>(greatestAt);
-  const m = max(old, scale * greatest(row, nk));
-  const shift: f32 = m == -f32.MAX_VALUE * 2 ? 0 : m;
-  const sum = expRow(row, row, nk, scale, shift);
-  let before = load<f64>(sumAt);
-  if (before > 0 && m != old) {
-    const shrink = f32x4.extract_lane(expFlush4(f32x4.splat(old - shift)), 0);
-    scaleRow(o, D, shrink);
-    before *= shrink;
-  }
-  store<f64>(sumAt, before + sum);
-  store<f32>(greatestAt, m);
+/** Row r of x, of n floats, is multiplied by by[r]. */
+function scaleRows(x: usize, stride: usize, rows: usize, n: usize, by: usize): void {
+  for (let r: usize = 0; r < rows; r++) scaleRow(x + r * stride, n, load<f32>(by + 4 * r));
 }
 
 /**
@@ -224,8 +260,7 @@ function online(
  * query heads that share it: its dk and dv are summed by whoever has the unit, over queries in
  * order.
  *   P = exp(scale q kᵀ + mask - lse)   dv = Pᵀ g   dS = P (g vᵀ - delta) scale   dq = dS k   dk = dSᵀ q
- * with delta = sum(g o) per row. dq, dk, dv have the strides of q, k, v. `delta` is [B,H,T] of
- * working memory.
+ * with delta = sum(g o) per row. dq, dk, dv have the strides of q, k, v.
  */
 export function attentionGrad(
   from: usize,
@@ -240,7 +275,6 @@ export function attentionGrad(
   dq: usize,
   dk: usize,
   dv: usize,
-  delta: usize,
 ): void {
   const z = changetype<Shape>(shape);
   const group = z.H / z.Hkv;
@@ -252,27 +286,19 @@ export function attentionGrad(
     clear(dk + kAt, z.kRow, z.S, z.D);
     clear(dv + vAt, z.vRow, z.S, z.D);
     for (let h = hkv * group; h < (hkv + 1) * group; h++) {
-      const qAt = (b * z.qBatch + h * z.qHead) << 2,
-        oAt = (b * z.oBatch + h * z.oHead) << 2;
-      const rows = ((b * z.H + h) * z.T) << 2;
-      clear(dq + qAt, z.qRow, z.T, z.D);
-      deltas(z, g + oAt, o + oAt, delta + rows);
-      for (let s0: usize = 0; s0 < z.S; s0 += BLOCK) {
-        headGrad(
-          z,
-          b,
-          h,
-          s0,
-          g + oAt,
-          q + qAt,
-          k + kAt,
-          v + vAt,
-          lse + rows,
-          delta + rows,
-          dq + qAt,
-          dk + kAt,
-          dv + vAt,
-        );
+      for (let t0: usize = 0; t0 < z.T; t0 += BLOCK) {
+        const qAt = (b * z.qBatch + h * z.qHead + t0 * z.qRow) << 2,
+          oAt = (b * z.oBatch + h * z.oHead + t0 * z.oRow) << 2;
+        const rows = lse + (((b * z.H + h) * z.T + t0) << 2);
+        prepare(z, t0, g + oAt, q + qAt, o + oAt, rows);
+        const last = visible(z, min(t0 + BLOCK, z.T) - 1);
+        for (let s0: usize = 0; s0 < last; s0 += BLOCK) {
+          const nk = min(BLOCK, last - s0),
+            ki = kAt + ((s0 * z.kRow) << 2),
+            vi = vAt + ((s0 * z.vRow) << 2);
+          blockGrad(z, b, h, t0, s0, nk, g + oAt, q + qAt, k + ki, v + vi, dk + ki, dv + vi);
+          queryGrad(z, t0, s0, k + ki, dq + qAt);
+        }
       }
     }
   }
@@ -282,93 +308,98 @@ function clear(p: usize, stride: usize, rows: usize, D: usize): void {
   for (let i: usize = 0; i < rows; i++, p += stride << 2) clearRow(p, D);
 }
 
-function deltas(z: Shape, g: usize, o: usize, delta: usize): void {
-  for (let t: usize = 0; t < z.T; t++) {
-    const at = (t * z.oRow) << 2;
-    store<f32>(delta + (t << 2), dot(g + at, o + at, z.D));
+// Scratch memory backwards, from byte 128 on: lse (in units of ln 2) and delta of 64 queries, P of a
+// group of keys, dS of a block, q and g turned.
+const LSES: usize = 128;
+const DELTAS: usize = LSES + WIDTH;
+const PROBABILITIES: usize = DELTAS + WIDTH;
+const SCORES: usize = PROBABILITIES + GROUP * WIDTH;
+const TURNED: usize = SCORES + BLOCK * WIDTH;
+
+/** What a block of queries needs for every block of keys. */
+function prepare(z: Shape, t0: usize, g: usize, q: usize, o: usize, lse: usize): void {
+  const at = scratch(),
+    nq = min(BLOCK, z.T - t0),
+    oRow = (<usize>z.oRow) << 2;
+  turn(q, z.qRow << 2, nq, z.D, z.scale * LOG2E, at + TURNED);
+  turn(g, oRow, nq, z.D, 1, at + TURNED + z.D * WIDTH);
+  for (let i: usize = 0; i < nq; i++) {
+    store<f32>(at + 4 * i, load<f32>(lse + 4 * i) * LOG2E, LSES);
+    store<f32>(at + 4 * i, dot(g + i * oRow, o + i * oRow, z.D), DELTAS);
   }
 }
 
-/** One block of 64 keys against all queries of one head. */
-function headGrad(
+/** dk and dv of nk <= 64 keys, from 64 queries; leaves dS [key][query] in scratch memory. */
+function blockGrad(
   z: Shape,
   b: usize,
   h: usize,
+  t0: usize,
   s0: usize,
+  nk: usize,
   g: usize,
   q: usize,
   k: usize,
   v: usize,
-  lse: usize,
-  delta: usize,
-  dq: usize,
   dk: usize,
   dv: usize,
 ): void {
   const D = <usize>z.D,
-    T = <usize>z.T,
-    keys = min(BLOCK, z.S - s0);
+    nq = min(BLOCK, z.T - t0);
   const qRow = (<usize>z.qRow) << 2,
     kRow = (<usize>z.kRow) << 2,
     vRow = (<usize>z.vRow) << 2,
     oRow = (<usize>z.oRow) << 2;
-  const P = scratch() + 128,
-    dS = P + STEP * WIDTH,
-    PT = dS + STEP * WIDTH,
-    dST = PT + BLOCK * STEP * 4;
-  const scale: f32 = scalesFirst(z) ? 1 : z.scale;
-  const kT = dST + BLOCK * STEP * 4,
-    vT = kT + D * WIDTH;
-  k += s0 * kRow;
-  v += s0 * vRow;
-  dk += s0 * kRow;
-  dv += s0 * vRow;
-  transpose(k, kRow, kT, WIDTH, keys, D);
-  transpose(v, vRow, vT, WIDTH, keys, D);
-  for (let t: usize = 0; t < T; t += STEP) {
-    const rows = min(STEP, T - t);
-    const seen = visible(z, t + rows - 1);
-    if (seen <= s0) continue;
-    const nk = min(keys, seen - s0),
-      nk8 = (nk + 7) & ~7;
-    multiply(q + t * qRow, qRow, kT, WIDTH, P, WIDTH, rows, nk8, D, 0, 0);
-    multiply(g + t * oRow, oRow, vT, WIDTH, dS, WIDTH, rows, nk8, D, 0, 0);
-    for (let r: usize = 0; r < rows; r++) {
-      const at = (t + r) << 2,
-        row = r * WIDTH,
-        own = seenFrom(z, t + r, s0, nk);
-      maskRow(z, b, h, t + r, s0, own, P + row);
-      scoreGrad(P + row, dS + row, own, scale, load<f32>(lse + at), load<f32>(delta + at), z.scale);
-      clearRow(P + row + (own << 2), nk8 - own);
-      clearRow(dS + row + (own << 2), nk8 - own);
-    }
-    transpose(P, WIDTH, PT, STEP * 4, rows, nk);
-    transpose(dS, WIDTH, dST, STEP * 4, rows, nk);
-    multiply(PT, STEP * 4, g + t * oRow, oRow, dv, vRow, nk, D, rows, dv, vRow);
-    multiply(dST, STEP * 4, q + t * qRow, qRow, dk, kRow, nk, D, rows, dk, kRow);
-    multiply(dS, WIDTH, k, kRow, dq + t * qRow, qRow, rows, D, nk, dq + t * qRow, qRow);
+  for (let j: usize = 0; j < nk; j += GROUP) {
+    // Queries before `first` see none of these keys.
+    const s = s0 + j,
+      first = z.causal && s > t0 + z.offset ? (s - z.offset - t0) & ~(GROUP - 1) : 0;
+    const n = nq - first,
+      n8 = (n + GROUP - 1) & ~(GROUP - 1),
+      ns = min(GROUP, nk - j);
+    const P = scratch() + PROBABILITIES,
+      dS = scratch() + SCORES + j * WIDTH + 4 * first,
+      qT = scratch() + TURNED + 4 * first;
+    const kj = k + j * kRow,
+      vj = v + j * vRow,
+      dkj = dk + j * kRow,
+      dvj = dv + j * vRow;
+    multiply(false, kj, kRow, qT, WIDTH, P, WIDTH, ns, n8, D, 0, 0);
+    multiply(false, vj, vRow, qT + D * WIDTH, WIDTH, dS, WIDTH, ns, n8, D, 0, 0);
+    hide(z, b, h, t0 + first, n, s, ns, P, WIDTH);
+    for (let r: usize = 0; r < ns; r++)
+      scoreGrad(P + r * WIDTH, dS + r * WIDTH, n8, scratch() + LSES + 4 * first, z.scale);
+    multiply(false, P, WIDTH, g + first * oRow, oRow, dvj, vRow, ns, D, n, dvj, vRow);
+    multiply(false, dS, WIDTH, q + first * qRow, qRow, dkj, kRow, ns, D, n, dkj, kRow);
   }
 }
 
-/**
- * P = exp(scale P - lse); dS = P (dS - delta) scaled. The last vector may reach beyond nk; the
- * caller clears that.
- */
-function scoreGrad(
-  P: usize,
-  dS: usize,
-  nk: usize,
-  scale: f32,
-  lse: f32,
-  delta: f32,
-  scaled: f32,
-): void {
-  for (let i: usize = 0; i < nk << 2; i += 16) {
-    const p = expFlush4(
-      f32x4.sub(f32x4.mul(v128.load(P + i), f32x4.splat(scale)), f32x4.splat(lse)),
-    );
-    v128.store(P + i, p);
-    const d = f32x4.sub(v128.load(dS + i), f32x4.splat(delta));
-    v128.store(dS + i, f32x4.mul(f32x4.mul(p, d), f32x4.splat(scaled)));
+/** One key: P = 2^(P - lse); dS = P (dS - delta) scale. lse and, WIDTH further on, delta at `lse`. */
+function scoreGrad(P: usize, dS: usize, n: usize, lse: usize, scale: f32): void {
+  const by = f32x4.splat(scale);
+  for (let i: usize = 0; i < n << 2; i += 32) {
+    const p0 = exp2Flush4(f32x4.sub(v128.load(P + i), v128.load(lse + i))),
+      p1 = exp2Flush4(f32x4.sub(v128.load(P + i, 16), v128.load(lse + i, 16)));
+    const d0 = f32x4.sub(v128.load(dS + i), v128.load(lse + i, WIDTH)),
+      d1 = f32x4.sub(v128.load(dS + i, 16), v128.load(lse + i, WIDTH + 16));
+    v128.store(P + i, p0);
+    v128.store(P + i, p1, 16);
+    v128.store(dS + i, f32x4.mul(f32x4.mul(p0, d0), by));
+    v128.store(dS + i, f32x4.mul(f32x4.mul(p1, d1), by), 16);
+  }
+}
+
+/** dq of a block of queries, from dS of a block of keys that `blockGrad` left, eight queries a time. */
+function queryGrad(z: Shape, t0: usize, s0: usize, k: usize, dq: usize): void {
+  const qRow = (<usize>z.qRow) << 2,
+    nq = min(BLOCK, z.T - t0);
+  for (let i: usize = 0; i < nq; i += GROUP) {
+    const rows = min(GROUP, nq - i),
+      seen = visible(z, t0 + i + rows - 1),
+      to = dq + i * qRow;
+    if (seen <= s0) continue;
+    const dS = scratch() + SCORES + 4 * i,
+      nk = min(BLOCK, seen - s0);
+    multiply(true, dS, WIDTH, k, z.kRow << 2, to, qRow, rows, z.D, nk, s0 ? to : 0, qRow);
   }
 }

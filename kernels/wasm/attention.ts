@@ -90,12 +90,9 @@ function runBackward(
   options: Attend,
 ): void {
   const { B, H, Hkv, T, S, D } = shape;
-  const { wasm } = machine;
-  const delta = wasm.alloc(4 * B * H * T);
   const layout = layoutOf(machine, shape, mask, options);
-  const cost = ((H / Hkv) * T * S * D) / (options.causal ? 6 : 3);
-  wasm.run("attentionGrad", B * Hkv, cost, 1, layout, ...addresses, ...places, delta);
-  wasm.free(delta, 4 * B * H * T);
+  const cost = ((H / Hkv) * T * S * D) / (options.causal ? 8 : 4);
+  machine.wasm.run("attentionGrad", B * Hkv, cost, 1, layout, ...addresses, ...places);
 }
 
 // --- Heads apart -------------------------------------------------------------------------------------

@@ -454,7 +454,6 @@ export interface Exports {
     dq: number,
     dk: number,
     dv: number,
-    delta: number,
   ): void;
 
   // copy.as.ts

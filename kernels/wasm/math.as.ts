@@ -82,8 +82,6 @@ const EXP = memory.data<f32>([
 ]);
 const EXP_LEAST = memory.data<f32>([-104]); // below it, zero
 const EXP_MOST = memory.data<f32>([89]); // above it, infinity
-const EXP_NORMAL = memory.data<f32>([-87.33654]); // below it, denormal
-const EXP_SAFE = memory.data<f32>([88.37626]); // above it, 2^n alone would overflow
 
 /** x = n ln 2 + r; returns exp(r) - 1. `t` is x / ln 2 + MAGIC. */
 @inline
@@ -109,17 +107,38 @@ export function exp4(x: v128): v128 {
   return f32x4.mul(f32x4.mul(p, power2(half)), power2(i32x4.sub(n, half)));
 }
 
-/**
- * exp(x) for x <= 88: results below the smallest normal number are exact zeros. For softmax, where
- * they mean nothing.
- */
+// For softmax, where denormal results mean nothing and cost much, and x is at most a little above 0:
+// 2 exp(r) times 2^(n - 1), whose bits are (n + 126) << 23, which is 0 for n = -126. So results below
+// 2^-125.5 are exact zeros without a comparison, and FLUSH_MAGIC leaves n + 126 in the low bits.
+const FLUSH_MAGIC = memory.data<f32>([12583038]);
+const FLUSH_LEAST = memory.data<f32>([-87.3]); // n = -126
+// 2 exp(r) on |r| <= ln(2)/2, relative error 3e-10, and 2 2^r on |r| <= 1/2, 9e-8.
+const TWICE_EXP = memory.data<f32>([
+  2, 2, 1, 0.333330363035202, 0.08333241194486618, 0.016737908124923706, 0.0027901199646294117,
+]);
+const TWICE_EXP2 = memory.data<f32>([
+  2, 1.3862939552109832, 0.4804448424107617, 0.11101467295912056, 0.0193430211960227,
+  0.0026529532990672683,
+]);
+const FLUSH_LEAST2 = memory.data<f32>([-126]);
+
+/** exp(x) for x <= 88; below -87 an exact zero. */
 @inline
 export function expFlush4(x: v128): v128 {
-  const kept = v128.not(f32x4.lt(x, c(EXP_NORMAL)));
-  x = f32x4.pmin(f32x4.pmax(x, c(EXP_NORMAL)), c(EXP_SAFE));
-  const t = timesLog2e(x);
-  const p = f32x4.add(c(ONE), reducedExp(x, t));
-  return v128.and(kept, f32x4.mul(p, power2(i32x4.sub(t, c(MAGIC)))));
+  x = f32x4.pmax(x, c(FLUSH_LEAST));
+  const t = f32x4.add(f32x4.mul(x, c(LOG2E)), c(FLUSH_MAGIC));
+  const n = f32x4.sub(t, c(FLUSH_MAGIC));
+  const r = f32x4.sub(f32x4.sub(x, f32x4.mul(n, c(LN2_HIGH))), f32x4.mul(n, c(LN2_LOW)));
+  return f32x4.mul(poly6(r, TWICE_EXP), i32x4.shl(t, 23));
+}
+
+/** 2^x for x <= 127; below -125.5 an exact zero. For attention, whose scores are in these units. */
+@inline
+export function exp2Flush4(x: v128): v128 {
+  x = f32x4.pmax(x, c(FLUSH_LEAST2));
+  const t = f32x4.add(x, c(FLUSH_MAGIC));
+  const r = f32x4.sub(x, f32x4.sub(t, c(FLUSH_MAGIC)));
+  return f32x4.mul(poly5(r, TWICE_EXP2), i32x4.shl(t, 23));
 }
 
 const EXPM1_LEAST = memory.data<f32>([-30]);
@@ -231,26 +250,51 @@ export function erf4(x: v128): v128 {
   return withSign(v128.bitselect(above, below, f32x4.gt(a, c(ERF_SPLIT))), x);
 }
 
-// Phi(-a) exp(a²/2) as a polynomial in 1 / (1 + 0.3 a), relative error 6e-8 for all a >= 0.
-const TAIL_RATE = memory.data<f32>([0.3]);
-const TAIL = memory.data<f32>([
-  6.857179869257379e-6, 0.11949298530817032, 0.12188267707824707, 0.09483034163713455,
-  0.14219170808792114, -0.0760098546743393, 0.22822678089141846, -0.16895677149295807,
-  0.038335300981998444,
+// Phi, the normal distribution function, and the slope of x Phi(x) are both 1/2 and an odd function,
+// here x P(x²) / Q(x²) with P and Q of degree 5 (least maximal error 5e-9 and 1.1e-7; rounding makes
+// it 2.2e-7 and 3.6e-7). |x| ends at a number where the quotient rounds to exactly 1/2, so beyond it
+// they are exactly 0 and 1. One division and twenty-odd operations: half of what an exponential, a
+// reciprocal and a polynomial in it take.
+const CDF_MOST = memory.data<f32>([5.35]);
+const CDF_P = memory.data<f32>([
+  0.3989422498894739, 0.03315073288795205, 0.004639114234563066, 0.00016228557156714138,
+  6.368225655277945e-6, 2.3713008182765157e-8,
+]);
+const CDF_Q = memory.data<f32>([
+  1, 0.24976272673036362, 0.028256610833737487, 0.0018475216672593213, 7.185797720882937e-5,
+  1.2266342363543255e-6,
+]);
+const SLOPE_MOST = memory.data<f32>([5.8999996]);
+const SLOPE_P = memory.data<f32>([
+  0.7978853577115865, -0.030997736535437834, 0.014230464596802278, 1.9183077540266416e-5,
+  3.595671352591786e-5, 1.9294402664432047e-7,
+]);
+const SLOPE_Q = memory.data<f32>([
+  1, 0.29449168887111277, 0.040979597752602626, 0.003522989235954651, 0.00019202528343214203,
+  8.952892236576755e-6,
 ]);
 
-/** exp(-x²/2), which the normal distribution function and its density share. */
+/** 1/2 + x P(x²) / Q(x²), |x| at most `most`; NaN stays. */
 @inline
-export function bell4(x: v128): v128 {
-  return expFlush4(f32x4.mul(f32x4.mul(x, x), f32x4.neg(c(HALF))));
+function halfAndOdd(x: v128, most: usize, P: usize, Q: usize): v128 {
+  x = f32x4.pmin(f32x4.pmax(x, f32x4.neg(c(most))), c(most));
+  const u = f32x4.mul(x, x);
+  return f32x4.add(c(HALF), f32x4.div(f32x4.mul(x, poly5(u, P)), poly5(u, Q)));
 }
 
-/** Phi(x), the normal distribution function, given bell(x). Its lower tail keeps its digits. */
+/** x Phi(x); x stops at where Phi is 0, so that -infinity gives 0. */
 @inline
-export function normalCdf4(x: v128, bell: v128): v128 {
-  const t = f32x4.div(c(ONE), f32x4.add(c(ONE), f32x4.mul(c(TAIL_RATE), absolute(x))));
-  const tail = f32x4.mul(bell, poly8(t, TAIL));
-  return v128.bitselect(tail, f32x4.sub(c(ONE), tail), f32x4.lt(x, f32x4.splat(0)));
+export function gelu4(x: v128): v128 {
+  return f32x4.mul(
+    f32x4.pmax(x, f32x4.neg(c(CDF_MOST))),
+    halfAndOdd(x, CDF_MOST, CDF_P, CDF_Q),
+  );
+}
+
+/** (x Phi(x))' = Phi(x) + x phi(x). */
+@inline
+export function geluSlope4(x: v128): v128 {
+  return halfAndOdd(x, SLOPE_MOST, SLOPE_P, SLOPE_Q);
 }
 
 // Angles are reduced in double precision: x - n pi/2, pi/2 in two parts of which the first has 33

@@ -14,16 +14,20 @@ const KC: usize = 512;
 const MC: usize = 128;
 
 /**
- * C[4,8] = base + A[4,k] · B[k,8]. The rows of A start at a0..a3; the rows of B are `ldb` bytes
- * apart, those of C `ldc`. `base` is what the product is added to: C itself, a bias row (`ldbase`
- * 0), or nothing (`base` 0). Unrolling over k loses: eight sums, two of B, one of A and a product
- * are twelve registers, and fifteen is all there is.
+ * C[4,8] = base + A[4,k] · B[k,8]. The rows of A start at a0..a3; a turned A is stored as [k,4], its
+ * rows `lda` bytes apart. The rows of B are `ldb` bytes apart, those of C `ldc`. `base` is what the
+ * product is added to: C itself, a bias row (`ldbase` 0), or nothing (`base` 0). Unrolling over k
+ * loses: eight sums, two of B, one of A and a product are twelve registers, and fifteen is all there
+ * is.
  */
-function tile(
+@inline
+function tileOf(
+  turned: bool,
   a0: usize,
   a1: usize,
   a2: usize,
   a3: usize,
+  lda: usize,
   b: usize,
   ldb: usize,
   c: usize,
@@ -43,19 +47,20 @@ function tile(
   for (let p: usize = 0, end = k << 2; p < end; p += 4) {
     const b0 = v128.load(b);
     const b1 = v128.load(b, 16);
-    let a = v128.load32_splat(a0 + p);
+    let a = turned ? v128.load32_splat(a0) : v128.load32_splat(a0 + p);
     c00 = madd(a, b0, c00);
     c01 = madd(a, b1, c01);
-    a = v128.load32_splat(a1 + p);
+    a = turned ? v128.load32_splat(a0, 4) : v128.load32_splat(a1 + p);
     c10 = madd(a, b0, c10);
     c11 = madd(a, b1, c11);
-    a = v128.load32_splat(a2 + p);
+    a = turned ? v128.load32_splat(a0, 8) : v128.load32_splat(a2 + p);
     c20 = madd(a, b0, c20);
     c21 = madd(a, b1, c21);
-    a = v128.load32_splat(a3 + p);
+    a = turned ? v128.load32_splat(a0, 12) : v128.load32_splat(a3 + p);
     c30 = madd(a, b0, c30);
     c31 = madd(a, b1, c31);
     b += ldb;
+    if (turned) a0 += lda;
   }
   if (base) {
     c00 = f32x4.add(v128.load(base), c00);
@@ -83,11 +88,43 @@ function tile(
   v128.store(c, c31, 16);
 }
 
+// Calls of their own: inlined into the loops around them, their sums would not stay in registers.
+function tile(
+  a0: usize,
+  a1: usize,
+  a2: usize,
+  a3: usize,
+  b: usize,
+  ldb: usize,
+  c: usize,
+  ldc: usize,
+  k: usize,
+  base: usize,
+  ldbase: usize,
+): void {
+  tileOf(false, a0, a1, a2, a3, 0, b, ldb, c, ldc, k, base, ldbase);
+}
+
+function tileTurned(
+  a: usize,
+  lda: usize,
+  b: usize,
+  ldb: usize,
+  c: usize,
+  ldc: usize,
+  k: usize,
+  base: usize,
+  ldbase: usize,
+): void {
+  tileOf(true, a, 0, 0, 0, lda, b, ldb, c, ldc, k, base, ldbase);
+}
+
 /**
  * A tile at the lower or right edge: `rows` <= 4, `cols` <= 8. Computed whole beside C, then the
  * valid corner is taken.
  */
 function edge(
+  turned: bool,
   a: usize,
   lda: usize,
   b: usize,
@@ -101,10 +138,11 @@ function edge(
   cols: usize,
 ): void {
   const corner = scratch(); // 128 bytes that nothing else uses
-  const last = a + (rows - 1) * lda; // missing rows repeat the last
-  tile(a, min(a + lda, last), min(a + 2 * lda, last), last, b, ldb, corner, 32, k, 0, 0);
+  const last = a + (rows - 1) * lda; // missing rows repeat the last; a turned A has something there
+  if (turned) tileTurned(a, lda, b, ldb, corner, 32, k, 0, 0);
+  else tile(a, min(a + lda, last), min(a + 2 * lda, last), last, b, ldb, corner, 32, k, 0, 0);
   for (let i: usize = 0; i < rows; i++) {
-    const from = corner + 32 * (i == rows - 1 ? 3 : i);
+    const from = corner + 32 * (i == rows - 1 && !turned ? 3 : i);
     for (let j: usize = 0; j < cols; j++) {
       const sum = load<f32>(from + 4 * j);
       store<f32>(c + i * ldc + 4 * j, base ? load<f32>(base + i * ldbase + 4 * j) + sum : sum);
@@ -114,6 +152,7 @@ function edge(
 
 /** C[m,8] = base + A[m,k] · B[k,8] for one panel of `cols` <= 8 columns. */
 function column(
+  turned: bool,
   a: usize,
   lda: usize,
   b: usize,
@@ -126,27 +165,31 @@ function column(
   m: usize,
   cols: usize,
 ): void {
+  const next = turned ? 4 : lda; // from one row of A to the next
   let i: usize = 0;
   if (cols == 8) {
     for (; i + 4 <= m; i += 4) {
-      const a0 = a + i * lda;
-      const a1 = a0 + lda;
-      const a2 = a1 + lda;
-      tile(a0, a1, a2, a2 + lda, b, ldb, c + i * ldc, ldc, k, base ? base + i * ldbase : 0, ldbase);
+      const at = base ? base + i * ldbase : 0,
+        ci = c + i * ldc,
+        a0 = a + i * next;
+      if (turned) tileTurned(a0, lda, b, ldb, ci, ldc, k, at, ldbase);
+      else tile(a0, a0 + lda, a0 + 2 * lda, a0 + 3 * lda, b, ldb, ci, ldc, k, at, ldbase);
     }
   }
   for (; i < m; i += 4) {
-    const at = base ? base + i * ldbase : 0;
-    edge(a + i * lda, lda, b, ldb, c + i * ldc, ldc, k, at, ldbase, min<usize>(4, m - i), cols);
+    const at = base ? base + i * ldbase : 0,
+      rows = min<usize>(4, m - i);
+    edge(turned, a + i * next, lda, b, ldb, c + i * ldc, ldc, k, at, ldbase, rows, cols);
   }
 }
 
 /**
- * C = base + A · B for matrices that fit in the caches, without packing. B is read in whole panels
- * of 8 columns: up to 28 bytes beyond its last row are read (the pool keeps them readable) and
- * never used.
+ * C = base + A · B for matrices that fit in the caches, without packing; A may be stored turned, as
+ * [k,m]. B is read in whole panels of 8 columns, a turned A in whole groups of 4: up to 28 bytes
+ * beyond the last row are read (the pool keeps them readable) and never used.
  */
 export function multiply(
+  turned: bool,
   a: usize,
   lda: usize,
   b: usize,
@@ -160,8 +203,9 @@ export function multiply(
   ldbase: usize,
 ): void {
   for (let j: usize = 0; j < n; j += 8) {
-    const at = base ? base + 4 * j : 0;
-    column(a, lda, b + 4 * j, ldb, c + 4 * j, ldc, k, at, ldbase, m, min<usize>(8, n - j));
+    const at = base ? base + 4 * j : 0,
+      cols = min<usize>(8, n - j);
+    column(turned, a, lda, b + 4 * j, ldb, c + 4 * j, ldc, k, at, ldbase, m, cols);
   }
 }
 
@@ -235,6 +279,7 @@ export function matmulPacked(
         const onC = add || k0 > 0;
         const base = onC ? at : bias ? bias + j * 4 : 0;
         column(
+          false,
           rows,
           transposed ? k * 4 : lda,
           packed + (j * K + k0 * 8) * 4,
@@ -294,6 +339,7 @@ export function matmulSmall(
     if (transposedB && (i == from || nextB)) transpose(bi, ldb, turnedB, width, N, K);
     if (transposedB) bi = turnedB;
     multiply(
+      false,
       ai,
       transposedA ? K << 2 : lda,
       bi,

@@ -5,15 +5,15 @@
 
 import {
   absolute,
-  bell4,
   cos4,
   erf4,
   exp4,
   expm14,
+  gelu4,
+  geluSlope4,
   log1p4,
   log4,
   logSigmoid4,
-  normalCdf4,
   sigmoid4,
   sin4,
   softplus4,
@@ -25,7 +25,6 @@ const ONE = memory.data<f32>([1]);
 const HALF = memory.data<f32>([0.5]);
 const THREE = memory.data<f32>([3]);
 const SIGN = memory.data<i32>([0x80000000]);
-const INV_SQRT_2PI = memory.data<f32>([0.39894228]);
 const GELU_A = memory.data<f32>([0.7978845608]); // sqrt(2 / pi)
 const GELU_B = memory.data<f32>([0.044715]);
 
@@ -216,7 +215,7 @@ class Silu {
 @unmanaged
 class Gelu {
   @inline at(x: v128): v128 {
-    return f32x4.mul(x, normalCdf4(x, bell4(x)));
+    return gelu4(x);
   }
 }
 /** x (1 + tanh u) / 2 with u = sqrt(2/pi) (x + 0.044715 x³). */
@@ -350,9 +349,7 @@ class SiluGrad {
 @unmanaged
 class GeluGrad {
   @inline at(g: v128, x: v128): v128 {
-    const bell = bell4(x);
-    const density = f32x4.mul(c(INV_SQRT_2PI), bell);
-    return f32x4.mul(g, f32x4.add(normalCdf4(x, bell), f32x4.mul(x, density)));
+    return f32x4.mul(g, geluSlope4(x));
   }
 }
 /**
