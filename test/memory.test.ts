@@ -8,7 +8,17 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { device, grad, noGrad, randn, random, type Tensor, tensor, use } from "../core/index.ts";
+import {
+  device,
+  grad,
+  noGrad,
+  randn,
+  random,
+  scope,
+  type Tensor,
+  tensor,
+  use,
+} from "../core/index.ts";
 import type { WasmDevice } from "../kernels/index.ts";
 import "../kernels/index.ts";
 
@@ -78,6 +88,21 @@ test("nor, on wasm, what is computed without a graph and dropped", async () => {
   assert.equal(wasm.memory.buffer.byteLength, before);
   assert.ok(before < 64 * megabyte, `${(before / megabyte).toFixed(1)} MB`);
   assert.ok(grown < 20 * megabyte, `grew by ${(grown / megabyte).toFixed(2)} MB`);
+});
+
+test("nor, on wasm, steps inside a scope, which frees what backward() let go of", async () => {
+  use("wasm");
+  const w = randn([8, 8], { rng: random(2), requiresGrad: true });
+  const step = (): void => {
+    scope(() => {
+      w.tanh().square().sum().backward();
+      w.grad?.release();
+      w.grad = null;
+      return [];
+    });
+  };
+  const grown = await growth(step, 2_000, 20_000);
+  assert.ok(grown < 2 * megabyte, `grew by ${(grown / megabyte).toFixed(2)} MB in 18,000 steps`);
 });
 
 test("nor do gradients of gradients, accumulated .grad, or hooks that are removed", async () => {

@@ -2,8 +2,8 @@
 // a kill at any moment. What else stands in the folder is the command's matter.
 // Next: ../commands/train.ts.
 
-import { appendFileSync, mkdirSync } from "node:fs";
-import { fileExists, joinPath, readFile } from "../../nn/checkpoints/files.ts";
+import { appendFileSync } from "node:fs";
+import { fileExists, joinPath, makeFolder, readFile } from "../../nn/checkpoints/files.ts";
 import { FileError, replaceFile } from "../../nn/index.ts";
 import { loadTrainCheckpoint, saveTrainCheckpoint, type TrainCheckpoint } from "./checkpoint.ts";
 import { parseTrainMetrics, type TrainRecord } from "./records.ts";
@@ -21,11 +21,7 @@ export class TrainFolder {
 
   /** Empties the metrics for a new run. */
   async begin(): Promise<void> {
-    try {
-      mkdirSync(this.path, { recursive: true });
-    } catch (cause) {
-      throw new FileError(this.path, "", (cause as Error).message, { cause });
-    }
+    makeFolder(this.path);
     await replaceFile(this.at("metrics.jsonl"), []);
   }
 

@@ -197,9 +197,7 @@ export class Memory {
 
   /** Frees the oldest retired block of a size class, if there is one. */
   #reclaim(index: number): void {
-    const queue = this.#retired[index];
-    let old = queue?.shift();
-    while (old !== undefined && old.retired === null) old = queue?.shift(); // was used again since
+    const old = this.#retired[index]?.shift();
     if (old !== undefined) this.#takeFrom(old);
   }
 
@@ -248,23 +246,30 @@ export class Memory {
   }
 }
 
-/** First in, first out, without moving the rest at every turn. */
+/** First in, first out, without moving the rest at every turn. Blocks that were used again count as gone. */
 class Queue {
   #items: Block[] = [];
   #head = 0;
+  /** How long it may become before those that are gone are taken out. */
+  #limit = 64;
 
   push(block: Block): void {
+    if (this.#items.length >= this.#limit) this.#tidy();
     this.#items.push(block);
   }
 
+  /** The oldest that is still retired. */
   shift(): Block | undefined {
-    const block = this.#items[this.#head];
-    if (block === undefined) return undefined;
-    this.#head++;
-    if (this.#head > 64 && this.#head * 2 > this.#items.length) {
-      this.#items = this.#items.slice(this.#head);
-      this.#head = 0;
+    while (this.#head < this.#items.length) {
+      const block = this.#items[this.#head++];
+      if (block?.retired) return block;
     }
-    return block;
+    return undefined;
+  }
+
+  #tidy(): void {
+    this.#items = this.#items.slice(this.#head).filter((block) => block.retired !== null);
+    this.#head = 0;
+    this.#limit = Math.max(64, 2 * this.#items.length);
   }
 }

@@ -124,6 +124,19 @@ export function removeFile(path: string): void {
   attempt(path, () => node(path).fs.rmSync(path, { force: true }));
 }
 
+/**
+ * Makes a folder and those above it, if they aren't there. Step by step: Node's own recursive mkdir never
+ * returns where the system lets nobody make any, such as in /proc.
+ */
+export function makeFolder(folder: string): void {
+  const { fs, path: paths } = node(folder);
+  if (fs.existsSync(folder)) return;
+  makeFolder(paths.dirname(paths.resolve(folder)));
+  attempt(folder, () => {
+    if (!fs.existsSync(folder)) fs.mkdirSync(folder);
+  });
+}
+
 let written = 0;
 
 /**
@@ -140,7 +153,7 @@ export async function replaceFile(
   const prefix = `.${paths.basename(path)}.`;
   const stamp = `${pid}-${Date.now().toString(36)}-${written++}`;
   const temporary = paths.join(folder, `${prefix}${stamp}.tmp`);
-  attempt(path, () => fs.mkdirSync(folder, { recursive: true }));
+  makeFolder(folder);
   removeLeftovers(folder, prefix);
   const handle = attempt(path, () => fs.openSync(temporary, "wx"));
   try {
