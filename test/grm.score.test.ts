@@ -342,7 +342,7 @@ describe("twoheads score", () => {
     );
     assert.match(records[1]?.error as string, /mixed.jsonl:2: is not JSON/);
     assert.match(records[2]?.error as string, /is longer than 64 tokens/);
-    assert.match(said, /2 have no reward, and an error instead/);
+    assert.match(said, /2 without a reward, with an error instead/);
     assert.equal(code, 1);
   });
 });

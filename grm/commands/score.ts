@@ -70,7 +70,7 @@ async function runScore(path: string, files: readonly string[], given: Given): P
   if (given.out === undefined) await print(rewards);
   else await replaceFile(given.out, bytesOf(rewards));
   const { lines, cut, failed } = counts;
-  const lost = failed === 0 ? "" : `; ${failed} have no reward, and an error instead`;
+  const lost = failed === 0 ? "" : `; ${failed} without a reward, with an error instead`;
   console.error(`${lines} answers, ${cut} of them cut to ${reading.maxLength} tokens${lost}`);
   if (failed > 0) process.exitCode = 1;
 }
@@ -83,7 +83,7 @@ function checkLength(maxLength: number, { model: { model: backbone } }: RewardMo
 }
 
 /** How many tokens are read before they are scored together, by length. */
-const chunkTokens = 2 ** 17;
+const chunkTokens = 2 ** 15;
 
 /** A line of JSON for each answer, in their order. */
 async function* scored(
