@@ -4,8 +4,7 @@
 import type { Command } from "commander";
 import { ArgumentError, random } from "../../core/index.ts";
 import { compareScores, type ModelComparison } from "../evaluation.ts";
-import type { Pair } from "../pairs.ts";
-import { loadRewardModel } from "../rewardModelFiles.ts";
+import { loadRewardModel, type RewardModelFolder } from "../rewardModelFiles.ts";
 import { type PairScores, type Scores, scorePairs } from "../scores.ts";
 import type { Difference } from "../statistics.ts";
 import { share } from "./eval.ts";
@@ -47,8 +46,10 @@ export function addCompare(program: Command): void {
 async function runCompare(first: string, second: string, given: Given): Promise<void> {
   const screen = given.json ? quiet() : display();
   try {
-    const a = await scored(first, given, screen);
-    const b = await scored(second, given, screen);
+    const models = [first, second].map((path) => [path, loadRewardModel(path)] as const);
+    const [a, b] = [new Map<string, Scored>(), new Map<string, Scored>()];
+    for (const [i, [path, model]] of models.entries())
+      await score(path, model, given, screen, i === 0 ? a : b);
     const both = [...a.keys()].filter((place) => b.has(place));
     const skipped = a.size + b.size - 2 * both.length;
     if (skipped > 0) {
@@ -67,20 +68,19 @@ async function runCompare(first: string, second: string, given: Given): Promise<
 
 /** A pair's rewards. */
 interface Scored {
-  readonly pair: Pair;
   readonly r_c: number;
   readonly r_r: number;
 }
 
-/** Every pair that a model can read, by file and line. */
-async function scored(
+/** Adds every pair that a model can read, by file and line. */
+async function score(
   path: string,
+  opened: RewardModelFolder,
   given: Given,
   screen: Display,
-): Promise<ReadonlyMap<string, Scored>> {
-  const opened = loadRewardModel(path);
+  result: Map<string, Scored>,
+): Promise<void> {
   const reader = { ...opened, reading: readingOf(given, opened.reading) };
-  const result = new Map<string, Scored>();
   for (const file of given.data ?? [undefined]) {
     const flags = { ...given, ...(file === undefined ? {} : { data: [file] }) };
     const { pairs, report } = await readPreferences("compare", flags, reader);
@@ -90,10 +90,9 @@ async function scored(
     });
     pairs.forEach((pair, i) => {
       const [r_c = 0, r_r = 0] = [chosen.rewards[i], rejected.rewards[i]];
-      result.set(`${file}:${pair.line}`, { pair, r_c, r_r });
+      result.set(`${file}:${pair.line}`, { r_c, r_r });
     });
   }
-  return result;
 }
 
 function picked(all: ReadonlyMap<string, Scored>, places: readonly string[]): PairScores {

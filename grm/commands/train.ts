@@ -10,6 +10,7 @@ import {
   FileError,
   loadCausalLM,
   loadTokenizer,
+  readConfig,
   replaceFile,
   type Tokenizer,
 } from "../../nn/index.ts";
@@ -37,7 +38,6 @@ import { quiet } from "./quiet.ts";
 import { addReadingOptions, type ReadingFlags, readingOf } from "./reading.ts";
 import { stopOnSignals } from "./stop.ts";
 import {
-  hasTrainRun,
   type RunData,
   readRunData,
   readTrainRun,
@@ -148,7 +148,7 @@ async function begin(given: Given): Promise<Prepared> {
   }
   const settings = trainSettings({ ...settingsIn(given.settings), ...settingsOf(given) });
   const folder = new TrainFolder(given.out ?? freeFolder());
-  if (hasTrainRun(folder.path) || folder.has("config.json")) {
+  if (folder.has("checkpoint.safetensors") || folder.has("config.json")) {
     throw new ArgumentError(
       `train: ${folder.path} holds a run or a model already; go on with it, --resume ${folder.path}, or choose another --out`,
     );
@@ -203,6 +203,11 @@ function modelOf(base: string, given: Given, { seed }: TrainSettings): RewardMod
   const { headType: type, headLayers: layers, headNeurons: neurons, headDropout: dropout } = given;
   const asked = Object.entries({ type, layers, neurons, dropout });
   const head: HeadOptions = Object.fromEntries(asked.filter(([, value]) => value !== undefined));
+  if (readConfig(base).vhead_layer_type !== undefined) {
+    throw new ArgumentError(
+      `train: ${base} is a reward model already; --base takes the language model that one begins with`,
+    );
+  }
   return new RewardModel(loadCausalLM(base), { head, rng: random(seed).fork("head") });
 }
 

@@ -9,7 +9,9 @@ import type { RewardModel } from "../rewardModel.ts";
 
 /** How a person finds a pair again. */
 export function placeOf(pair: Pair | undefined, index: number): string {
-  return pair?.line === undefined ? `pair ${index + 1}` : `line ${pair.line}`;
+  const { line, source } = pair ?? {};
+  const place = line === undefined ? `pair ${index + 1}` : `line ${line}`;
+  return source === undefined ? place : `${place} of ${source}`;
 }
 
 /** The places of some pairs in a sentence, at most ten by name. */

@@ -1,0 +1,194 @@
+// The commands as a person meets them: a run from files to a folder, Ctrl-C and going on, what is printed,
+// and that mistakes get a sentence and an exit code. Next: package.test.ts.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { random } from "../core/index.ts";
+import { main } from "../grm/cli.ts";
+import { type Evaluation, loadRewardModel } from "../grm/index.ts";
+import { ByteTokenizer, CausalLM, saveCausalLM, saveTokenizer } from "../nn/index.ts";
+import "../kernels/index.ts";
+
+const bin = fileURLToPath(new URL("../grm/bin.js", import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), "twoheads-commands-"));
+const at = (name: string): string => join(folder, name);
+
+const good = ["kind", "warm", "fine", "calm"];
+const bad = ["grim", "foul", "dark", "vile"];
+
+/** Answers of good or bad words, as lines of preference data. */
+function lines(count: number, seed: number): string {
+  const rng = random(seed);
+  const say = (words: readonly string[]): string =>
+    [0, 1, 2].map(() => words[rng.integer(0, words.length)]).join(" ");
+  const line = (i: number) => {
+    const source = i % 2 === 0 ? "even" : "odd";
+    const split = i < count - 8 ? "train" : "valid";
+    return { prompt: "how?", chosen: say(good), rejected: say(bad), margin: 1, source, split };
+  };
+  return Array.from({ length: count }, (_, i) => `${JSON.stringify(line(i))}\n`).join("");
+}
+
+before(async () => {
+  const tokenizer = new ByteTokenizer({ special: { bos: "<s>", eos: "</s>", pad: "<pad>" } });
+  const shape = { vocabSize: tokenizer.vocabSize, dim: 16, layers: 1, heads: 2, context: 48 };
+  await saveCausalLM(at("base"), new CausalLM(shape, { rng: random(0) }));
+  await saveTokenizer(at("base"), tokenizer);
+  writeFileSync(at("pairs.jsonl"), lines(72, 1));
+  writeFileSync(at("test.jsonl"), lines(40, 2));
+});
+
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Runs a command line in this process: what it prints, and its exit code. */
+async function twoheads(...args: string[]): Promise<{ out: string; err: string; code: number }> {
+  const [out, err]: [string[], string[]] = [[], []];
+  const { log, error } = console;
+  const { exitCode } = process; // the test runner's own
+  console.log = (text: unknown) => void out.push(String(text));
+  console.error = (text: unknown) => void err.push(String(text));
+  process.exitCode = 0;
+  try {
+    await main(["node", "twoheads", ...args]);
+    return { out: out.join("\n"), err: err.join("\n"), code: Number(process.exitCode) };
+  } finally {
+    Object.assign(console, { log, error });
+    process.exitCode = exitCode;
+  }
+}
+
+const trained = (out: string, ...more: string[]): string[] => [
+  ...["train", "--base", at("base"), "--data", at("pairs.jsonl"), "--template", "plain"],
+  ...["--lr", "0.01", "--batch-size", "8", "--out", at(out), ...more],
+];
+
+describe("train, eval, compare", () => {
+  test("train makes a run folder from pairs and a base", async () => {
+    const args = trained("bt", "--method", "bt", "--epochs", "3", "--head-type", "linear");
+    const { out, code } = await twoheads(...args, "--where", "split=train");
+    assert.equal(code, 0);
+    assert.match(out, /pairs\.jsonl: 64 pairs of 72 lines/);
+    assert.match(out, /left out, as asked for: 8/);
+    assert.match(out, /step 24: validation accuracy/);
+    assert.match(out, /finished after 24 steps\n.*validation accuracy .*\[.*\nnext: twoheads eval/);
+    for (const name of ["config.json", "model.safetensors", "tokenizer.json", "metrics.jsonl"])
+      assert.ok(readFileSync(join(at("bt"), name)).length > 0, name);
+    const { model } = loadRewardModel(at("bt"));
+    assert.equal(model.vHead.config.type, "linear");
+  });
+
+  test("settings come from a file, and options win over it", async () => {
+    writeFileSync(at("settings.json"), '{"method": "grm-sft", "alpha": 0.2, "epochs": 2}');
+    const args = trained("sft", "--settings", at("settings.json"), "--epochs", "3", "--json");
+    const { out, err } = await twoheads(
+      ...args,
+      "--frozen-parameters",
+      "model.embed_tokens.weight",
+    );
+    const found = JSON.parse(out) as { settings: object; steps: number; evaluation: Evaluation };
+    const frozenParameters = ["model.embed_tokens.weight"];
+    const wanted = { method: "grm-sft", alpha: 0.2, epochs: 3, frozenParameters };
+    assert.deepEqual({ ...found.settings, ...wanted }, found.settings);
+    assert.equal(found.steps, 27);
+    assert.ok(found.evaluation.accuracy.count === 3, "0.05 of 72 held out");
+    assert.match(err, /method: grm-sft \(full\), alpha 0.2/);
+  });
+
+  test("eval says how good it is, by source, beside what is reached without reading", async () => {
+    const { out, code } = await twoheads("eval", at("bt"), at("sft"), "--data", at("test.jsonl"));
+    assert.equal(code, 0);
+    assert.match(
+      out,
+      /bt: 1?\d\d(\.\d)? % \[.*\] of 40 pairs\n {2}even: .* of 20 pairs\n {2}odd: /,
+    );
+    assert.match(out, /the longer answer wins: .* ties/);
+    assert.match(out, /words only: 100\.0 %/);
+    assert.match(out, /chosen: \d+\.\d\d \(\d+\.\d\d\) on \d+ tokens/);
+    const json = await twoheads("eval", at("bt"), "--data", at("test.jsonl"), "--json");
+    const found = JSON.parse(json.out) as Evaluation;
+    assert.ok(found.accuracy.value > 0.9, `it learnt: ${found.accuracy.value}`);
+    const together = await twoheads(
+      ...["eval", at("bt"), at("sft"), "--data", at("test.jsonl"), "--ensemble", "min"],
+    );
+    assert.match(
+      together.out,
+      /ensemble of 2, rule min.*\n.*\n.*\n {2}together: .*\n.*disagree on/,
+    );
+  });
+
+  test("compare says whether a difference could be chance", async () => {
+    const args = ["compare", at("bt"), at("bt"), "--data", at("test.jsonl"), "--rounds", "500"];
+    const { out, code } = await twoheads(...args);
+    assert.equal(code, 0);
+    assert.match(out, /difference in points: \+0\.0 \[\+0\.0, \+0\.0\], p 1\.000: this could be/);
+    const { out: json } = await twoheads(...args, "--json");
+    assert.equal((JSON.parse(json) as { pairs: number }).pairs, 40);
+  });
+});
+
+test("mistakes get a sentence and exit code 1", async () => {
+  writeFileSync(at("empty.jsonl"), "");
+  writeFileSync(at("fields.jsonl"), '{"a": 1}\n');
+  writeFileSync(at("latin.jsonl"), Buffer.from([0x7b, 0x22, 0xe9, 0x22, 0x3a, 0x31, 0x7d, 0x0a]));
+  writeFileSync(at("bad.json"), '{"lr": "fast", "spped": 1}');
+  mkdirSync(at("folder"));
+  const base = ["train", "--base", at("base"), "--out", at("never")];
+  const data = ["--data", at("pairs.jsonl")];
+  const cases: readonly (readonly [string[], RegExp])[] = [
+    [["train"], /name the language model .* --base FOLDER, and the pairs, --data FILE/],
+    [[...base, "--data", at("empty.jsonl")], /empty\.jsonl: is empty/],
+    [[...base, "--data", at("fields.jsonl")], /fields\.jsonl:1: /],
+    [[...base, "--data", at("latin.jsonl")], /latin\.jsonl:1: .*UTF-8/],
+    [[...base, "--data", at("folder")], /is a folder/],
+    [[...base, "--data", at("none.jsonl")], /none\.jsonl: there is no such file/],
+    [[...base, ...data, "--settings", at("bad.json")], /lr: .*number.*"spped"/],
+    [[...base, ...data, "--method", "frozen", "--mode", "lora"], /trains no adapters/],
+    [[...base, ...data, "--max-length", "49"], /beyond the model's context of 48/],
+    [[...base, ...data, "--hold-out", "1"], /--hold-out is 1/],
+    [["train", "--base", at("bt"), ...data], /is a reward model already/],
+    [[...trained("bt")], /holds a run or a model already.*--resume/],
+    [["train", "--base", at("base"), ...data, "--out", at("pairs.jsonl/x")], /pairs\.jsonl/],
+    [["train", "--resume", at("bt")], /it is finished, after 24 steps/],
+    [["train", "--resume", at("bt"), "--lr", "1"], /leave lr away/],
+    [["train", "--resume", at("base")], /run\.json: there is no such file/],
+    [["eval", at("base"), ...data], /describes no reward head/],
+    [["eval", at("bt")], /name the preference pairs/],
+    [["compare", at("bt"), at("none"), ...data], /none.*there is no such file/],
+    [
+      [...base, ...data, "--template", "plain", "--lr", "1e30"],
+      /the loss is .* at step 2, on line/,
+    ],
+  ];
+  for (const [args, message] of cases) {
+    const { err, code } = await twoheads(...args);
+    assert.match(err, message, args.join(" "));
+    assert.doesNotMatch(err, /\n\s+at .*\(.*:\d+:\d+\)/, "no stack");
+    assert.equal(code, 1, args.join(" "));
+  }
+});
+
+test("Ctrl-C saves and says how to go on, and the end is the same to the bit", async () => {
+  const options = ["--method", "grm-dpo", "--epochs", "12", "--best", "loss"];
+  const child = spawn(process.execPath, [bin, ...trained("stopped", ...options)]);
+  let [out, isStopped] = ["", false];
+  child.stdout.on("data", (text: Buffer) => {
+    out += text.toString();
+    if (isStopped || !out.includes("step 9: validation")) return;
+    isStopped = child.kill("SIGINT");
+  });
+  const code = await new Promise((resolve) => child.on("exit", resolve));
+  assert.match(out, /stopping after this step/);
+  assert.match(out, /stopped after step \d+; go on with: twoheads train --resume/);
+  assert.equal(code, 130);
+  const { out: rest, code: ended } = await twoheads("train", "--resume", at("stopped"));
+  assert.equal(ended, 0);
+  assert.match(rest, /going on after step \d+/);
+  await twoheads(...trained("alone", ...options));
+  const model = (name: string): Buffer => readFileSync(join(at(name), "model.safetensors"));
+  assert.ok(model("stopped").equals(model("alone")));
+});
