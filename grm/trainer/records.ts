@@ -40,11 +40,6 @@ const training = z.strictObject({
   margin: z.number(),
   chosen_reward: z.number(),
   rejected_reward: z.number(),
-  /** Global norm over the trained parameters, before clipping. */
-  grad_norm: z.number(),
-  /** How many steps were clipped so far. */
-  clipped: z.int(),
-  lr: z.number(),
   /** Norm of what each loss, with its weight in the mix, pushes the final hidden states with; they never
    * share a place, so the squares add up to the whole. null with a frozen backbone. */
   reward_hidden_grad: optional,
@@ -56,6 +51,11 @@ const training = z.strictObject({
   reward_param_grad: optional,
   reg_param_grad: optional,
   grad_cosine: optional,
+  /** Global norm over the trained parameters, before clipping. */
+  grad_norm: z.number(),
+  /** How many steps were clipped so far. */
+  clipped: z.int(),
+  lr: z.number(),
   /** Tokens without padding, of this step. */
   tokens: z.int(),
   tokens_per_second: z.number(),
