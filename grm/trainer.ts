@@ -467,11 +467,11 @@ class Run {
   /** Hands out a checkpoint, unless the one of this step was; never one with numbers that are none. */
   async #save(): Promise<void> {
     if (this.#saved === this.step || this.hooks.onCheckpoint === undefined) return;
-    const bad = this.#nonFiniteParameter();
-    if (bad !== null) {
+    const [size = 0] = Array.from(await taken(globalNorm(this.#trained.map(([, p]) => p))));
+    if (!Number.isFinite(size)) {
       throw new AnomalyError(
-        `train: ${bad} after step ${this.step}; the last checkpoint is of step ${this.#saved}; ` +
-          `a smaller lr (it was ${this.settings.lr}) may help`,
+        `train: ${this.#nonFiniteParameter() ?? "the parameters overflow"} after step ${this.step}; ` +
+          `the last checkpoint is of step ${this.#saved}; a smaller lr (it was ${this.settings.lr}) may help`,
       );
     }
     const { step: optimiserStep, tensors: optimiser } = this.#optimiser.stateDict();
