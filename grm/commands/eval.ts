@@ -14,6 +14,7 @@ import {
 import {
   type Accuracy,
   accuracyOf,
+  type Distribution,
   type Evaluation,
   evaluate,
   type Perplexity,
@@ -236,7 +237,9 @@ function describeEvaluation(path: string, found: Evaluation): string {
     ...calibrationTable(found),
     `rewards: chosen ${fixed(rewards.chosen.mean)} ± ${fixed(rewards.chosen.deviation)}, rejected ` +
       `${fixed(rewards.rejected.mean)} ± ${fixed(rewards.rejected.deviation)}; with length: r ${fixed(length.pearson, 2)}, ranks ${fixed(length.spearman, 2)}`,
-    `margins ${bars(margins.histogram.counts)} from ${fixed(margins.histogram.edges[0], 2)} to ${fixed(margins.histogram.edges.at(-1), 2)}`,
+    `  chosen    ${histogramLine(rewards.chosen)}`,
+    `  rejected  ${histogramLine(rewards.rejected)}`,
+    `  margins   ${histogramLine(margins)}`,
     "perplexity of the language model's head (of the base):",
     ...Object.entries(found.languageModel).map(
       ([name, side]) => `  ${name}: ${perplexities(side)}`,
@@ -259,8 +262,9 @@ function perplexities(side: Perplexity | null): string {
   return `${fixed(side.model, 2)}${base} on ${side.tokens.toLocaleString("en-US")} tokens`;
 }
 
-/** A histogram as one line of blocks. */
-function bars(counts: readonly number[]): string {
+/** A histogram as one line of blocks, with its ends. */
+function histogramLine({ histogram: { edges, counts } }: Distribution): string {
   const most = Math.max(1, ...counts);
-  return counts.map((n) => " ▁▂▃▄▅▆▇█"[Math.ceil((8 * n) / most)] ?? " ").join("");
+  const blocks = counts.map((n) => " ▁▂▃▄▅▆▇█"[Math.ceil((8 * n) / most)] ?? " ").join("");
+  return `${fixed(edges[0], 2).padStart(7)} ${blocks} ${fixed(edges.at(-1), 2)}`;
 }
