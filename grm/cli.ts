@@ -6,12 +6,16 @@ import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { ArgumentError, type Entry, opTable, TwoheadsError } from "../core/index.ts";
 import { addBase } from "./commands/base.ts";
+import { addBon } from "./commands/bon.ts";
 import { addCompare } from "./commands/compare.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addEval } from "./commands/eval.ts";
 import { addExport } from "./commands/export.ts";
 import { addGenerate } from "./commands/generate.ts";
+import { addOveropt } from "./commands/overopt.ts";
+import { addPpo } from "./commands/ppo.ts";
 import { addPretrain } from "./commands/pretrain.ts";
+import { addRloo } from "./commands/rloo.ts";
 import { addScore } from "./commands/score.ts";
 import { addTrain } from "./commands/train.ts";
 import { addWorld } from "./commands/world.ts";
@@ -102,6 +106,10 @@ export function program(): Command {
   addScore(command);
   addExport(command);
   addBase(command);
+  addOveropt(command);
+  addBon(command);
+  addPpo(command);
+  addRloo(command);
   return command;
 }
 

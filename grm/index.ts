@@ -8,6 +8,7 @@ export * from "./ensemble.ts";
 export * from "./evaluation.ts";
 export { type ExportOptions, exportRewardModel } from "./export.ts";
 export * from "./losses.ts";
+export * from "./overopt/index.ts";
 export type { Pair, Sequence } from "./pairs.ts";
 export {
   type HeadConfig,

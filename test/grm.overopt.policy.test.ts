@@ -24,10 +24,7 @@ import {
   Proxies,
   policyRecordSchema,
   policySettings,
-  ppoAdvantages,
   readLexicon,
-  recall,
-  rlooAdvantages,
   sampleAnswers,
   savePolicyCheckpoint,
   sentiment,
@@ -35,9 +32,9 @@ import {
   syntheticPreferences,
   type Task,
   trainPolicy,
-  usableRewards,
   worldTask,
 } from "../grm/overopt/index.ts";
+import { ppoAdvantages, recall, rlooAdvantages, usableRewards } from "../grm/overopt/rollouts.ts";
 import { setB, tales } from "../grm/worlds/index.ts";
 import { CausalLM, type StateDict, WordTokenizer } from "../nn/index.ts";
 import "../kernels/index.ts";

@@ -4,6 +4,7 @@
 
 export * from "./advantages.ts";
 export * from "./bestOfN.ts";
+export { figureSvg, type Panel, type Point, palette, type Series } from "./figure.ts";
 export * from "./fits.ts";
 export * from "./judges.ts";
 export * from "./kl.ts";
@@ -31,5 +32,4 @@ export {
 } from "./policyTrainer.ts";
 export * from "./preferences.ts";
 export * from "./proxies.ts";
-export * from "./rollouts.ts";
 export * from "./tasks.ts";

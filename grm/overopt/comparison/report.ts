@@ -1,0 +1,185 @@
+// What a comparison looks like: a text table for the terminal and for RESULTS.md, and an HTML page with the
+// figure and the same table. Next: ../figure.ts for how the figure is drawn.
+
+import type { Interval } from "../../demo/intervals.ts";
+import { escape, figureSvg, type Panel, type Point, palette } from "../figure.ts";
+import type { Bounds, FitWithIntervals } from "../fits.ts";
+import { bestOfNKL } from "../kl.ts";
+import type { Plan } from "./plan.ts";
+import type { MethodName, SeedResult } from "./results.ts";
+import {
+  coursesOf,
+  endDifference,
+  type MeanPoint,
+  methodTitles,
+  signed,
+  verdict,
+} from "./summary.ts";
+
+const plain = ({ mean, half }: Interval): string =>
+  half === null ? mean.toFixed(2) : `${mean.toFixed(2)} ± ${half.toFixed(2)}`;
+
+const columns = [
+  "judge",
+  "gold first",
+  "highest",
+  "at KL",
+  "last",
+  "last - highest",
+  "last - BT's last",
+  "a",
+  "b",
+  "fitted peak KL",
+] as const;
+
+/** Rows of a method's table, the head first. */
+export function rowsOf(seeds: readonly SeedResult[], method: MethodName): string[][] {
+  const courses = coursesOf(seeds).filter((course) => course.method === method);
+  const rows = courses.map(({ judge, points, highest, fall, fit }) => {
+    const gap = judge === "bt" ? null : endDifference(seeds, method, judge, "bt");
+    const [first, last] = [points[0], points.at(-1)] as [MeanPoint, MeanPoint];
+    return [
+      judge,
+      first.gold.mean.toFixed(2),
+      highest.gold.mean.toFixed(2),
+      highest.kl.toFixed(1),
+      plain(last.gold),
+      signed(fall),
+      gap === null ? "" : signed(gap),
+      ...fitCells(fit, last.kl),
+    ];
+  });
+  return rows.length === 0 ? [] : [[...columns], ...rows];
+}
+
+function fitCells(fit: FitWithIntervals | null, farthest: number): string[] {
+  if (fit === null) return ["", "", ""];
+  const { a, b, peakKL, aInterval, bInterval, peakInterval, peakShare } = fit;
+  const digits = (x: number): string => x.toFixed(2);
+  const between = ([low, high]: Bounds): string => `[${digits(low)}, ${digits(high)}]`;
+  const place = (kl: number): string =>
+    kl > farthest ? `> ${farthest.toFixed(1)}` : kl.toFixed(1);
+  const certain = peakShare === 1 ? "" : ` (in ${Math.round(100 * peakShare)} %)`;
+  const peak =
+    peakKL === null || peakInterval === null
+      ? "none"
+      : `${place(peakKL)} [${place(peakInterval[0])}, ${place(peakInterval[1])}]${certain}`;
+  return [`${digits(a)} ${between(aInterval)}`, `${digits(b)} ${between(bInterval)}`, peak];
+}
+
+/** Rows with their columns aligned. */
+export function aligned(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, k) => Math.max(...rows.map((row) => row[k]?.length ?? 0)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, k) => cell.padEnd(widths[k] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}
+
+const methodsOf = (seeds: readonly SeedResult[]): MethodName[] => [
+  ...new Set(coursesOf(seeds).map(({ method }) => method)),
+];
+
+/** Everything in words and tables. */
+export function textReport(seeds: readonly SeedResult[], plan: Plan): string {
+  const mean = (value: (seed: SeedResult) => number): number =>
+    seeds.reduce((sum, seed) => sum + value(seed), 0) / seeds.length;
+  const percent = (share: number): string => `${Math.round(100 * share)} %`;
+  return [
+    `"${plan.world}", ${seeds.length} seeds, each with a base of its own (perplexity ${mean((s) => s.perplexity).toFixed(2)}). Proxies learn from ${plan.pairs} pairs, whose`,
+    `labels are right in ${percent(mean((s) => s.rightBefore))} of the cases before and ${percent(mean((s) => s.right))} after ${percent(plan.flips)} flips. The margin baseline is told how far`,
+    "apart the gold rewards are, which the others are not. ± is half of a 95 % interval over seeds.",
+    ...methodsOf(seeds).flatMap((method) => [
+      `\n${headOf(method, plan)}`,
+      aligned(rowsOf(seeds, method)),
+    ]),
+    `\n${optimumSentence(seeds, plan)}`,
+    "\nRank correlation of rewards with gold among the base's answers to a prompt:",
+    aligned([
+      Object.keys(seeds[0]?.correlation ?? {}),
+      Object.keys(seeds[0]?.correlation ?? {}).map((name) =>
+        mean((s) => s.correlation[name] ?? 0).toFixed(2),
+      ),
+    ]),
+    `\n${verdict(seeds).join("\n")}`,
+    "\nA fit's interval is a bootstrap over seeds, and narrow for few of them; a peak beyond the farthest KL",
+    "is an extrapolation. The KL of best-of-n is ln n - (n-1)/n, an upper bound where answers tie; that of a",
+    "policy is the estimate k1 from each round's answers.",
+  ].join("\n");
+}
+
+function headOf(method: MethodName, { samples, policySteps }: Plan): string {
+  return method === "bon"
+    ? `Best-of-n to n = ${samples} (KL ${bestOfNKL(samples).toFixed(2)}): first is one sample.`
+    : `${methodTitles[method]}, ${policySteps} rounds without a KL penalty: first is the base, last the trained policy.`;
+}
+
+/** What the gold reward's own best-of-n leaves to be had, where n is far from the pool's end. */
+function optimumSentence(seeds: readonly SeedResult[], { samples }: Plan): string {
+  const own = coursesOf(seeds).find(({ method, judge }) => method === "bon" && judge === "gold");
+  const at = own?.points.findLastIndex((p) => p.at <= samples / 10) ?? -1;
+  const point = own?.points[at];
+  if (point === undefined) return "";
+  const most = seeds.reduce((sum, { optimum }) => sum + (optimum[at] ?? 0), 0) / seeds.length;
+  return (
+    `Best of ${point.at} by the gold itself has ${point.gold.mean.toFixed(2)}; the most that any way to choose from the pool ` +
+    `can have at its KL of ${point.kl.toFixed(2)}, by the exact optimum, is ${most.toFixed(2)}.`
+  );
+}
+
+// --- The page ----------------------------------------------------------------------------------------
+
+/** The figure: proxies above, gold below, a column for each method. */
+export function figureOf(seeds: readonly SeedResult[]): string {
+  const courses = coursesOf(seeds);
+  const methods = methodsOf(seeds);
+  const names = [...new Set(courses.map(({ judge }) => judge))];
+  const panel = (method: MethodName, what: "proxy" | "gold"): Panel => ({
+    title: `${what === "proxy" ? "what is optimised" : "true quality"}, ${methodTitles[method]}`,
+    xLabel: "KL from the base, nats (axis: its root)",
+    yLabel: what === "proxy" ? "reward, base's deviations" : "gold",
+    series: courses
+      .filter((course) => course.method === method)
+      .map((course) => ({
+        name: course.judge,
+        color: palette[names.indexOf(course.judge) % palette.length] ?? "#000",
+        points: course.points.map((p) => pointOf(p, what, method)),
+      })),
+  });
+  const panels = (["proxy", "gold"] as const).flatMap((what) =>
+    methods.map((method) => panel(method, what)),
+  );
+  return figureSvg(panels, { columns: methods.length });
+}
+
+function pointOf(p: MeanPoint, what: "proxy" | "gold", method: MethodName): Point {
+  const { mean, half } = p[what];
+  const label = `${method === "bon" ? "n" : "round"} ${p.at}, KL ${p.kl.toFixed(2)}, ${what} ${plain(p[what])}`;
+  return { x: Math.max(0, p.kl), y: mean, half, label };
+}
+
+/** A page that needs nothing else: the figure, the tables, the command. */
+export function htmlReport(seeds: readonly SeedResult[], plan: Plan, command: string): string {
+  const tables = methodsOf(seeds).map((method) => {
+    const [head = [], ...rows] = rowsOf(seeds, method);
+    const cells = (row: readonly string[], tag: string): string =>
+      `<tr>${row.map((cell) => `<${tag}>${escape(cell)}</${tag}>`).join("")}</tr>`;
+    return `<h2>${methodTitles[method]}</h2>\n<table>${cells(head, "th")}\n${rows.map((row) => cells(row, "td")).join("\n")}</table>`;
+  });
+  return `<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>Reward over-optimisation</title>
+<style>body{font:15px/1.5 system-ui,sans-serif;max-width:1340px;margin:2em auto;padding:0 1em}
+table{border-collapse:collapse;font-size:13px}td,th{padding:2px 10px;text-align:left;border-bottom:1px solid #ddd}
+svg{max-width:100%;height:auto}</style>
+<h1>Reward over-optimisation in "${escape(plan.world)}"</h1>
+<p>${seeds.length} seeds; bands are 95 % intervals over them. Made by <code>${escape(command)}</code>.</p>
+${figureOf(seeds)}
+${tables.join("\n")}
+<pre>${escape(verdict(seeds).join("\n"))}</pre>
+</html>
+`;
+}

@@ -1,0 +1,220 @@
+// The comparison: a seed's work at a tiny size, the same in another process; what is concluded from curves
+// that were made up; the figure; and the commands. Next: ../grm/overopt/comparison/plan.ts.
+
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import {
+  fullPlan,
+  type Plan,
+  planSchema,
+  policyOptions,
+  quickPlan,
+} from "../grm/overopt/comparison/plan.ts";
+import { runSeeds } from "../grm/overopt/comparison/processes.ts";
+import { figureOf, htmlReport, rowsOf, textReport } from "../grm/overopt/comparison/report.ts";
+import {
+  type CurveResult,
+  type SeedResult,
+  seedsOfPlan,
+  writeResults,
+} from "../grm/overopt/comparison/results.ts";
+import { runSeed } from "../grm/overopt/comparison/seed.ts";
+import { coursesOf, endDifference, verdict } from "../grm/overopt/comparison/summary.ts";
+import { figureSvg, policySettings } from "../grm/overopt/index.ts";
+import { pretrainBase, tales } from "../grm/worlds/index.ts";
+import { loadCausalLM, saveCausalLM } from "../nn/index.ts";
+import "../kernels/index.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "twoheads-overopt-"));
+after(() => rmSync(folder, { recursive: true }));
+
+const tiny: Plan = {
+  ...fullPlan,
+  baseSteps: 30,
+  pairs: 16,
+  epochs: 1,
+  prompts: 3,
+  samples: 12,
+  judges: ["gold", "bt", "ensemble-mean"],
+  policies: [
+    { algorithm: "ppo", judges: ["bt"] },
+    { algorithm: "rloo", judges: ["gold"] },
+  ],
+  policySteps: 2,
+  batchSize: 8,
+};
+
+describe("a seed", () => {
+  test("gives curves of every judge and policy, and another process the same", async () => {
+    let last = 0;
+    const own = await runSeed(3, tiny, (done) => {
+      assert.ok(done >= last && done <= 1);
+      last = done;
+    });
+    assert.deepEqual(
+      own.curves.map(({ method, judge }) => `${method} ${judge}`),
+      ["bon gold", "bon bt", "bon ensemble-mean", "ppo bt", "rloo gold"],
+    );
+    const [gold, bt, , ppo] = own.curves as [CurveResult, CurveResult, CurveResult, CurveResult];
+    assert.deepEqual([gold.at[0], gold.at.at(-1), ppo.at], [1, 12, [0, 1, 2]]);
+    assert.equal(gold.gold[0], bt.gold[0], "one sample is anybody's");
+    gold.gold.forEach((value, i) => {
+      assert.ok(value >= (bt.gold[i] ?? Number.NaN) - 1e-9, "nobody chooses gold better than gold");
+    });
+    assert.equal(own.correlation.gold, 1);
+    const others: SeedResult[] = [];
+    await runSeeds({
+      seeds: [3],
+      plan: tiny,
+      workers: 2,
+      signal: new AbortController().signal,
+      onProgress() {},
+      onResult: (result) => void others.push(result),
+    });
+    assert.deepEqual(others, [own]);
+  });
+
+  test("plans are valid, and so are their policies' settings", () => {
+    for (const plan of [fullPlan, quickPlan, tiny]) {
+      assert.deepEqual(planSchema.parse(plan), plan);
+      for (const algorithm of ["ppo", "rloo"] as const)
+        policySettings(policyOptions(plan, algorithm, 1));
+    }
+  });
+});
+
+/** Made-up results: BT's gold rises to 1 at the middle and falls to `end`, GRM's rises to 1.5. */
+function made(seed: number, end: number): SeedResult {
+  const kl = [0, 0.5, 1, 2, 4];
+  const curve = (judge: CurveResult["judge"], gold: number[]): CurveResult => ({
+    method: "bon",
+    judge,
+    at: [1, 2, 4, 8, 16],
+    kl,
+    proxy: kl,
+    gold,
+    length: kl,
+    fluency: kl,
+  });
+  return {
+    seed,
+    rightBefore: 0.8,
+    right: 0.65,
+    ties: 1,
+    perplexity: 2.8,
+    optimum: kl,
+    correlation: { bt: 0.3, "grm-sft": 0.4 },
+    curves: [
+      curve("bt", [0, 0.7, 1, 0.6, end]),
+      curve("grm-sft", [0, 0.7, 1.1, 1.3, 1.5 + seed / 100]),
+    ],
+  };
+}
+
+describe("what is concluded", () => {
+  const seeds = [made(0, -0.1), made(1, 0), made(2, 0.1)];
+
+  test("the highest point, the fall from it, and differences are paired by seed", () => {
+    const [bt, grm] = coursesOf(seeds);
+    assert.deepEqual([bt?.highest.at, bt?.highest.gold.mean], [4, 1]);
+    assert.ok(Math.abs((bt?.fall.mean ?? 0) + 1) < 1e-9);
+    assert.equal(grm?.highest.at, 16);
+    const gap = endDifference(seeds, "bon", "grm-sft", "bt");
+    assert.ok(Math.abs((gap?.mean ?? 0) - 1.51) < 1e-9);
+    assert.equal(endDifference(seeds, "ppo", "grm-sft", "bt"), null);
+    assert.ok((bt?.fit?.peakKL ?? 99) < 4 && (bt?.fit?.peakKL ?? 0) > 0.3);
+  });
+
+  test("the verdict may be yes, no, or nothing shown", () => {
+    assert.match(verdict(seeds).join("\n"), /over-optimised\.\n.*grm-sft.*: helps/);
+    const unsure = verdict([made(0, 1.9), made(1, -0.5)]).join("\n");
+    assert.match(unsure, /not shown to be over-optimised[\s\S]*no difference shown/);
+    const worse = verdict([made(0, 4), made(1, 4.1), made(2, 4)]).join("\n");
+    assert.match(worse, /harms/);
+  });
+
+  test("tables have a row for each judge; text and page hold them", () => {
+    const rows = rowsOf(seeds, "bon");
+    assert.deepEqual(
+      rows.map(([judge]) => judge),
+      ["judge", "bt", "grm-sft"],
+    );
+    assert.match(textReport(seeds, tiny), /labels are right in 80 % .* 65 % after 25 % flips/);
+    const page = htmlReport(seeds, tiny, "twoheads overopt <now>");
+    assert.match(page, /twoheads overopt &lt;now&gt;/);
+    assert.equal((page.match(/<table>/g) ?? []).length, 1);
+  });
+
+  test("results are kept with their plan, and another plan's are refused", async () => {
+    const path = join(folder, "results.json");
+    await writeResults(path, { command: "c", plan: tiny, seeds });
+    assert.deepEqual(seedsOfPlan(path, tiny), seeds);
+    assert.throws(() => seedsOfPlan(path, { ...tiny, pairs: 7 }), /another plan/);
+    assert.deepEqual(seedsOfPlan(join(folder, "none.json"), tiny), []);
+  });
+});
+
+describe("the figure", () => {
+  test("has a line and a band for each series, in range, and labels that are escaped", () => {
+    const svg = figureOf([made(0, -0.1), made(1, 0.1)]);
+    assert.equal((svg.match(/fill-opacity/g) ?? []).length, 4); // two panels, two judges
+    assert.equal((svg.match(/<circle/g) ?? []).length, 20);
+    const places = [...svg.matchAll(/<circle cx="([\d.]+)" cy="([\d.]+)"/g)];
+    for (const [, x, y] of places) {
+      assert.ok(Number(x) >= 56 && Number(x) <= 426.1, `x ${x}`);
+      assert.ok(Number(y) >= 34 && Number(y) <= 254.1, `y ${y}`);
+    }
+    assert.doesNotMatch(svg, /NaN|undefined/);
+    const odd = figureSvg([{ title: "<a & b>", xLabel: "", yLabel: "", series: [] }]);
+    assert.match(odd, /&lt;a &amp; b&gt;/);
+  });
+
+  test("the axis is the root of x: a quarter of the way is half of the width", () => {
+    const points = [0, 1, 4].map((x) => ({ x, y: x, half: null, label: "" }));
+    const series = [{ name: "s", color: "#000", points }];
+    const svg = figureSvg([{ title: "", xLabel: "", yLabel: "", series }], { columns: 1 });
+    const xs = [...svg.matchAll(/<circle cx="([\d.]+)"/g)].map(([, x]) => Number(x));
+    assert.deepEqual(xs, [56, 241, 426]);
+  });
+});
+
+describe("the commands", () => {
+  const bin = fileURLToPath(new URL("../grm/bin.js", import.meta.url));
+  const twoheads = (...args: string[]) =>
+    promisify(execFile)(process.execPath, [bin, ...args], { cwd: folder });
+  const base = join(folder, "base");
+  const ready = pretrainBase(tales, 1, () => {}, 20).then((lm) => saveCausalLM(base, lm));
+
+  test("ppo trains, writes a policy that opens, and refuses to overwrite it", async () => {
+    await ready;
+    const args = ["--policy", base, "--steps", "2", "--batch-size", "8", "--out", "p"];
+    const { stdout } = await twoheads("ppo", "--judge", "gold", "--mode", "lora", ...args);
+    assert.match(stdout, /gold .* at first, .* at its highest/);
+    const lines = readFileSync(join(folder, "p", "metrics.jsonl"), "utf8")
+      .trim()
+      .split("\n");
+    assert.equal(lines.length, 3);
+    const weight = (path: string): string =>
+      String(loadCausalLM(path).stateDict()["model.layers.0.self_attn.q_proj.weight"]);
+    assert.notEqual(weight(join(folder, "p")), weight(base), "the adapters are in the weights");
+    await assert.rejects(twoheads("ppo", ...args), /holds a run or a model already/);
+    await assert.rejects(twoheads("rloo", "--resume", "p"), /is a run of ppo/);
+  });
+
+  test("bon prints proxy and gold for every n, and the fit", async () => {
+    await ready;
+    const args = ["--policy", base, "--pairs", "16", "--prompts", "3", "--samples", "20"];
+    const { stdout } = await twoheads("bon", ...args);
+    assert.match(stdout, /16 preference pairs, labels right: \d+ %/);
+    assert.match(stdout, /^20 +2\.05 +\S+ ± \S+ +\S+ ± \S+/m);
+    assert.match(stdout, /d \(a - b d\)/);
+    await assert.rejects(twoheads("bon", "--reward", base, ...args), /describes no reward head/);
+    await assert.rejects(twoheads("bon", "--flips", "x"), /Not a number/);
+  });
+});
