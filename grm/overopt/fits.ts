@@ -61,13 +61,13 @@ function peakOf(a: number, b: number, form: CurveForm): number | null {
 }
 
 /** The ends of an interval. */
-export type Bounds = readonly [low: number, high: number];
+export type Span = readonly [low: number, high: number];
 
 export interface FitWithIntervals extends Fit {
-  readonly aInterval: Bounds;
-  readonly bInterval: Bounds;
+  readonly aInterval: Span;
+  readonly bInterval: Span;
   /** Of the resamples that have a peak; null if none has. */
-  readonly peakInterval: Bounds | null;
+  readonly peakInterval: Span | null;
   /** Share of the resamples that have a peak. */
   readonly peakShare: number;
 }
@@ -105,7 +105,7 @@ export function fitCurves(
     fitOf(curves.map(() => curves[rng.integer(0, curves.length)] as Curve)),
   );
   const peaks = drawn.flatMap(({ peakKL }) => peakKL ?? []);
-  const between = (values: readonly number[]): Bounds => percentiles(values, level);
+  const between = (values: readonly number[]): Span => percentiles(values, level);
   return {
     ...fitOf(curves),
     aInterval: between(drawn.map(({ a }) => a)),
@@ -116,7 +116,7 @@ export function fitCurves(
 }
 
 /** The middle share of some values. */
-function percentiles(values: readonly number[], level: number): Bounds {
+function percentiles(values: readonly number[], level: number): Span {
   const sorted = values.toSorted((x, y) => x - y);
   return [quantile(sorted, (1 - level) / 2), quantile(sorted, (1 + level) / 2)];
 }

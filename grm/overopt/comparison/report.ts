@@ -3,7 +3,7 @@
 
 import type { Interval } from "../../demo/intervals.ts";
 import { escape, figureSvg, type Panel, type Point, palette } from "../figure.ts";
-import type { Bounds, FitWithIntervals } from "../fits.ts";
+import type { FitWithIntervals, Span } from "../fits.ts";
 import { bestOfNKL } from "../kl.ts";
 import type { Plan } from "./plan.ts";
 import type { MethodName, SeedResult } from "./results.ts";
@@ -56,7 +56,7 @@ function fitCells(fit: FitWithIntervals | null, farthest: number): string[] {
   if (fit === null) return ["", "", ""];
   const { a, b, peakKL, aInterval, bInterval, peakInterval, peakShare } = fit;
   const digits = (x: number): string => x.toFixed(2);
-  const between = ([low, high]: Bounds): string => `[${digits(low)}, ${digits(high)}]`;
+  const between = ([low, high]: Span): string => `[${digits(low)}, ${digits(high)}]`;
   const place = (kl: number): string =>
     kl > farthest ? `> ${farthest.toFixed(1)}` : kl.toFixed(1);
   const certain = peakShare === 1 ? "" : ` (in ${Math.round(100 * peakShare)} %)`;
