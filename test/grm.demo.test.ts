@@ -232,6 +232,25 @@ describe("the program", () => {
     assert.deepEqual(readResults(torn)?.results, readResults(whole)?.results);
   });
 
+  test("Ctrl-C stops it and its workers, says so, and exits with 130", async () => {
+    const args = [join(root, "grm/bin.js"), "demo", "--quick", "--workers", "1"];
+    const child = spawn(process.execPath, args, { detached: true }); // a group, as a terminal has it
+    let said = "";
+    child.stderr.on("data", (chunk) => {
+      said += chunk;
+    });
+    await new Promise<void>((resolve) =>
+      child.stdout.on("data", (chunk) => {
+        said += chunk;
+        if (said.includes("step 1,")) resolve();
+      }),
+    );
+    process.kill(-(child.pid ?? 0), "SIGINT");
+    const code = await new Promise((resolve) => child.on("exit", resolve));
+    assert.equal(code, 130);
+    assert.match(said, /stopping\nstopped\n$/);
+  });
+
   test("a job that fails says why", async () => {
     const workers = new Workers(1);
     const plan: Plan = quickPlan;

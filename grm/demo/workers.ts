@@ -31,10 +31,12 @@ export function serveJobs(): void {
     try {
       send({ results: await runJob(job, (report) => send({ report })) });
     } catch (error) {
-      send({ failed: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+      const { message, stack } = error as Error;
+      send({ failed: error instanceof TwoheadsError ? message : (stack ?? message) });
     }
   });
   process.on("disconnect", () => process.exit());
+  process.on("SIGINT", () => {}); // Ctrl-C reaches the whole group; the parent says what it means
 }
 
 // --- In the parent -----------------------------------------------------------------------------------
@@ -66,9 +68,7 @@ export class Workers {
       env: { ...process.env, TWOHEADS_THREADS: "1" },
     });
     child.on("message", (answer: Answer) => this.#hear(child, answer));
-    child.on("exit", (code, signal) => {
-      this.#busy.get(child)?.reject(new JobError(`demo: a worker ended (${signal ?? code})`));
-    });
+    child.on("exit", (code, signal) => this.#lose(signal ?? code));
     return child;
   }
 
@@ -105,13 +105,23 @@ export class Workers {
     this.#handOut();
   }
 
+  /** A worker that ends takes the whole run with it: nobody knows what it left undone. */
+  #lose(why: string | number | null): void {
+    for (const { reject } of [...this.#busy.values(), ...this.#waiting])
+      reject(new JobError(`demo: a worker ended (${why})`));
+    this.#forget();
+  }
+
+  #forget(): void {
+    this.#waiting = [];
+    this.#busy.clear();
+    this.#free.length = 0;
+  }
+
   /** Ends the workers, whatever they are at. */
   stop(): void {
-    this.#waiting = [];
-    for (const child of this.#children) {
-      this.#busy.delete(child);
-      child.kill();
-    }
+    this.#forget();
+    for (const child of this.#children) child.kill();
   }
 }
 
