@@ -25,7 +25,13 @@ import {
   writeResults,
 } from "../grm/overopt/comparison/results.ts";
 import { runSeed } from "../grm/overopt/comparison/seed.ts";
-import { coursesOf, endDifference, verdict } from "../grm/overopt/comparison/summary.ts";
+import {
+  atEqualKL,
+  coursesOf,
+  endDifference,
+  goldAtKL,
+  verdict,
+} from "../grm/overopt/comparison/summary.ts";
 import { figureSvg, policySettings } from "../grm/overopt/index.ts";
 import { pretrainBase, tales } from "../grm/worlds/index.ts";
 import { loadCausalLM, saveCausalLM } from "../nn/index.ts";
@@ -129,6 +135,34 @@ describe("what is concluded", () => {
     assert.ok(Math.abs((gap?.mean ?? 0) - 1.51) < 1e-9);
     assert.equal(endDifference(seeds, "ppo", "grm-sft", "bt"), null);
     assert.ok((bt?.fit?.peakKL ?? 99) < 4 && (bt?.fit?.peakKL ?? 0) > 0.3);
+  });
+
+  test("policies are compared where their KL is the same", () => {
+    const kl = [0, 2, 6, 5, 9];
+    const gold = [0, 1, 3, 0, 0];
+    assert.equal(goldAtKL({ kl, gold }, 4), 2, "halfway between 2 and 6, the first time");
+    assert.equal(goldAtKL({ kl, gold }, 0), 0);
+    assert.equal(goldAtKL({ kl, gold }, 10), null);
+    const curve = (judge: CurveResult["judge"], gold: number[]): CurveResult => ({
+      ...(made(0, 0).curves[0] as CurveResult),
+      method: "ppo",
+      judge,
+      kl,
+      gold,
+    });
+    const seed = (shift: number): SeedResult => ({
+      ...made(0, 0),
+      curves: [
+        curve("bt", gold),
+        curve(
+          "grm-sft",
+          gold.map((g) => g + shift),
+        ),
+      ],
+    });
+    const gap = atEqualKL([seed(1), seed(2)], "ppo", "grm-sft", "bt");
+    assert.deepEqual([gap?.mean, gap?.n], [1.5, 2]);
+    assert.equal(atEqualKL([seed(1)], "rloo", "grm-sft", "bt"), null);
   });
 
   test("the verdict may be yes, no, or nothing shown", () => {

@@ -5,11 +5,13 @@ import type { Interval } from "../../demo/intervals.ts";
 import { escape, figureSvg, type Panel, type Point, palette } from "../figure.ts";
 import type { FitWithIntervals, Span } from "../fits.ts";
 import { bestOfNKL } from "../kl.ts";
-import type { Plan } from "./plan.ts";
+import type { JudgeName, Plan } from "./plan.ts";
 import type { MethodName, SeedResult } from "./results.ts";
 import {
+  atEqualKL,
   coursesOf,
   endDifference,
+  equalKL,
   type MeanPoint,
   methodTitles,
   signed,
@@ -26,15 +28,15 @@ const columns = [
   "at KL",
   "last",
   "last - highest",
-  "last - BT's last",
-  "a",
-  "b",
-  "fitted peak KL",
-] as const;
+  "last - BT's",
+];
+const policyColumns = [`at KL ${equalKL}`, "less BT's"];
+const fitColumns = ["a", "b", "fitted peak KL"];
 
 /** Rows of a method's table, the head first. */
 export function rowsOf(seeds: readonly SeedResult[], method: MethodName): string[][] {
   const courses = coursesOf(seeds).filter((course) => course.method === method);
+  const isPolicy = method !== "bon";
   const rows = courses.map(({ judge, points, highest, fall, fit }) => {
     const gap = judge === "bt" ? null : endDifference(seeds, method, judge, "bt");
     const [first, last] = [points[0], points.at(-1)] as [MeanPoint, MeanPoint];
@@ -46,10 +48,24 @@ export function rowsOf(seeds: readonly SeedResult[], method: MethodName): string
       plain(last.gold),
       signed(fall),
       gap === null ? "" : signed(gap),
+      ...(isPolicy ? equalCells(seeds, method, judge) : []),
       ...fitCells(fit, last.kl),
     ];
   });
-  return rows.length === 0 ? [] : [[...columns], ...rows];
+  if (rows.length === 0) return [];
+  return [[...columns, ...(isPolicy ? policyColumns : []), ...fitColumns], ...rows];
+}
+
+/** With how many seeds reach it, where not all do. */
+function equalCells(seeds: readonly SeedResult[], method: MethodName, judge: JudgeName): string[] {
+  const cell = (found: Interval | null, show: (found: Interval) => string): string => {
+    if (found === null) return "";
+    return `${show(found)}${found.n < seeds.length ? ` (${found.n})` : ""}`;
+  };
+  return [
+    cell(atEqualKL(seeds, method, judge), plain),
+    judge === "bt" ? "" : cell(atEqualKL(seeds, method, judge, "bt"), signed),
+  ];
 }
 
 function fitCells(fit: FitWithIntervals | null, farthest: number): string[] {

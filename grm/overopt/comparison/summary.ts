@@ -106,6 +106,40 @@ export function endDifference(
   return interval(own.map((value, i) => value - (others[i] ?? 0)));
 }
 
+/** The KL, in nats, at which policies are compared: they go at different speeds, and one end is no other's. */
+export const equalKL = 5;
+
+/** gold where a curve first reaches a KL, on the line between its points; null if it never does. */
+export function goldAtKL(
+  { kl, gold }: Pick<CurveResult, "kl" | "gold">,
+  target: number,
+): number | null {
+  const i = kl.findIndex((value) => value >= target);
+  if (i < 0) return null;
+  const [k0, k1] = [kl[i - 1] ?? 0, kl[i] ?? 0];
+  const [g0, g1] = [gold[i - 1] ?? gold[i] ?? 0, gold[i] ?? 0];
+  return g0 + ((g1 - g0) * (target - k0)) / (k1 - k0 || 1);
+}
+
+/** gold at that KL over the seeds that reach it, less another judge's if one is named; null for none. */
+export function atEqualKL(
+  seeds: readonly SeedResult[],
+  method: MethodName,
+  judge: JudgeName,
+  less?: JudgeName,
+): Interval | null {
+  const at = (seed: SeedResult, name: JudgeName): number | null => {
+    const [curve] = curvesOf([seed], method, name);
+    return curve === undefined ? null : goldAtKL(curve, equalKL);
+  };
+  const values = seeds.flatMap((seed) => {
+    const own = at(seed, judge);
+    const other = less === undefined ? 0 : at(seed, less);
+    return own === null || other === null ? [] : [own - other];
+  });
+  return values.length === 0 ? null : interval(values);
+}
+
 export const methodTitles: Readonly<Record<MethodName, string>> = {
   bon: "best-of-n",
   ppo: "PPO",
@@ -139,11 +173,18 @@ function plainSentence({ highest, fall, points }: Course, method: MethodName): s
   return `${methodTitles[method]} against BT: gold is highest at ${where} and ends, at ${end}, ${signed(fall)} from there: ${found}.`;
 }
 
+/** Best-of-n ends at the same KL for all; policies are compared where their KL is the same. */
 function grmSentence(seeds: readonly SeedResult[], method: MethodName, judge: JudgeName): string {
-  const gap = endDifference(seeds, method, judge, "bt");
-  if (gap === null) return "";
+  const isBoN = method === "bon";
+  const gap = isBoN
+    ? endDifference(seeds, method, judge, "bt")
+    : atEqualKL(seeds, method, judge, "bt");
+  const where = isBoN
+    ? `the end of ${methodTitles[method]}`
+    : `a KL of ${equalKL} of ${methodTitles[method]}`;
+  if (gap === null) return `  ${judge} and BT: no seed has both at ${where}.`;
   const found = { 1: "helps", 0: "no difference shown", [-1]: "harms" }[signOf(gap)];
-  return `  ${judge} less BT at the end of ${methodTitles[method]}: ${signed(gap)} gold: ${found}.`;
+  return `  ${judge} less BT at ${where}: ${signed(gap)} gold (${gap.n} seeds): ${found}.`;
 }
 
 /** +0.31 ± 0.12 */
