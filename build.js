@@ -1,10 +1,10 @@
 // Builds dist/, what other projects import: JavaScript and type declarations of everything that the
-// package exports, and the compiled kernels beside their loader. Nothing in this repository needs it;
-// tests and commands run the TypeScript. npm runs it before it packs.
+// package exports, and what stands beside it (compiled kernels, the demo's bases). Nothing in this
+// repository needs it; tests and commands run the TypeScript. npm runs it before it packs.
 // Next: tsconfig.build.json for what is compiled, package.json for what is exported.
 
 import { execFileSync } from "node:child_process";
-import { cpSync, rmSync } from "node:fs";
+import { cpSync, existsSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -17,5 +17,6 @@ execFileSync(process.execPath, [join(typescript, "bin/tsc"), "-p", "tsconfig.bui
   cwd: root,
   stdio: "inherit",
 });
-for (const name of ["kernels.wasm", "kernels.fma.wasm"])
-  cpSync(join(root, "kernels/wasm", name), join(root, "dist/kernels/wasm", name));
+const beside = ["kernels/wasm/kernels.wasm", "kernels/wasm/kernels.fma.wasm", "grm/demo/bases"];
+if (existsSync(join(root, "grm/demo/seeds.json"))) beside.push("grm/demo/seeds.json");
+for (const path of beside) cpSync(join(root, path), join(root, "dist", path), { recursive: true });

@@ -105,6 +105,23 @@ describe("the package in an empty project", () => {
     const { version } = createRequire(import.meta.url)("../package.json") as { version: string };
     assert.equal(run(bin, "--version").trim(), version);
   });
+
+  test("has the demo's bases, and runs them", () => {
+    const bin = join(project, "node_modules", ".bin", "twoheads");
+    const base = join(project, "node_modules/twoheads/dist/grm/demo/bases/1");
+    const written = run(
+      bin,
+      "generate",
+      base,
+      "--prompt",
+      "the fox",
+      "--seed",
+      "1",
+      "--tokens",
+      "8",
+    );
+    assert.match(written, /the fox/);
+  });
 });
 
 describe("the command in a checkout", () => {
