@@ -117,7 +117,7 @@ describe("the package in an empty project", () => {
       "the fox",
       "--seed",
       "1",
-      "--tokens",
+      "--max-tokens",
       "8",
     );
     assert.match(written, /the fox/);
