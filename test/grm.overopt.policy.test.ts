@@ -199,6 +199,11 @@ describe("synthetic preferences", () => {
     assert.ok(noisy.right < clean.right);
   });
 
+  test("sharp labels follow the gold", async () => {
+    const options = { count: 50, flips: 0, sharpness: 100, rng: random(5) };
+    assert.equal((await syntheticPreferences(task, toyLM(), options)).right, 1);
+  });
+
   test("banned words aren't drawn, and can be afterwards", async () => {
     const lm = toyLM();
     const prompts = task.prompts(60, random(1));

@@ -26,6 +26,7 @@ export interface OptimisedFlags {
   readonly rule: EnsembleRule;
   readonly pairs: number;
   readonly flips: number;
+  readonly sharpness?: number | undefined;
   readonly proxyLr?: number | undefined;
   readonly proxySeed: number;
 }
@@ -57,6 +58,11 @@ export function addOptimisedOptions(command: Command): Command {
       fullPlan.pairs,
     )
     .option("--flips <share>", "of their labels", amount, fullPlan.flips)
+    .option(
+      "--sharpness <number>",
+      "how surely labels follow the gold difference (default: 1; of stories 4)",
+      amount,
+    )
     .option(
       "--proxy-lr <number>",
       "a proxy's learning rate (default: 0.01; of stories 0.001)",
@@ -136,8 +142,9 @@ async function judgeOf(
   };
   if (reward !== undefined) return fromFolders(reward, rule, task, calibrate);
   if (judge === "gold") return task.gold;
-  const { pairs, flips, proxyLr = task.name === stories ? 1e-3 : fullPlan.lr } = flags;
-  const made = await syntheticPreferences(task, base(), { count: pairs, flips, rng });
+  const isText = task.name === stories; // whose gold varies less, and whose policy is larger
+  const { pairs, flips, sharpness = isText ? 4 : 1, proxyLr = isText ? 1e-3 : fullPlan.lr } = flags;
+  const made = await syntheticPreferences(task, base(), { count: pairs, flips, sharpness, rng });
   const percent = (share: number): string => `${Math.round(100 * share)} %`;
   say(
     `${pairs} preference pairs, labels right: ${percent(made.rightBefore)}, after ${percent(flips)} flips ` +

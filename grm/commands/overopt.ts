@@ -19,9 +19,10 @@ interface Given {
   readonly seeds?: number;
   readonly seed: number;
   readonly quick?: boolean;
+  readonly policies: boolean;
   readonly world: "tales" | "spelled";
   readonly flips: number;
-  readonly out: string;
+  readonly out?: string;
   readonly workers: number;
 }
 
@@ -29,6 +30,7 @@ const examples = `
 Examples:
   $ twoheads overopt                     five seeds, all reward models, under ten minutes on two cores
   $ twoheads overopt --quick             two seeds, three reward models, under two minutes
+  $ twoheads overopt --no-policies --seeds 20    best-of-n alone, many seeds
   $ twoheads overopt --seeds 20          narrower intervals; stop it and start it again as you like
   $ twoheads overopt --flips 0 --out runs/overopt-clean
 `;
@@ -41,9 +43,10 @@ export function addOveropt(program: Command): void {
     .option("--seeds <number>", "how many, each with a base of its own (default: 5)", wholeNumber)
     .option("--seed <number>", "the first of them; same seeds, same table", natural, 0)
     .option("--quick", "a small look at everything")
+    .option("--no-policies", "best-of-n alone")
     .option("--world <name>", "tales or spelled", "tales")
     .option("--flips <share>", "of the preference labels", share, fullPlan.flips)
-    .option("--out <folder>", "results.json, figure.svg and report.html go there", "runs/overopt")
+    .option("--out <folder>", "where results.json, figure.svg and report.html go")
     .option("--workers <number>", "processes at once", wholeNumber, availableParallelism())
     .addHelpText("after", examples)
     .action((given: Given) => overopt(given));
@@ -69,21 +72,23 @@ interface Settled {
   readonly command: string;
 }
 
-function settle({ seeds, seed, quick, world, flips, out }: Given): Settled {
+function settle({ seeds, seed, quick, policies, world, flips, out }: Given): Settled {
   worldNamed(world); // or an error that lists the names
   const count = seeds ?? (quick ? 2 : 5);
-  const folder = quick && out === "runs/overopt" ? "runs/overopt-quick" : out;
+  const plan = quick ? quickPlan : fullPlan;
+  const kind = `${quick ? "-quick" : ""}${policies ? "" : "-bon"}`;
   const flags = [
     ...(quick ? ["--quick"] : []),
     `--seeds ${count}`,
+    ...(policies ? [] : ["--no-policies"]),
     ...(seed === 0 ? [] : [`--seed ${seed}`]),
     ...(world === "tales" ? [] : [`--world ${world}`]),
     ...(flips === fullPlan.flips ? [] : [`--flips ${flips}`]),
   ];
   return {
-    plan: { ...(quick ? quickPlan : fullPlan), world, flips },
+    plan: { ...plan, world, flips, policies: policies ? plan.policies : [] },
     seeds: Array.from({ length: count }, (_, i) => seed + i),
-    folder,
+    folder: out ?? `runs/overopt${kind}`,
     command: ["twoheads overopt", ...flags].join(" "),
   };
 }
@@ -115,8 +120,7 @@ WHAT HAPPENS TO TRUE QUALITY WHEN A LEARNT REWARD IS OPTIMISED?   (GRM, arXiv 24
 In the world "${plan.world}" the worth of a story is a formula. For each of ${seeds.length} seeds a small language model
 is pretrained; ${plan.pairs} pairs of its stories get noisy labels; reward models learn from them; then each is
   - asked to choose the best of n = 1..${plan.samples} stories to ${plan.prompts} titles,
-  - and made the reward of policies: ${policies.join("; ")}.
-"gold" is the formula itself: it shows what the optimisers can do. Results go to ${folder}.
+${policies.length === 0 ? "" : `  - and made the reward of policies: ${policies.join("; ")}.\n`}"gold" is the formula itself: it shows what the optimisers can do. Results go to ${folder}.
 `;
 }
 

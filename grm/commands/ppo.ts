@@ -83,8 +83,7 @@ async function runPolicy(algorithm: Algorithm, { resume, ...given }: Given): Pro
 }
 
 async function begin(algorithm: Algorithm, given: Given) {
-  const { task, policy, data, judge, reward, rule, pairs, flips, proxyLr, proxySeed } = given;
-  const flags = { task, policy, data, judge, reward, rule, pairs, flips, proxyLr, proxySeed };
+  const flags = flagsOf(given);
   const names = Object.keys(policySchema.shape) as (keyof PolicyOptions)[];
   const asked = Object.entries(given).filter(([name]) =>
     names.includes(name as keyof PolicyOptions),
@@ -100,6 +99,13 @@ async function begin(algorithm: Algorithm, given: Given) {
   const run: Run = { flags, settings };
   await folder.begin(run);
   return { folder, run, checkpoint: undefined };
+}
+
+/** The flags that say who takes part, without the others. */
+function flagsOf(given: OptimisedFlags): OptimisedFlags {
+  const { task, policy, data, judge, reward, rule, pairs, flips } = given;
+  const { sharpness, proxyLr, proxySeed } = given;
+  return { task, policy, data, judge, reward, rule, pairs, flips, sharpness, proxyLr, proxySeed };
 }
 
 function freeFolder(algorithm: Algorithm): string {

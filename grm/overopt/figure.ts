@@ -36,9 +36,14 @@ export const palette = [
   "#56b4e9",
   "#8c6d31",
   "#7f7f7f",
+  "#882255",
 ] as const;
 
 const size = { width: 440, height: 300, left: 56, right: 14, top: 34, bottom: 46 };
+const plot = {
+  width: size.width - size.left - size.right,
+  height: size.height - size.top - size.bottom,
+};
 const legendRow = 18;
 
 /** Panels in rows of `columns`, with one legend below for all. The x axis is √x, as in 2210.10760. */
@@ -57,6 +62,7 @@ export function figureSvg(panels: readonly Panel[], { columns = 2 } = {}): strin
   });
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="system-ui, sans-serif" font-size="12" role="img">`,
+    `<clipPath id="plot"><rect x="${size.left}" y="${size.top}" width="${plot.width}" height="${plot.height}"/></clipPath>`,
     `<rect width="${width}" height="${height}" fill="white"/>`,
     ...parts,
     ...entries,
@@ -77,14 +83,15 @@ interface Scales {
   readonly yRange: readonly [number, number];
 }
 
+/** The range shows every line with room around it; a band that is wider is cut at the panel's edge. */
 function scalesOf(series: readonly Series[]): Scales {
   const points = series.flatMap((one) => one.points);
   const xMax = points.reduce((most, { x }) => Math.max(most, x), 0.01);
-  const low = points.reduce((least, { y, half }) => Math.min(least, y - (half ?? 0)), Infinity);
-  const high = points.reduce((most, { y, half }) => Math.max(most, y + (half ?? 0)), -Infinity);
-  const slack = 0.05 * (high - low) || 1;
+  const low = points.reduce((least, { y }) => Math.min(least, y), Infinity);
+  const high = points.reduce((most, { y }) => Math.max(most, y), -Infinity);
+  const slack = 0.2 * (high - low) || 1;
   const yRange = points.length === 0 ? ([0, 1] as const) : ([low - slack, high + slack] as const);
-  const [w, h] = [size.width - size.left - size.right, size.height - size.top - size.bottom];
+  const { width: w, height: h } = plot;
   return {
     x: (value) => size.left + (w * Math.sqrt(Math.max(0, value))) / Math.sqrt(xMax),
     y: (value) => size.top + (h * (yRange[1] - value)) / (yRange[1] - yRange[0]),
@@ -102,7 +109,7 @@ function panelSvg({ title, xLabel, yLabel, series }: Panel): string {
     ...axes(scales),
     `<text x="${middle}" y="${size.height - 10}" text-anchor="middle">${escape(xLabel)}</text>`,
     `<text transform="translate(14 ${center}) rotate(-90)" text-anchor="middle">${escape(yLabel)}</text>`,
-    ...series.map((one) => bandSvg(one, scales)),
+    `<g clip-path="url(#plot)">${series.map((one) => bandSvg(one, scales)).join("")}</g>`,
     ...series.map((one) => lineSvg(one, scales)),
   ].join("\n");
 }
@@ -136,8 +143,14 @@ function ticks(low: number, high: number): number[] {
   return Array.from({ length: count }, (_, i) => Number(((first + i) * step).toPrecision(6)));
 }
 
+/** Of the points that lie farther right than all before: a band that turns back would cover itself. */
 function bandSvg({ color, points }: Series, { x, y }: Scales): string {
-  const banded = points.filter(({ half }) => half !== null);
+  let farthest = -Infinity;
+  const banded = points.filter((p) => {
+    const isOn = p.half !== null && p.x > farthest;
+    farthest = Math.max(farthest, p.x);
+    return isOn;
+  });
   if (banded.length < 2) return "";
   const edge = (sign: 1 | -1) =>
     banded.map((p) => `${at(x(p.x))} ${at(y(p.y + sign * (p.half ?? 0)))}`);

@@ -59,6 +59,8 @@ export interface PreferenceOptions {
   readonly count: number;
   /** Share of the labels that are flipped after the draw: 0.25 in the paper's noisy arm. */
   readonly flips: number;
+  /** How surely the draw follows the gold: chosen with probability σ(sharpness · difference). Default 1. */
+  readonly sharpness?: number;
   readonly rng: Random;
 }
 
@@ -75,13 +77,13 @@ export interface Preferences {
 const mostRounds = 50;
 
 /**
- * Preference pairs of a task: chosen with probability σ(gold difference), then `flips` of them turned
+ * Preference pairs of a task: chosen with probability σ(sharpness · gold difference), then `flips` of them turned
  * around. The margin is the size of the gold difference: information that only a formula can give.
  */
 export async function syntheticPreferences(
   task: Task,
   lm: CausalLM,
-  { count, flips, rng }: PreferenceOptions,
+  { count, flips, sharpness = 1, rng }: PreferenceOptions,
 ): Promise<Preferences> {
   const [titles, labels] = [rng.fork("prompts"), rng.fork("labels")];
   const found: { readonly pair: Pair; readonly isRight: boolean }[] = [];
@@ -101,7 +103,7 @@ export async function syntheticPreferences(
       const [a, b] = answers.slice(2 * i, 2 * i + 2) as [Answer, Answer];
       const difference = (gold[2 * i] ?? 0) - (gold[2 * i + 1] ?? 0);
       if (difference === 0) ties++;
-      else found.push(labelled(a, b, difference, labels));
+      else found.push(labelled(a, b, difference, sharpness, labels));
     }
   }
   const pairs = found.map(({ pair }) => pair);
@@ -117,8 +119,8 @@ export async function syntheticPreferences(
   };
 }
 
-function labelled(a: Answer, b: Answer, difference: number, rng: Random) {
-  const isFirst = rng.uniform() < sigmoid(difference);
+function labelled(a: Answer, b: Answer, difference: number, sharpness: number, rng: Random) {
+  const isFirst = rng.uniform() < sigmoid(sharpness * difference);
   const [chosen, rejected] = isFirst ? [a, b] : [b, a];
   const pair: Pair = {
     chosen: asSequence(chosen),

@@ -25,7 +25,7 @@ import type { CurveResult, SeedResult } from "./results.ts";
 export type OnProgress = (done: number, doing: string) => void;
 
 /** About how long the parts take, in seconds of one core. */
-const costs = { baseStep: 0.011, sample: 6e-4, proxy: 2, round: 0.35 };
+const costs = { baseStep: 0.011, sample: 4e-4, proxy: 1.7, round: 0.22 };
 
 /** All that comes of a seed. */
 export async function runSeed(
