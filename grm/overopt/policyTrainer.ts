@@ -36,7 +36,9 @@ import {
   recall,
   rlooAdvantages,
   type Scale,
+  type Usable,
   usableRewards,
+  type Written,
   write,
 } from "./rollouts.ts";
 import type { Task } from "./tasks.ts";
@@ -94,13 +96,13 @@ export async function trainPolicy(
 /** What an update says; means over a round's updates stand in its record. */
 type Update = Readonly<Record<"policy_loss" | "value_loss" | "clip_share" | "grad_norm", number>>;
 
-/** What is learnt from: for each answer by its index, its tokens' numbers. */
+/** What is learnt from. */
 interface Lesson {
   readonly sequences: readonly Sequence[];
-  /** Answers that can be learnt from. */
-  readonly usable: readonly number[];
+  /** As the judge gave them. */
+  readonly given: Float64Array;
+  readonly usable: Usable;
   readonly recollection: Recollection;
-  readonly rewards: Float64Array;
   readonly klWeight: number;
 }
 
@@ -128,6 +130,7 @@ class Run {
     checkParts(parts);
     const head = { type: "linear", dropout: 0 } as const;
     this.#policy = new RewardModel(parts.lm, { head, rng: this.#rng.fork("value head") });
+    this.#policy.eval(); // dropout would make old and new log probabilities differ by chance
     const trained = chooseParameters(
       this.#policy,
       { ...settings, frozenParameters: [], loraDropout: 0, loraLayers: [] },
@@ -147,27 +150,43 @@ class Run {
 
   /** Answers, their record, and what is learnt from them; of the last answers nothing is. */
   async round(): Promise<void> {
-    const { parts, settings } = this;
+    const { settings } = this;
     const isLast = this.#step === settings.steps;
-    const klWeight = this.#klWeight; // of this round, whatever it becomes
     const rng = this.#rng.fork(`step ${this.#step}`);
-    const written = await write(this.#policy, parts.task, settings, rng);
-    const { answers, sequences, ended } = written;
-    const given = await parts.judge.score(answers);
-    const { rewards, scale, refused, clipped } = usableRewards(given, this.#scale, settings);
-    const recollection = await recall(
-      this.#policy,
-      parts.reference,
-      sequences,
-      settings.miniBatchSize,
-    );
-    const kl = meanKL(recollection);
-    const usable = [...rewards.keys()].filter((i) => Number.isFinite(rewards[i]));
-    if (usable.length < settings.samples)
-      this.#fail(`${refused} of ${given.length} rewards are no finite numbers`);
-    const lesson = { sequences, usable, recollection, rewards, klWeight };
+    const written = await write(this.#policy, this.parts.task, settings, rng);
+    const lesson = await this.#lessonOf(written);
     const updates = isLast ? [] : await this.#learn(lesson, rng.fork("updates"));
-    const record: PolicyRecord = {
+    const record = await this.#recordOf(written, lesson, updates);
+    this.hooks.onRecord?.(record, settings.steps);
+    this.#scale = lesson.usable.scale;
+    if (settings.klTarget !== null) {
+      const options = { target: settings.klTarget };
+      this.#klWeight = adaptedCoefficient(this.#klWeight, record.kl_k3, options);
+    }
+    this.finished = isLast;
+    if (isLast) return;
+    this.#step++;
+    if (this.#step % settings.checkpointEvery === 0) await this.#save();
+  }
+
+  async #lessonOf({ answers, sequences }: Written): Promise<Lesson> {
+    const { settings, parts } = this;
+    const given = await parts.judge.score(answers);
+    const usable = usableRewards(given, this.#scale, settings);
+    if (given.length - usable.refused < settings.samples)
+      this.#fail(`${usable.refused} of ${given.length} rewards are no finite numbers`);
+    const { miniBatchSize } = settings;
+    const recollection = await recall(this.#policy, parts.reference, sequences, miniBatchSize);
+    return { sequences, given, usable, recollection, klWeight: this.#klWeight };
+  }
+
+  async #recordOf(
+    { answers, ended }: Written,
+    { given, usable, recollection, klWeight }: Lesson,
+    updates: readonly Update[],
+  ): Promise<PolicyRecord> {
+    const kl = meanKL(recollection);
+    return {
       step: this.#step,
       proxy: mean(given.filter((r) => Number.isFinite(r))),
       ...(await this.#measures(answers, given)),
@@ -177,19 +196,11 @@ class Run {
       entropy: mean(recollection.entropy),
       length: recollection.entropy.length / answers.length,
       ended,
-      refused,
-      clipped,
-      ...summaryOf(updates, settings),
+      refused: usable.refused,
+      clipped: usable.clipped,
+      ...summaryOf(updates, this.settings),
       seconds: this.#seconds,
     };
-    this.hooks.onRecord?.(record, settings.steps);
-    this.#scale = scale;
-    if (settings.klTarget !== null)
-      this.#klWeight = adaptedCoefficient(klWeight, kl.k3, { target: settings.klTarget });
-    this.finished = isLast;
-    if (isLast) return;
-    this.#step++;
-    if (this.#step % settings.checkpointEvery === 0) await this.#save();
   }
 
   /** What is watched and not optimised. */
@@ -212,21 +223,21 @@ class Run {
   // --- Learning --------------------------------------------------------------------------------------
 
   async #learn(lesson: Lesson, rng: Random): Promise<Update[]> {
-    this.#policy.train();
     const updates = this.settings.algorithm === "ppo" ? this.#ppo(lesson, rng) : this.#rloo(lesson);
     const done: Update[] = [];
     for (const update of updates) {
       done.push(await this.#apply(update));
       await breathe();
     }
-    this.#policy.eval();
     return done;
   }
 
   /** Several epochs over minibatches of answers. */
   *#ppo(lesson: Lesson, rng: Random): Generator<() => Loss> {
     const { settings } = this;
-    const { sequences, usable, recollection, rewards, klWeight } = lesson;
+    const { sequences, recollection, klWeight } = lesson;
+    const { rewards } = lesson.usable;
+    const usable = [...rewards.keys()].filter((i) => Number.isFinite(rewards[i]));
     const { advantages, returns } = ppoAdvantages(recollection, rewards, klWeight, settings);
     for (let epoch = 0; epoch < settings.epochs; epoch++) {
       const order = Array.from(rng.permutation(usable.length), (k) => usable[k] ?? 0);
@@ -247,8 +258,13 @@ class Run {
   }
 
   /** One update on all answers, so that the policy is the one that wrote them. */
-  *#rloo({ sequences, recollection, rewards, klWeight }: Lesson): Generator<() => Loss> {
-    const advantages = rlooAdvantages(recollection, rewards, klWeight, this.settings.samples);
+  *#rloo({ sequences, recollection, usable, klWeight }: Lesson): Generator<() => Loss> {
+    const advantages = rlooAdvantages(
+      recollection,
+      usable.rewards,
+      klWeight,
+      this.settings.samples,
+    );
     const rows = [...advantages.keys()].filter((i) => Number.isFinite(advantages[i]));
     if (rows.length === 0) this.#fail("no prompt has two answers with finite rewards");
     yield () => {
@@ -294,7 +310,7 @@ class Run {
 
   async end(): Promise<TrainedPolicy> {
     await this.#save();
-    return { policy: this.#policy.eval(), step: this.#step, finished: this.finished };
+    return { policy: this.#policy, step: this.#step, finished: this.finished };
   }
 
   async #save(): Promise<void> {

@@ -88,31 +88,22 @@ class Seed {
     });
     const judgeNamed = (name: JudgeName): Promise<Judge> =>
       name === "gold" ? Promise.resolve(this.#task.gold) : proxies.judge(name as ProxyName);
-    const curves: CurveResult[] = [];
+    const bon: CurveResult[] = [];
     const correlation: Record<string, number> = {};
     for (const name of plan.judges) {
       const scores = await (await judgeNamed(name)).score(pool.answers);
-      curves.push(bestOfNResult(name, scores, pool));
-      const agreement = promptsOf(pool).map((place) =>
-        rankCorrelation(scores.subarray(...place), pool.gold.subarray(...place)),
-      );
-      correlation[name] = mean(agreement.map((r) => r ?? 0)); // null: all alike
+      bon.push(bestOfNResult(name, scores, pool));
+      correlation[name] = agreement(scores, pool);
       this.#spend(costs.proxy, `best-of-n by ${name}`);
     }
+    const policies: CurveResult[] = [];
     for (const { algorithm, judges } of plan.policies)
       for (const name of judges)
-        curves.push(await this.#policy(algorithm, name, await judgeNamed(name), pool));
+        policies.push(await this.#policy(algorithm, name, await judgeNamed(name), pool));
     const held = documents(worldNamed(plan.world), 300, random("held out"));
-    return {
-      seed,
-      rightBefore,
-      right,
-      ties,
-      perplexity: perplexity(this.#base(), held),
-      optimum: optimumOf(pool),
-      correlation,
-      curves,
-    };
+    const base = { perplexity: perplexity(this.#base(), held), optimum: optimumOf(pool) };
+    const labels = { rightBefore, right, ties };
+    return { seed, ...labels, ...base, correlation, curves: [...bon, ...policies] };
   }
 
   async #pretrain(): Promise<void> {
@@ -192,6 +183,14 @@ interface Pool {
 function promptsOf({ answers, samples }: Pool): [from: number, to: number][] {
   const prompts = answers.length / samples;
   return Array.from({ length: prompts }, (_, p) => [p * samples, (p + 1) * samples]);
+}
+
+/** Rank correlation with the gold within a prompt, 0 where one of both is all alike. */
+function agreement(scores: Float64Array, pool: Pool): number {
+  const each = promptsOf(pool).map((place) =>
+    rankCorrelation(scores.subarray(...place), pool.gold.subarray(...place)),
+  );
+  return mean(each.map((r) => r ?? 0));
 }
 
 function bestOfNResult(judge: JudgeName, scores: Float64Array, pool: Pool): CurveResult {
