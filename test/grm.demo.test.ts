@@ -100,7 +100,10 @@ describe("the conclusion", () => {
     assert.match(said, /at 7e-4 it lost 4\.0 \[/);
     assert.match(said, /at 2e-3 it showed no difference: 0\.0 \[-7\.5, \+7\.5\]/);
     assert.match(said, /each at its own best rate \(5e-3 and 2e-3\) it gained 5\.0/);
-    assert.match(said, /ended at 4\.00, that of plain BT at 10000\b/); // the geometric mean
+    assert.match(
+      said, // 10000 is the geometric mean
+      /3 seeds show a loss of 4\.0 points at 7e-4, a gain of 10\.0 points at 5e-3, a gain of 5\.0 points each at its best rate, the language model kept better \(perplexity 4\.00 against 10000 at 5e-3\); no difference in accuracy is shown at 2e-3\.$/,
+    );
   });
 
   test("can be no", () => {

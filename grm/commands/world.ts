@@ -3,13 +3,14 @@
 // Next: ../worlds/world.ts.
 
 import { type Command, InvalidArgumentError } from "commander";
-import { ArgumentError, random } from "../../core/index.ts";
+import { ArgumentError, type Random, random } from "../../core/index.ts";
 import {
+  markedText,
   type SplitName,
-  type Story,
   spelled,
   spelledPairs,
   splits,
+  storyText,
   type World,
   worldNamed,
   worlds,
@@ -54,13 +55,13 @@ function describe(world: World, { samples, pairs, seed }: Given): string {
     const words = world.document(rng);
     const end = words.indexOf("<end>");
     const story = { title: words.slice(0, 4), response: words.slice(4, end) };
-    const rest = marked(world, words.slice(end + 1));
+    const rest = markedText(world, words.slice(end + 1));
     return `${storyText(world, story)}${rest === "" ? "" : `\n  ${rest}`}`;
   });
   return [head, ...documents].join("\n\n");
 }
 
-function pairTexts(world: World, split: string, samples: number, rng: ReturnType<typeof random>) {
+function pairTexts(world: World, split: string, samples: number, rng: Random) {
   if (world !== spelled || !Object.hasOwn(splits, split)) {
     throw new ArgumentError(
       `world: pairs are there of "spelled", from ${Object.keys(splits).join(", ")}; ` +
@@ -72,18 +73,4 @@ function pairTexts(world: World, split: string, samples: number, rng: ReturnType
     ({ chosen, rejected }) =>
       `better: ${storyText(world, chosen)}\nworse:  ${storyText(world, rejected)}`,
   );
-}
-
-/** Title, true reward and sentences, for people. */
-export function storyText(world: World, story: Story): string {
-  const [, C, P] = story.title;
-  const gold = world.gold(story).toFixed(1);
-  return `${C} at the ${P}, worth ${gold}\n  ${marked(world, story.response)}`;
-}
-
-/** Words with spelled ones put together, and a sign behind those that carry a mood. */
-function marked({ polarity }: World, words: readonly string[]): string {
-  const whole = words.join(" ").replaceAll(" -", "-").split(" ");
-  const signs = { "1": "(+)", "0": "", "-1": "(-)" } as const;
-  return whole.map((word) => word + signs[`${polarity(word)}`]).join(" ");
 }

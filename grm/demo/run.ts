@@ -14,8 +14,8 @@ import { Workers } from "./workers.ts";
 export interface RunOptions {
   readonly plan: Plan;
   readonly seeds: readonly number[];
-  /** Seeds whose base is pretrained although there is a checkpoint of it. */
-  readonly fresh: (seed: number) => boolean;
+  /** Whether a seed's base is pretrained, and not taken from where it is committed. */
+  readonly isMade: (seed: number) => boolean;
   /** Results that are there already. */
   readonly known: readonly Result[];
   readonly workers: number;
@@ -84,7 +84,7 @@ class Run {
   }
 
   #baseAtHand(seed: number): string | undefined {
-    return this.options.fresh(seed) ? undefined : committedBase(seed);
+    return this.options.isMade(seed) ? undefined : committedBase(seed);
   }
 
   async all(): Promise<void> {

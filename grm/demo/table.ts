@@ -162,22 +162,66 @@ function inWords(gain: Interval): string {
     : `${verb[`${sign}`]} ${size}${sign === 0 ? "" : " points"}`;
 }
 
-/** Sentences on GRM-SFT against plain BT, at each rate, at the best rates, and on the language model. */
+const main: Comparison = { a: "grm-sft", b: "bt" };
+
+/** Sentences on GRM-SFT against plain BT: at each rate, at the best rates, on the language model, and in a line. */
 export function verdict(results: readonly Result[], plan: Plan): string {
-  const main: Comparison = { a: "grm-sft", b: "bt" };
   const { rateA, rateB, gain } = compareBest(results, main, plan);
-  const hottest = Math.max(...plan.rates);
-  const after = (row: RowName): string =>
-    short(
-      geometricMean([...cell(results, row, hottest).values()].map(({ perplexity }) => perplexity)),
-    );
   const atRates = plan.rates.map(
-    (lr) => `at ${rateText(lr)} it ${inWords(compareAt(results, main, lr, plan))}`,
+    (lr) => `  at ${rateText(lr)} it ${inWords(compareAt(results, main, lr, plan))}`,
   );
   return [
     "Did regularisation (GRM-SFT against plain BT) help out of distribution?",
-    ...atRates.map((text) => `  ${text}`),
+    ...atRates,
     `  each at its own best rate (${rateText(rateA)} and ${rateText(rateB)}) it ${inWords(gain)}`,
-    `Did it keep the language model? At ${rateText(hottest)} its perplexity ended at ${after("grm-sft")}, that of plain BT at ${after("bt")}.`,
+    inALine(results, plan),
   ].join("\n");
+}
+
+/** What these seeds show and what they don't. */
+function inALine(results: readonly Result[], plan: Plan): string {
+  const findings = [
+    ...plan.rates.map((lr) => ({
+      where: `at ${rateText(lr)}`,
+      gain: compareAt(results, main, lr, plan),
+    })),
+    { where: "each at its best rate", gain: compareBest(results, main, plan).gain },
+  ];
+  const words = { "1": "a gain", "-1": "a loss" } as const;
+  const shown = findings.flatMap(({ where, gain }) => {
+    const sign = signOf(gain);
+    return sign === 0
+      ? []
+      : [`${words[`${sign}`]} of ${percent(Math.abs(gain.mean))} points ${where}`];
+  });
+  const rest = findings.filter(({ gain }) => signOf(gain) === 0).map(({ where }) => where);
+  const count = new Set(results.map(({ seed }) => seed)).size;
+  return [
+    `In a line: ${count} ${count === 1 ? "seed shows" : "seeds show"} `,
+    [...shown, keptLanguage(results, plan)].join(", "),
+    rest.length === 0 ? "" : `; no difference in accuracy is shown ${rest.join(", ")}`,
+    ".",
+  ].join("");
+}
+
+/** How the language models ended at the hottest rate, and whether the seeds agree on who kept it better. */
+function keptLanguage(results: readonly Result[], { rates }: Plan): string {
+  const hottest = Math.max(...rates);
+  const [sft, bt] = (["grm-sft", "bt"] as const).map((row) => cell(results, row, hottest)) as [
+    Cell,
+    Cell,
+  ];
+  const logs = [...sft].flatMap(([seed, { perplexity }]) => {
+    const other = bt.get(seed);
+    return other === undefined ? [] : [portable.log(other.perplexity / perplexity)];
+  });
+  const [a, b] = [sft, bt].map((found) =>
+    short(geometricMean([...found.values()].map(({ perplexity }) => perplexity))),
+  );
+  const verb = {
+    "1": "the language model kept better",
+    "-1": "the language model kept worse",
+    "0": "no clear difference between the language models",
+  };
+  return `${verb[`${signOf(interval(logs))}`]} (perplexity ${a} against ${b} at ${rateText(hottest)})`;
 }

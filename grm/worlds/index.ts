@@ -14,6 +14,7 @@ export {
   type LabelOptions,
   spelledPairs,
 } from "./preferences.ts";
+export { markedText, storyText } from "./show.ts";
 export { outOfDistribution, type SplitName, type StoryStyle, spelled, splits } from "./spelled.ts";
 export { setB, tales, titleFor } from "./tales.ts";
 export type { BaseRecipe, Story, World } from "./world.ts";
