@@ -108,10 +108,11 @@ is no proof that there is no difference; with ${seedsText(results)} it is as wid
 }
 
 function nextCommands(): string {
-  const base = committedBase(1) === undefined ? "runs/base-spelled-0" : "grm/demo/bases/1";
   const commands = [
     ["npx twoheads world spelled --pairs all", "the pairs that were hardest"],
-    [`npx twoheads generate ${base} --prompt "fox woods :"`, "what a base writes"],
+    committedBase(1) === undefined
+      ? ["npx twoheads base spelled", "a base to keep"]
+      : ['npx twoheads generate grm/demo/bases/1 --prompt "fox woods :"', "what a base writes"],
     ["npx twoheads demo --seeds 10", "narrower intervals"],
   ] as const;
   const width = Math.max(...commands.map(([command]) => command.length));
