@@ -5,6 +5,7 @@
 
 import { ArgumentError, type Random, tensor } from "../../core/index.ts";
 import { type CausalLM, generateAsync } from "../../nn/index.ts";
+import { chunks } from "../batches.ts";
 import type { Pair } from "../pairs.ts";
 import { sigmoid } from "../statistics.ts";
 import { flipped } from "../trainer/pairs.ts";
@@ -19,20 +20,29 @@ export interface SampleOptions {
   readonly rng: Random;
 }
 
-/** Answers that a model writes to prompts, at temperature 1. */
+/** Bytes of keys and values that may be held at once, by a rough count. */
+const cacheBytes = 2 ** 28;
+
+/** Answers that a model writes to prompts, at temperature 1; so many prompts at once as memory allows. */
 export async function sampleAnswers(
   lm: CausalLM,
   prompts: readonly (readonly number[])[],
   { maxTokens, stop }: Pick<Task, "maxTokens" | "stop">,
   { samples = 1, banned = [], rng }: SampleOptions,
 ): Promise<Answer[]> {
-  const written = await withoutTokens(lm, banned, () =>
-    generateAsync(lm, prompts, { samples, maxTokens, stop, rng }),
-  );
-  return written.map(({ prompt, tokens, finish }) => ({
-    prompt: prompts[prompt] ?? [],
-    response: finish === "stop" ? tokens.slice(0, -1) : tokens,
-  }));
+  const longest = prompts.reduce((most, { length }) => Math.max(most, length), 0) + maxTokens;
+  const bytesOfPrompt = samples * longest * lm.config.layers * lm.model.dim * 8;
+  const atOnce = Math.max(1, Math.floor(cacheBytes / bytesOfPrompt));
+  const answers: Answer[] = [];
+  for (const some of chunks(prompts, atOnce)) {
+    const options = { samples, maxTokens, stop, rng };
+    const written = await withoutTokens(lm, banned, () => generateAsync(lm, some, options));
+    for (const { prompt, tokens, finish } of written) {
+      const response = finish === "stop" ? tokens.slice(0, -1) : tokens;
+      answers.push({ prompt: some[prompt] ?? [], response });
+    }
+  }
+  return answers;
 }
 
 /** Runs `fn` while a bias on the logits keeps some tokens from being drawn. */
