@@ -12,7 +12,7 @@ import { use } from "../core/index.ts";
 import { kernelsUrl } from "../kernels/index.ts";
 import { goldenHash } from "./golden/losses.ts";
 
-const golden = "7e5f0d20";
+const golden = "44eecb3b";
 
 test(`the golden hash of 400 training losses, in Node ${process.version}`, () => {
   assert.equal(use("wasm").name, "wasm");

@@ -177,11 +177,11 @@ function attendGroup(
   const last = visible(z, t0 + nq - 1);
   for (let s0: usize = 0; s0 < last; s0 += KEYS) {
     const nk = min(KEYS, last - s0);
-    multiply(false, k + s0 * kRow, kRow, turned, WIDTH, P, 4 * GROUP, nk, GROUP, D, 0, 0);
+    multiply(k + s0 * kRow, kRow, 4, turned, WIDTH, P, 4 * GROUP, nk, GROUP, D, 0, 0);
     hide(z, b, h, t0, nq, s0, nk, P, 4 * GROUP);
     online(P, nk, state);
     if (s0) scaleRows(o, oRow, nq, D, state + SHRINK);
-    multiply(true, P, 4 * GROUP, v + s0 * vRow, vRow, o, oRow, nq, D, nk, s0 ? o : 0, oRow);
+    multiply(P, 4, 4 * GROUP, v + s0 * vRow, vRow, o, oRow, nq, D, nk, s0 ? o : 0, oRow);
   }
   finish(state);
   scaleRows(o, oRow, nq, D, state + SHRINK);
@@ -364,13 +364,13 @@ function blockGrad(
       vj = v + j * vRow,
       dkj = dk + j * kRow,
       dvj = dv + j * vRow;
-    multiply(false, kj, kRow, qT, WIDTH, P, WIDTH, ns, n8, D, 0, 0);
-    multiply(false, vj, vRow, qT + D * WIDTH, WIDTH, dS, WIDTH, ns, n8, D, 0, 0);
+    multiply(kj, kRow, 4, qT, WIDTH, P, WIDTH, ns, n8, D, 0, 0);
+    multiply(vj, vRow, 4, qT + D * WIDTH, WIDTH, dS, WIDTH, ns, n8, D, 0, 0);
     hide(z, b, h, t0 + first, n, s, ns, P, WIDTH);
     for (let r: usize = 0; r < ns; r++)
       scoreGrad(P + r * WIDTH, dS + r * WIDTH, n8, scratch() + LSES + 4 * first, z.scale);
-    multiply(false, P, WIDTH, g + first * oRow, oRow, dvj, vRow, ns, D, n, dvj, vRow);
-    multiply(false, dS, WIDTH, q + first * qRow, qRow, dkj, kRow, ns, D, n, dkj, kRow);
+    multiply(P, WIDTH, 4, g + first * oRow, oRow, dvj, vRow, ns, D, n, dvj, vRow);
+    multiply(dS, WIDTH, 4, q + first * qRow, qRow, dkj, kRow, ns, D, n, dkj, kRow);
   }
 }
 
@@ -400,6 +400,6 @@ function queryGrad(z: Shape, t0: usize, s0: usize, k: usize, dq: usize): void {
     if (seen <= s0) continue;
     const dS = scratch() + SCORES + 4 * i,
       nk = min(BLOCK, seen - s0);
-    multiply(true, dS, WIDTH, k, z.kRow << 2, to, qRow, rows, z.D, nk, s0 ? to : 0, qRow);
+    multiply(dS, 4, WIDTH, k, z.kRow << 2, to, qRow, rows, z.D, nk, s0 ? to : 0, qRow);
   }
 }

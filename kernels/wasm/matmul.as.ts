@@ -12,6 +12,7 @@ import { scratch } from "./scratch.as";
 
 const KC: usize = 512;
 const MC: usize = 128;
+const PACK: usize = 32; // rows that are packed at a time
 
 /**
  * C[4,8] = base + A[4,k] · B[k,8]. The rows of A start at a0..a3; a turned A is stored as [k,4], its
@@ -124,9 +125,9 @@ function tileTurned(
  * valid corner is taken.
  */
 function edge(
-  turned: bool,
   a: usize,
   lda: usize,
+  step: usize,
   b: usize,
   ldb: usize,
   c: usize,
@@ -138,8 +139,9 @@ function edge(
   cols: usize,
 ): void {
   const corner = scratch(); // 128 bytes that nothing else uses
+  const turned = step != 4;
   const last = a + (rows - 1) * lda; // missing rows repeat the last; a turned A has something there
-  if (turned) tileTurned(a, lda, b, ldb, corner, 32, k, 0, 0);
+  if (turned) tileTurned(a, step, b, ldb, corner, 32, k, 0, 0);
   else tile(a, min(a + lda, last), min(a + 2 * lda, last), last, b, ldb, corner, 32, k, 0, 0);
   for (let i: usize = 0; i < rows; i++) {
     const from = corner + 32 * (i == rows - 1 && !turned ? 3 : i);
@@ -150,11 +152,15 @@ function edge(
   }
 }
 
-/** C[m,8] = base + A[m,k] · B[k,8] for one panel of `cols` <= 8 columns. */
+/**
+ * C[m,8] = base + A[m,k] · B[k,8] for one panel of `cols` <= 8 columns. A's rows are `lda` bytes
+ * apart and its columns `step`. A step of more than 4 means that A is turned: four rows lie side by
+ * side, and four times `lda` leads to the next four.
+ */
 function column(
-  turned: bool,
   a: usize,
   lda: usize,
+  step: usize,
   b: usize,
   ldb: usize,
   c: usize,
@@ -165,33 +171,32 @@ function column(
   m: usize,
   cols: usize,
 ): void {
-  const next = turned ? 4 : lda; // from one row of A to the next
   let i: usize = 0;
   if (cols == 8) {
     for (; i + 4 <= m; i += 4) {
       const at = base ? base + i * ldbase : 0,
         ci = c + i * ldc,
-        a0 = a + i * next;
-      if (turned) tileTurned(a0, lda, b, ldb, ci, ldc, k, at, ldbase);
+        a0 = a + i * lda;
+      if (step != 4) tileTurned(a0, step, b, ldb, ci, ldc, k, at, ldbase);
       else tile(a0, a0 + lda, a0 + 2 * lda, a0 + 3 * lda, b, ldb, ci, ldc, k, at, ldbase);
     }
   }
   for (; i < m; i += 4) {
     const at = base ? base + i * ldbase : 0,
       rows = min<usize>(4, m - i);
-    edge(turned, a + i * next, lda, b, ldb, c + i * ldc, ldc, k, at, ldbase, rows, cols);
+    edge(a + i * lda, lda, step, b, ldb, c + i * ldc, ldc, k, at, ldbase, rows, cols);
   }
 }
 
 /**
- * C = base + A · B for matrices that fit in the caches, without packing; A may be stored turned, as
- * [k,m]. B is read in whole panels of 8 columns, a turned A in whole groups of 4: up to 28 bytes
+ * C = base + A · B for matrices that fit in the caches, without packing; A by `lda` and `step` as in
+ * `column`. B is read in whole panels of 8 columns, a turned A in whole groups of 4: up to 28 bytes
  * beyond the last row are read (the pool keeps them readable) and never used.
  */
 export function multiply(
-  turned: bool,
   a: usize,
   lda: usize,
+  step: usize,
   b: usize,
   ldb: usize,
   c: usize,
@@ -205,7 +210,7 @@ export function multiply(
   for (let j: usize = 0; j < n; j += 8) {
     const at = base ? base + 4 * j : 0,
       cols = min<usize>(8, n - j);
-    column(turned, a, lda, b + 4 * j, ldb, c + 4 * j, ldc, k, at, ldbase, m, cols);
+    column(a, lda, step, b + 4 * j, ldb, c + 4 * j, ldc, k, at, ldbase, m, cols);
   }
 }
 
@@ -224,12 +229,15 @@ export function packB(
   out: usize,
 ): void {
   ldb <<= 2;
-  for (let j = from; j < to; j++) {
-    const cols = min<usize>(8, N - j * 8);
-    const panel = out + j * K * 32;
-    if (cols < 8) memory.fill(panel, 0, K * 32);
-    if (transposed) transpose(b + j * 8 * ldb, ldb, panel, 32, cols, K);
-    else copyColumns(b + j * 32, ldb, panel, K, cols);
+  for (let k: usize = 0; k < K; k += PACK) {
+    const rows = min(PACK, K - k);
+    for (let j = from; j < to; j++) {
+      const cols = min<usize>(8, N - j * 8);
+      const panel = out + (j * K + k) * 32;
+      if (cols < 8) memory.fill(panel, 0, rows * 32);
+      if (transposed) transpose(b + j * 8 * ldb + k * 4, ldb, panel, 32, cols, rows);
+      else copyColumns(b + k * ldb + j * 32, ldb, panel, rows, cols);
+    }
   }
 }
 
@@ -279,9 +287,9 @@ export function matmulPacked(
         const onC = add || k0 > 0;
         const base = onC ? at : bias ? bias + j * 4 : 0;
         column(
-          false,
           rows,
           transposed ? k * 4 : lda,
+          4,
           packed + (j * K + k0 * 8) * 4,
           32,
           at,
@@ -299,8 +307,7 @@ export function matmulPacked(
 
 /**
  * Matrices [from, to) of a batch of small products C[M,N] = A · B; leading dimensions and batch
- * strides in floats. What is transposed goes through the scratch memory: (K * roundUp(N, 8) + M *
- * K) floats at most.
+ * strides in floats. A transposed B goes through the scratch memory: K * roundUp(N, 8) floats.
  */
 export function matmulSmall(
   from: usize,
@@ -324,24 +331,19 @@ export function matmulSmall(
 ): void {
   const width = ((N + 7) & ~7) << 2;
   const turnedB = scratch() + 128;
-  const turnedA = turnedB + K * width;
   lda <<= 2;
   ldb <<= 2;
   ldc <<= 2;
   for (let i = from; i < to; i++) {
-    let ai = a + ((i * nextA) << 2);
+    const ai = a + ((i * nextA) << 2);
     let bi = b + ((i * nextB) << 2);
     const ci = c + ((i * nextC) << 2);
-    if (transposedA) {
-      transpose(ai, lda, turnedA, K << 2, K, M);
-      ai = turnedA;
-    }
     if (transposedB && (i == from || nextB)) transpose(bi, ldb, turnedB, width, N, K);
     if (transposedB) bi = turnedB;
     multiply(
-      false,
       ai,
-      transposedA ? K << 2 : lda,
+      transposedA ? 4 : lda,
+      transposedA ? lda : 4,
       bi,
       transposedB ? width : ldb,
       ci,

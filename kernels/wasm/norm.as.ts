@@ -11,26 +11,48 @@ function part(p: usize, i: usize, rest: usize): v128 {
   return rest >= 4 ? v128.load(p + i) : loadPart(p + i, rest);
 }
 
+// Loops go over whole vectors; `tail` is what is left of n.
+
 function mean(x: usize, n: usize): f32 {
-  let s = f32x4.splat(0);
-  for (let i: usize = 0, end = n << 2; i < end; i += 16)
-    s = f32x4.add(s, part(x, i, (end - i) >> 2));
-  return sumLanes(s) / <f32>n;
+  let s = f32x4.splat(0),
+    t = s;
+  const tail = n & 3,
+    end = (n - tail) << 2;
+  let i: usize = 0;
+  for (; i + 32 <= end; i += 32) {
+    s = f32x4.add(s, v128.load(x + i));
+    t = f32x4.add(t, v128.load(x + i, 16));
+  }
+  if (i < end) s = f32x4.add(s, v128.load(x + i));
+  if (tail) t = f32x4.add(t, loadPart(x + end, tail));
+  return sumLanes(f32x4.add(s, t)) / <f32>n;
 }
 
 /** The mean of (x - m)². */
 function variance(x: usize, n: usize, m: f32): f32 {
   const less = f32x4.splat(m);
-  let s = f32x4.splat(0);
+  let s = f32x4.splat(0),
+    t = s;
   const end = n << 2;
   let i: usize = 0;
-  for (; i + 16 <= end; i += 16) {
-    const d = f32x4.sub(v128.load(x + i), less);
+  for (; i + 32 <= end; i += 32) {
+    const d = f32x4.sub(v128.load(x + i), less),
+      e = f32x4.sub(v128.load(x + i, 16), less);
     s = f32x4.add(s, f32x4.mul(d, d));
+    t = f32x4.add(t, f32x4.mul(e, e));
   }
-  let sum = sumLanes(s);
+  let sum = sumLanes(f32x4.add(s, t));
   for (; i < end; i += 4) sum += (load<f32>(x + i) - m) * (load<f32>(x + i) - m);
   return sum / <f32>n;
+}
+
+/** (v - less) by w + b, for what stands at i; w and b may be 0. */
+@inline
+function normed(v: v128, less: v128, by: v128, w: usize, b: usize, i: usize, rest: usize): v128 {
+  v = f32x4.mul(f32x4.sub(v, less), by);
+  if (w) v = f32x4.mul(v, part(w, i, rest));
+  if (b) v = f32x4.add(v, part(b, i, rest));
+  return v;
 }
 
 /**
@@ -49,6 +71,7 @@ export function norm(
   means: usize,
   rstds: usize,
 ): void {
+  const tail = n & 3;
   for (let r = from; r < to; r++) {
     const at = (r * n) << 2;
     const m = means ? mean(x + at, n) : 0;
@@ -57,13 +80,12 @@ export function norm(
     store<f32>(rstds + (r << 2), rstd);
     const less = f32x4.splat(m),
       by = f32x4.splat(rstd);
-    for (let i: usize = 0, end = n << 2; i < end; i += 16) {
-      const rest = (end - i) >> 2;
-      let v = f32x4.mul(f32x4.sub(part(x + at, i, rest), less), by);
-      if (w) v = f32x4.mul(v, part(w, i, rest));
-      if (b) v = f32x4.add(v, part(b, i, rest));
-      if (rest >= 4) v128.store(y + at + i, v);
-      else storePart(y + at + i, v, rest);
+    const end = (n - tail) << 2;
+    for (let i: usize = 0; i < end; i += 16)
+      v128.store(y + at + i, normed(v128.load(x + at + i), less, by, w, b, i, 4));
+    if (tail) {
+      const v = normed(loadPart(x + at + end, tail), less, by, w, b, end, tail);
+      storePart(y + at + end, v, tail);
     }
   }
 }
@@ -125,34 +147,53 @@ function normGradRow(
 ): void {
   const less = f32x4.splat(m),
     by = f32x4.splat(rstd);
-  const end = n << 2;
+  const tail = n & 3,
+    end = (n - tail) << 2;
   let k = f32x4.splat(0),
     kh = k;
   for (let i: usize = 0; i < end; i += 16) {
-    const rest = (end - i) >> 2;
-    const gi = part(g, i, rest);
-    const h = f32x4.mul(f32x4.sub(part(x, i, rest), less), by);
-    const ki = w ? f32x4.mul(gi, part(w, i, rest)) : gi;
+    const gi = v128.load(g + i);
+    const h = f32x4.mul(f32x4.sub(v128.load(x + i), less), by);
+    const ki = w ? f32x4.mul(gi, v128.load(w + i)) : gi;
     k = f32x4.add(k, ki);
     kh = f32x4.add(kh, f32x4.mul(ki, h));
-    if (dw) addTo(dw, i, rest, f32x4.mul(gi, h));
-    if (db) addTo(db, i, rest, gi);
+    if (dw) v128.store(dw + i, f32x4.add(v128.load(dw + i), f32x4.mul(gi, h)));
+    if (db) v128.store(db + i, f32x4.add(v128.load(db + i), gi));
+  }
+  if (tail) {
+    const gi = loadPart(g + end, tail);
+    const h = f32x4.mul(f32x4.sub(loadPart(x + end, tail), less), by);
+    const ki = w ? f32x4.mul(gi, loadPart(w + end, tail)) : gi;
+    k = f32x4.add(k, ki);
+    kh = f32x4.add(kh, f32x4.mul(ki, h));
+    if (dw) storePart(dw + end, f32x4.add(loadPart(dw + end, tail), f32x4.mul(gi, h)), tail);
+    if (db) storePart(db + end, f32x4.add(loadPart(db + end, tail), gi), tail);
   }
   const meanK = f32x4.splat(centred ? sumLanes(k) / <f32>n : 0),
     meanKh = f32x4.splat(sumLanes(kh) / <f32>n);
-  for (let i: usize = 0; i < end; i += 16) {
-    const rest = (end - i) >> 2;
-    const h = f32x4.mul(f32x4.sub(part(x, i, rest), less), by);
-    const ki = w ? f32x4.mul(part(g, i, rest), part(w, i, rest)) : part(g, i, rest);
-    const v = f32x4.mul(by, f32x4.sub(f32x4.sub(ki, meanK), f32x4.mul(h, meanKh)));
-    if (rest >= 4) v128.store(dx + i, v);
-    else storePart(dx + i, v, rest);
+  for (let i: usize = 0; i < end; i += 16)
+    v128.store(dx + i, slope(v128.load(g + i), v128.load(x + i), w, less, by, meanK, meanKh, i, 4));
+  if (tail) {
+    const gi = loadPart(g + end, tail),
+      xi = loadPart(x + end, tail);
+    storePart(dx + end, slope(gi, xi, w, less, by, meanK, meanKh, end, tail), tail);
   }
 }
 
+/** by (k - meanK - h meanKh), for what stands at i. */
 @inline
-function addTo(p: usize, i: usize, rest: usize, v: v128): void {
-  const sum = f32x4.add(part(p, i, rest), v);
-  if (rest >= 4) v128.store(p + i, sum);
-  else storePart(p + i, sum, rest);
+function slope(
+  g: v128,
+  x: v128,
+  w: usize,
+  less: v128,
+  by: v128,
+  meanK: v128,
+  meanKh: v128,
+  i: usize,
+  rest: usize,
+): v128 {
+  const h = f32x4.mul(f32x4.sub(x, less), by);
+  const k = w ? f32x4.mul(g, part(w, i, rest)) : g;
+  return f32x4.mul(by, f32x4.sub(f32x4.sub(k, meanK), f32x4.mul(h, meanKh)));
 }

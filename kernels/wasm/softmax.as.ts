@@ -212,7 +212,14 @@ export function crossEntropyGrad(
     const c = f32x4.splat(by),
       l = f32x4.splat(load<f32>(lse + (r << 2))),
       spread = f32x4.splat(smoothing / <f32>n);
-    for (let i = at, end = at + (n << 2); i < end; i += 16) {
+    let i = at;
+    for (const whole = at + ((n & ~7) << 2); i < whole; i += 32) {
+      const p = expFlush4(f32x4.sub(v128.load(x + i), l)),
+        q = expFlush4(f32x4.sub(v128.load(x + i, 16), l));
+      v128.store(dx + i, f32x4.mul(c, f32x4.sub(p, spread)));
+      v128.store(dx + i, f32x4.mul(c, f32x4.sub(q, spread)), 16);
+    }
+    for (const end = at + (n << 2); i < end; i += 16) {
       const rest = (end - i) >> 2;
       const v = rest >= 4 ? v128.load(x + i) : loadPart(x + i, rest);
       const d = f32x4.mul(c, f32x4.sub(expFlush4(f32x4.sub(v, l)), spread));
