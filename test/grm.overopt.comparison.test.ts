@@ -197,8 +197,8 @@ describe("what is concluded", () => {
 describe("the figure", () => {
   test("has a line and a band for each series, in range, and labels that are escaped", () => {
     const svg = figureOf([made(0, -0.1), made(1, 0.1)]);
-    assert.equal((svg.match(/fill-opacity/g) ?? []).length, 4); // two panels, two judges
-    assert.equal((svg.match(/<circle/g) ?? []).length, 20);
+    assert.equal((svg.match(/fill-opacity/g) ?? []).length, 6); // three panels, two judges
+    assert.equal((svg.match(/<circle/g) ?? []).length, 30);
     const places = [...svg.matchAll(/<circle cx="([\d.]+)" cy="([\d.]+)"/g)];
     for (const [, x, y] of places) {
       assert.ok(Number(x) >= 56 && Number(x) <= 426.1, `x ${x}`);

@@ -75,7 +75,7 @@ function fitCells(fit: FitWithIntervals | null, farthest: number): string[] {
   const between = ([low, high]: Span): string => `[${digits(low)}, ${digits(high)}]`;
   const place = (kl: number): string =>
     kl > farthest ? `> ${farthest.toFixed(1)}` : kl.toFixed(1);
-  const certain = peakShare === 1 ? "" : ` (in ${Math.round(100 * peakShare)} %)`;
+  const certain = peakShare === 1 ? "" : ` (in ${Math.floor(100 * peakShare)} %)`;
   const peak =
     peakKL === null || peakInterval === null
       ? "none"
@@ -124,7 +124,8 @@ export function textReport(seeds: readonly SeedResult[], plan: Plan): string {
     `\n${verdict(seeds).join("\n")}`,
     "\nA fit's interval is a bootstrap over seeds, and narrow for few of them; a peak beyond the farthest KL",
     "is an extrapolation. The KL of best-of-n is ln n - (n-1)/n, an upper bound where answers tie; that of a",
-    "policy is the estimate k1 from each round's answers.",
+    "policy is the estimate k1 from each round's answers. The highest point is chosen on these very seeds,",
+    "which flatters it a little.",
   ].join("\n");
 }
 
@@ -149,15 +150,24 @@ function optimumSentence(seeds: readonly SeedResult[], { samples }: Plan): strin
 
 // --- The page ----------------------------------------------------------------------------------------
 
-/** The figure: proxies above, gold below, a column for each method. */
+/** What the figure's rows show: a title, and what stands at the axis. */
+const shown = {
+  proxy: ["what is optimised", "reward, base's deviations"],
+  gold: ["true quality", "gold"],
+  fluency: ["fluency", "ln p of a token under the base"],
+} as const;
+
+type Shown = keyof typeof shown;
+
+/** The figure: what is optimised, gold and fluency in rows, a column for each method. */
 export function figureOf(seeds: readonly SeedResult[]): string {
   const courses = coursesOf(seeds);
   const methods = methodsOf(seeds);
   const names = [...new Set(courses.map(({ judge }) => judge))];
-  const panel = (method: MethodName, what: "proxy" | "gold"): Panel => ({
-    title: `${what === "proxy" ? "what is optimised" : "true quality"}, ${methodTitles[method]}`,
+  const panel = (method: MethodName, what: Shown): Panel => ({
+    title: `${shown[what][0]}, ${methodTitles[method]}`,
     xLabel: "KL from the base, nats (axis: its root)",
-    yLabel: what === "proxy" ? "reward, base's deviations" : "gold",
+    yLabel: shown[what][1],
     series: courses
       .filter((course) => course.method === method)
       .map((course) => ({
@@ -166,13 +176,13 @@ export function figureOf(seeds: readonly SeedResult[]): string {
         points: course.points.map((p) => pointOf(p, what, method)),
       })),
   });
-  const panels = (["proxy", "gold"] as const).flatMap((what) =>
+  const panels = (Object.keys(shown) as Shown[]).flatMap((what) =>
     methods.map((method) => panel(method, what)),
   );
   return figureSvg(panels, { columns: methods.length });
 }
 
-function pointOf(p: MeanPoint, what: "proxy" | "gold", method: MethodName): Point {
+function pointOf(p: MeanPoint, what: Shown, method: MethodName): Point {
   const { mean, half } = p[what];
   const label = `${method === "bon" ? "n" : "round"} ${p.at}, KL ${p.kl.toFixed(2)}, ${what} ${plain(p[what])}`;
   return { x: Math.max(0, p.kl), y: mean, half, label };
