@@ -23,6 +23,7 @@ import { addWorld } from "./commands/world.ts";
 const examples = `
 Examples:
   $ twoheads demo                                   what it is about, measured in three minutes
+  $ twoheads overopt                                rewards optimised until true quality falls
   $ twoheads ops                                    every op by kind, with an example
   $ twoheads ops softmax                            one op: its kind, its example, what it can do
   $ twoheads pretrain --corpus a.txt --minutes 5    a language model of your own
