@@ -86,6 +86,15 @@ describe("a seed", () => {
     assert.deepEqual(others, [own]);
   });
 
+  test("that fails ends the others, and says which it was", async () => {
+    const options = { workers: 2, signal: new AbortController().signal, onProgress() {} };
+    const broken = { ...tiny, world: "nowhere" } as unknown as Plan;
+    await assert.rejects(
+      runSeeds({ ...options, seeds: [1, 2], plan: broken, onResult() {} }),
+      /seed [12]: ArgumentError: there is no world "nowhere"/,
+    );
+  });
+
   test("plans are valid, and so are their policies' settings", () => {
     for (const plan of [fullPlan, quickPlan, tiny]) {
       assert.deepEqual(planSchema.parse(plan), plan);

@@ -53,9 +53,11 @@ export interface SeedsOptions {
   readonly onResult: (result: SeedResult) => Promise<void> | void;
 }
 
-/** Does all seeds; returns early when the signal comes. */
+/** Does all seeds; returns early when the signal comes, and throws, the others ended, when one fails. */
 export async function runSeeds(options: SeedsOptions): Promise<void> {
   const { seeds, workers, onProgress, onResult } = options;
+  const failure = new AbortController();
+  const signal = AbortSignal.any([options.signal, failure.signal]);
   const shares = new Map<number, number>();
   const waiting = [...seeds];
   const worker = async (): Promise<void> => {
@@ -66,13 +68,17 @@ export async function runSeeds(options: SeedsOptions): Promise<void> {
         const sum = [...shares.values()].reduce((total, share) => total + share, 0);
         onProgress(sum / seeds.length, `seed ${own}: ${doing}`);
       };
-      const result = await inProcess(own, options, tell);
+      const result = await inProcess(own, { ...options, signal }, tell);
       if (result === null) return;
       tell(1, "done");
       await onResult(result);
     }
   };
-  await Promise.all(Array.from({ length: Math.min(workers, seeds.length) }, worker));
+  const all = Array.from({ length: Math.min(workers, seeds.length) }, worker);
+  await Promise.all(all).catch((error: unknown) => {
+    failure.abort();
+    throw error;
+  });
 }
 
 /** One seed in a process of its own; null if the signal ended it. */
