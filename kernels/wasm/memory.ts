@@ -15,7 +15,7 @@ const tiny = 64;
 const slots = 4;
 
 /** Bytes and blocks of garbage that may pile up, at least, before a look at who is used. */
-const leastSlack = { bytes: 16 * 2 ** 20, blocks: 10_000 };
+const leastSlack = { bytes: 4 * 2 ** 20, blocks: 2_000 };
 
 /** A tensor's numbers on this device. Its fields belong to Memory. */
 export class Block {

@@ -16,19 +16,18 @@ export function shiftOf(x: usize, n: usize): f32 {
 }
 
 /**
- * y[i] = exp(x[i] * scale - shift); returns their sum, 256 at a time in doubles. y may be x; y = 0
- * writes nothing. Two vectors a turn: constants are loaded once for both.
+ * y[i] = exp(x[i] - shift); returns their sum, 256 at a time in doubles. y may be x; y = 0 writes
+ * nothing. Two vectors a turn: constants are loaded once for both.
  */
-export function expRow(x: usize, y: usize, n: usize, scale: f32, shift: f32): f64 {
-  const by = f32x4.splat(scale),
-    less = f32x4.splat(shift);
+export function expRow(x: usize, y: usize, n: usize, shift: f32): f64 {
+  const less = f32x4.splat(shift);
   const whole = (n & ~7) << 2;
   let total = f64x2.splat(0);
   for (let i: usize = 0; i < whole; ) {
     let s = f32x4.splat(0);
     for (const stop = min(whole, i + 1024); i < stop; i += 32) {
-      const a = expFlush4(f32x4.sub(f32x4.mul(v128.load(x + i), by), less));
-      const b = expFlush4(f32x4.sub(f32x4.mul(v128.load(x + i, 16), by), less));
+      const a = expFlush4(f32x4.sub(v128.load(x + i), less));
+      const b = expFlush4(f32x4.sub(v128.load(x + i, 16), less));
       if (y) {
         v128.store(y + i, a);
         v128.store(y + i, b, 16);
@@ -39,14 +38,14 @@ export function expRow(x: usize, y: usize, n: usize, scale: f32, shift: f32): f6
   }
   let sum = sumWide(total);
   for (let i = whole; i < n << 2; i += 16)
-    sum += expPart(x + i, y ? y + i : 0, min<usize>(4, n - (i >> 2)), scale, shift);
+    sum += expPart(x + i, y ? y + i : 0, min<usize>(4, n - (i >> 2)), shift);
   return sum;
 }
 
 /** The same for the last 1..4. */
-function expPart(x: usize, y: usize, n: usize, scale: f32, shift: f32): f32 {
+function expPart(x: usize, y: usize, n: usize, shift: f32): f32 {
   const v = n == 4 ? v128.load(x) : loadPart(x, n);
-  const e = expFlush4(f32x4.sub(f32x4.mul(v, f32x4.splat(scale)), f32x4.splat(shift)));
+  const e = expFlush4(f32x4.sub(v, f32x4.splat(shift)));
   if (y && n == 4) v128.store(y, e);
   else if (y) storePart(y, e, n);
   let s = f32x4.extract_lane(e, 0);
@@ -72,7 +71,7 @@ export function logOf(x: f64): f32 {
 export function softmax(from: usize, to: usize, x: usize, y: usize, n: usize): void {
   for (let r = from; r < to; r++) {
     const at = (r * n) << 2;
-    const s = expRow(x + at, y + at, n, 1, shiftOf(x + at, n));
+    const s = expRow(x + at, y + at, n, shiftOf(x + at, n));
     scaleRow(y + at, n, s == 0 ? 0 : <f32>(1 / s));
   }
 }
@@ -110,7 +109,7 @@ export function logSoftmax(from: usize, to: usize, x: usize, y: usize, n: usize)
   for (let r = from; r < to; r++) {
     const at = (r * n) << 2;
     const shift = shiftOf(x + at, n);
-    const s = expRow(x + at, 0, n, 1, shift);
+    const s = expRow(x + at, 0, n, shift);
     const log: f32 = s == 0 ? 0 : logOf(s);
     for (let i = at, end = at + (n << 2); i < end; i += 16) {
       const rest = (end - i) >> 2;
@@ -165,7 +164,7 @@ export function crossEntropy(
   for (let r = from; r < to; r++) {
     const row = x + ((r * n) << 2);
     const shift = shiftOf(row, n);
-    const l = shift + logOf(expRow(row, 0, n, 1, shift));
+    const l = shift + logOf(expRow(row, 0, n, shift));
     store<f32>(lse + (r << 2), l);
     const t = load<i32>(target + (r << 2));
     let cost: f32 = 0;
