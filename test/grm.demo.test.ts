@@ -147,7 +147,7 @@ describe("the conclusion", () => {
 // --- The file of results -----------------------------------------------------------------------------
 
 describe("the file of results", () => {
-  const path = join(folder, "results.json");
+  const path = join(folder, "results.jsonl");
 
   test("comes back as it was written, and goes on with the same plan only", async () => {
     assert.deepEqual(resultsOfPlan(path, fullPlan), []);
@@ -160,9 +160,9 @@ describe("the file of results", () => {
   test("is refused when it is damaged, with the place", async () => {
     const text = readFileSync(path, "utf8");
     writeFileSync(path, text.replace('"domain":0', '"domain":7'));
-    assert.throws(() => readResults(path), /results\.json: .*results.*domain/);
+    assert.throws(() => readResults(path), /results\.jsonl: line 2: accuracy.domain/);
     writeFileSync(path, text.slice(0, 500));
-    assert.throws(() => readResults(path), /results\.json/);
+    assert.throws(() => readResults(path), /results\.jsonl: line \d+/);
   });
 });
 
@@ -179,7 +179,7 @@ describe("what is committed", () => {
   });
 
   test("results of many seeds, complete and of the demo's plan", () => {
-    const file = readResults(join(root, "grm/demo/seeds.json"));
+    const file = readResults(join(root, "grm/demo/seeds.jsonl"));
     assert.ok(file !== null);
     assert.deepEqual(file.plan, fullPlan);
     const rows = armsOf(fullPlan).flatMap(rowsOf).length;
@@ -197,8 +197,8 @@ const conclusionOf = (printed: string): string => printed.slice(printed.indexOf(
 const quick = (...more: string[]): string[] => ["--quick", "--json", ...more];
 
 describe("the program", () => {
-  const whole = join(folder, "whole.json");
-  const torn = join(folder, "torn.json");
+  const whole = join(folder, "whole.jsonl");
+  const torn = join(folder, "torn.jsonl");
   let printed = "";
 
   test("npm run demo finishes, and prints the table, the verdict and what to do next", () => {
@@ -230,7 +230,7 @@ describe("the program", () => {
     assert.ok(resultsSoFar(torn) < 16, "killed before the end");
     const args = [bin, "demo", ...quick(torn, "--workers", "1")];
     const again = execFileSync(process.execPath, args, { encoding: "utf8" });
-    assert.match(again, /torn\.json holds \d+ results already/);
+    assert.match(again, /torn\.jsonl holds \d+ results already/);
     assert.equal(conclusionOf(again), conclusionOf(printed));
     assert.deepEqual(readResults(torn)?.results, readResults(whole)?.results);
   });

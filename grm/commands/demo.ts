@@ -39,7 +39,10 @@ export function addDemo(program: Command): void {
     .option("--seed <number>", "the first of them; same seeds, same table", whole, 0)
     .option("--fresh", "pretrain all bases, though two are there")
     .option("--quick", "everything runs, nothing is learnt")
-    .option("--json <file>", "keep the results there; goes on with those that are there already")
+    .option(
+      "--json <file>",
+      "keep the results there, a line of JSON each, and go on with those that are there",
+    )
     .option("--workers <number>", "processes that work at once", whole, availableParallelism())
     .addHelpText("after", examples)
     .action((given: Given) => demo(given));
@@ -61,7 +64,7 @@ interface Settled {
 
 function settle({ seeds, seed, quick, json }: Given): Settled {
   const count = Math.max(1, seeds ?? (quick ? 1 : 3));
-  const file = json ?? (seeds === undefined || quick ? null : "runs/demo-seeds.json");
+  const file = json ?? (seeds === undefined || quick ? null : "runs/demo-seeds.jsonl");
   const flags = [
     ...(quick ? ["--quick"] : []),
     `--seeds ${count}`,

@@ -1,6 +1,6 @@
-// What came of a reward model, and the file that results are kept in. The file is the record of a run:
-// its plan first, then a line for each result, in an order that doesn't depend on who was done first. A
-// run that finds its own file goes on with what is missing.
+// What came of a reward model, and the file that results are kept in, in JSON Lines: how they were made,
+// then a line for each, in an order that doesn't depend on who was done first. A run that finds its own
+// file goes on with what is missing.
 // Next: table.ts for what is made of it.
 
 import { z } from "zod";
@@ -29,14 +29,15 @@ const resultSchema = z.strictObject({
 
 export type Result = Readonly<z.infer<typeof resultSchema>>;
 
-const fileSchema = z.strictObject({
-  /** The command that made it. */
+const headSchema = z.strictObject({
+  /** The command that made the results. */
   command: z.string(),
   plan: planSchema,
-  results: z.array(resultSchema),
 });
 
-export type ResultFile = Readonly<z.infer<typeof fileSchema>>;
+export type ResultFile = Readonly<z.infer<typeof headSchema>> & {
+  readonly results: readonly Result[];
+};
 
 /** Accuracy on the four tests that training says nothing about, averaged. */
 export function oodOf({ accuracy: { domain, word, form, all } }: Result): number {
@@ -49,12 +50,18 @@ export function inOrder(results: readonly Result[]): Result[] {
   return results.toSorted((a, b) => a.seed - b.seed || a.lr - b.lr || rank(a) - rank(b));
 }
 
-/** Reads results; null if there is no such file, a FileError if it is something else. */
+/** Reads results; null if there is no such file, a FileError with the line if it is something else. */
 export function readResults(path: string): ResultFile | null {
   if (!fileExists(path)) return null;
-  const json = parseJson(path, readFile(path));
-  const parsed = fileSchema.safeParse(json.value);
-  return parsed.success ? parsed.data : json.fail(problemsOf(parsed.error));
+  const text = new TextDecoder().decode(readFile(path)).trimEnd();
+  const [head = "", ...lines] = text.split("\n");
+  const read = <T>(schema: z.ZodType<T>, line: string, i: number): T => {
+    const json = parseJson(path, new TextEncoder().encode(line), `line ${i + 1}`);
+    const parsed = schema.safeParse(json.value);
+    return parsed.success ? parsed.data : json.fail(problemsOf(parsed.error));
+  };
+  const results = lines.map((line, i) => read(resultSchema, line, i + 1));
+  return { ...read(headSchema, head, 0), results };
 }
 
 /** The results of a file that a run with this plan goes on with; an ArgumentError if its plan is another. */
@@ -68,17 +75,7 @@ export function resultsOfPlan(path: string, plan: Plan): readonly Result[] {
 }
 
 /** Writes results, one to a line; a kill at any moment leaves the old file or the new one. */
-export async function writeResults(
-  path: string,
-  { command, plan, results }: Omit<ResultFile, "results"> & { readonly results: readonly Result[] },
-): Promise<void> {
-  const lines = inOrder(results).map((result) => `  ${JSON.stringify(result)}`);
-  const text = [
-    `{"command": ${JSON.stringify(command)},`,
-    ` "plan": ${JSON.stringify(plan)},`,
-    ` "results": [`,
-    `${lines.join(",\n")}`,
-    " ]}\n",
-  ].join("\n");
-  await replaceFile(path, [new TextEncoder().encode(text)]);
+export async function writeResults(path: string, { command, plan, results }: ResultFile) {
+  const lines = [{ command, plan }, ...inOrder(results)].map((line) => `${JSON.stringify(line)}\n`);
+  await replaceFile(path, [new TextEncoder().encode(lines.join(""))]);
 }

@@ -19,7 +19,7 @@ function cell(results: readonly Result[], row: RowName, lr: number): Cell {
 
 // --- Numbers as text ---------------------------------------------------------------------------------
 
-const percent = (share: number): string => (100 * share).toFixed(1);
+const percent = (share: number): string => (100 * share).toFixed(1).replace("-0.0", "0.0");
 
 function withHalf({ mean, half }: Interval): string {
   return `${percent(mean)}${half === null ? "" : ` ±${percent(half)}`}`;

@@ -90,12 +90,12 @@ function seedsText(results: readonly Result[]): string {
 }
 
 function ofMany({ results, command }: ResultFile): string {
-  return `${seedsText(results)} (grm/demo/seeds.json, made by: ${command}):`;
+  return `${seedsText(results)} (grm/demo/seeds.jsonl, made by: ${command}):`;
 }
 
 /** The committed results of many seeds, if they are there and of the same plan. */
 function manySeeds(plan: Plan): ResultFile | null {
-  const found = readResults(fileURLToPath(new URL("seeds.json", import.meta.url)));
+  const found = readResults(fileURLToPath(new URL("seeds.jsonl", import.meta.url)));
   return found !== null && JSON.stringify(found.plan) === JSON.stringify(plan) ? found : null;
 }
 
