@@ -22,6 +22,8 @@ interface Given {
   readonly workers: number;
 }
 
+const defaultWorkers = Math.min(8, availableParallelism()); // each takes about 300 MB
+
 const examples = `
 Examples:
   $ twoheads demo                     a base live and two from checkpoints, three minutes on two cores
@@ -43,7 +45,7 @@ export function addDemo(program: Command): void {
       "--json <file>",
       "keep the results there, a line of JSON each, and go on with those that are there",
     )
-    .option("--workers <number>", "processes that work at once", whole, availableParallelism())
+    .option("--workers <number>", "processes that work at once", whole, defaultWorkers)
     .addHelpText("after", examples)
     .action((given: Given) => demo(given));
   program.command(workerCommand, { hidden: true }).action(serveJobs);
