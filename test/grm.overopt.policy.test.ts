@@ -373,7 +373,7 @@ describe("training a policy", () => {
   test("a KL penalty keeps the policy near, and is adapted to a target", async () => {
     const free = await toyRun(small);
     const held = await toyRun({ ...small, klWeight: 2 });
-    assert.ok((held.records.at(-1)?.kl_k3 ?? 9) < (free.records.at(-1)?.kl_k3 ?? 0) / 2);
+    assert.ok((held.records.at(-1)?.kl_k1 ?? 9) < (free.records.at(-1)?.kl_k1 ?? 0) / 2);
     const adapted = await toyRun({ ...small, steps: 3, klWeight: 0.1, klTarget: 0.01 });
     const weights = adapted.records.map(({ kl_weight }) => kl_weight);
     assert.ok((weights[1] ?? 1) < 0.1, "no KL at first: below the target");
