@@ -72,7 +72,7 @@ export function conclusion(results: readonly Result[], plan: Plan): string {
     ...(many === null
       ? []
       : ["", `The same asked of ${ofMany(many)}`, verdict(many.results, plan)]),
-    limits(plan, results),
+    limits(plan),
     nextCommands(),
   ];
   return parts.join("\n");
@@ -99,12 +99,12 @@ function manySeeds(plan: Plan): ResultFile | null {
   return found !== null && JSON.stringify(found.plan) === JSON.stringify(plan) ? found : null;
 }
 
-function limits(plan: Plan, results: readonly Result[]): string {
+function limits(plan: Plan): string {
   if (plan === quickPlan) return "\nA quick run: everything works, and the numbers mean nothing.";
   return `
 What this does not show: anything about large models, human preferences or other worlds. A "best
 rate" is chosen on the tests themselves, which flatters every method. An interval that holds 0
-is no proof that there is no difference; with ${seedsText(results)} it is as wide as it says.`;
+is no proof that there is no difference, and of those that leave it out one in twenty is wrong.`;
 }
 
 function nextCommands(): string {
