@@ -117,9 +117,9 @@ export class Memory {
   array(block: Block): TypedArray {
     const { wasm } = this;
     const { at, length } = block;
-    if (block.dtype === "float32") return wasm.f32.subarray(at >> 2, (at >> 2) + length);
-    if (block.dtype === "int32") return wasm.i32.subarray(at >> 2, (at >> 2) + length);
-    if (block.dtype === "float64") return wasm.f64.subarray(at >> 3, (at >> 3) + length);
+    if (block.dtype === "float32") return wasm.f32.subarray(at >>> 2, (at >>> 2) + length);
+    if (block.dtype === "int32") return wasm.i32.subarray(at >>> 2, (at >>> 2) + length);
+    if (block.dtype === "float64") return wasm.f64.subarray(at >>> 3, (at >>> 3) + length);
     return wasm.u8.subarray(at, at + length);
   }
 
@@ -238,10 +238,10 @@ export class Memory {
     if (host === null) return;
     const { wasm } = this;
     if (dtype === "float32") {
-      if (host.length === 1) wasm.f32[at >> 2] = host[0] as number;
-      else wasm.f32.set(host, at >> 2);
-    } else if (dtype === "int32") wasm.i32.set(host, at >> 2);
-    else if (dtype === "float64") wasm.f64.set(host, at >> 3);
+      if (host.length === 1) wasm.f32[at >>> 2] = host[0] as number;
+      else wasm.f32.set(host, at >>> 2);
+    } else if (dtype === "int32") wasm.i32.set(host, at >>> 2);
+    else if (dtype === "float64") wasm.f64.set(host, at >>> 3);
     else wasm.u8.set(host, at);
   }
 }

@@ -21,7 +21,7 @@ function withTable(
   const addresses = lists.map((list) => list?.map((x) => memory.read(blockOf(x))));
   const bytes = Math.max(1, blocks) * entryBytes;
   const table = wasm.alloc(bytes);
-  let at = table >> 2;
+  let at = table >>> 2;
   sizes.forEach((size, i) => {
     for (let start = 0; start < size; start += blockLength) {
       for (const list of addresses)
@@ -96,8 +96,8 @@ const globalNorm: Rule = {
       const squares = wasm.alloc(8 * Math.max(1, blocks));
       wasm.run("sumSquaresList", blocks, 2 * 1024, 1, table, squares);
       let total = 0;
-      for (let i = 0; i < blocks; i++) total += wasm.f64[(squares >> 3) + i] as number;
-      wasm.f32[norm.at >> 2] = Math.sqrt(total);
+      for (let i = 0; i < blocks; i++) total += wasm.f64[(squares >>> 3) + i] as number;
+      wasm.f32[norm.at >>> 2] = Math.sqrt(total);
       wasm.free(squares, 8 * Math.max(1, blocks));
     });
     return [norm];
