@@ -56,6 +56,7 @@ export {
   pretrainSettings,
   quickPretrain,
   savePretrainCheckpoint,
+  shapeOf,
 } from "./pretrain.ts";
 export { loadCausalLM, saveCausalLM } from "./pretrained.ts";
 export type { SamplingOptions } from "./sampling.ts";

@@ -42,6 +42,7 @@ export {
   pretrainSchema,
   pretrainSettings,
   quickPretrain,
+  shapeOf,
 } from "./pretrain/settings.ts";
 
 /** How far a run is. */
@@ -59,6 +60,11 @@ export interface PretrainProgress {
 
 export interface PretrainHooks {
   readonly corpus: Corpus;
+  /**
+   * A model to go on training, rather than a new one: domain adaptation. It is trained in place, its shape
+   * holds in place of the settings' (see shapeOf), and the corpus must be in its tokens.
+   */
+  readonly base?: CausalLM | undefined;
   /** Goes on from there. Settings and corpus must be the same. */
   readonly resume?: PretrainCheckpoint | undefined;
   /** Ends the run after the current step, with a checkpoint. */
@@ -86,7 +92,7 @@ export interface Pretrained {
 }
 
 /**
- * Trains a language model from scratch. Same settings, same corpus, same bits; stopped anywhere and
+ * Trains a language model, from scratch or on from a base. Same settings, same corpus, same bits; stopped anywhere and
  * resumed, the same bits again. Throws an ArgumentError for settings that can't be, an AnomalyError when
  * the loss is no number any more.
  */
@@ -128,11 +134,12 @@ class Run {
   #saved = -1;
 
   constructor(settings: PretrainSettings, hooks: PretrainHooks) {
-    const { resume, corpus, now = () => performance.now() } = hooks;
+    const { resume, corpus, base, now = () => performance.now() } = hooks;
     if (resume) checkSame(resume, settings, corpus);
+    if (base) checkTokens(base, corpus);
     this.#settings = settings;
     this.#hooks = hooks;
-    this.trainer = new Trainer(settings, corpus);
+    this.trainer = new Trainer(settings, corpus, base);
     this.steps = settings.steps;
     if (resume) {
       this.trainer.load(resume);
@@ -252,6 +259,15 @@ export function checkSameSettings(begun: PretrainSettings, asked: PretrainOption
   const list = changed.map((name) => `${name} ${begun[name] ?? "unset"}, not ${asked[name]}`);
   throw new ArgumentError(
     `pretrain: the run to resume has ${list.join(", ")}; leave that as it was, or begin a new run`,
+  );
+}
+
+/** Throws unless a model has a row for every token of a corpus. */
+function checkTokens({ config }: CausalLM, { tokenizer }: Corpus): void {
+  if (tokenizer.vocabSize <= config.vocabSize) return;
+  throw new ArgumentError(
+    `pretrain: the base knows ${config.vocabSize} tokens, and the corpus's tokenizer has ` +
+      `${tokenizer.vocabSize}; make the corpus with the base's own tokenizer`,
   );
 }
 

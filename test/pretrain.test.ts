@@ -590,6 +590,26 @@ describe("twoheads pretrain", () => {
     assert.deepEqual(weightsIn("killed"), weightsIn("whole"));
   });
 
+  test("goes on from another's model, in its tokens, and when killed to the same bits", async () => {
+    const base = join(folder, "whole");
+    const on = (out: string): string[] => {
+      const where = ["--corpus", plain, packed, "--base", base, "--out", join(folder, out)];
+      const often = ["--validate-every", "40", "--checkpoint-every", "20", "--batch-size", "2"];
+      return ["pretrain", ...where, "--steps", "120", "--validation-tokens", "64", ...often];
+    };
+    const printed = run(...on("adapted"));
+    assert.match(printed, /tokenizer: 280 tokens/);
+    const before = metricsOf("whole").findLast(({ kind }) => kind === "validation");
+    const after = metricsOf("adapted").find(({ kind }) => kind === "validation");
+    assert.ok(before?.kind === "validation" && after?.kind === "validation" && after.step === 0);
+    assert.equal(after.loss, before.loss);
+    assert.notDeepEqual(weightsIn("adapted"), weightsIn("whole"));
+    await interrupt(on("adapted-killed"), "adapted-killed", "SIGKILL");
+    await runHere("pretrain", "--resume", join(folder, "adapted-killed"));
+    assert.deepEqual(metricsOf("adapted-killed"), metricsOf("adapted"));
+    assert.deepEqual(weightsIn("adapted-killed"), weightsIn("adapted"));
+  });
+
   test("mistakes are one line without a stack", async () => {
     const empty = join(folder, "empty.txt");
     writeFileSync(empty, "\n<|endoftext|>\n");
@@ -612,6 +632,15 @@ describe("twoheads pretrain", () => {
     await fails(/batchSize: /, "--corpus", plain, "--batch-size", "0");
     await fails(/lr: /, "--corpus", plain, "--lr", "fast");
     await fails(/holds a run or a model already/, "--corpus", plain, "--out", whole);
+    await fails(
+      /with --base, .* leave dim, vocabSize away/,
+      ...["--corpus", plain, "--base", whole, "--dim", "8", "--vocab-size", "300"],
+    );
+    await fails(
+      /the base reads 16 tokens at most, and context is 32/,
+      ...["--corpus", plain, "--base", whole, "--context", "32"],
+    );
+    await fails(/leave --out and --base away/, "--resume", whole, "--base", whole);
     await fails(/has lr .* not 1;/, "--resume", whole, "--lr", "1");
     await fails(/is finished, after 400 steps/, "--resume", whole);
     await fails(

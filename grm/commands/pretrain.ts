@@ -8,6 +8,8 @@ import {
   type CausalLM,
   type Corpus,
   documentsOf,
+  loadCausalLM,
+  loadTokenizer,
   makeCorpus,
   type PretrainCheckpoint,
   type Pretrained,
@@ -19,6 +21,7 @@ import {
   pretrainSchema,
   pretrainSettings,
   quickPretrain,
+  shapeOf,
 } from "../../nn/index.ts";
 import { checkSameSettings } from "../../nn/pretrain.ts";
 import { addOptions } from "./options.ts";
@@ -28,6 +31,7 @@ import { stopOnSignals } from "./stop.ts";
 
 interface Given extends PretrainOptions {
   readonly corpus?: readonly string[];
+  readonly base?: string;
   readonly out?: string;
   readonly resume?: string;
   readonly quick?: boolean;
@@ -37,6 +41,7 @@ const examples = `
 Examples:
   $ twoheads pretrain --corpus stories.txt.gz --minutes 5
   $ twoheads pretrain --corpus a.txt b.txt --steps 2000 --dim 192 --out runs/larger
+  $ twoheads pretrain --base runs/larger --corpus reviews.txt --lr 5e-4 --out runs/reviews
   $ twoheads pretrain --resume runs/larger
 `;
 
@@ -44,8 +49,9 @@ Examples:
 export function addPretrain(program: Command): void {
   const command = program
     .command("pretrain")
-    .description("train a small language model on text, from scratch")
+    .description("train a small language model on text, from scratch or on from another")
     .option("--corpus <files...>", "text files, plain or .gz")
+    .option("--base <folder>", "a language model to go on from, with its tokenizer and its shape")
     .option("--out <folder>", "where the run goes (default: runs/pretrain-1, -2, ...)")
     .option("--resume <folder>", "go on with a run that stopped")
     .option("--quick", "a model of some seconds, to see that everything works")
@@ -56,29 +62,27 @@ export function addPretrain(program: Command): void {
 
 /** What a run needs to begin or to go on. */
 interface Prepared {
+  readonly base?: CausalLM;
   readonly folder: RunFolder;
   readonly settings: PretrainSettings;
   readonly corpus: Corpus;
   readonly resume?: PretrainCheckpoint;
 }
 
-async function runPretrain({ corpus, out, resume, quick: isQuick, ...given }: Given) {
-  const options = isQuick ? { ...quickPretrain, ...given } : given;
+async function runPretrain({ resume, quick: isQuick, ...given }: Given) {
+  const asked = isQuick ? { ...quickFor(given.base), ...given } : given;
   const prepared =
-    resume === undefined
-      ? await begin(corpus, out, options)
-      : await goOn(new RunFolder(resume), corpus, out, options);
+    resume === undefined ? await begin(asked) : await goOn(new RunFolder(resume), asked);
   const screen = display();
   const done = await train(prepared, screen).finally(() => screen.end());
   conclude(done, prepared.folder);
 }
 
-async function begin(
-  files: readonly string[] | undefined,
-  out: string | undefined,
-  options: PretrainOptions,
-): Promise<Prepared> {
-  const settings = pretrainSettings(options);
+async function begin({ corpus: files, out, base: from, ...options }: Given): Promise<Prepared> {
+  const base = from === undefined ? undefined : baseFor(from, options);
+  const settings = pretrainSettings(
+    base ? { ...options, ...shapeOf(base, options.context) } : options,
+  );
   if (files === undefined) {
     throw new ArgumentError("pretrain: name the text to train on, --corpus FILE...");
   }
@@ -88,38 +92,65 @@ async function begin(
       `pretrain: ${folder.path} holds a run or a model already; go on with it, --resume ${folder.path}, or choose another --out`,
     );
   }
-  const corpus = await makeCorpus(documentsIn(files, settings), settings);
-  await folder.begin(files, settings, corpus.tokenizer);
-  return { folder, settings, corpus };
+  const tokenizer = from === undefined ? undefined : loadTokenizer(from);
+  const corpus = await makeCorpus(documentsIn(files, settings), settings, tokenizer);
+  const run = { corpus: [...files], settings, ...(from !== undefined && { base: from }) };
+  await folder.begin(run, corpus.tokenizer);
+  return { folder, settings, corpus, ...(base && { base }) };
+}
+
+/** The options that a base decides. */
+const shape = ["style", "dim", "layers", "heads", "dropout", "tokenizer", "vocabSize"] as const;
+
+/** What --quick means: a smaller model too, unless a base decides that. */
+function quickFor(base: string | undefined): PretrainOptions {
+  if (base === undefined) return quickPretrain;
+  const decided: readonly string[] = [...shape, "context"];
+  return Object.fromEntries(
+    Object.entries(quickPretrain).filter(([name]) => !decided.includes(name)),
+  );
+}
+
+/** The model to go on from; an ArgumentError for options that it decides. */
+function baseFor(folder: string, options: PretrainOptions): CausalLM {
+  const vain = shape.filter((name) => options[name] !== undefined);
+  if (vain.length > 0) {
+    throw new ArgumentError(
+      `pretrain: with --base, the model has its shape and its tokenizer; leave ${vain.join(", ")} away`,
+    );
+  }
+  return loadCausalLM(folder);
 }
 
 async function goOn(
   folder: RunFolder,
-  given: readonly string[] | undefined,
-  out: string | undefined,
-  options: PretrainOptions,
+  { corpus: given, base, out, ...options }: Given,
 ): Promise<Prepared> {
-  if (out !== undefined) {
-    throw new ArgumentError("pretrain: --resume goes on in its own folder; leave --out away");
+  if (out !== undefined || base !== undefined) {
+    throw new ArgumentError(
+      "pretrain: --resume goes on in its own folder, from its own base; leave --out and --base away",
+    );
   }
   const resume = folder.checkpoint();
+  const begun = folder.run();
   const { settings, step } = resume.progress;
   checkSameSettings(settings, options);
-  const files = given ?? folder.corpus();
+  const files = given ?? begun.corpus;
   const corpus = await makeCorpus(documentsIn(files, settings), settings, folder.tokenizer());
   const again = await folder.rewind(step);
   if (again > 0)
     console.log(
       `${again} lines of metrics came after step ${step}, which was saved last; they are made again`,
     );
-  return { folder, settings, corpus, resume };
+  const shaped = begun.base === undefined ? {} : { base: folder.model() };
+  return { folder, settings, corpus, resume, ...shaped };
 }
 
 function documentsIn(files: readonly string[], { separator }: PretrainSettings): string[] {
   return files.flatMap((file) => documentsOf(readText(file), separator));
 }
 
-async function train({ folder, settings, corpus, resume }: Prepared, screen: Display) {
+async function train({ folder, settings, corpus, base, resume }: Prepared, screen: Display) {
   const stop = stopOnSignals(
     () => screen.say("stopping after this step; Ctrl-C again quits at once"),
     () => screen.end(),
@@ -128,6 +159,7 @@ async function train({ folder, settings, corpus, resume }: Prepared, screen: Dis
   try {
     return await pretrain(settings, {
       corpus,
+      base,
       resume,
       signal: stop.signal,
       onModel: (lm) => screen.say(`${describeCorpus(corpus)}\n${describeModel(lm, folder)}`),

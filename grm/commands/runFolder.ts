@@ -11,11 +11,11 @@ import { parseJson } from "../../nn/checkpoints/json.ts";
 import {
   type CausalLM,
   FileError,
+  loadCausalLM,
   loadPretrainCheckpoint,
   loadTokenizer,
   type PretrainCheckpoint,
   type PretrainRecord,
-  type PretrainSettings,
   parsePretrainMetrics,
   pretrainSchema,
   replaceFile,
@@ -26,7 +26,14 @@ import {
 } from "../../nn/index.ts";
 import { problemsOf } from "../../nn/pretrain/settings.ts";
 
-const runSchema = z.strictObject({ corpus: z.array(z.string()).min(1), settings: pretrainSchema });
+const runSchema = z.strictObject({
+  corpus: z.array(z.string()).min(1),
+  /** The language model that it goes on from; absent for one from scratch. */
+  base: z.string().optional(),
+  settings: pretrainSchema,
+});
+
+export type PretrainRun = Readonly<z.infer<typeof runSchema>>;
 
 const mostBytes = 2 ** 29; // what a string holds
 
@@ -60,23 +67,25 @@ export class RunFolder {
   }
 
   /** Writes what is known before the first step. */
-  async begin(
-    corpus: readonly string[],
-    settings: PretrainSettings,
-    tokenizer: Tokenizer,
-  ): Promise<void> {
-    const run = { corpus: corpus.map((file) => resolve(file)), settings };
+  async begin({ corpus, base, settings }: PretrainRun, tokenizer: Tokenizer): Promise<void> {
+    const from = base === undefined ? {} : { base: resolve(base) };
+    const run = { corpus: corpus.map((file) => resolve(file)), ...from, settings };
     await replaceFile(this.#at("run.json"), [bytesOf(`${JSON.stringify(run, null, 2)}\n`)]);
     await replaceFile(this.#at("metrics.jsonl"), []);
     await saveTokenizer(this.path, tokenizer);
   }
 
-  /** The files that the run was begun with. */
-  corpus(): readonly string[] {
+  /** What the run was begun with. */
+  run(): PretrainRun {
     const path = this.#at("run.json");
     const json = parseJson(path, readBytes(path));
     const parsed = runSchema.safeParse(json.value);
-    return parsed.success ? parsed.data.corpus : json.fail(problemsOf(parsed.error));
+    return parsed.success ? parsed.data : json.fail(problemsOf(parsed.error));
+  }
+
+  /** The model as it was saved last. */
+  model(): CausalLM {
+    return loadCausalLM(this.path);
   }
 
   tokenizer(): Tokenizer {

@@ -4,6 +4,7 @@
 
 import { z } from "zod";
 import { ArgumentError } from "../../core/index.ts";
+import type { CausalLM } from "../causalLM.ts";
 import type { ModelOptions } from "../config.ts";
 
 const count = z.int().min(1);
@@ -91,6 +92,19 @@ export function problemsOf(error: z.ZodError): string {
   return error.issues
     .map(({ path, message }) => (path.length === 0 ? message : `${path.join(".")}: ${message}`))
     .join("; ");
+}
+
+/** A model's shape as settings, for a run that goes on with it; `context` stays below the model's own. */
+export function shapeOf({ config }: CausalLM, context?: number): PretrainOptions {
+  const { style, dim, layers, dropout } = config;
+  if (style === "lstm") return { style, dim, layers, dropout, ...(context && { context }) };
+  if (context !== undefined && context > config.context) {
+    throw new ArgumentError(
+      `pretrain: the base reads ${config.context} tokens at most, and context is ${context}; give no more than that`,
+    );
+  }
+  const { heads } = config;
+  return { style, dim, layers, heads, dropout, context: context ?? config.context };
 }
 
 /** The model that settings describe. */

@@ -22,12 +22,12 @@ export class Trainer {
   constructor(
     readonly settings: PretrainSettings,
     readonly corpus: Corpus,
+    base?: CausalLM,
   ) {
     const { seed, lr, weightDecay, beta2, context } = settings;
     this.#rng = random(seed);
-    this.lm = new CausalLM(modelOptions(settings, corpus.tokenizer.vocabSize), {
-      rng: this.#rng.fork("model"),
-    });
+    const init = { rng: this.#rng.fork("model") };
+    this.lm = base ?? new CausalLM(modelOptions(settings, corpus.tokenizer.vocabSize), init);
     this.#optimiser = new AdamW(this.lm, { lr, weightDecay, beta2 });
     this.#windows = new Windows(corpus.training, context, this.#rng.fork("windows"));
     this.#dropout = this.#rng.fork("dropout");
