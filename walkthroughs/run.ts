@@ -1,0 +1,75 @@
+// npm run walkthrough 3: runs a lesson, says what each of its blocks prints as it goes, and whether that
+// is what the lesson says. Its figures lie in walkthroughs/figures afterwards.
+// Next: lesson.ts for how, README.md for the lessons.
+
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import { parseArgs } from "node:util";
+import { exercises, problemsOf, root, runLesson, stepsOf, updated } from "./lesson.ts";
+
+const folder = join(root, "walkthroughs");
+const usage = `npm run walkthrough 3                   lesson 3, without its exercises' solutions
+npm run walkthrough 3 -- --solutions    with them
+npm run walkthrough 3 -- --update       for maintainers: writes what is printed into the lesson`;
+
+const { values, positionals } = parseArgs({
+  options: { solutions: { type: "boolean" }, update: { type: "boolean" } },
+  allowPositionals: true,
+});
+
+function lessons(): string[] {
+  return readdirSync(folder).filter((name) => /^\d\d-.*\.md$/.test(name));
+}
+
+/** The heading that a line stands below. */
+function headingOf(markdown: string, line: number): string {
+  const above = markdown.split("\n").slice(0, line - 1);
+  return above.findLast((text) => /^#+ /.test(text))?.replace(/^#+ /, "") ?? "";
+}
+
+/** Files in the figures' folder that are newer than `since`, in milliseconds. */
+function figuresSince(since: number): string[] {
+  const figures = join(folder, "figures");
+  return readdirSync(figures)
+    .map((name) => join(figures, name))
+    .filter((file) => file.endsWith(".svg") && statSync(file).mtimeMs >= since)
+    .map((file) => relative(root, file));
+}
+
+async function runNamed(name: string): Promise<void> {
+  const file = join(folder, name);
+  const whole = readFileSync(file, "utf8");
+  const isWhole = values.solutions || values.update;
+  const markdown = isWhole ? whole : (whole.split(`\n${exercises}\n`)[0] ?? "");
+  const lines = stepsOf(markdown).map(({ code }) => code.line);
+  const started = Date.now();
+  let current = -1;
+  const outputs = await runLesson(name, markdown, (step, text) => {
+    const line = lines[step];
+    if (step !== current && line !== undefined)
+      console.log(`\n--- ${headingOf(markdown, line)} (line ${line})`);
+    current = step;
+    process.stdout.write(text);
+  });
+  if (values.update) writeFileSync(file, updated(whole, outputs));
+  const problems = values.update ? [] : problemsOf(markdown, outputs);
+  const seconds = ((Date.now() - started) / 1000).toFixed(1);
+  console.log(`\nwalkthroughs/${name}: ${seconds} s; ${verdict(problems)}`);
+  for (const figure of figuresSince(started)) console.log(`figure: ${figure}`);
+  for (const problem of problems) console.log(problem);
+  if (problems.length > 0) process.exitCode = 1;
+}
+
+function verdict(problems: readonly string[]): string {
+  if (values.update) return "the lesson says now what was printed";
+  return problems.length === 0 ? "as the lesson says" : "NOT what the lesson says";
+}
+
+const number = positionals[0]?.padStart(2, "0") ?? "";
+const name = lessons().find((lesson) => lesson.startsWith(`${number}-`));
+if (name === undefined || positionals.length !== 1) {
+  console.log(`${usage}\n\n${lessons().join("\n")}`);
+  process.exitCode = 1;
+} else {
+  await runNamed(name);
+}
