@@ -17,6 +17,8 @@ export interface Pair {
   readonly margin?: number;
   /** The part of the data that it belongs to. */
   readonly source?: string;
+  /** The file that it was read from, as it was named. */
+  readonly file?: string;
   /** Where it stands in its file, from 1. */
   readonly line?: number;
 }

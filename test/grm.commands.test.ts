@@ -161,7 +161,7 @@ test("mistakes get a sentence and exit code 1", async () => {
     [["compare", at("bt"), at("none"), ...data], /none.*there is no such file/],
     [
       [...base, ...data, "--template", "plain", "--lr", "1e30"],
-      /the loss is .* at step 2, on line/,
+      /the loss is .* at step 2, on \S+pairs.jsonl, lines \d/,
     ],
   ];
   for (const [args, message] of cases) {

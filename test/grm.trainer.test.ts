@@ -380,7 +380,7 @@ describe("a run", () => {
     await assert.rejects(failing, (error: Error) => {
       assert.match(
         error.message,
-        /^train: the loss is (NaN|-?Infinity) at step 4, on line \d+, line/,
+        /^train: the loss is (NaN|-?Infinity) at step 4, on lines \d+, \d/,
       );
       assert.match(error.message, /the first (NaN|infinity) appears here: .* at .*of shape/);
       assert.match(error.message, /the last checkpoint is of step 2/);

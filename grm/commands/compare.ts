@@ -81,18 +81,15 @@ async function score(
   result: Map<string, Scored>,
 ): Promise<void> {
   const reader = { ...opened, reading: readingOf(given, opened.reading) };
-  for (const file of given.data ?? [undefined]) {
-    const flags = { ...given, ...(file === undefined ? {} : { data: [file] }) };
-    const { pairs, report } = await readPreferences("compare", flags, reader);
-    screen.say(`${path}\n${report}`);
-    const { chosen, rejected } = await scorePairs(opened.model, pairs, {
-      onProgress: (done) => screen.show(done, `scoring ${path}`),
-    });
-    pairs.forEach((pair, i) => {
-      const [r_c = 0, r_r = 0] = [chosen.rewards[i], rejected.rewards[i]];
-      result.set(`${file}:${pair.line}`, { r_c, r_r });
-    });
-  }
+  const { pairs, report } = await readPreferences("compare", given, reader);
+  screen.say(`${path}\n${report}`);
+  const { chosen, rejected } = await scorePairs(opened.model, pairs, {
+    onProgress: (done) => screen.show(done, `scoring ${path}`),
+  });
+  pairs.forEach(({ file, line }, i) => {
+    const [r_c = 0, r_r = 0] = [chosen.rewards[i], rejected.rewards[i]];
+    result.set(`${file}:${line}`, { r_c, r_r });
+  });
 }
 
 function picked(all: ReadonlyMap<string, Scored>, places: readonly string[]): PairScores {

@@ -137,6 +137,7 @@ function encodePair(
   return {
     chosen: left,
     rejected: right,
+    file: place.file,
     line: place.line,
     ...(margin !== undefined && { margin }),
     ...(source !== undefined && { source }),

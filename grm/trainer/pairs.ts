@@ -7,18 +7,21 @@ import { IGNORE } from "../losses.ts";
 import type { Pair, Sequence } from "../pairs.ts";
 import type { RewardModel } from "../rewardModel.ts";
 
-/** How a person finds a pair again. */
-export function placeOf(pair: Pair | undefined, index: number): string {
-  const { line, source } = pair ?? {};
-  const place = line === undefined ? `pair ${index + 1}` : `line ${line}`;
-  return source === undefined ? place : `${place} of ${source}`;
-}
-
-/** The places of some pairs in a sentence, at most ten by name. */
+/** How a person finds pairs again, file by file, at most ten of them: pairs.jsonl, lines 3, 8 (hh). */
 export function placesOf(pairs: readonly Pair[], indices: readonly number[]): string {
-  const named = indices.slice(0, 10).map((i) => placeOf(pairs[i], i));
-  const more = indices.length - named.length;
-  return named.join(", ") + (more > 0 ? ` and ${more} more` : "");
+  const files = new Map<string, string[]>();
+  for (const i of indices.slice(0, 10)) {
+    const { file, line, source } = pairs[i] ?? {};
+    const kind = line === undefined ? "pair" : "line";
+    const key = file === undefined ? kind : `${file}, ${kind}`;
+    const places = files.get(key) ?? [];
+    files.set(key, places);
+    places.push(`${line ?? i + 1}${source === undefined ? "" : ` (${source})`}`);
+  }
+  const list = (places: string[]): string => `${places.length > 1 ? "s" : ""} ${places.join(", ")}`;
+  const named = [...files].map(([key, places]) => key + list(places)).join("; ");
+  const more = indices.length - 10;
+  return named + (more > 0 ? ` and ${more} more` : "");
 }
 
 /** Throws unless the model can take every pair; `needsMargin` says whether each needs its margin. */
