@@ -59,3 +59,4 @@ export {
   trainSettings,
 } from "./trainer.ts";
 export { WordsOnly, type WordsOnlyOptions } from "./wordsOnly.ts";
+export * as worlds from "./worlds/index.ts";

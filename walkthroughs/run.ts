@@ -71,5 +71,8 @@ if (name === undefined || positionals.length !== 1) {
   console.log(`${usage}\n\n${lessons().join("\n")}`);
   process.exitCode = 1;
 } else {
-  await runNamed(name);
+  await runNamed(name).catch((error: Error) => {
+    console.error(error.message);
+    process.exitCode = 1;
+  });
 }
