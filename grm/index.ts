@@ -7,6 +7,7 @@ export * from "./data/index.ts";
 export * from "./ensemble.ts";
 export * from "./evaluation.ts";
 export { type ExportOptions, exportRewardModel } from "./export.ts";
+export * as inspect from "./inspect/index.ts";
 export * from "./losses.ts";
 export * from "./overopt/index.ts";
 export type { Pair, Sequence } from "./pairs.ts";

@@ -1,0 +1,103 @@
+// How far training has moved the hidden states: what a base said of some tokens against what a model that
+// was trained from it says of the same tokens, layer by layer. One number isn't enough: CKA sees the
+// arrangement of tokens and neither turns nor scale, the cosine sees the direction of each token, the
+// norms see scale, and the effective rank how many directions are in use.
+// Next: states.ts for where states come from.
+
+import { ArgumentError, portable } from "../../core/index.ts";
+import { deviation, mean } from "../statistics.ts";
+import {
+  centred,
+  cosine,
+  crossProduct,
+  type Matrix,
+  norm,
+  rowOf,
+  symmetricEigenvalues,
+} from "./matrix.ts";
+import type { States } from "./states.ts";
+
+/**
+ * Linear centred kernel alignment of x [N,C] and y [N,D], the same N tokens in both:
+ * |xᵀy|² / (|xᵀx| |yᵀy|) with centred columns and Frobenius norms, in [0, 1] (Kornblith et al.,
+ * 1905.00414, section 3). It doesn't change under rotation and uniform scaling. Null if one doesn't vary.
+ */
+export function linearCKA(x: Matrix, y: Matrix): number | null {
+  const [a, b] = [centred(x), centred(y)];
+  const shared = norm(crossProduct(a, b).data);
+  const scale = norm(crossProduct(a, a).data) * norm(crossProduct(b, b).data);
+  return scale > 0 ? (shared * shared) / scale : null;
+}
+
+/**
+ * e^H of the singular values of the centred x [N,C] taken as shares: how many directions are in use, from
+ * 1 to min(N, C) (Roy and Vetterli 2007). Null if nothing varies.
+ */
+export function effectiveRank(x: Matrix): number | null {
+  const a = centred(x);
+  const squares = symmetricEigenvalues(crossProduct(a, a)); // of singular values, up to rounding
+  const largest = squares[0] ?? 0;
+  return rankOf(squares.map((square) => (square > 1e-14 * largest ? Math.sqrt(square) : 0)));
+}
+
+/** e^H of numbers >= 0 taken as shares of their sum, H = -Σ p ln p. */
+export function rankOf(values: ArrayLike<number>): number | null {
+  const list = Array.from(values);
+  const total = list.reduce((sum, value) => sum + value, 0);
+  if (!(total > 0)) return null;
+  const terms = list.map((value) =>
+    value > 0 ? (value / total) * portable.log(value / total) : 0,
+  );
+  return portable.exp(-terms.reduce((sum, term) => sum + term, 0));
+}
+
+/** Lengths of the states of tokens. */
+export interface Norms {
+  readonly mean: number;
+  /** Deviation over tokens, divided by the mean. */
+  readonly spread: number;
+}
+
+/** Of one layer; "base" and "model" say of whom. */
+export interface LayerDrift {
+  readonly name: string;
+  readonly cka: number | null;
+  /** Mean over tokens of cos(base state, state). */
+  readonly cosine: number;
+  readonly norms: { readonly base: Norms; readonly model: Norms };
+  readonly effectiveRank: { readonly base: number | null; readonly model: number | null };
+}
+
+/** Layer by layer, states of the same tokens before and after training. */
+export function drift(base: States, model: States): LayerDrift[] {
+  return Object.entries(base).map(([name, x]) => {
+    const y = model[name];
+    if (y === undefined || y.rows !== x.rows || y.cols !== x.cols) {
+      throw new ArgumentError(
+        `drift: "${name}" is [${x.rows},${x.cols}] of the base and ` +
+          `${y === undefined ? "missing" : `[${y.rows},${y.cols}]`} of the model; needed the same tokens of both`,
+      );
+    }
+    return {
+      name,
+      cka: linearCKA(x, y),
+      cosine: mean(tokenCosines(x, y)),
+      norms: { base: normsOf(x), model: normsOf(y) },
+      effectiveRank: { base: effectiveRank(x), model: effectiveRank(y) },
+    };
+  });
+}
+
+/** cos(x_i, y_i) of each row, [N]; 1 where both are 0, 0 where one is. */
+export function tokenCosines(x: Matrix, y: Matrix): Float64Array {
+  return Float64Array.from({ length: x.rows }, (_, i) => {
+    const [a, b] = [rowOf(x, i), rowOf(y, i)];
+    return cosine(a, b) ?? (norm(a) === norm(b) ? 1 : 0);
+  });
+}
+
+function normsOf(x: Matrix): Norms {
+  const lengths = Float64Array.from({ length: x.rows }, (_, i) => norm(rowOf(x, i)));
+  const average = mean(lengths);
+  return { mean: average, spread: average > 0 ? deviation(lengths) / average : 0 };
+}

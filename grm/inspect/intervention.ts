@@ -1,0 +1,108 @@
+// Which tokens a reward is owed to, by doing something about them: leave a token out, or give the model
+// another activation at its place, and see what becomes of the reward. Slower than a gradient, and what
+// it says is true of the model by construction, although of inputs that it may never have seen.
+// Next: explain.ts, which holds it against attribution.ts.
+
+import {
+  ArgumentError,
+  arange,
+  noGrad,
+  scope,
+  type Tensor,
+  tensor,
+  where,
+} from "../../core/index.ts";
+import { capture, edit } from "../../nn/index.ts";
+import type { Sequence } from "../pairs.ts";
+import type { RewardModel } from "../rewardModel.ts";
+import { scoreSequences, taken } from "../scores.ts";
+import { embeddings, embedName } from "./attribution.ts";
+import { evaluating, streamNames } from "./states.ts";
+
+/** r(x) - r(x without token t), [T]: how much each token adds by being there. NaN for a sequence of one. */
+export async function tokenDeletion(model: RewardModel, sequence: Sequence): Promise<Float64Array> {
+  const { ids, labels } = sequence;
+  if (ids.length === 1) return Float64Array.of(Number.NaN);
+  const without = Array.from(ids, (_, t) => ({
+    ids: ids.filter((_id, i) => i !== t),
+    labels: labels.filter((_label, i) => i !== t),
+  }));
+  const { rewards } = await scoreSequences(model, [sequence, ...without]);
+  return rewards.slice(1).map((r) => (rewards[0] ?? 0) - r);
+}
+
+export interface PatchOptions {
+  /** Activations [B,T,C] to patch. Default: the residual stream, after attention too. */
+  readonly names?: readonly string[];
+  /** Another sequence of the same length, or the one whose tokens all look alike. Default "mean". */
+  readonly source?: Sequence | "mean";
+}
+
+export interface Patches {
+  readonly names: readonly string[];
+  /** r(x). */
+  readonly reward: number;
+  /** For each name, r(x) - r(x with that activation at token t taken from the source), [T]. */
+  readonly effects: readonly Float64Array[];
+}
+
+/**
+ * Activation patching (causal tracing: Meng et al., 2202.05262, section 2; Heimersheim and Nanda,
+ * 2404.15255): at one activation and one token, the source's state in place of the sequence's own.
+ */
+export async function activationPatching(
+  model: RewardModel,
+  sequence: Sequence,
+  { names = streamNames(model, { middles: true }), source = "mean" }: PatchOptions = {},
+): Promise<Patches> {
+  const T = sequence.ids.length;
+  if (source !== "mean" && source.ids.length !== T) {
+    throw new ArgumentError(
+      `activationPatching: the source has ${source.ids.length} tokens, the sequence ${T}; needed as many`,
+    );
+  }
+  const effects: Float64Array[] = [];
+  let reward = Number.NaN;
+  for (const name of names) {
+    const rewards = await taken(
+      evaluating(model, () => scope(() => patched(model, sequence, source, name))),
+    );
+    reward = rewards[T] ?? Number.NaN;
+    effects.push(Float64Array.from({ length: T }, (_, t) => reward - (rewards[t] ?? Number.NaN)));
+  }
+  return { names, reward, effects };
+}
+
+/** Rewards [T+1]: row t with the activation patched at token t, the last row as it is. */
+function patched(
+  model: RewardModel,
+  sequence: Sequence,
+  source: Sequence | "mean",
+  name: string,
+): Tensor {
+  const T = sequence.ids.length;
+  const rows = (ids: Int32Array): Tensor => tensor(ids, { shape: [1, T] }).expand([T + 1, T]);
+  const other = sourceStates(model, sequence, source, name, rows);
+  const at = arange(T + 1, { dtype: "int32" });
+  const here = at.reshape([T + 1, 1, 1]).eq(arange(T, { dtype: "int32" }).reshape([1, T, 1]));
+  const patch = (x: Tensor): Tensor => {
+    if (x.rank === 3 && x.shape[1] === T) return where(here, other, x);
+    throw new ArgumentError(`activationPatching: "${name}" is [${x.shape}]; needed [B,T,C]`);
+  };
+  return edit(model, { [name]: patch }, () => model.forward(rows(sequence.ids)).rewards);
+}
+
+/** The activation in a run on the source, with as many rows, so that the same sums are done in the same order. */
+function sourceStates(
+  model: RewardModel,
+  sequence: Sequence,
+  source: Sequence | "mean",
+  name: string,
+  rows: (ids: Int32Array) => Tensor,
+): Tensor {
+  const run = (ids: Int32Array): Tensor =>
+    capture(model, [name], () => model.forward(rows(ids))).activations[name] as Tensor;
+  if (source !== "mean") return run(source.ids);
+  const { base } = noGrad(() => embeddings(model, sequence, "mean"));
+  return edit(model, { [embedName(model)]: (x) => base.expand(x.shape) }, () => run(sequence.ids));
+}

@@ -1,0 +1,119 @@
+// Linear probes: how much of something can be read off hidden states by one matrix, on tokens that the
+// probe wasn't fitted to. What a probe reads is there; whether the model uses it is another question.
+// Next: goldFeatures.ts for what is read.
+
+import { ArgumentError } from "../../core/index.ts";
+import { mean } from "../statistics.ts";
+import {
+  columnMeans,
+  crossProduct,
+  dot,
+  type Matrix,
+  matrix,
+  rowOf,
+  solvePositive,
+} from "./matrix.ts";
+
+export interface Labelled {
+  /** States [N,C]. */
+  readonly x: Matrix;
+  /** What is to be read from each, [N]. */
+  readonly y: ArrayLike<number>;
+}
+
+export interface Probe {
+  /** ŷ = w · x + bias. [C] */
+  readonly weights: Float64Array;
+  readonly bias: number;
+}
+
+export interface ProbeOptions {
+  /** Weight of |w|² against the mean squared error, on columns scaled to deviation 1. Default 1e-3. */
+  readonly l2?: number;
+}
+
+/** Ridge regression: minimises mean (w · x + b - y)² + l2 |w|² over scaled columns. Closed form. */
+export function fitProbe({ x, y }: Labelled, { l2 = 1e-3 }: ProbeOptions = {}): Probe {
+  if (x.rows === 0 || y.length !== x.rows) {
+    throw new ArgumentError(
+      `fitProbe: got ${x.rows} states and ${y.length} labels; needed as many of both, at least one`,
+    );
+  }
+  const means = columnMeans(x);
+  const scales = columnDeviations(x, means);
+  const scaled: Matrix = {
+    ...x,
+    data: x.data.map((value, at) => {
+      const c = at % x.cols;
+      return (value - (means[c] ?? 0)) / (scales[c] ?? 1);
+    }),
+  };
+  const centre = mean(y);
+  const target = matrix(
+    x.rows,
+    1,
+    Array.from(y, (value) => value - centre),
+  );
+  const covariance = crossProduct(scaled, scaled);
+  const data = covariance.data.map(
+    (value, at) => value / x.rows + (at % (x.cols + 1) === 0 ? l2 : 0),
+  );
+  const right = crossProduct(scaled, target).data.map((value) => value / x.rows);
+  const weights = solvePositive({ ...covariance, data }, right).map((w, c) => w / (scales[c] ?? 1));
+  return { weights, bias: centre - dot(weights, means) };
+}
+
+/** Of each column around its mean; 1 where it doesn't vary. */
+function columnDeviations(x: Matrix, means: Float64Array): Float64Array {
+  const squares = new Float64Array(x.cols);
+  x.data.forEach((value, at) => {
+    const c = at % x.cols;
+    squares[c] = (squares[c] ?? 0) + (value - (means[c] ?? 0)) ** 2 / x.rows;
+  });
+  return squares.map((square) => Math.sqrt(square) || 1);
+}
+
+/** What the probe reads off states, [N]. */
+export function readProbe({ weights, bias }: Probe, x: Matrix): Float64Array {
+  return Float64Array.from({ length: x.rows }, (_, i) => dot(rowOf(x, i), weights) + bias);
+}
+
+export interface ProbeScore {
+  /** 1 - Σ (ŷ - y)² / Σ (y - mean y)²: 1 is all, 0 no better than the mean; null where y doesn't vary. */
+  readonly r2: number | null;
+  /** Of labels with two values: the share on the right side of their middle; null of others. */
+  readonly accuracy: number | null;
+  /** The share of the commoner of the two values: what guessing reaches. */
+  readonly guess: number | null;
+  readonly count: number;
+}
+
+/** How well a probe does on states that it wasn't fitted to. */
+export function scoreProbe(probe: Probe, { x, y }: Labelled): ProbeScore {
+  const read = readProbe(probe, x);
+  const centre = mean(y);
+  const [error, whole] = [read, null].map((values) =>
+    Array.from(y).reduce((sum, value, i) => sum + (value - (values?.[i] ?? centre)) ** 2, 0),
+  ) as [number, number];
+  const kinds = [...new Set(Array.from(y))].sort((a, b) => a - b);
+  const [low = 0, high = 0] = kinds;
+  const middle = (low + high) / 2;
+  const right = Array.from(y).filter((value, i) => value > middle === (read[i] ?? 0) > middle);
+  const highs = Array.from(y).filter((value) => value > middle).length / y.length;
+  const isBinary = kinds.length === 2;
+  return {
+    r2: whole > 0 ? 1 - error / whole : null,
+    accuracy: isBinary ? right.length / y.length : null,
+    guess: isBinary ? Math.max(highs, 1 - highs) : null,
+    count: y.length,
+  };
+}
+
+/** Fits on some states and scores on others. */
+export function linearProbe(
+  training: Labelled,
+  test: Labelled,
+  options?: ProbeOptions,
+): ProbeScore {
+  return scoreProbe(fitProbe(training, options), test);
+}

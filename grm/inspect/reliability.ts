@@ -1,0 +1,24 @@
+// The reliability diagram: of the pairs about which a model is so and so sure, how many it gets right.
+// Next: ../statistics.ts for calibration itself.
+
+import type { Pair } from "../pairs.ts";
+import type { RewardModel } from "../rewardModel.ts";
+import { scorePairs } from "../scores.ts";
+import { type Calibration, calibration, type Share, wilson, winsOf } from "../statistics.ts";
+
+export interface Reliability extends Calibration {
+  /** Share of pairs ranked right, with its 95 % interval; a tie counts half. */
+  readonly accuracy: Share;
+}
+
+/** Confidence σ(|r_c - r_r|) against accuracy, in bins of equal width from ½ to 1 (1706.04599). */
+export async function reliability(
+  model: RewardModel,
+  pairs: readonly Pair[],
+  bins = 10,
+): Promise<Reliability> {
+  const { chosen, rejected } = await scorePairs(model, pairs);
+  const margins = chosen.rewards.map((r, i) => r - (rejected.rewards[i] ?? 0));
+  const accuracy = wilson(winsOf(chosen.rewards, rejected.rewards));
+  return { ...calibration(margins, bins), accuracy };
+}
