@@ -11,6 +11,7 @@ import { addCompare } from "./commands/compare.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addEval } from "./commands/eval.ts";
 import { addExport } from "./commands/export.ts";
+import { addFrontier } from "./commands/frontier.ts";
 import { addGenerate } from "./commands/generate.ts";
 import { addOveropt } from "./commands/overopt.ts";
 import { addPpo } from "./commands/ppo.ts";
@@ -101,6 +102,7 @@ export function program(): Command {
   addPretrain(command);
   addGenerate(command);
   addWorld(command);
+  addFrontier(command);
   addTrain(command);
   addEval(command);
   addCompare(command);

@@ -1,7 +1,7 @@
 // One piece of the demo's work, done by one worker: a base pretrained from its seed, or one reward model
 // trained from a base and tested. A job depends on its own words alone, so that any worker may do it at
 // any time, and gives the same bits.
-// Next: workers.ts for who does them, ../trainer.ts for the training itself.
+// Next: ../workers.ts for who does them, ../trainer.ts for the training itself.
 
 import { random } from "../../core/index.ts";
 import {
@@ -90,7 +90,7 @@ async function sample(lm: CausalLM, seed: number): Promise<string> {
 
 // --- Reward models -----------------------------------------------------------------------------------
 
-interface Data {
+export interface Data {
   readonly training: readonly Pair[];
   readonly validation: readonly Pair[];
   readonly tests: Readonly<Record<SplitName, readonly Pair[]>>;
@@ -146,7 +146,7 @@ async function trainArm(
 }
 
 /** The demo's reward training: everything but the embeddings, whose rows preference data hardly shows. */
-function settingsOf(seed: number, { method, lr }: Arm, plan: Plan): TrainOptions {
+export function settingsOf(seed: number, { method, lr }: Arm, plan: Plan): TrainOptions {
   const isFrozen = method === "frozen";
   return {
     method,
@@ -167,7 +167,10 @@ function settingsOf(seed: number, { method, lr }: Arm, plan: Plan): TrainOptions
 }
 
 /** Share of the pairs of each test whose better story gets the higher reward; a tie counts half. */
-async function accuracies(model: RewardModel, tests: Data["tests"]): Promise<Result["accuracy"]> {
+export async function accuracies(
+  model: RewardModel,
+  tests: Data["tests"],
+): Promise<Result["accuracy"]> {
   const pairs = Object.values(tests).flat();
   const { chosen, rejected } = await scorePairs(model, pairs);
   const right = pairs.map((_, i) => {
