@@ -24,7 +24,7 @@ import {
 } from "../grm/demo/results.ts";
 import { committedBase } from "../grm/demo/run.ts";
 import { accuracyTable, differenceTable, verdict } from "../grm/demo/table.ts";
-import { Workers } from "../grm/demo/workers.ts";
+import { Workers } from "../grm/workers.ts";
 import { documents, perplexity, spelled } from "../grm/worlds/index.ts";
 import { loadCausalLM } from "../nn/index.ts";
 
@@ -255,7 +255,7 @@ describe("the program", { timeout: 120_000 }, () => {
   });
 
   test("a job that fails says why", async () => {
-    const workers = new Workers(1);
+    const workers = new Workers("demo", 1);
     const plan: Plan = quickPlan;
     const arm = { method: "bt", lr: 1e-3 } as const;
     const job = { kind: "arm", seed: 0, folder: join(folder, "nowhere"), arm, plan } as const;

@@ -16,7 +16,6 @@ import {
   policyOptions,
   quickPlan,
 } from "../grm/overopt/comparison/plan.ts";
-import { runSeeds } from "../grm/overopt/comparison/processes.ts";
 import { figureOf, htmlReport, rowsOf, textReport } from "../grm/overopt/comparison/report.ts";
 import {
   type CurveResult,
@@ -25,6 +24,7 @@ import {
   writeResults,
 } from "../grm/overopt/comparison/results.ts";
 import { runSeed } from "../grm/overopt/comparison/seed.ts";
+import { runSeeds } from "../grm/overopt/comparison/seeds.ts";
 import {
   atEqualKL,
   coursesOf,
@@ -91,7 +91,7 @@ describe("a seed", () => {
     const broken = { ...tiny, world: "nowhere" } as unknown as Plan;
     await assert.rejects(
       runSeeds({ ...options, seeds: [1, 2], plan: broken, onResult() {} }),
-      /seed [12]: ArgumentError: there is no world "nowhere"/,
+      /seed [12]: overopt: there is no world "nowhere"/,
     );
   });
 

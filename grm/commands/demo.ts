@@ -5,11 +5,12 @@
 
 import { availableParallelism } from "node:os";
 import { type Command, InvalidArgumentError } from "commander";
+import { runJob } from "../demo/job.ts";
 import { fullPlan, type Plan, quickPlan } from "../demo/plan.ts";
 import { type Result, resultsOfPlan, writeResults } from "../demo/results.ts";
 import { committedBase, type RunOptions, runDemo } from "../demo/run.ts";
 import { conclusion, introduction } from "../demo/text.ts";
-import { serveJobs, workerCommand } from "../demo/workers.ts";
+import { serveJobs, workerOf } from "../workers.ts";
 import { clockTime, type Display, display } from "./progress.ts";
 import { stopOnSignals } from "./stop.ts";
 
@@ -48,7 +49,7 @@ export function addDemo(program: Command): void {
     .option("--workers <number>", "processes that work at once", whole, defaultWorkers)
     .addHelpText("after", examples)
     .action((given: Given) => demo(given));
-  program.command(workerCommand, { hidden: true }).action(serveJobs);
+  program.command(workerOf("demo"), { hidden: true }).action(() => serveJobs(runJob));
 }
 
 function whole(text: string): number {

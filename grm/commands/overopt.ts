@@ -7,9 +7,10 @@ import { type Command, InvalidArgumentError } from "commander";
 import { joinPath } from "../../nn/checkpoints/files.ts";
 import { replaceFile } from "../../nn/index.ts";
 import { fullPlan, type Plan, quickPlan } from "../overopt/comparison/plan.ts";
-import { runSeeds, seedCommand, serveSeed } from "../overopt/comparison/processes.ts";
 import { figureOf, htmlReport, textReport } from "../overopt/comparison/report.ts";
 import { type SeedResult, seedsOfPlan, writeResults } from "../overopt/comparison/results.ts";
+import { runSeeds, serveSeeds } from "../overopt/comparison/seeds.ts";
+import { workerOf } from "../workers.ts";
 import { worldNamed } from "../worlds/index.ts";
 import { wholeNumber } from "./numbers.ts";
 import { clockTime, display } from "./progress.ts";
@@ -50,7 +51,7 @@ export function addOveropt(program: Command): void {
     .option("--workers <number>", "processes at once", wholeNumber, availableParallelism())
     .addHelpText("after", examples)
     .action((given: Given) => overopt(given));
-  program.command(seedCommand, { hidden: true }).action(serveSeed);
+  program.command(workerOf("overopt"), { hidden: true }).action(serveSeeds);
 }
 
 function natural(text: string): number {

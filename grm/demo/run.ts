@@ -6,10 +6,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { fileExists, joinPath } from "../../nn/checkpoints/files.ts";
+import { Workers } from "../workers.ts";
 import type { Job, Report } from "./job.ts";
 import { type Arm, armsOf, type Plan, rowsOf } from "./plan.ts";
 import { inOrder, type Result } from "./results.ts";
-import { Workers } from "./workers.ts";
 
 export interface RunOptions {
   readonly plan: Plan;
@@ -36,7 +36,7 @@ export function committedBase(seed: number): string | undefined {
 export async function runDemo(options: RunOptions): Promise<readonly Result[]> {
   const { signal, workers: count } = options;
   const folder = mkdtempSync(joinPath(tmpdir(), "twoheads-demo-"));
-  const workers = new Workers(count);
+  const workers = new Workers<Job, Report, readonly Result[]>("demo", count);
   const run = new Run(options, workers, folder);
   try {
     const stopped = new Promise<void>((resolve) => {
@@ -64,7 +64,7 @@ class Run {
 
   constructor(
     readonly options: RunOptions,
-    readonly workers: Workers,
+    readonly workers: Workers<Job, Report, readonly Result[]>,
     readonly folder: string,
   ) {
     const { plan, seeds, known } = options;

@@ -1,6 +1,6 @@
 // One seed of the comparison from nothing: a base, preferences, proxies, a pool for best-of-n, policies.
 // Depends on the seed and the plan alone, so that any process may do it and gives the same bits.
-// Next: processes.ts for who does them, summary.ts for what is concluded.
+// Next: seeds.ts for who does them, summary.ts for what is concluded.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,20 +1,18 @@
-// Workers: processes of this same program, each with one thread, that do jobs and send back what came
-// of them. Processes and not threads, because a device's memory and an op's tape are a process's own.
-// Next: job.ts for what they do, run.ts for who gives them work.
+// Workers: processes of this same program, each with one thread, that do a command's jobs and send back
+// what came of them. Processes and not threads, because a device's memory and the tape are a process's own.
+// Next: demo/run.ts and overopt/comparison/seeds.ts, which give them work.
 
 import { type ChildProcess, fork } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { TwoheadsError } from "../../core/index.ts";
-import { type Job, type Report, runJob } from "./job.ts";
-import type { Result } from "./results.ts";
+import { TwoheadsError } from "../core/index.ts";
 
-/** The hidden command that makes a process a worker. */
-export const workerCommand = "demo-worker";
+/** The hidden command that makes a process a worker of a command. */
+export const workerOf = (command: string): string => `${command}-worker`;
 
-type Answer =
+type Answer<Report, Result> =
   | { readonly report: Report }
-  | { readonly results: readonly Result[] }
+  | { readonly result: Result }
   | { readonly failed: string };
 
 /** A job that a worker could not do. */
@@ -23,13 +21,15 @@ export class JobError extends TwoheadsError {}
 // --- In a worker -------------------------------------------------------------------------------------
 
 /** Does the jobs that the parent sends, one after the other, until it hangs up. */
-export function serveJobs(): void {
-  const send = (answer: Answer): void => {
+export function serveJobs<Job, Report, Result>(
+  runJob: (job: Job, onReport: (report: Report) => void) => Promise<Result>,
+): void {
+  const send = (answer: Answer<Report, Result>): void => {
     process.send?.(answer);
   };
   process.on("message", async (job: Job) => {
     try {
-      send({ results: await runJob(job, (report) => send({ report })) });
+      send({ result: await runJob(job, (report) => send({ report })) });
     } catch (error) {
       const { message, stack } = error as Error;
       send({ failed: error instanceof TwoheadsError ? message : (stack ?? message) });
@@ -41,39 +41,43 @@ export function serveJobs(): void {
 
 // --- In the parent -----------------------------------------------------------------------------------
 
-interface Waiting {
+interface Waiting<Job, Report, Result> {
   readonly job: Job;
   /** Lower ones first. */
   readonly priority: number;
   readonly onReport: (report: Report) => void;
-  readonly resolve: (results: readonly Result[]) => void;
+  readonly resolve: (result: Result) => void;
   readonly reject: (error: Error) => void;
 }
 
 /** A number of workers and the jobs that wait for them. */
-export class Workers {
+export class Workers<Job extends object, Report, Result> {
   readonly #children: ChildProcess[];
   readonly #free: ChildProcess[];
-  readonly #busy = new Map<ChildProcess, Waiting>();
-  #waiting: Waiting[] = [];
+  readonly #busy = new Map<ChildProcess, Waiting<Job, Report, Result>>();
+  #waiting: Waiting<Job, Report, Result>[] = [];
 
-  constructor(count: number) {
+  /** So many of them, for a command of the program; its name stands before what goes wrong. */
+  constructor(
+    readonly command: string,
+    count: number,
+  ) {
     this.#children = Array.from({ length: count }, () => this.#start());
     this.#free = [...this.#children];
   }
 
   #start(): ChildProcess {
-    const child = fork(programPath(), [workerCommand], {
+    const child = fork(programPath(), [workerOf(this.command)], {
       execArgv: [],
       env: { ...process.env, TWOHEADS_THREADS: "1" },
     });
-    child.on("message", (answer: Answer) => this.#hear(child, answer));
+    child.on("message", (answer: Answer<Report, Result>) => this.#hear(child, answer));
     child.on("exit", (code, signal) => this.#lose(signal ?? code));
     return child;
   }
 
   /** Has a job done as soon as a worker is free. */
-  run(job: Job, priority: number, onReport: Waiting["onReport"]): Promise<readonly Result[]> {
+  run(job: Job, priority: number, onReport: (report: Report) => void): Promise<Result> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ job, priority, onReport, resolve, reject });
       this.#waiting.sort((a, b) => a.priority - b.priority);
@@ -91,7 +95,7 @@ export class Workers {
     }
   }
 
-  #hear(child: ChildProcess, answer: Answer): void {
+  #hear(child: ChildProcess, answer: Answer<Report, Result>): void {
     const at = this.#busy.get(child);
     if (at === undefined) return;
     if ("report" in answer) {
@@ -100,15 +104,15 @@ export class Workers {
     }
     this.#busy.delete(child);
     this.#free.push(child);
-    if ("results" in answer) at.resolve(answer.results);
-    else at.reject(new JobError(`demo: ${answer.failed}`));
+    if ("result" in answer) at.resolve(answer.result);
+    else at.reject(new JobError(`${this.command}: ${answer.failed}`));
     this.#handOut();
   }
 
   /** A worker that ends takes the whole run with it: nobody knows what it left undone. */
   #lose(why: string | number | null): void {
     for (const { reject } of [...this.#busy.values(), ...this.#waiting])
-      reject(new JobError(`demo: a worker ended (${why})`));
+      reject(new JobError(`${this.command}: a worker ended (${why})`));
     this.#forget();
   }
 
@@ -127,9 +131,9 @@ export class Workers {
 
 /** The twoheads program, seen from the sources or from a package's dist/. */
 function programPath(): string {
-  const found = ["../bin.js", "../../../grm/bin.js"]
+  const found = ["./bin.js", "../../grm/bin.js"]
     .map((path) => fileURLToPath(new URL(path, import.meta.url)))
     .find(existsSync);
-  if (found === undefined) throw new JobError("demo: the program grm/bin.js isn't there");
+  if (found === undefined) throw new JobError("the program grm/bin.js isn't there");
   return found;
 }
