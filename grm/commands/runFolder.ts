@@ -2,11 +2,15 @@
 // goes on), and the model as a folder that others open too: config.json, model.safetensors, tokenizer.json.
 // Next: pretrain.ts.
 
-import { appendFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { z } from "zod";
-import { fileExists, joinPath, readFile as readBytes } from "../../nn/checkpoints/files.ts";
+import {
+  appendLine,
+  fileExists,
+  joinPath,
+  readFile as readBytes,
+} from "../../nn/checkpoints/files.ts";
 import { parseJson } from "../../nn/checkpoints/json.ts";
 import {
   type CausalLM,
@@ -104,7 +108,7 @@ export class RunFolder {
 
   /** Adds a line to the metrics. */
   record(record: PretrainRecord): void {
-    appendFileSync(this.#at("metrics.jsonl"), `${JSON.stringify(record)}\n`);
+    appendLine(this.#at("metrics.jsonl"), JSON.stringify(record));
   }
 
   /** Takes out of the metrics what came after a step, which is done again; returns how many lines. */

@@ -1,8 +1,7 @@
 // A policy's run on disk: run.json (what was asked for), metrics.jsonl, checkpoint.safetensors (how it goes
 // on), and the policy as a model's folder that others open. Next: ../commands/ppo.ts.
 
-import { appendFileSync } from "node:fs";
-import { fileExists, joinPath, readFile } from "../../nn/checkpoints/files.ts";
+import { appendLine, fileExists, joinPath, readFile } from "../../nn/checkpoints/files.ts";
 import { parseJson } from "../../nn/checkpoints/json.ts";
 import { FileError, replaceFile } from "../../nn/index.ts";
 import { problemsOf } from "../../nn/pretrain/settings.ts";
@@ -41,7 +40,7 @@ export class PolicyFolder {
   }
 
   record(record: PolicyRecord): void {
-    appendFileSync(this.at("metrics.jsonl"), `${JSON.stringify(record)}\n`);
+    appendLine(this.at("metrics.jsonl"), JSON.stringify(record));
   }
 
   /** All lines of the metrics; one that a kill cut short is left out. A FileError names one that is none. */

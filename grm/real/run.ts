@@ -4,10 +4,11 @@
 // Next: tables.ts for what is made of the results.
 
 import { spawn } from "node:child_process";
-import { appendFileSync, existsSync, writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { TwoheadsError } from "../../core/index.ts";
+import { appendLine } from "../../nn/checkpoints/files.ts";
 import { writeCorpora } from "./corpora.ts";
 import { type Arm, arms, type Base, bases, type Experiment, experiments, flips } from "./plan.ts";
 
@@ -150,7 +151,7 @@ async function once(file: string, options: Options, args: readonly string[]): Pr
 
 /** Runs the program to its end; returns what it printed. */
 function twoheads(args: readonly string[], { out, signal }: Options): Promise<string> {
-  appendFileSync(join(out, "commands.txt"), `twoheads ${args.join(" ")}\n`);
+  appendLine(join(out, "commands.txt"), `twoheads ${args.join(" ")}`);
   const child = spawn(process.execPath, [program, ...args], {
     env: { ...process.env, TWOHEADS_THREADS: "1" },
     stdio: ["ignore", "pipe", "pipe"],

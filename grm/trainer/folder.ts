@@ -2,9 +2,14 @@
 // a kill at any moment. What else stands in the folder is the command's matter.
 // Next: ../commands/train.ts.
 
-import { appendFileSync } from "node:fs";
-import { fileExists, joinPath, makeFolder, readFile } from "../../nn/checkpoints/files.ts";
-import { FileError, replaceFile } from "../../nn/index.ts";
+import {
+  appendLine,
+  fileExists,
+  joinPath,
+  makeFolder,
+  readFile,
+} from "../../nn/checkpoints/files.ts";
+import { replaceFile } from "../../nn/index.ts";
 import { loadTrainCheckpoint, saveTrainCheckpoint, type TrainCheckpoint } from "./checkpoint.ts";
 import { parseTrainMetrics, type TrainRecord } from "./records.ts";
 
@@ -27,12 +32,7 @@ export class TrainFolder {
 
   /** Adds a line to the metrics. */
   record(record: TrainRecord): void {
-    const path = this.at("metrics.jsonl");
-    try {
-      appendFileSync(path, `${JSON.stringify(record)}\n`);
-    } catch (cause) {
-      throw new FileError(path, "", (cause as Error).message, { cause });
-    }
+    appendLine(this.at("metrics.jsonl"), JSON.stringify(record));
   }
 
   metrics(): readonly TrainRecord[] {

@@ -137,6 +137,11 @@ export function makeFolder(folder: string): void {
   });
 }
 
+/** Adds a line to the end of a file. A kill leaves it whole or cut short, which readers take into account. */
+export function appendLine(path: string, line: string): void {
+  attempt(path, () => node(path).fs.appendFileSync(path, `${line}\n`));
+}
+
 let written = 0;
 
 /**
