@@ -40,6 +40,7 @@ export {
 export { TrainFolder } from "./trainer/folder.ts";
 export type { TrainMethod } from "./trainer/objective.ts";
 export {
+  type DriftRecord,
   type EvaluationRecord,
   parseTrainMetrics,
   type StartRecord,

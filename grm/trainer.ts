@@ -38,7 +38,7 @@ import {
 } from "./trainer/objective.ts";
 import { checkPairs, flipCount, flipped, isLabelled, placesOf } from "./trainer/pairs.ts";
 import { chooseParameters } from "./trainer/parameters.ts";
-import type { EvaluationRecord, StepRecord, TrainRecord } from "./trainer/records.ts";
+import type { DriftRecord, EvaluationRecord, StepRecord, TrainRecord } from "./trainer/records.ts";
 
 // --- Settings ----------------------------------------------------------------------------------------
 
@@ -146,6 +146,8 @@ export interface TrainHooks {
   readonly onProgress?: ((progress: TrainProgress) => void) | undefined;
   /** Called with each line for metrics.jsonl. */
   readonly onRecord?: ((record: TrainRecord) => void) | undefined;
+  /** Called at every evaluation; what it says of the model's hidden states becomes a record of drift. */
+  readonly drift?: ((model: RewardModel) => Promise<DriftRecord["layers"]>) | undefined;
   /** Called with what to save, now and then and at the end. Shares memory with the run. */
   readonly onCheckpoint?: ((checkpoint: TrainCheckpoint) => Promise<void> | void) | undefined;
   /** Milliseconds that only go up; performance.now unless said. */
@@ -425,6 +427,13 @@ class Run {
       seconds: this.#seconds(),
     };
     onRecord?.(record);
+    await this.#recordDrift();
+  }
+
+  async #recordDrift(): Promise<void> {
+    const { drift, onRecord } = this.hooks;
+    if (drift === undefined) return;
+    onRecord?.({ kind: "drift", step: this.step, layers: await drift(this.model) });
   }
 
   /** Keeps the trained parameters if this is the best evaluation so far, by the settings' measure. */

@@ -299,9 +299,9 @@ function introduction({ folder, run, model, data, reading, notes }: Prepared): s
   ];
 }
 
-/** A line for what is rare; null for a training step, which the bar shows. */
+/** A line for what is rare; null for a training step, which the bar shows, and for drift. */
 function describeRecord(record: TrainRecord): string | null {
-  if (record.kind === "train") return null;
+  if (record.kind === "train" || record.kind === "drift") return null;
   if (record.kind === "start") {
     const { flipped, unlabelled, steps, trained_parameters } = record;
     return [

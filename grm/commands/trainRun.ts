@@ -27,6 +27,8 @@ export const trainRunSchema = z.strictObject({
   validation: z.array(z.string()).optional(),
   validationWhere: fields.optional(),
   holdOut: z.number().min(0).lt(1),
+  /** Whether the drift of hidden states from the base is recorded at every evaluation. */
+  inspect: z.boolean().optional(),
   settings: trainSchema,
 });
 

@@ -1,5 +1,5 @@
 // The lines of a run's metrics.jsonl: one when it begins, one for a step of training, one for an
-// evaluation. Names are those that people look for (loss, accuracy, grad_norm), in snake case as other
+// evaluation, one for how far the hidden states have drifted by then. Names are those that people look for (loss, accuracy, grad_norm), in snake case as other
 // tools write them. Next: ../trainer.ts, which makes them.
 
 import { z } from "zod";
@@ -81,13 +81,33 @@ const evaluation = z.strictObject({
   seconds: z.number(),
 });
 
-export const trainRecordSchema = z.discriminatedUnion("kind", [start, training, evaluation]);
+/** After an evaluation, where it was asked for: how far the hidden states are from the base's. */
+const drift = z.strictObject({
+  kind: z.literal("drift"),
+  step,
+  /** Layer by layer of the residual stream: see ../inspect/drift.ts. */
+  layers: z.array(
+    z.strictObject({
+      name: z.string(),
+      cka: optional,
+      /** Mean over tokens of the cosine with the base's state. */
+      cosine: z.number(),
+      /** Mean length of a state, and the deviation over tokens divided by it. */
+      norm: z.number(),
+      norm_spread: z.number(),
+      effective_rank: optional,
+    }),
+  ),
+});
+
+export const trainRecordSchema = z.discriminatedUnion("kind", [start, training, evaluation, drift]);
 
 /** A line of metrics.jsonl. */
 export type TrainRecord = Readonly<z.infer<typeof trainRecordSchema>>;
 export type StartRecord = Readonly<z.infer<typeof start>>;
 export type StepRecord = Readonly<z.infer<typeof training>>;
 export type EvaluationRecord = Readonly<z.infer<typeof evaluation>>;
+export type DriftRecord = Readonly<z.infer<typeof drift>>;
 
 export interface TrainMetrics {
   readonly records: readonly TrainRecord[];

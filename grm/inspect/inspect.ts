@@ -1,0 +1,231 @@
+// All views of trained reward models by one call: one model or two beside each other, the language model
+// that they began with, and some pairs. What comes back is plain numbers and text, which the command
+// prints and the report draws.
+// Next: index.ts for the single views, ../report/ for the page.
+
+import { ArgumentError } from "../../core/index.ts";
+import type { CausalLM, Tokenizer } from "../../nn/index.ts";
+import { pairLength } from "../batches.ts";
+import type { Pair, Sequence } from "../pairs.ts";
+import type { RewardModel } from "../rewardModel.ts";
+import { type AttentionHead, attentionPatterns } from "./attention.ts";
+import { drift, type LayerDrift, tokenCosines } from "./drift.ts";
+import { type Explanation, explainReward } from "./explain.ts";
+import { type FeatureProbe, type ProbeStories, probeGoldFeatures } from "./goldFeatures.ts";
+import { type GradientOptions, type LossGradients, lossGradients } from "./gradients.ts";
+import { type Reliability, reliability } from "./reliability.ts";
+import { type Retention, retention, samplesSideBySide } from "./retention.ts";
+import { tokenStates } from "./states.ts";
+import { type TokenView, tokenView } from "./tokens.ts";
+
+/** A model with the name that figures give it. */
+export interface Subject {
+  readonly name: string;
+  readonly model: RewardModel;
+}
+
+export interface InspectOptions {
+  readonly models: readonly Subject[];
+  /** What training began with. */
+  readonly base: CausalLM;
+  readonly tokenizer: Tokenizer;
+  readonly pairs: readonly Pair[];
+  /** Text that has nothing to do with the pairs. */
+  readonly neutral?: readonly Sequence[] | undefined;
+  /** Whose gradients are looked at; without it, those of grm-sft with alpha 0.5. */
+  readonly losses?: Omit<GradientOptions, "base"> | undefined;
+  /** How many pairs are shown token by token. Default 3. */
+  readonly shown?: number;
+  /** Stories of "spelled" for probes, where that is the world. */
+  readonly stories?: ProbeStories | undefined;
+  /** Of samples. */
+  readonly seed?: number;
+  /** Called with the share that is done and what comes next. */
+  readonly onProgress?: ((done: number, next: string) => void) | undefined;
+}
+
+/** What is known of one model. The pairs that are shown are those of Inspection.shown. */
+export interface ModelInspection {
+  readonly name: string;
+  readonly gradients: LossGradients;
+  readonly drift: readonly LayerDrift[];
+  readonly retention: Readonly<Record<"chosen" | "rejected" | "neutral", Retention | null>>;
+  readonly reliability: Reliability;
+  readonly shown: readonly { readonly chosen: TokenView; readonly rejected: TokenView }[];
+  /** Of the first chosen answer that is shown: cos(base state, state) of each token, layer by layer. */
+  readonly cosines: readonly { readonly name: string; readonly values: readonly number[] }[];
+  readonly explanation: Explanation;
+  readonly attention: readonly AttentionHead[];
+  readonly probes: readonly FeatureProbe[] | null;
+}
+
+export interface Inspection {
+  readonly pairs: number;
+  readonly models: readonly ModelInspection[];
+  readonly baseProbes: readonly FeatureProbe[] | null;
+  readonly shown: readonly ShownPair[];
+  readonly samples: {
+    readonly prompt: string;
+    /** By the model's name, "base" among them. */
+    readonly texts: Readonly<Record<string, readonly string[]>>;
+  };
+  /** What was looked at, where it wasn't everything. */
+  readonly notes: readonly string[];
+}
+
+/** The tokens of a pair, as text. */
+export interface ShownPair {
+  readonly chosen: readonly string[];
+  readonly rejected: readonly string[];
+  readonly source: string | null;
+  readonly line: number | null;
+}
+
+const gradientPairs = 16; // a forward pass and two backward passes each
+const driftPairs = 32;
+const shortEnough = 64; // tokens of a pair that is patched place by place
+
+/** Looks at everything. Costs some hundred forward passes for each model. */
+export async function inspectModels(options: InspectOptions): Promise<Inspection> {
+  const { models, base, tokenizer, pairs, stories, onProgress } = options;
+  if (models.length === 0 || pairs.length === 0) {
+    throw new ArgumentError(
+      `inspectModels: got ${models.length} models and ${pairs.length} pairs; needed one of each`,
+    );
+  }
+  const shown = shortPairs(pairs, options.shown ?? 3);
+  const found: ModelInspection[] = [];
+  for (const [i, subject] of models.entries()) {
+    const tell = (next: string): void =>
+      onProgress?.(i / models.length, `${subject.name}: ${next}`);
+    found.push(await inspectOne(subject, options, shown, tell));
+  }
+  onProgress?.(1, "samples");
+  return {
+    pairs: pairs.length,
+    models: found,
+    baseProbes: stories ? await probeGoldFeatures(base, stories) : null,
+    shown: shown.map((pair) => shownPair(pair, tokenizer)),
+    samples: await samplesOf(options, shown[0] as Pair),
+    notes: notesOn(pairs, shown),
+  };
+}
+
+/** The first pairs that are short enough to be patched place by place, else the shortest ones. */
+function shortPairs(pairs: readonly Pair[], count: number): readonly Pair[] {
+  const short = pairs.filter((pair) => pairLength(pair) <= shortEnough);
+  const list = short.length > 0 ? short : pairs.toSorted((a, b) => pairLength(a) - pairLength(b));
+  return list.slice(0, Math.max(1, count));
+}
+
+async function inspectOne(
+  { name, model }: Subject,
+  { base, pairs, neutral = [], losses, stories }: InspectOptions,
+  shown: readonly Pair[],
+  tell: (next: string) => void,
+): Promise<ModelInspection> {
+  tell("gradients");
+  const gradients = await lossGradients(model, pairs.slice(0, gradientPairs), { ...losses, base });
+  tell("drift");
+  const some = pairs.slice(0, driftPairs).flatMap(({ chosen, rejected }) => [chosen, rejected]);
+  const moved = drift(await tokenStates(base, some), await tokenStates(model, some));
+  const [first] = shown as [Pair];
+  tell("the language model");
+  const left = {
+    chosen: await retention(
+      model.lm,
+      base,
+      pairs.map((pair) => pair.chosen),
+    ),
+    rejected: await retention(
+      model.lm,
+      base,
+      pairs.map((pair) => pair.rejected),
+    ),
+    neutral: await retention(model.lm, base, neutral),
+  };
+  tell("tokens");
+  const views: { chosen: TokenView; rejected: TokenView }[] = [];
+  for (const { chosen, rejected } of shown) {
+    views.push({
+      chosen: await tokenView(model, chosen),
+      rejected: await tokenView(model, rejected),
+    });
+  }
+  return {
+    name,
+    gradients,
+    drift: moved,
+    retention: left,
+    reliability: await reliability(model, pairs),
+    shown: views,
+    cosines: await cosinesOf(model, base, first.chosen),
+    explanation: await explainReward(model, first.chosen),
+    attention: await attentionPatterns(model, first.chosen),
+    probes: stories ? await probeGoldFeatures(model.lm, stories) : null,
+  };
+}
+
+async function cosinesOf(model: RewardModel, base: CausalLM, sequence: Sequence) {
+  const [before, after] = [
+    await tokenStates(base, [sequence]),
+    await tokenStates(model, [sequence]),
+  ];
+  return Object.entries(before).flatMap(([name, x]) => {
+    const y = after[name];
+    return y === undefined ? [] : [{ name, values: Array.from(tokenCosines(x, y)) }];
+  });
+}
+
+function shownPair({ chosen, rejected, source, line }: Pair, tokenizer: Tokenizer): ShownPair {
+  const words = ({ ids }: Sequence): string[] => Array.from(ids, (id) => tokenizer.decode([id]));
+  return {
+    chosen: words(chosen),
+    rejected: words(rejected),
+    source: source ?? null,
+    line: line ?? null,
+  };
+}
+
+/** What all write after the prompt of a pair. */
+async function samplesOf(
+  { models, base, tokenizer, seed = 0 }: InspectOptions,
+  { chosen }: Pair,
+): Promise<Inspection["samples"]> {
+  const start = chosen.labels.findIndex((label) => label >= 0);
+  const prompt = Array.from(chosen.ids.subarray(0, Math.max(1, start)));
+  const lms = Object.fromEntries(models.map(({ name, model }) => [name, model.lm]));
+  const room = Math.min(40, base.model.context - prompt.length);
+  const written =
+    room < 1
+      ? {}
+      : await samplesSideBySide({ base, ...lms }, prompt, {
+          maxTokens: room,
+          seed,
+          stop: tokenizer.special.eos === undefined ? [] : [tokenizer.special.eos],
+        });
+  const text = (ids: readonly number[]): string => tokenizer.decode(ids, { skipSpecial: true });
+  return {
+    prompt: tokenizer.decode(prompt),
+    texts: Object.fromEntries(
+      Object.entries(written).map(([name, samples]) => [name, samples.map(text)]),
+    ),
+  };
+}
+
+function notesOn(pairs: readonly Pair[], shown: readonly Pair[]): string[] {
+  const some = (most: number): string => `${Math.min(most, pairs.length)} of ${pairs.length} pairs`;
+  const length = Math.max(...shown.map(pairLength));
+  return [
+    `Gradients are of the first ${some(gradientPairs)}, drift is of the first ${some(driftPairs)}, the rest of all.`,
+    `Shown token by token: the first ${shown.length} pairs of at most ${Math.max(length, shortEnough)} tokens.`,
+  ];
+}
+
+/** JSON of numbers with six digits, typed arrays as lists. */
+export function inspectionJson(inspection: Inspection): string {
+  return JSON.stringify(inspection, (_name, value: unknown) => {
+    if (typeof value === "number") return Number(value.toPrecision(6));
+    return value instanceof Float64Array ? Array.from(value) : value;
+  });
+}
