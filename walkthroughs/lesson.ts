@@ -144,8 +144,19 @@ export function problemsOf(markdown: string, outputs: readonly string[]): string
     if (printed === undefined) return [`line ${code.line}: the block wasn't run`];
     const said = expected?.text ?? "";
     const seen = expected?.language === "text numbers vary" ? withoutNumbers : String;
-    if (seen(printed) === seen(said)) return [];
-    return [`line ${expected?.line ?? code.line}: the lesson says\n${said}printed was\n${printed}`];
+    const changes = changesBetween(seen(said).split("\n"), seen(printed).split("\n"));
+    const line = expected?.line ?? code.line;
+    return changes.length === 0 ? [] : [`line ${line} of the lesson:\n${changes.join("\n")}`];
+  });
+}
+
+/** Lines that differ, place by place: `- as the lesson says`, `+ as printed`. */
+function changesBetween(said: readonly string[], printed: readonly string[]): string[] {
+  const places = Array.from({ length: Math.max(said.length, printed.length) }, (_, i) => i);
+  return places.flatMap((i) => {
+    if (said[i] === printed[i]) return [];
+    const [old, now] = [said[i], printed[i]];
+    return [...(old === undefined ? [] : [`- ${old}`]), ...(now === undefined ? [] : [`+ ${now}`])];
   });
 }
 
