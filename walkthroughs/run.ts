@@ -61,7 +61,9 @@ async function runNamed(name: string): Promise<void> {
 
 function verdict(problems: readonly string[]): string {
   if (values.update) return "the lesson says now what was printed";
-  return problems.length === 0 ? "as the lesson says" : "not as the lesson says (- said, + printed)";
+  return problems.length === 0
+    ? "as the lesson says"
+    : "not as the lesson says (- said, + printed)";
 }
 
 const number = positionals[0]?.padStart(2, "0") ?? "";
