@@ -23,6 +23,8 @@ export interface Device {
   read(buffer: Buffer): Promise<TypedArray>;
   /** Overwrites a buffer in place. */
   write(buffer: Buffer, data: TypedArray): void;
+  /** Overwrites a buffer with the numbers of another. Without it they go through the host. */
+  copy?(to: Buffer, from: Buffer): void;
   /** Runs one op; returns a buffer for each of `call.outputs`. */
   run(call: Call): readonly Buffer[];
   free(buffer: Buffer): void;

@@ -74,6 +74,8 @@ export interface ElementwiseSpec<F> {
   readonly forward: Formula;
   /** g times the derivative, one element: (g, ...operands, ...scalars). Needs a definition. */
   readonly backward?: Formula;
+  /** Functions other than Math's that the formulas call: a device compiles them along. */
+  readonly uses?: readonly Formula[];
   readonly definition?: F;
   /** Gradients of the operands, in their order, written in ops: (g, result, ...operands, options). */
   readonly vjp?: (g: Tensor, y: Tensor, ...args: Operands<F>) => readonly Gradient[];
@@ -91,13 +93,14 @@ export interface ElementwiseSpec<F> {
 
 /** An op that makes each element of the result from one element of each operand. */
 export function elementwise<F>(spec: ElementwiseSpec<F>): Op<F> {
-  const { forward, backward, typing = numbers, mask, scalars, draw } = spec;
+  const { forward, backward, uses, typing = numbers, mask, scalars, draw } = spec;
   const arity = spec.arity ?? forward.length;
   const op: Op<F> = define<unknown[], F>(
     {
       kind: "elementwise",
       forward,
       ...(backward && { backward }),
+      ...(uses && { uses }),
       scalars: (options) => scalars?.(options as Options<F>) ?? [],
     },
     {

@@ -73,6 +73,8 @@ export interface ElementwiseKernel {
   readonly forward: Formula;
   /** g times the derivative: (g, ...operands, ...scalars), for fused ops of one operand. */
   readonly backward?: Formula;
+  /** Functions that the formulas call, for devices that compile the formulas' text. */
+  readonly uses?: readonly Formula[];
   /** The numbers that the formulas take from the options, after the operands. */
   scalars(options: unknown): readonly number[];
 }

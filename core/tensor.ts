@@ -144,6 +144,7 @@ export class Tensor {
 
   /** Overwrites the numbers in place, off the tape: what an optimiser does to a parameter. */
   assign(values: Tensor | TypedArray): this {
+    if (values instanceof Tensor && this.#copies(values)) return this;
     const [data, shape] =
       values instanceof Tensor ? [values.data, values.shape] : [values, [values.length]];
     const fits =
@@ -161,6 +162,17 @@ export class Tensor {
     this.device.write(this.storage.buffer("assign"), data);
     this.storage.version++;
     return this;
+  }
+
+  /** assign without the host, where the device can: same device, shape and dtype. */
+  #copies(values: Tensor): boolean {
+    const { device, dtype, shape } = this;
+    const isAlike =
+      values.device === device && values.dtype === dtype && sameShape(values.shape, shape);
+    if (device.copy === undefined || !isAlike) return false;
+    device.copy(this.storage.buffer("assign"), values.storage.buffer("assign"));
+    this.storage.version++;
+    return true;
   }
 
   toString(): string {

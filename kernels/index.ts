@@ -3,6 +3,8 @@
 // Next: wasm/device.ts.
 
 import { type Device, DeviceError, device, registerDevice } from "../core/index.ts";
+import { GpuDevice } from "./gpu/device.ts";
+import { modes } from "./gpu/modes.ts";
 import { WasmDevice } from "./wasm/device.ts";
 
 /** The wasm device; where the engine can't run it, one sentence and the reference device. */
@@ -17,7 +19,13 @@ function start(): Device {
 }
 
 registerDevice("wasm", start, { preferred: true });
+registerDevice("gpu", () => new GpuDevice());
+for (const mode of modes) registerDevice(`gpu:${mode}`, () => new GpuDevice(mode));
 
+export { type Captured, capture } from "./gpu/capture.ts";
+export { GpuDevice } from "./gpu/device.ts";
+export { provideGpu } from "./gpu/library.ts";
+export { type Mode, modes } from "./gpu/modes.ts";
 export { WasmDevice } from "./wasm/device.ts";
 export { createWasm, type Product, type Wasm, type WasmOptions } from "./wasm/kernels.ts";
 export type { Memory } from "./wasm/memory.ts";

@@ -26,6 +26,7 @@ function softplusOf(x: number): number {
 /** 1 / (1 + e^-x): any number to (0, 1). */
 export const sigmoid: Unary = elementwise({
   typing,
+  uses: [sigmoidOf],
   forward: (x) => sigmoidOf(x),
   vjp: (g, y) => [g.mul(y.mul(y.neg().add(1)))], // y (1 - y)
   example: "tensor([0, 2]).sigmoid()  // [0.5, 0.8808]",
@@ -35,6 +36,7 @@ export const sigmoid: Unary = elementwise({
 /** ln(1 + e^x), a smooth relu. */
 export const softplus: Unary = elementwise({
   typing,
+  uses: [softplusOf],
   forward: (x) => softplusOf(x),
   vjp: (g, _y, x) => [g.mul(x.sigmoid())],
   example: "tensor([0, 2]).softplus()  // [0.6931, 2.1269]",
@@ -54,6 +56,7 @@ export const relu: Unary = elementwise({
 export const logSigmoid: Unary = elementwise({
   typing,
   definition: (x: Tensor) => x.neg().softplus().neg(),
+  uses: [softplusOf, sigmoidOf],
   forward: (x) => -softplusOf(-x),
   backward: (g, x) => g * sigmoidOf(-x),
   example: "tensor([0, 2]).logSigmoid()  // [-0.6931, -0.1269]",
@@ -64,6 +67,7 @@ export const logSigmoid: Unary = elementwise({
 export const silu: Unary = elementwise({
   typing,
   definition: (x: Tensor) => x.mul(x.sigmoid()),
+  uses: [sigmoidOf],
   forward: (x) => (x === -Infinity ? 0 : x * sigmoidOf(x)),
   backward: (g, x) => {
     const s = sigmoidOf(x);
@@ -77,7 +81,7 @@ const ROOT_2_OVER_PI = Math.sqrt(2 / Math.PI);
 
 /** The inner function of GELU's tanh form: √(2/π) (x + 0.044715 x³). */
 function geluInner(x: number): number {
-  return ROOT_2_OVER_PI * (x + 0.044715 * x * x * x);
+  return Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x);
 }
 
 export interface GeluOptions {
@@ -96,6 +100,7 @@ export const gelu: Op<(x: Tensor, options?: GeluOptions) => Tensor> = elementwis
       approximate === "tanh" ? inner.tanh().add(1) : x.mul(Math.SQRT1_2).erf().add(1);
     return x.mul(0.5).mul(twicePhi);
   },
+  uses: [geluInner, erfOf],
   forward: (x, tanhForm) => {
     if (x === -Infinity) return 0;
     return 0.5 * x * (1 + (tanhForm === 1 ? Math.tanh(geluInner(x)) : erfOf(x * Math.SQRT1_2)));
@@ -103,7 +108,7 @@ export const gelu: Op<(x: Tensor, options?: GeluOptions) => Tensor> = elementwis
   backward: (g, x, tanhForm) => {
     if (tanhForm === 1) {
       const t = Math.tanh(geluInner(x));
-      const slope = ROOT_2_OVER_PI * (1 + 3 * 0.044715 * x * x);
+      const slope = Math.sqrt(2 / Math.PI) * (1 + 3 * 0.044715 * x * x);
       return g * 0.5 * (1 + t + x * (1 - t * t) * slope);
     }
     const density = Math.exp(-0.5 * x * x) / Math.sqrt(2 * Math.PI);

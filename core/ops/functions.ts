@@ -90,6 +90,7 @@ export const tanh: Unary = elementwise({
 /** The error function 2/√π ∫₀ˣ exp(-t²) dt. */
 export const erf: Unary = elementwise({
   typing,
+  uses: [erfOf],
   forward: (x) => erfOf(x),
   vjp: (g, _y, x) => [g.mul(x.square().neg().exp()).mul(2 / Math.sqrt(Math.PI))],
   example: "tensor([0, 1]).erf()  // [0, 0.8427]",

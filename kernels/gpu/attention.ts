@@ -1,0 +1,297 @@
+// Attention: softmax(scale q kᵀ + mask) v. The scores of all queries and keys are one array [rows, S]
+// (rows: every query of every head), each of whose cells is one product; a row's logSumExp turns them into
+// the pattern p. Backwards, with dp = g vᵀ: ds = p (dp - Σ dp p), dq = scale ds k, dk = scale dsᵀ q, dv = pᵀ g.
+// Next: update.ts, for what an optimiser does.
+
+import { type Call, Tensor } from "../../core/index.ts";
+import { broadcastStrides } from "../../core/shape.ts";
+import { type Helper, kernel, type Numbers, type Thread } from "./compile.ts";
+import type { Engine } from "./engine.ts";
+import { expOf, logOf, quotient } from "./math.ts";
+import { max } from "./reduce.ts";
+import { blockOf, blocksOf, type Rule } from "./rule.ts";
+import type { Block } from "./storage.ts";
+import { move } from "./view.ts";
+
+const helpers: readonly Helper[] = [expOf as Helper, logOf as Helper, quotient as Helper];
+
+/** Stands for -infinity among the scores: exp of it is 0, and differences of it stay numbers. */
+const closed = -3e38;
+
+/** scale q·k, or `hidden` for keys that a causal query may not see. */
+const scoreKernel = kernel(
+  "attention.scores",
+  2,
+  function (
+    this: Thread,
+    q: Numbers,
+    k: Numbers,
+    T: number,
+    S: number,
+    D: number,
+    H: number,
+    group: number,
+    scale: number,
+    last: number,
+    hidden: number,
+  ) {
+    const i = this.thread.x;
+    const row = quotient(i, S);
+    const s = i - row * S;
+    const head = quotient(row, T);
+    if (s > row - head * T + last) {
+      return hidden;
+    }
+    const batch = quotient(head, H);
+    const keyHead = batch * quotient(H, group) + quotient(head - batch * H, group);
+    let dot = 0;
+    for (let c = 0; c < D; c++) {
+      dot += q[row * D + c]! * k[(keyHead * S + s) * D + c]!;
+    }
+    return dot * scale;
+  },
+  helpers,
+);
+
+/** The scores with a mask: bools say what may be seen, floats are added. */
+const maskKernel = kernel(
+  "attention.mask",
+  2,
+  function (this: Thread, scores: Numbers, mask: Numbers, isBool: number, hidden: number) {
+    const i = this.thread.x;
+    if (isBool > 0) {
+      if (mask[i]! === 0) {
+        return hidden;
+      }
+      return scores[i]!;
+    }
+    if (scores[i]! <= hidden || mask[i]! <= hidden) {
+      return hidden;
+    }
+    return scores[i]! + mask[i]!;
+  },
+  helpers,
+);
+
+/** ln Σ exp of each row; of a row that sees nothing, so much that its pattern is 0. */
+const logSumExp = kernel(
+  "attention.logSumExp",
+  2,
+  function (this: Thread, scores: Numbers, largest: Numbers, S: number, hidden: number) {
+    const row = this.thread.x;
+    const m = largest[row]!;
+    if (m <= hidden) {
+      return 0 - hidden;
+    }
+    let sum = 0;
+    for (let s = 0; s < S; s++) {
+      sum += expOf(scores[row * S + s]! - m);
+    }
+    return m + logOf(sum);
+  },
+  helpers,
+);
+
+/** p = exp(score - logSumExp). */
+const patternKernel = kernel(
+  "attention.pattern",
+  2,
+  function (this: Thread, scores: Numbers, lse: Numbers, S: number) {
+    const i = this.thread.x;
+    return expOf(scores[i]! - lse[quotient(i, S)]!);
+  },
+  helpers,
+);
+
+/** x[row, c] = by Σ_s p[row, s] v[s, c], for the key head that the row's head shares. */
+const mixKernel = kernel(
+  "attention.mix",
+  2,
+  function (
+    this: Thread,
+    p: Numbers,
+    v: Numbers,
+    T: number,
+    S: number,
+    D: number,
+    H: number,
+    group: number,
+    by: number,
+  ) {
+    const i = this.thread.x;
+    const row = quotient(i, D);
+    const c = i - row * D;
+    const head = quotient(row, T);
+    const batch = quotient(head, H);
+    const keyHead = batch * quotient(H, group) + quotient(head - batch * H, group);
+    let sum = 0;
+    for (let s = 0; s < S; s++) {
+      sum += p[row * S + s]! * v[(keyHead * S + s) * D + c]!;
+    }
+    return sum * by;
+  },
+  helpers,
+);
+
+/** Σ_c g y of each row, which is Σ_s dp p. */
+const rowDot = kernel(
+  "attention.along",
+  2,
+  function (this: Thread, g: Numbers, y: Numbers, D: number) {
+    const row = this.thread.x;
+    let dot = 0;
+    for (let c = 0; c < D; c++) {
+      dot += g[row * D + c]! * y[row * D + c]!;
+    }
+    return dot;
+  },
+);
+
+/** ds = p (dp - along), from dp = g vᵀ. */
+const scoreBackward = kernel(
+  "attention.dscores",
+  3,
+  function (this: Thread, p: Numbers, dp: Numbers, along: Numbers, S: number) {
+    const i = this.thread.x;
+    return p[i]! * (dp[i]! - along[quotient(i, S)]!);
+  },
+  helpers,
+);
+
+/** x[s, c] = by Σ p[row, s] g[row, c] over the rows of all heads that share the key head. */
+const collectKernel = kernel(
+  "attention.collect",
+  2,
+  function (
+    this: Thread,
+    p: Numbers,
+    g: Numbers,
+    T: number,
+    S: number,
+    D: number,
+    group: number,
+    by: number,
+  ) {
+    const i = this.thread.x;
+    const place = quotient(i, D);
+    const c = i - place * D;
+    const keyHead = quotient(place, S);
+    const s = place - keyHead * S;
+    let sum = 0;
+    for (let r = 0; r < group * T; r++) {
+      const row = keyHead * group * T + r;
+      sum += p[row * S + s]! * g[row * D + c]!;
+    }
+    return sum * by;
+  },
+  helpers,
+);
+
+interface Options {
+  readonly layout: "bhtd" | "bthd";
+  readonly causal: boolean;
+  readonly offset: number;
+  readonly scale: number;
+  readonly drop: { readonly p: number };
+}
+
+interface Sizes {
+  readonly T: number;
+  readonly S: number;
+  readonly D: number;
+  readonly Dv: number;
+  readonly H: number;
+  readonly group: number;
+  /** How many queries and how many keys, over all heads. */
+  readonly rows: number;
+  readonly keys: number;
+}
+
+function sizesOf(q: Tensor, k: Tensor, v: Tensor): Sizes {
+  const [T = 0, D = 0] = q.shape.slice(-2);
+  const [S = 0, Dv = 0] = v.shape.slice(-2);
+  const H = q.shape.at(-3) ?? 1;
+  const group = H / (k.shape.at(-3) ?? 1);
+  return { T, S, D, Dv, H, group, rows: q.size / D, keys: k.size / D };
+}
+
+/** The scores [rows, S], masked. */
+function scoresOf(
+  engine: Engine,
+  [q, k]: readonly [Tensor, Tensor],
+  mask: Tensor | null,
+  { causal, offset, scale }: Options,
+  { T, S, D, H, group, rows }: Sizes,
+): Block {
+  const last = causal ? offset : S;
+  const numbers = [T, S, D, H, group, scale, last, closed];
+  const raw = engine.launch(scoreKernel, "float32", rows * S, blocksOf(q, k), numbers);
+  if (mask === null) return raw;
+  const shape = [...q.shape.slice(0, -1), S];
+  const wide = move(engine, blockOf(mask), shape, broadcastStrides(mask.shape, shape));
+  const isBool = mask.dtype === "bool" ? 1 : 0;
+  return engine.launch(maskKernel, "float32", rows * S, [raw, wide], [isBool, closed]);
+}
+
+function patternOf(engine: Engine, scores: Block, lse: Block, { rows, S }: Sizes): Block {
+  return engine.launch(patternKernel, "float32", rows * S, [scores, lse], [S]);
+}
+
+function forward(engine: Engine, { args }: Call): readonly Block[] {
+  const [q, k, v, mask, options] = args as [Tensor, Tensor, Tensor, Tensor | null, Options];
+  const sizes = sizesOf(q, k, v);
+  const { T, S, Dv, H, group, rows } = sizes;
+  const scores = scoresOf(engine, [q, k], mask, options, sizes);
+  const largest = max(engine, scores, { outer: rows, n: S, inner: 1 });
+  const lse = engine.launch(logSumExp, "float32", rows, [scores, largest], [S, closed]);
+  const p = patternOf(engine, scores, lse, sizes);
+  const numbers = [T, S, Dv, H, group, 1];
+  return [engine.launch(mixKernel, "float32", rows * Dv, [p, blockOf(v)], numbers), lse];
+}
+
+function backward(engine: Engine, call: Call): readonly Block[] {
+  const [g, y, lse, q, k, v, mask, options] = call.args as [
+    ...[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor],
+    Tensor | null,
+    Options,
+  ];
+  const sizes = sizesOf(q, k, v);
+  const { T, S, D, Dv, H, group, rows, keys } = sizes;
+  const [gs, ys, ks, qs, vs] = blocksOf(g, y, k, q, v) as [Block, Block, Block, Block, Block];
+  const scores = scoresOf(engine, [q, k], mask, options, sizes);
+  const p = patternOf(engine, scores, blockOf(lse), sizes);
+  const dscores = (): Block => {
+    const numbers = [T, S, Dv, H, group, 1, S, closed];
+    const dp = engine.launch(scoreKernel, "float32", rows * S, [gs, vs], numbers);
+    const along = engine.launch(rowDot, "float32", rows, [gs, ys], [Dv]);
+    return engine.launch(scoreBackward, "float32", rows * S, [p, dp, along], [S]);
+  };
+  const isWanted = (i: number): boolean => call.outputs[i] !== null;
+  const ds = isWanted(0) || isWanted(1) ? dscores() : null;
+  const { scale } = options;
+  const made: Block[] = [];
+  if (ds && isWanted(0)) {
+    made.push(engine.launch(mixKernel, "float32", rows * D, [ds, ks], [T, S, D, H, group, scale]));
+  }
+  if (ds && isWanted(1)) {
+    made.push(engine.launch(collectKernel, "float32", keys * D, [ds, qs], [T, S, D, group, scale]));
+  }
+  if (isWanted(2)) {
+    made.push(engine.launch(collectKernel, "float32", keys * Dv, [p, gs], [T, S, Dv, group, 1]));
+  }
+  return made;
+}
+
+/** Heads before positions, no dropout, and no gradient for the mask: the rest runs the definition. */
+export const attention: Rule = {
+  fits: (args) => {
+    const [q, , v, mask, { layout, drop }] = args as [
+      ...[Tensor, Tensor, Tensor, Tensor | null],
+      Options,
+    ];
+    if (layout !== "bhtd" || drop.p > 0 || q.size === 0 || v.size === 0) return false;
+    return !(mask instanceof Tensor && mask.requiresGrad);
+  },
+  forward,
+  backward,
+};

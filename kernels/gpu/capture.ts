@@ -1,0 +1,272 @@
+// capture(fn): a whole training step as one gpu.js pipeline. The function runs once and computes nothing;
+// what it would launch is noted. Then every call replays the plan: on webgpu in one submission, on webasm in
+// one go over one memory. What the function overwrites (parameters, the optimiser's averages) goes into the
+// plan and comes out of it: gpu.js's plans take arrays and give arrays, so that state crosses to the host
+// and back once a replay, and all else stays on the device. Next: record.ts, what is noted.
+
+import {
+  ArgumentError,
+  currentDevice,
+  DeviceError,
+  ShapeError,
+  Tensor,
+  type Tree,
+  tensorsOf,
+} from "../../core/index.ts";
+import { sizeOf } from "../../core/shape.ts";
+import { Storage } from "../../core/storage.ts";
+import { settingsOf } from "./compile.ts";
+import { GpuDevice } from "./device.ts";
+import { type Engine, numberOf } from "./engine.ts";
+import type { PipelineShortcut, Shortcut } from "./library.ts";
+import type { Backend } from "./modes.ts";
+import { Recorder, type Source } from "./record.ts";
+import { blockOf } from "./rule.ts";
+import { type Block, fromDevice, toDevice } from "./storage.ts";
+
+/** A recorded function: call it as the one that was captured; the results come as a promise. */
+export interface Captured<A extends readonly Tensor[], R extends Tree> {
+  (...inputs: A): Promise<R>;
+  /** The learning rate of the replays to come; null (at first): as it was recorded. */
+  lr: number | null;
+  /** How many replays there were. An AdamW that was recorded at step t is at t + replays - 1. */
+  readonly replays: number;
+  /** How many kernels a replay runs; 0 before the first call. */
+  readonly steps: number;
+  /** What runs the plan: "fused-encoder" (one submission), "fused-threaded", "fused-sync", or "generic". */
+  readonly executor: string;
+  /** Gives the plan's memory back. */
+  destroy(): void;
+}
+
+/**
+ * Records `fn` at the first call, for the shapes of its inputs, and replays it from then on: the same numbers
+ * as running it, up to rounding. `fn` must not read numbers or draw at random; its own JavaScript runs only
+ * once, while AdamW's step goes on by itself. Tensors that it creates are the same at every replay. On a
+ * device that isn't a gpu one, every call just runs `fn`.
+ */
+export function capture<A extends readonly Tensor[], R extends Tree>(
+  fn: (...inputs: A) => R,
+): Captured<A, R> {
+  let plan: Plan | null = null;
+  let result: Tree = null;
+  const replay = async (...inputs: A): Promise<R> => {
+    const device = inputs[0]?.device ?? currentDevice();
+    if (!(device instanceof GpuDevice)) return fn(...inputs);
+    plan ??= await Plan.of(device, inputs, () => {
+      result = fn(...inputs);
+      return result;
+    });
+    const outputs = await plan.run(inputs);
+    return replaced(result, outputs) as R;
+  };
+  return Object.defineProperties(replay, {
+    lr: {
+      get: () => plan?.recorder.lr ?? null,
+      set: (rate: number | null) => {
+        if (plan === null) throw new ArgumentError("capture: lr can be set after the first call");
+        plan.recorder.lr = rate;
+      },
+    },
+    replays: { get: () => plan?.recorder.replays ?? 0 },
+    steps: { get: () => plan?.recorder.steps.length ?? 0 },
+    executor: { get: () => plan?.executor ?? "none yet" },
+    destroy: { value: () => plan?.destroy() },
+  }) as unknown as Captured<A, R>;
+}
+
+/** The result with the recorded tensors replaced by computed ones. */
+function replaced(result: Tree, tensors: ReadonlyMap<Tensor, Tensor>): Tree {
+  if (result instanceof Tensor) return tensors.get(result) ?? result;
+  if (Array.isArray(result)) return result.map((part: Tree) => replaced(part, tensors));
+  if (result === null || typeof result !== "object") return result;
+  const parts = Object.entries(result as Readonly<Record<string, Tree>>);
+  return Object.fromEntries(parts.map(([key, part]) => [key, replaced(part, tensors)]));
+}
+
+/** Where a plan finds an array when it runs. */
+type Seat = { readonly argument: number } | { readonly literal: Float32Array };
+
+class Plan {
+  /** Blocks whose numbers are handed in at every replay: inputs, state, and what may change outside. */
+  readonly #arguments: Block[] = [];
+  readonly #seats = new Map<Block, Seat>();
+  readonly #kernels = new Map<string, Shortcut>();
+  readonly #pipeline: PipelineShortcut;
+  /** Set once a replay showed that the plan runs in the device's mode. */
+  #isChecked = false;
+
+  private constructor(
+    readonly device: GpuDevice,
+    readonly backend: Backend,
+    readonly recorder: Recorder,
+    readonly inputs: readonly Tensor[],
+    readonly results: readonly Tensor[],
+  ) {
+    for (const x of inputs) this.#argumentOf(blockOf(x));
+    for (const block of recorder.written.keys()) this.#argumentOf(block);
+    for (const step of recorder.steps)
+      for (const source of step.sources) if ("outside" in source) this.#seat(source.outside);
+    const scalars = recorder.steps.flatMap((step) =>
+      step.scalars.filter((s) => typeof s !== "number"),
+    );
+    const fn = (...handles: unknown[]): unknown[] => this.#trace(handles as never[]);
+    Object.defineProperty(fn, "length", { value: this.#arguments.length + scalars.length });
+    this.#pipeline = backend.gpu.createPipeline(fn);
+  }
+
+  /** Records a function. */
+  static async of(device: GpuDevice, inputs: readonly Tensor[], fn: () => Tree): Promise<Plan> {
+    const { engine } = device;
+    const backend = await engine.ready();
+    if (engine.recorder !== null) throw new ArgumentError("capture: captures don't nest");
+    const recorder = new Recorder();
+    engine.recorder = recorder;
+    let results: Tensor[];
+    try {
+      results = tensorsOf(fn());
+    } finally {
+      engine.recorder = null;
+    }
+    if (recorder.steps.length === 0)
+      throw new ArgumentError("capture: the function computes nothing on this device");
+    return new Plan(device, backend, recorder, inputs, results);
+  }
+
+  get executor(): string {
+    return this.#pipeline.executorKind;
+  }
+
+  destroy(): void {
+    this.#pipeline.destroy();
+    for (const shortcut of this.#kernels.values()) shortcut.destroy();
+    this.#kernels.clear();
+  }
+
+  // --- Building --------------------------------------------------------------------------------------
+
+  #argumentOf(block: Block): void {
+    if (this.#seats.has(block)) return;
+    this.#seats.set(block, { argument: this.#arguments.length });
+    this.#arguments.push(block);
+  }
+
+  /** What was uploaded while recording never changes; everything else is asked for at each replay. */
+  #seat(block: Block): void {
+    const isLiteral = this.recorder.uploads.has(block) || block.length === 0;
+    if (!isLiteral) this.#argumentOf(block);
+    else if (!this.#seats.has(block)) {
+      const host = block.length === 0 ? null : block.host;
+      this.#seats.set(block, { literal: toDevice("capture", host ?? Float32Array.of(0)) });
+    }
+  }
+
+  /** What gpu.js runs once, with handles in place of arrays: every step calls its kernel. */
+  #trace(handles: readonly never[]): unknown[] {
+    const made: unknown[] = [];
+    let scalar = this.#arguments.length;
+    for (const { kernel, length, sources, scalars } of this.recorder.steps) {
+      const arrays = sources.map((source) => this.#handleOf(source, handles, made));
+      const numbers = scalars.map((s) => (typeof s === "number" ? s : handles[scalar++]));
+      made.push(this.#kernel(kernel, length)(...([...arrays, ...numbers] as never[])));
+    }
+    const states = [...this.recorder.written.values()].map((step) => made[step]);
+    return [...states, ...this.#computed().map((x) => made[blockOf(x).recorded?.step ?? 0])];
+  }
+
+  #handleOf(source: Source, handles: readonly never[], made: readonly unknown[]): unknown {
+    if ("step" in source) return made[source.step];
+    const seat = this.#seats.get(source.outside) as Seat;
+    return "literal" in seat ? seat.literal : handles[seat.argument];
+  }
+
+  /** A plan's kernels are made for one size. */
+  #kernel(kernel: Parameters<typeof settingsOf>[0], length: number): Shortcut {
+    const key = `${kernel.name} ${length}`;
+    const known = this.#kernels.get(key);
+    if (known !== undefined) return known;
+    const { gpu } = this.backend;
+    const shortcut = gpu.createKernel(kernel.source, settingsOf(kernel, [length]));
+    this.#kernels.set(key, shortcut);
+    return shortcut;
+  }
+
+  /** The results that a replay computes; others (an input returned as it is) stay as they are. */
+  #computed(): Tensor[] {
+    return this.results.filter((x) => blockOf(x).recorded !== null);
+  }
+
+  // --- Running ---------------------------------------------------------------------------------------
+
+  async run(inputs: readonly Tensor[]): Promise<ReadonlyMap<Tensor, Tensor>> {
+    this.inputs.forEach((x, i) => {
+      const given = inputs[i];
+      if (
+        given?.device === x.device &&
+        given.dtype === x.dtype &&
+        String(given.shape) === String(x.shape)
+      )
+        return;
+      throw new ShapeError(
+        `capture: input ${i} was recorded as ${x.dtype} [${x.shape}] on ${x.device.name} and is now ` +
+          `${given?.dtype ?? "missing"} [${given?.shape ?? ""}]; capture another function for another shape`,
+      );
+    });
+    const { engine } = this.device;
+    const blocks = [...this.#arguments];
+    this.inputs.forEach((x, i) => {
+      const seat = this.#seats.get(blockOf(x)) as { readonly argument: number };
+      blocks[seat.argument] = blockOf(inputs[i] as Tensor);
+    });
+    const arrays = await Promise.all(blocks.map((block) => hostOf(engine, block)));
+    const scalars = this.recorder.steps.flatMap((step) =>
+      step.scalars.flatMap((s) => (typeof s === "number" ? [] : numberOf(s))),
+    );
+    const made = await this.#pipeline(...arrays, ...scalars);
+    this.#check();
+    this.recorder.replays++;
+    return this.#take(engine, made);
+  }
+
+  /** Puts new numbers into the state, and results into tensors of their own. */
+  #take(engine: Engine, made: readonly Float32Array[]): ReadonlyMap<Tensor, Tensor> {
+    const states = [...this.recorder.written.keys()];
+    states.forEach((block, i) => {
+      engine.memory.leave(block);
+      block.host = made[i] as Float32Array;
+    });
+    return new Map(
+      this.#computed().map((x, i) => {
+        const data = fromDevice(
+          "capture",
+          made[states.length + i] as Float32Array,
+          x.dtype,
+          x.size,
+        );
+        const buffer = this.device.upload(data, x.dtype);
+        const storage = new Storage(this.device, x.dtype, sizeOf(x.shape), buffer);
+        return [x, new Tensor(storage, x.shape)];
+      }),
+    );
+  }
+
+  #check(): void {
+    if (this.#isChecked) return;
+    const { backend } = this.#pipeline;
+    const expected = this.backend.mode === "webgl2" ? "gpu" : this.backend.mode;
+    if (backend !== expected) {
+      throw new DeviceError(
+        `capture: the plan ran on gpu.js's "${backend}" instead of ${this.backend.mode} ` +
+          `(${this.#pipeline.fallbackReason ?? "no reason given"}); run the function without capture()`,
+      );
+    }
+    this.#isChecked = true;
+  }
+}
+
+/** A block's numbers on the host, kept there: the next replay needs them again. */
+async function hostOf(engine: Engine, block: Block): Promise<Float32Array> {
+  if (block.length === 0) return Float32Array.of(0);
+  block.host ??= await engine.read(block);
+  return toDevice("capture", block.host);
+}

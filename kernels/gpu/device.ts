@@ -1,0 +1,171 @@
+// The gpu device: core's ops as kernels that are TypeScript functions, compiled by gpu.js to WebGPU, WebGL2,
+// WebAssembly or JavaScript. Results stay where they are computed until somebody reads them. use("gpu")
+// takes the best mode that answers, use("gpu:webgl2") that one or an error. Next: table.ts for which op
+// runs what, engine.ts for how a kernel runs, modes.ts for what runs it.
+
+import {
+  type Buffer,
+  type Call,
+  type Device,
+  DeviceError,
+  DTypeError,
+  type Storage,
+  Tensor,
+  type TypedArray,
+} from "../../core/index.ts";
+import { Engine } from "./engine.ts";
+import { type Mode, startBest, startNow, startWebGpu } from "./modes.ts";
+import { blockOf } from "./rule.ts";
+import { Block, type MemoryStatistics } from "./storage.ts";
+import { fuses, runOf } from "./table.ts";
+
+export class GpuDevice implements Device {
+  readonly name: string;
+  readonly #wanted: Mode | null;
+  #engine: Engine;
+  /** Which engine computed a block: those of a lost one are gone. */
+  readonly #engines = new WeakMap<Block, Engine>();
+
+  /** `mode`: that one, or an error; without it the first that answers. */
+  constructor(mode: Mode | null = null) {
+    this.name = mode === null ? "gpu" : `gpu:${mode}`;
+    this.#wanted = mode;
+    this.#engine = this.#start();
+  }
+
+  #start(): Engine {
+    if (this.#wanted === null) return new Engine(startBest());
+    return new Engine(this.#wanted === "webgpu" ? startWebGpu() : startNow(this.#wanted));
+  }
+
+  /** The mode that really runs; null while `ready()` isn't through. */
+  get mode(): Mode | null {
+    return this.#engine.mode;
+  }
+
+  get details(): Device["details"] & object {
+    return { mode: this.mode ?? "not decided yet", kernels: this.#engine.kernels.length };
+  }
+
+  /** Waits until it is sure which mode runs, and names it; rejects with the reason if none does. */
+  async ready(): Promise<Mode> {
+    return (await this.#engine.ready()).mode;
+  }
+
+  /** Bytes and tensors on the device. */
+  get memory(): MemoryStatistics {
+    return this.#engine.memory.statistics;
+  }
+
+  /** The kernels that were compiled, and how often any ran. */
+  get statistics(): { readonly kernels: readonly string[]; readonly launches: number } {
+    return { kernels: this.#engine.kernels, launches: this.#engine.counts.launches };
+  }
+
+  /** What runs the kernels; capture() records with it. */
+  get engine(): Engine {
+    return this.#engine;
+  }
+
+  /** After the GPU was lost: asks for it anew. Tensors that were only there stay lost. */
+  restart(): this {
+    this.#engine = this.#start();
+    return this;
+  }
+
+  /** Takes the GPU away, as a crashed driver would: to try what a program then does. */
+  async lose(): Promise<void> {
+    (await this.#engine.ready()).lose();
+  }
+
+  upload(data: TypedArray, dtype: Block["dtype"]): Block {
+    const block = new Block(dtype, data.length);
+    block.host = data;
+    this.#engines.set(block, this.#engine);
+    this.#engine.recorder?.uploads.add(block);
+    return block;
+  }
+
+  view(): TypedArray {
+    throw new DeviceError(
+      `${this.name}: x.data, x.toArray() and printing need the numbers at once, and those of a GPU come ` +
+        "later; `await x.read()` brings them, `await x.item()` a single one",
+    );
+  }
+
+  async read(buffer: Buffer): Promise<TypedArray> {
+    return this.#engineOf(buffer as Block).read(buffer as Block);
+  }
+
+  write(buffer: Buffer, data: TypedArray): void {
+    const block = buffer as Block;
+    if (this.#engine.recorder !== null) {
+      throw new DeviceError(
+        "capture: x.assign(array) takes numbers of now, which a replay can't renew",
+      );
+    }
+    this.#engine.memory.leave(block);
+    block.host = block.dtype === "float32" ? Float32Array.from(data) : data.slice();
+    this.#engines.set(block, this.#engine);
+  }
+
+  copy(to: Buffer, from: Buffer): void {
+    const [block, source] = [to, from] as [Block, Block];
+    const engine = this.#engineOf(source);
+    engine.overwrite(block, engine.copy(source));
+    this.#engines.set(block, engine);
+  }
+
+  free(buffer: Buffer): void {
+    const block = buffer as Block;
+    const engine = this.#engines.get(block) ?? this.#engine;
+    engine.memory.hold(block);
+    engine.memory.leave(block);
+    if (engine.recorder === null) block.host = null;
+  }
+
+  retire(storage: Storage): void {
+    this.#engine.memory.retire(storage, storage.buffer("retire") as Block);
+  }
+
+  fuses(entry: Call["entry"], args: readonly unknown[]): boolean {
+    return fuses(entry, args);
+  }
+
+  run(call: Call): readonly Block[] {
+    const tensors = call.args.flat().filter((x) => x instanceof Tensor);
+    for (const x of tensors) this.#engineOf(blockOf(x));
+    if ([...tensors, ...call.outputs].some((x) => x?.dtype === "float64"))
+      return this.#double(call, tensors);
+    const run = runOf(call);
+    if (run === undefined) {
+      throw new DeviceError(
+        `${this.name}: ${call.entry.name} has no kernel; withDefinitions() runs its parts`,
+      );
+    }
+    const blocks = run(this.#engine, call);
+    for (const block of blocks) this.#engines.set(block, this.#engine);
+    return blocks;
+  }
+
+  /** float64 is only ever passed through, on the host: to(...) makes float32 of it. */
+  #double({ entry, outputs: [spec] }: Call, [x]: readonly Tensor[]): readonly Block[] {
+    const host = x === undefined ? null : blockOf(x).host;
+    if (entry.name === "to" && host !== null && spec?.dtype === "float32")
+      return [this.upload(Float32Array.from(host), "float32")];
+    throw new DTypeError(
+      `${this.name}: ${entry.name} of float64: GPUs compute in float32; x.to("float32"), or use("reference") ` +
+        "where double precision is needed, as gradcheck does",
+    );
+  }
+
+  /** The engine that has a block's numbers; a DeviceError if that one is gone. */
+  #engineOf(block: Block): Engine {
+    const engine = this.#engines.get(block) ?? this.#engine;
+    if (engine === this.#engine || block.host !== null) return this.#engine;
+    throw new DeviceError(
+      `${this.name}: this tensor was on the GPU when it was lost (${engine.failure() ?? "restarted"}); ` +
+        "load it from the last checkpoint",
+    );
+  }
+}

@@ -1,0 +1,302 @@
+// Runs kernels. Each is compiled once (by name: op, shape class and dtype) and serves every size. On
+// webgl2, webasm and cpu a launch is done when it returns; on webgpu everything is a promise, and a launch
+// waits for the numbers that it reads. While a capture records, nothing runs: the launch is noted.
+// Next: capture.ts for recording, elementwise.ts for what is launched.
+
+import { DeviceError } from "../../core/index.ts";
+import {
+  type Kernel,
+  kernel,
+  mostCells,
+  type Numbers,
+  settingsOf,
+  type Thread,
+} from "./compile.ts";
+import type { Handle, Shortcut } from "./library.ts";
+import type { Backend, Mode } from "./modes.ts";
+import type { Recorder } from "./record.ts";
+import { Block, fromDevice, isResident, Memory, toDevice } from "./storage.ts";
+
+/** A number of a launch; in a capture it may be worked out anew for every replay. */
+export type Scalar = number | { readonly now: () => number };
+
+/** Works a number out from the learning rate and the step. */
+export type Clock = (fn: (lr: number, step: number) => number) => Scalar;
+
+export function numberOf(scalar: Scalar): number {
+  return typeof scalar === "number" ? scalar : scalar.now();
+}
+
+interface Compiled {
+  readonly shortcut: Shortcut;
+  /** Until the first run is through: later ones wait for it, because a kernel is built for one size at a time. */
+  building: Promise<unknown> | null;
+}
+
+/** Brings an array of the host to the device. */
+const upload = kernel("upload", 1, function (this: Thread, x: Numbers) {
+  return x[this.thread.x]!;
+});
+
+/** The same numbers in an array of their own. */
+const copied = kernel("copy", 1, function (this: Thread, x: Numbers) {
+  return x[this.thread.x]!;
+});
+
+export class Engine {
+  readonly memory = new Memory();
+  /** How many kernels ran since the start, and how many uploads from the host. */
+  readonly counts = { launches: 0, uploads: 0, reads: 0 };
+  recorder: Recorder | null = null;
+  #backend: Backend | Promise<Backend>;
+  readonly #kernels = new Map<string, Compiled>();
+  readonly #scalars = new Map<number | string, Block>();
+
+  constructor(backend: Backend | Promise<Backend>) {
+    this.#backend = backend;
+    if (!(backend instanceof Promise)) return;
+    backend.then(
+      (answered) => {
+        this.#backend = answered;
+      },
+      () => {}, // whoever reads or awaits ready() meets the error
+    );
+  }
+
+  /** The mode that runs, or null while it isn't decided. */
+  get mode(): Mode | null {
+    return this.#backend instanceof Promise ? null : this.#backend.mode;
+  }
+
+  /** Waits for the backend; rejects with the reason where none answers. */
+  async ready(): Promise<Backend> {
+    return this.#backend;
+  }
+
+  /** Names of the kernels that were compiled. */
+  get kernels(): readonly string[] {
+    return [...this.#kernels.keys()];
+  }
+
+  /** Computes `length` numbers with a kernel; a block that holds them or will hold them. */
+  launch(
+    kernel: Kernel,
+    dtype: Block["dtype"],
+    length: number,
+    blocks: readonly Block[],
+    scalars: readonly Scalar[],
+  ): Block {
+    const out = new Block(dtype, length);
+    checkSize(kernel.name, length);
+    if (length === 0) return out;
+    if (this.recorder !== null) {
+      this.recorder.launch(kernel, out, blocks, scalars);
+      return out;
+    }
+    this.#checkAlive();
+    const values = blocks.map((block) => this.#valueOf(kernel.name, block));
+    const numbers = scalars.map(numberOf);
+    this.memory.settle(out, this.#start(kernel, length, blocks, values, numbers));
+    return out;
+  }
+
+  #start(
+    kernel: Kernel,
+    length: number,
+    blocks: readonly Block[],
+    values: readonly (Handle | Promise<Handle>)[],
+    numbers: readonly number[],
+  ): Handle | Promise<Handle> {
+    const backend = this.#backend;
+    const isReady = !(backend instanceof Promise) && !values.some((x) => x instanceof Promise);
+    if (isReady) return this.#run(backend, kernel, length, [...(values as Handle[]), ...numbers]);
+    const slots = blocks.map((block) => this.memory.borrow(block));
+    return Promise.all([backend, ...values]).then(async ([answered, ...handles]) => {
+      try {
+        return await this.#run(answered, kernel, length, [...handles, ...numbers]);
+      } finally {
+        for (const slot of slots) this.memory.back(slot);
+      }
+    });
+  }
+
+  #run(
+    backend: Backend,
+    kernel: Kernel,
+    length: number,
+    args: readonly (Handle | number)[],
+  ): Handle | Promise<Handle> {
+    this.counts.launches++;
+    const compiled = this.#compile(backend, kernel);
+    const { shortcut } = compiled;
+    if (compiled.building !== null)
+      return compiled.building.then(() => this.#run(backend, kernel, length, args));
+    const isNew = shortcut.kernel.built !== true;
+    try {
+      shortcut.setOutput([length]);
+      const result = shortcut(...args);
+      if (!isNew) return result;
+      if (!(result instanceof Promise)) {
+        backend.check(kernel.name, shortcut.kernel);
+        return result;
+      }
+      const built = result.then((handle) => {
+        backend.check(kernel.name, shortcut.kernel);
+        compiled.building = null;
+        return handle;
+      });
+      compiled.building = built.catch(() => {
+        compiled.building = null;
+      });
+      return built.catch((error) => this.#failed(kernel.name, error));
+    } catch (error) {
+      return this.#failed(kernel.name, error);
+    }
+  }
+
+  #compile({ gpu, resident }: Backend, kernel: Kernel): Compiled {
+    const known = this.#kernels.get(kernel.name);
+    if (known !== undefined) return known;
+    const array = kernel === upload ? "Array" : resident;
+    const shortcut = gpu.createKernel(kernel.source, {
+      ...settingsOf(kernel, [1]),
+      argumentTypes: [
+        ...new Array<string>(kernel.arrays).fill(array),
+        ...new Array<string>(kernel.scalars).fill("Float"),
+      ],
+      pipeline: true,
+      immutable: true,
+      dynamicOutput: true,
+      dynamicArguments: true,
+    });
+    const compiled = { shortcut, building: null };
+    this.#kernels.set(kernel.name, compiled);
+    return compiled;
+  }
+
+  #failed(name: string, error: unknown): never {
+    const lost = this.failure();
+    if (lost !== null) throw this.#lostError(lost, error);
+    if (error instanceof DeviceError) throw error;
+    const message = error instanceof Error ? error.message : String(error);
+    throw new DeviceError(`gpu:${this.mode}: ${name} didn't run: ${message}`, { cause: error });
+  }
+
+  // --- Host and device -------------------------------------------------------------------------------
+
+  /** A block's numbers on the device, brought there if they are on the host. */
+  #valueOf(reader: string, block: Block): Handle | Promise<Handle> {
+    this.memory.hold(block);
+    if (block.value !== null) return block.value;
+    if (block.recorded !== null) {
+      throw new DeviceError(
+        `${reader}: this tensor belongs to a step that was recorded by capture(), and was never computed; ` +
+          "return it from the captured function to get its numbers",
+      );
+    }
+    const host = block.length === 0 ? Float32Array.of(0) : block.host;
+    if (host?.length === 1) return this.#scalarValue(host[0] as number);
+    if (host === null) throw new DeviceError(`${reader}: the numbers of this tensor are gone`);
+    const value = this.#upload(toDevice(reader, host));
+    this.memory.settle(block, value);
+    return value;
+  }
+
+  #upload(data: Float32Array): Handle | Promise<Handle> {
+    if (this.mode === "webasm" || this.mode === "cpu") return data;
+    this.counts.uploads++;
+    return this.#start(upload, data.length, [], [data], []);
+  }
+
+  /** A block with one number. */
+  scalar(value: number): Block {
+    const block = new Block("float32", 1);
+    block.host = Float32Array.of(value);
+    this.recorder?.uploads.add(block);
+    return block;
+  }
+
+  /** One number on the device, kept for the next that asks for the same. */
+  #scalarValue(value: number): Handle | Promise<Handle> {
+    const key = Object.is(value, -0) ? "-0" : value;
+    const known = this.#scalars.get(key)?.value;
+    if (known) return known;
+    if (this.#scalars.size >= 1000) this.#scalars.clear();
+    const block = new Block("float32", 1);
+    this.memory.settle(block, this.#upload(Float32Array.of(value)));
+    this.#scalars.set(key, block);
+    return block.value as Handle | Promise<Handle>;
+  }
+
+  /** Gives a block the numbers of another that was just computed. */
+  overwrite(block: Block, by: Block): void {
+    if (this.recorder !== null) this.recorder.overwrite(block, by);
+    else if (by.value !== null) {
+      this.memory.take(block, by);
+      block.host = null;
+    } else block.host = by.host;
+  }
+
+  /** A block with the same numbers. */
+  copy(block: Block): Block {
+    return this.launch(copied, block.dtype, block.length, [block], []);
+  }
+
+  /** Numbers that depend on learning rate and step: of now, or in a capture those of each replay. */
+  time({ lr, step }: { readonly lr: number; readonly step: number }): Clock {
+    const { recorder } = this;
+    if (recorder === null) return (fn) => fn(lr, step);
+    return (fn) => ({ now: () => fn(recorder.lr ?? lr, step + recorder.replays) });
+  }
+
+  /** The numbers of a block as its dtype reads them. */
+  async read(block: Block): Promise<Block["host"] & object> {
+    if (block.host !== null) return block.host.slice();
+    if (block.length === 0) return fromDevice("read", new Float32Array(0), block.dtype, 0);
+    this.#checkAlive();
+    this.counts.reads++;
+    const value = this.#valueOf("read", block);
+    const slot = this.memory.borrow(block);
+    try {
+      const handle = await value;
+      const data = isResident(handle) ? await handle.toArray() : handle;
+      const lost = this.failure();
+      if (lost !== null) throw this.#lostError(lost, null);
+      return fromDevice("read", data, block.dtype, block.length);
+    } catch (error) {
+      return this.#failed("read", error);
+    } finally {
+      this.memory.back(slot);
+    }
+  }
+
+  // --- Losing the GPU --------------------------------------------------------------------------------
+
+  /** Why this engine can't go on; null while it can. */
+  failure(): string | null {
+    return this.#backend instanceof Promise ? null : this.#backend.failure();
+  }
+
+  #checkAlive(): void {
+    const lost = this.failure();
+    if (lost !== null) throw this.#lostError(lost, null);
+  }
+
+  #lostError(reason: string, cause: unknown): DeviceError {
+    const { bytes, tensors } = this.memory.statistics;
+    return new DeviceError(
+      `gpu:${this.mode}: ${reason}, and with it the ${tensors} tensors (${(bytes / 2 ** 20).toFixed(1)} MiB) that ` +
+        "were only there. What is on other devices or in files is intact: load the last checkpoint, and " +
+        'go on with device("gpu").restart() or use("wasm")',
+      cause === null ? {} : { cause },
+    );
+  }
+}
+
+function checkSize(name: string, length: number): void {
+  if (length <= mostCells) return;
+  throw new DeviceError(
+    `gpu: ${name} would make ${length} elements; a tensor here has at most 2^24 = ${mostCells}, up to which ` +
+      'float32 counts exactly. Split it, or use("wasm")',
+  );
+}

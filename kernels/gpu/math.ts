@@ -1,0 +1,130 @@
+// What shaders do differently from JavaScript, put right once: functions that kernels call in place of
+// Math's own. Shading languages may drop NaN (exp(NaN) came back as infinity), have log(0) = -88, no
+// expm1 and log1p worth the name, tanh that overflows, and divisions that miss a whole number by a bit.
+// All are plain TypeScript, so that gpu.js can translate them and anybody can read them.
+// Next: formulas.ts, which puts them into the formulas of the op table.
+
+/** floor(i / n) for whole numbers below 2^24: the quotient may come out one off, and the remainder shows it. */
+export function quotient(i: number, n: number): number {
+  let q = Math.floor(i / n);
+  const r = i - q * n;
+  if (r < 0) {
+    q -= 1;
+  }
+  if (r >= n) {
+    q += 1;
+  }
+  return q;
+}
+
+/** e^x; NaN stays NaN. */
+export function expOf(x: number): number {
+  if (x === x) {
+    return Math.exp(x);
+  }
+  return x;
+}
+
+/** ln x; -infinity at 0, NaN below. */
+export function logOf(x: number): number {
+  if (x > 0) {
+    if (x < 3.4e38) {
+      return Math.log(x);
+    }
+    return x;
+  }
+  if (x === 0) {
+    return 0 - expOf(1000);
+  }
+  return Math.sqrt(0 - Math.abs(x));
+}
+
+/** e^x - 1: its series near 0, where the difference would cancel. */
+export function expm1Of(x: number): number {
+  if (Math.abs(x) < 0.5) {
+    let sum = 1;
+    for (let n = 9; n > 1; n -= 1) {
+      sum = 1 + (x / n) * sum;
+    }
+    return x * sum;
+  }
+  return expOf(x) - 1;
+}
+
+/** ln(1 + x): 2 artanh(x / (2 + x)) near 0, by its series. */
+export function log1pOf(x: number): number {
+  if (Math.abs(x) < 0.5) {
+    const s = x / (2 + x);
+    let sum = 0;
+    for (let n = 15; n > 0; n -= 2) {
+      sum = sum * s * s + 1 / n;
+    }
+    return 2 * s * sum;
+  }
+  return logOf(1 + x);
+}
+
+/** tanh x = (1 - e^-2|x|) / (1 + e^-2|x|) with the sign of x. */
+export function tanhOf(x: number): number {
+  const e = expOf(0 - 2 * Math.abs(x));
+  const y = (0 - expm1Of(0 - 2 * Math.abs(x))) / (1 + e);
+  if (x < 0) {
+    return 0 - y;
+  }
+  return y;
+}
+
+/** The larger of two; NaN if either is. */
+export function maxOf(a: number, b: number): number {
+  if (a === a) {
+    if (b === b) {
+      return Math.max(a, b);
+    }
+    return b;
+  }
+  return a;
+}
+
+/** The smaller of two; NaN if either is. */
+export function minOf(a: number, b: number): number {
+  if (a === a) {
+    if (b === b) {
+      return Math.min(a, b);
+    }
+    return b;
+  }
+  return a;
+}
+
+/** a^b = |a|^b, with the sign of a where b is odd; NaN for a negative base and a broken exponent. */
+export function powOf(a: number, b: number): number {
+  if (b === 0) {
+    return 1;
+  }
+  if (a === 0) {
+    if (b > 0) {
+      return 0;
+    }
+    return expOf(1000);
+  }
+  const size = expOf(b * logOf(Math.abs(a)));
+  if (a > 0) {
+    return size;
+  }
+  const whole = Math.floor(b);
+  if (whole !== b) {
+    return Math.sqrt(a);
+  }
+  if (whole - 2 * Math.floor(whole / 2) > 0) {
+    return 0 - size;
+  }
+  return size;
+}
+
+/** The whole part of x. */
+export function truncate(x: number): number {
+  if (x < 0) {
+    return Math.ceil(x);
+  }
+  return Math.floor(x);
+}

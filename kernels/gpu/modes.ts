@@ -1,0 +1,145 @@
+// Which backend of gpu.js runs, and the proof of it. gpu.js goes over to the CPU with nothing but a
+// warning where a backend fails; here a mode that didn't start, or didn't run, is an error that says what
+// answered and what else there is. use("gpu") takes the first that works: webgpu, webgl2, webasm, cpu.
+// Next: engine.ts, which runs kernels in a mode.
+
+import { DeviceError } from "../../core/index.ts";
+import {
+  type Gpu,
+  type GpuDeviceHandle,
+  type GpuLibrary,
+  gpuLibrary,
+  isNode,
+  provideWebGpu,
+  type Shortcut,
+} from "./library.ts";
+
+export const modes = ["webgpu", "webgl2", "webasm", "cpu"] as const;
+export type Mode = (typeof modes)[number];
+
+/** A backend that answered. */
+export interface Backend {
+  readonly mode: Mode;
+  readonly gpu: Gpu;
+  /** What gpu.js calls an array that is on the device. */
+  readonly resident: "Array" | "ArrayTexture(1)" | "WebGPUBuffer";
+  /** Throws unless a kernel that ran really ran in this mode. */
+  check(name: string, kernel: Shortcut["kernel"]): void;
+  /** Why nothing can be computed any more; null while all is well. */
+  failure(): string | null;
+  /** Takes the GPU away, as a crashed driver would: for tests. */
+  lose(): void;
+}
+
+function unavailable(mode: Mode, reason: string, cause?: unknown): DeviceError {
+  const others = modes.filter((other) => other !== mode && (!isNode() || other !== "webgl2"));
+  return new DeviceError(
+    `gpu:${mode}: ${reason}. What else there is: ${others.map((other) => `use("gpu:${other}")`).join(", ")} ` +
+      'or use("wasm")',
+    cause === undefined ? {} : { cause },
+  );
+}
+
+/** Starts a mode that needs no waiting for: webgl2, webasm or cpu. */
+export function startNow(mode: Exclude<Mode, "webgpu">): Backend {
+  const library = gpuLibrary();
+  const reason = whyNot(library, mode);
+  if (reason !== null) throw unavailable(mode, reason);
+  const gpu = new library.GPU({ mode });
+  let isLost = false;
+  return {
+    mode,
+    gpu,
+    resident: mode === "webgl2" ? "ArrayTexture(1)" : "Array",
+    check: (name, kernel) => checkRan(library, mode, name, kernel),
+    failure: () => (isLost || gpu.context?.isContextLost() ? "the WebGL context was lost" : null),
+    lose: () => {
+      isLost = true;
+      gpu.context?.getExtension("WEBGL_lose_context")?.loseContext();
+    },
+  };
+}
+
+function whyNot({ GPU }: GpuLibrary, mode: Mode): string | null {
+  if (mode === "webgl2" && !GPU.isWebGL2Supported) {
+    return isNode()
+      ? "Node has no WebGL2; it runs in browsers"
+      : "this browser gives no WebGL2 context";
+  }
+  if (mode === "webasm" && !GPU.isWebAssemblySupported) return "this engine has no WebAssembly";
+  return null;
+}
+
+/** Starts WebGPU: an adapter must answer. */
+export async function startWebGpu(): Promise<Backend> {
+  const mode = "webgpu";
+  const library = gpuLibrary();
+  try {
+    await provideWebGpu();
+  } catch (cause) {
+    const what = cause instanceof Error ? cause.message.split("\n")[0] : String(cause);
+    throw unavailable(
+      mode,
+      `the package webgpu, which brings WebGPU to Node, didn't load (${what})`,
+    );
+  }
+  if (!library.GPU.isWebGPUSupported) {
+    throw unavailable(
+      mode,
+      "there is no navigator.gpu: this browser has no WebGPU, or hides it from this page",
+    );
+  }
+  const device = await deviceOf(library);
+  const gpu = new library.GPU({ mode });
+  let failure: string | null = null;
+  device.lost.then(({ reason, message }) => {
+    failure = `the GPU device was lost (${[reason, message].filter(Boolean).join(": ")})`;
+  });
+  device.addEventListener("uncapturederror", ({ error }) => {
+    if (error.message.includes("parsing WGSL")) return; // gpu.js throws that itself
+    const isMemory = error.constructor.name === "GPUOutOfMemoryError";
+    failure ??= `${isMemory ? "out of GPU memory" : "WebGPU refused"}: ${error.message.split("\n")[0]}`;
+  });
+  return {
+    mode,
+    gpu,
+    resident: "WebGPUBuffer",
+    check: (name, kernel) => checkRan(library, mode, name, kernel),
+    failure: () => failure,
+    lose: () => device.destroy(),
+  };
+}
+
+async function deviceOf(library: GpuLibrary): Promise<GpuDeviceHandle> {
+  try {
+    return (await library.WebGPUContext.acquire()).device;
+  } catch (cause) {
+    const inNode = isNode()
+      ? "; in Node it needs a Vulkan driver (or Metal, or Direct3D 12), and SwiftShader does without a GPU: " +
+        "VK_ICD_FILENAMES=.../vk_swiftshader_icd.json"
+      : "";
+    throw unavailable("webgpu", `WebGPU is here, but no adapter answered${inNode}`, cause);
+  }
+}
+
+/** The first mode that answers, in the order of preference; a DeviceError tells what each said. */
+export async function startBest(): Promise<Backend> {
+  const said: string[] = [];
+  for (const mode of modes) {
+    try {
+      return mode === "webgpu" ? await startWebGpu() : startNow(mode);
+    } catch (error) {
+      if (!(error instanceof DeviceError)) throw error;
+      said.push(error.message);
+    }
+  }
+  throw new DeviceError(`gpu: no mode works here: ${said.join("; ")}`);
+}
+
+function checkRan(library: GpuLibrary, mode: Mode, name: string, kernel: Shortcut["kernel"]): void {
+  const ran = kernel.constructor;
+  const fits = mode === "webgl2" ? ran === library.WebGL2Kernel : ran.mode === mode;
+  if (fits) return;
+  const why = kernel.fallbackReason ? ` (${kernel.fallbackReason})` : "";
+  throw unavailable(mode, `gpu.js ran ${name} in its mode "${ran.mode}" instead${why}`);
+}

@@ -1,0 +1,57 @@
+// Notes what a captured function would launch: the steps of a plan. Nothing runs; the results are blocks
+// that know which step computes them. Next: capture.ts, which makes one gpu.js pipeline of the plan.
+
+import { DeviceError } from "../../core/index.ts";
+import type { Kernel } from "./compile.ts";
+import type { Scalar } from "./engine.ts";
+import type { Block } from "./storage.ts";
+
+/** Where a step finds an array: computed by another step, or in a block from outside. */
+export type Source = { readonly step: number } | { readonly outside: Block };
+
+export interface Step {
+  readonly kernel: Kernel;
+  readonly length: number;
+  readonly sources: readonly Source[];
+  readonly scalars: readonly Scalar[];
+}
+
+export class Recorder {
+  readonly steps: Step[] = [];
+  /** How many replays there were, and the learning rate that they take instead of the recorded one. */
+  replays = 0;
+  lr: number | null = null;
+  /** What was uploaded while the function ran: the same at every replay, unless it is overwritten. */
+  readonly uploads = new Set<Block>();
+  /** Blocks from outside that the function overwrites, and which step computes their new numbers. */
+  readonly written = new Map<Block, number>();
+  /** Set while the function runs: its blocks are worth nothing in another capture. */
+  readonly #own = new WeakSet<Block>();
+
+  launch(kernel: Kernel, out: Block, blocks: readonly Block[], scalars: readonly Scalar[]): void {
+    const sources = blocks.map((block) => this.sourceOf(kernel.name, block));
+    out.recorded = { step: this.steps.length };
+    this.#own.add(out);
+    this.steps.push({ kernel, length: out.length, sources, scalars });
+  }
+
+  sourceOf(reader: string, block: Block): Source {
+    const step = this.written.get(block);
+    if (step !== undefined) return { step };
+    if (block.recorded === null) return { outside: block };
+    if (this.#own.has(block)) return { step: block.recorded.step };
+    throw new DeviceError(
+      `capture: ${reader} reads a tensor that another capture recorded and never computed; return it from ` +
+        "that captured function, and pass it to this one",
+    );
+  }
+
+  /** Says that a block's numbers are those of another from now on. */
+  overwrite(block: Block, by: Block): void {
+    const { recorded } = by;
+    if (recorded === null || !this.#own.has(by))
+      throw new DeviceError("capture: a tensor is overwritten by one that was made outside");
+    if (block.recorded !== null) block.recorded = recorded;
+    else this.written.set(block, recorded.step);
+  }
+}

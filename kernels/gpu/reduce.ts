@@ -1,0 +1,141 @@
+// Reductions: kernels around the step of the op's entry. One cell folds up to `chunk` elements, in
+// several rounds where there are more, so that many cells work at once and rounding errors stay small.
+// A scan folds, for each cell, everything up to it; a pick looks for the position that no other beats.
+// Next: view.ts.
+
+import type { Call, Spec } from "../../core/index.ts";
+import { opTable, type Tensor } from "../../core/index.ts";
+import type { PickKernel, ReduceKernel } from "../../core/op.ts";
+import type { Helper, Kernel } from "./compile.ts";
+import type { Engine } from "./engine.ts";
+import { formulaSource, textKernel } from "./formulas.ts";
+import type { HelperSource } from "./library.ts";
+import { blockOf, firstOf, sizeOf } from "./rule.ts";
+import type { Block } from "./storage.ts";
+
+/** Elements that one cell folds in a round. */
+const chunk = 256;
+
+const foldText = `function fold(x, n, inner, size, chunks, start) {
+  const i = this.thread.x;
+  const q = quotient(i, inner);
+  const o = quotient(q, chunks);
+  const first = (q - o * chunks) * size;
+  const last = Math.min(n, first + size);
+  let total = start;
+  for (let k = first; k < last; k += 1) {
+    total = stepOf(total, x[(o * n + k) * inner + i - q * inner]);
+  }
+  return total;
+}`;
+
+const scanText = `function scan(x, n, inner, reverse, start) {
+  const i = this.thread.x;
+  const q = quotient(i, inner);
+  const o = quotient(q, n);
+  const at = q - o * n;
+  let first = 0;
+  let turn = 1;
+  let count = at + 1;
+  if (reverse > 0) {
+    first = n - 1;
+    turn = 0 - 1;
+    count = n - at;
+  }
+  let total = start;
+  for (let j = 0; j < count; j++) {
+    const k = first + turn * j;
+    total = stepOf(total, x[(o * n + k) * inner + i - q * inner]);
+  }
+  return total;
+}`;
+
+const pickText = `function pick(x, n, inner) {
+  const i = this.thread.x;
+  const o = quotient(i, inner);
+  const first = o * n * inner + i - o * inner;
+  let best = 0;
+  let value = x[first];
+  for (let k = 1; k < n; k++) {
+    const other = x[first + k * inner];
+    if (isBetter(other, value) > 0) {
+      best = k;
+      value = other;
+    }
+  }
+  return best;
+}`;
+
+/** y[o, i] = fold of x[o, 0..n-1, i] with the step of a reduce entry. */
+export function fold(
+  engine: Engine,
+  entry: Call["entry"],
+  x: Block,
+  { outer, n, inner }: { readonly outer: number; readonly n: number; readonly inner: number },
+  dtype: Block["dtype"] = x.dtype,
+): Block {
+  const { step, start } = entry.kernel as ReduceKernel;
+  const kernel = textKernel(
+    entry.name,
+    1,
+    () => foldText,
+    () => formulaSource("stepOf", step),
+  );
+  let [from, left] = [x, n];
+  do {
+    const chunks = Math.max(1, Math.ceil(left / chunk));
+    const size = Math.ceil(left / chunks);
+    const numbers = [left, inner, size, chunks, start];
+    from = engine.launch(kernel, dtype, outer * chunks * inner, [from], numbers);
+    left = chunks;
+  } while (left > 1);
+  return from;
+}
+
+/** Sums, with the step of the op `sum`. */
+export function sum(
+  engine: Engine,
+  x: Block,
+  around: { readonly outer: number; readonly n: number; readonly inner: number },
+): Block {
+  return fold(engine, opTable.get("sum") as Call["entry"], x, around);
+}
+
+/** Largest elements, with the step of the op `max`. */
+export function max(
+  engine: Engine,
+  x: Block,
+  around: { readonly outer: number; readonly n: number; readonly inner: number },
+): Block {
+  return fold(engine, opTable.get("max") as Call["entry"], x, around);
+}
+
+export function reduce(engine: Engine, call: Call): readonly Block[] {
+  const kernel = call.entry.kernel as ReduceKernel;
+  const [x] = call.args as [Tensor];
+  return [fold(engine, call.entry, blockOf(x), kernel.around(...call.args), firstOf(call).dtype)];
+}
+
+export function scan(engine: Engine, call: Call): readonly Block[] {
+  const { step, start, around, reverse } = call.entry.kernel as ReduceKernel;
+  const { n, inner } = around(...call.args);
+  const functions = (): readonly HelperSource[] => formulaSource("stepOf", step);
+  const kernel = textKernel(call.entry.name, 1, () => scanText, functions);
+  const numbers = [n, inner, reverse?.(...call.args) ? 1 : 0, start];
+  return [launchLike(engine, kernel, call, numbers)];
+}
+
+export function pick(engine: Engine, call: Call): readonly Block[] {
+  const { better, around } = call.entry.kernel as PickKernel;
+  const { n, inner } = around(...call.args);
+  const functions = (): readonly HelperSource[] =>
+    formulaSource("isBetter", better as Helper, [], true);
+  const kernel = textKernel(call.entry.name, 1, () => pickText, functions);
+  return [launchLike(engine, kernel, call, [n, inner])];
+}
+
+function launchLike(engine: Engine, kernel: Kernel, call: Call, numbers: number[]): Block {
+  const spec: Spec = firstOf(call);
+  const [x] = call.args as [Tensor];
+  return engine.launch(kernel, spec.dtype, sizeOf(spec), [blockOf(x)], numbers);
+}

@@ -1,0 +1,208 @@
+// Where a tensor's numbers are: on the host, on the device, or on their way to it (a promise: shape now,
+// data later). Everything is float32 on the device; int32 and bool are whole numbers there, exact up to
+// 2^24. A block is written once: an update in place gives it new numbers, so that whatever was submitted
+// before still reads the old ones. Next: engine.ts, which makes numbers; device.ts, which hands blocks out.
+
+import { allocate, type DType, type TypedArray } from "../../core/dtype.ts";
+import { DTypeError, type Storage } from "../../core/index.ts";
+import type { Handle, Resident } from "./library.ts";
+
+/** Beyond this, not every whole number is a float32. */
+export const mostWhole = 2 ** 24;
+
+/** Numbers of a step that is being recorded: which step of it makes them (see capture.ts). */
+export interface Recorded {
+  readonly step: number;
+}
+
+/** A tensor's numbers on a gpu device. Its fields belong to the engine and to Memory. */
+export class Block {
+  /** The numbers on the host, as they were uploaded or replayed; null once they changed on the device. */
+  host: TypedArray | null = null;
+  /** The numbers on the device, or a promise of them. */
+  value: Handle | Promise<Handle> | null = null;
+  /** Set while a capture records: which of its steps computes this. */
+  recorded: Recorded | null = null;
+  /** Set while only a graph that was walked holds it. */
+  retired: Storage | null = null;
+
+  constructor(
+    readonly dtype: DType,
+    readonly length: number,
+  ) {}
+
+  get bytes(): number {
+    return 4 * Math.max(1, this.length);
+  }
+}
+
+export interface MemoryStatistics {
+  /** Bytes of tensors on the device now, and the most so far. */
+  readonly bytes: number;
+  readonly peak: number;
+  /** How many tensors those are. */
+  readonly tensors: number;
+}
+
+export function isResident(handle: Handle): handle is Resident {
+  return !(handle instanceof Float32Array);
+}
+
+/** Counts what is on the device, and gives it back: when a tensor is released, retired for long, or gone. */
+export class Memory {
+  #bytes = 0;
+  #peak = 0;
+  #tensors = 0;
+  #retired: Block[] = [];
+  #retiredBytes = 0;
+  readonly #lost = new FinalizationRegistry<Slot>((slot) => this.#give(slot));
+  readonly #slots = new WeakMap<Block, Slot>();
+
+  /** `slack`: bytes that only walked graphs hold may stay this many before the oldest go. */
+  constructor(readonly slack = 64 * 2 ** 20) {}
+
+  get statistics(): MemoryStatistics {
+    return { bytes: this.#bytes, peak: this.#peak, tensors: this.#tensors };
+  }
+
+  /** Says that a block has numbers on the device (or will have), in place of those before. */
+  settle(block: Block, value: Handle | Promise<Handle>): void {
+    this.leave(block);
+    block.value = value;
+    const slot: Slot = { handle: value, bytes: block.bytes, readers: 0, given: false };
+    this.#slots.set(block, slot);
+    this.#lost.register(block, slot, slot);
+    this.#bytes += slot.bytes;
+    this.#tensors++;
+    this.#peak = Math.max(this.#peak, this.#bytes);
+    if (value instanceof Promise) this.#await(block, slot, value);
+  }
+
+  #await(block: Block, slot: Slot, value: Promise<Handle>): void {
+    value.then(
+      (handle) => {
+        slot.handle = handle;
+        if (this.#slots.get(block) === slot) block.value = handle;
+      },
+      () => {}, // whoever reads the block meets the error
+    );
+  }
+
+  /** Gives a block the numbers of another, which is left without. */
+  take(block: Block, from: Block): void {
+    const slot = this.#slots.get(from);
+    if (slot === undefined || from.value === null) return;
+    this.leave(block);
+    this.hold(block);
+    this.#slots.delete(from);
+    this.#lost.unregister(slot);
+    block.value = from.value;
+    from.value = null;
+    this.#slots.set(block, slot);
+    this.#lost.register(block, slot, slot);
+    if (slot.handle instanceof Promise) this.#await(block, slot, slot.handle);
+  }
+
+  /** Gives back a block's numbers on the device. */
+  leave(block: Block): void {
+    const slot = this.#slots.get(block);
+    if (slot === undefined) return;
+    this.#slots.delete(block);
+    this.#lost.unregister(slot);
+    block.value = null;
+    this.#give(slot);
+  }
+
+  /** Says that only a walked graph holds it: it goes when there is much of that, the oldest first. */
+  retire(storage: Storage, block: Block): void {
+    if (block.retired !== null || block.value === null) return;
+    block.retired = storage;
+    this.#retiredBytes += block.bytes;
+    this.#retired.push(block);
+    while (this.#retiredBytes > this.slack) {
+      const oldest = this.#retired.shift();
+      if (oldest === undefined) break;
+      const { retired } = oldest;
+      this.hold(oldest);
+      retired?.release("backward(), and the memory was needed");
+    }
+  }
+
+  /** Says that a retired block is wanted again. */
+  hold(block: Block): void {
+    if (block.retired === null) return;
+    block.retired = null;
+    this.#retiredBytes -= block.bytes;
+    const at = this.#retired.indexOf(block);
+    if (at >= 0) this.#retired.splice(at, 1);
+  }
+
+  /** Numbers that a launch waits to read: they stay until `back`, whatever becomes of their block. */
+  borrow(block: Block): Slot | undefined {
+    const slot = this.#slots.get(block);
+    if (slot !== undefined) slot.readers++;
+    return slot;
+  }
+
+  back(slot: Slot | undefined): void {
+    if (slot !== undefined && --slot.readers === 0 && slot.given) remove(slot);
+  }
+
+  #give(slot: Slot): void {
+    if (slot.given) return;
+    slot.given = true;
+    this.#bytes -= slot.bytes;
+    this.#tensors--;
+    if (slot.readers === 0) remove(slot);
+  }
+}
+
+/** Numbers on the device that one block owns. */
+export interface Slot {
+  handle: Handle | Promise<Handle>;
+  readonly bytes: number;
+  /** Launches that wait to read them. */
+  readers: number;
+  /** Nobody owns them any more. */
+  given: boolean;
+}
+
+function remove({ handle }: Slot): void {
+  if (handle instanceof Promise) handle.then(removeHandle, () => {});
+  else removeHandle(handle);
+}
+
+function removeHandle(handle: Handle): void {
+  if (isResident(handle)) handle.delete();
+}
+
+/** float32 numbers as the array that a dtype is read as. */
+export function fromDevice(
+  name: string,
+  data: Float32Array,
+  dtype: DType,
+  length: number,
+): TypedArray {
+  const array = allocate(dtype, length);
+  if (dtype === "int32") checkWhole(name, data);
+  for (let i = 0; i < length; i++) array[i] = data[i] as number;
+  return array;
+}
+
+/** A host array as the device has it; whole numbers that float32 can't hold are a DTypeError. */
+export function toDevice(name: string, data: TypedArray): Float32Array {
+  if (data instanceof Float32Array) return data;
+  if (data instanceof Int32Array) checkWhole(name, data);
+  return Float32Array.from(data);
+}
+
+function checkWhole(name: string, data: Int32Array | Float32Array): void {
+  for (let i = 0; i < data.length; i++) {
+    const value = data[i] as number;
+    if (Math.abs(value) <= mostWhole) continue;
+    throw new DTypeError(
+      `${name}: int32 ${value} at position ${i} is beyond 2^24, up to which the GPU's float32 holds whole ` +
+        'numbers exactly; keep such integers on wasm or reference, x.onDevice("wasm")',
+    );
+  }
+}

@@ -1,0 +1,173 @@
+// What an optimiser does to its parameters, as kernels: the new averages first, then the new weights. A
+// kernel writes a new array, and the parameter's block takes it over, so that nothing is overwritten while
+// somebody reads it. Numbers that change from step to step are asked for again at every replay of a
+// capture. Next: capture.ts.
+
+import type { Tensor } from "../../core/index.ts";
+import { pow } from "../../core/portable.ts";
+import type { AdamWOptions, SGDOptions } from "../../core/update.ts";
+import { kernel, type Numbers, type Thread } from "./compile.ts";
+import type { Scalar } from "./engine.ts";
+import { sum } from "./reduce.ts";
+import { blockOf, type Run } from "./rule.ts";
+import type { Block } from "./storage.ts";
+
+// --- AdamW -------------------------------------------------------------------------------------------
+
+/** m = β1 m + (1 - β1) g. */
+const firstMoment = kernel(
+  "adamw.m",
+  3,
+  function (this: Thread, m: Numbers, g: Numbers, gradScale: Numbers, beta1: number) {
+    const i = this.thread.x;
+    return beta1 * m[i]! + (1 - beta1) * gradScale[0]! * g[i]!;
+  },
+);
+
+/** v = β2 v + (1 - β2) g². */
+const secondMoment = kernel(
+  "adamw.v",
+  3,
+  function (this: Thread, v: Numbers, g: Numbers, gradScale: Numbers, beta2: number) {
+    const i = this.thread.x;
+    const scaled = gradScale[0]! * g[i]!;
+    return beta2 * v[i]! + (1 - beta2) * scaled * scaled;
+  },
+);
+
+/** w = w (1 - lr λ) - lr m̂ / (√v̂ + eps), with m̂ = m / (1 - β1ᵗ) and v̂ = v / (1 - β2ᵗ). */
+const weights = kernel(
+  "adamw.w",
+  3,
+  function (
+    this: Thread,
+    w: Numbers,
+    m: Numbers,
+    v: Numbers,
+    lr: number,
+    weightDecay: number,
+    rest1: number,
+    rest2: number,
+    eps: number,
+  ) {
+    const i = this.thread.x;
+    const step = (lr * m[i]!) / rest1 / (Math.sqrt(v[i]! / rest2) + eps);
+    return w[i]! * (1 - lr * weightDecay) - step;
+  },
+);
+
+const adamw: Run = (engine, { args }) => {
+  const [ws, gs, ms, vs, gradScale, options] = args as [
+    ...[Tensor[], Tensor[], Tensor[], Tensor[], Tensor | null],
+    AdamWOptions,
+  ];
+  const { beta1, beta2, eps, weightDecay } = options;
+  const by = gradScale === null ? engine.scalar(1) : blockOf(gradScale);
+  const time = engine.time(options);
+  const rest = (beta: number): Scalar => time((_, step) => 1 - pow(beta, step));
+  const numbers = [time((lr) => lr), weightDecay, rest(beta1), rest(beta2), eps];
+  for (const [i, parameter] of ws.entries()) {
+    const [w, g, m, v] = [parameter, gs[i], ms[i], vs[i]].map((x) => blockOf(x as Tensor)) as [
+      ...[Block, Block, Block, Block],
+    ];
+    engine.overwrite(m, engine.launch(firstMoment, m.dtype, m.length, [m, g, by], [beta1]));
+    engine.overwrite(v, engine.launch(secondMoment, v.dtype, v.length, [v, g, by], [beta2]));
+    engine.overwrite(w, engine.launch(weights, w.dtype, w.length, [w, m, v], numbers));
+  }
+  return [];
+};
+
+// --- SGD ---------------------------------------------------------------------------------------------
+
+/** m = μ m + g, with g the scaled gradient plus λ w. */
+const momentumOf = kernel(
+  "sgd.m",
+  4,
+  function (
+    this: Thread,
+    w: Numbers,
+    g: Numbers,
+    m: Numbers,
+    gradScale: Numbers,
+    mStep: number,
+    momentum: number,
+    weightDecay: number,
+  ) {
+    const i = this.thread.x;
+    return momentum * m[i * mStep]! + gradScale[0]! * g[i]! + weightDecay * w[i]!;
+  },
+);
+
+/** w = w - lr (μ m + g). */
+const descend = kernel(
+  "sgd.w",
+  3,
+  function (this: Thread, w: Numbers, g: Numbers, m: Numbers, lr: number, momentum: number) {
+    const i = this.thread.x;
+    return w[i]! - lr * (g[i]! + momentum * m[i]!);
+  },
+);
+
+const sgd: Run = (engine, { args }) => {
+  const [ws, gs, ms, gradScale, options] = args as [
+    ...[Tensor[], Tensor[], Tensor[] | null, Tensor | null],
+    SGDOptions,
+  ];
+  const { momentum, nesterov, weightDecay } = options;
+  const by = gradScale === null ? engine.scalar(1) : blockOf(gradScale);
+  const lr = engine.time({ ...options, step: 1 })((rate) => rate);
+  for (const [i, parameter] of ws.entries()) {
+    const [w, g] = [blockOf(parameter), blockOf(gs[i] as Tensor)];
+    const gradient = (mu: number, m: Block, mStep: number): Block =>
+      engine.launch(momentumOf, w.dtype, w.length, [w, g, m, by], [mStep, mu, weightDecay]);
+    const plain = (): Block => gradient(0, engine.scalar(0), 0);
+    const step = (direction: Block, mu: number, m: Block): Block =>
+      engine.launch(descend, w.dtype, w.length, [w, direction, m], [lr, mu]);
+    if (ms === null) {
+      const direction = plain();
+      engine.overwrite(w, step(direction, 0, direction));
+      continue;
+    }
+    const m = blockOf(ms[i] as Tensor);
+    const fresh = gradient(momentum, m, 1);
+    const updated = nesterov ? step(plain(), momentum, fresh) : step(fresh, 0, fresh);
+    engine.overwrite(m, fresh);
+    engine.overwrite(w, updated);
+  }
+  return [];
+};
+
+// --- The norm of all gradients -----------------------------------------------------------------------
+
+const square = kernel("globalNorm.square", 1, function (this: Thread, x: Numbers) {
+  return x[this.thread.x]! * x[this.thread.x]!;
+});
+
+const plus = kernel("globalNorm.plus", 2, function (this: Thread, a: Numbers, b: Numbers) {
+  return a[this.thread.x]! + b[this.thread.x]!;
+});
+
+const root = kernel("globalNorm", 1, function (this: Thread, x: Numbers) {
+  return Math.sqrt(x[this.thread.x]!);
+});
+
+const globalNorm: Run = (engine, { args }) => {
+  const [list] = args as [Tensor[]];
+  const squares = list
+    .filter((x) => x.size > 0)
+    .map((x) => {
+      const terms = engine.launch(square, "float32", x.size, [blockOf(x)], []);
+      return sum(engine, terms, { outer: 1, n: x.size, inner: 1 });
+    });
+  const total = squares.reduce(
+    (a, b) => engine.launch(plus, "float32", 1, [a, b], []),
+    engine.scalar(0),
+  );
+  return [engine.launch(root, "float32", 1, [total], [])];
+};
+
+export const updateRules: Readonly<Record<string, Run>> = {
+  adamwStep: adamw,
+  sgdStep: sgd,
+  globalNorm,
+};

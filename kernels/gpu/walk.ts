@@ -1,0 +1,70 @@
+// Kernels that walk several axes. A kernel knows the number i of its cell; these lines of source take i
+// apart into coordinates (c0 the outermost) and add up where each operand has its element. Neighbouring
+// axes that all operands walk alike are merged first, so that few kernels serve most shapes: the shape
+// class of a kernel is how many axes are left. Next: elementwise.ts, view.ts, gather.ts.
+
+import type { Shape } from "../../core/index.ts";
+
+/** Axes of a walk, outermost first, and each operand's step along each of them. */
+export interface Walk {
+  readonly sizes: readonly number[];
+  readonly steps: readonly (readonly number[])[];
+}
+
+/** Merges neighbouring axes that every operand walks as one, and drops those of size 1; at least one is left. */
+export function walkOf(shape: Shape, strides: readonly (readonly number[])[]): Walk {
+  const sizes: number[] = [];
+  const steps: number[][] = strides.map(() => []);
+  for (let d = shape.length - 1; d >= 0; d--) {
+    const size = shape[d] as number;
+    if (size === 1) continue;
+    const top = sizes[0];
+    const joins =
+      top !== undefined &&
+      strides.every((stride, k) => stride[d] === top * (steps[k]?.[0] as number));
+    if (joins) sizes[0] = top * size;
+    else {
+      sizes.unshift(size);
+      for (const [k, stride] of strides.entries()) steps[k]?.unshift(stride[d] as number);
+    }
+  }
+  if (sizes.length > 0) return { sizes, steps };
+  return { sizes: [1], steps: strides.map(() => [0]) };
+}
+
+function names(prefix: string, rank: number): string[] {
+  return Array.from({ length: rank }, (_, d) => `${prefix}${d}`);
+}
+
+/** The parameters that hold the sizes of axes 1, 2, ...; that of axis 0 isn't needed. */
+export function sizeNames(rank: number): string[] {
+  return names("n", rank).slice(1);
+}
+
+/** The parameters that hold an operand's steps. */
+export function stepNames(operand: string, rank: number): string[] {
+  return names(`${operand}Step`, rank);
+}
+
+/** Lines that define c0, c1, ... as the coordinates of cell `i`. */
+export function coordinates(rank: number): string {
+  const lines: string[] = [];
+  let rest = "i";
+  for (let d = rank - 1; d > 0; d--) {
+    lines.push(`const q${d} = quotient(${rest}, n${d});`, `const c${d} = ${rest} - q${d} * n${d};`);
+    rest = `q${d}`;
+  }
+  return [...lines, `const c0 = ${rest};`].join("\n  ");
+}
+
+/** Where an operand's element is, from its start. */
+export function place(operand: string, rank: number): string {
+  return stepNames(operand, rank)
+    .map((step, d) => `c${d} * ${step}`)
+    .join(" + ");
+}
+
+/** The numbers for sizeNames and for the stepNames of every operand. */
+export function walkNumbers({ sizes, steps }: Walk): number[] {
+  return [...sizes.slice(1), ...steps.flat()];
+}

@@ -1,0 +1,44 @@
+// Trains a tiny transformer for some steps on any device, eagerly or captured, and gives the losses: the
+// same script everywhere, and one line that names the device. Runs in Node and in browsers.
+// Next: ../gpu.test.ts, which compares the curves.
+
+import { randint, random, type Tensor, use } from "../../core/index.ts";
+import { capture } from "../../kernels/index.ts";
+import { AdamW, CausalLM } from "../../nn/index.ts";
+
+const settings = { vocabSize: 17, dim: 16, layers: 1, heads: 2, context: 8 } as const;
+
+interface Run {
+  readonly losses: readonly number[];
+  readonly milliseconds: number;
+  /** What ran a captured step. */
+  readonly executor: string;
+}
+
+export async function train(
+  device: string,
+  steps: number,
+  { captured = false, style = "llama" }: { captured?: boolean; style?: "llama" | "gpt2" } = {},
+): Promise<Run> {
+  use(device);
+  const rng = random("gpu");
+  const model = new CausalLM({ ...settings, style }, { rng });
+  const optimiser = new AdamW(model, { lr: 1e-2, weightDecay: 0.1 });
+  const step = (ids: Tensor): Tensor => {
+    const loss = model.forward(ids).crossEntropy(ids);
+    loss.backward();
+    optimiser.step({ maxNorm: 1 });
+    optimiser.zeroGrad();
+    return loss;
+  };
+  const run = captured
+    ? capture(step)
+    : Object.assign(async (x: Tensor) => step(x), { executor: "" });
+  const losses: number[] = [];
+  const started = performance.now();
+  for (let i = 0; i < steps; i++) {
+    const loss = await run(randint([2, 8], { high: 17, rng: rng.fork(i) }));
+    losses.push(await loss.item());
+  }
+  return { losses, milliseconds: performance.now() - started, executor: run.executor };
+}
