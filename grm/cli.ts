@@ -16,6 +16,7 @@ import { addGenerate } from "./commands/generate.ts";
 import { addOveropt } from "./commands/overopt.ts";
 import { addPpo } from "./commands/ppo.ts";
 import { addPretrain } from "./commands/pretrain.ts";
+import { addReport } from "./commands/report.ts";
 import { addRloo } from "./commands/rloo.ts";
 import { addScore } from "./commands/score.ts";
 import { addTrain } from "./commands/train.ts";
@@ -108,6 +109,7 @@ export function program(): Command {
   addCompare(command);
   addScore(command);
   addExport(command);
+  addReport(command);
   addBase(command);
   addOveropt(command);
   addBon(command);

@@ -37,7 +37,7 @@ import { type Matrix, rowOf, solvePositive, symmetricEigenvalues } from "../grm/
 import { Objective } from "../grm/trainer/objective.ts";
 import { trainSettings } from "../grm/trainer.ts";
 import { spelled, spelledPairs } from "../grm/worlds/index.ts";
-import { capture, type ModelOptions } from "../nn/index.ts";
+import { capture, edit, type ModelOptions } from "../nn/index.ts";
 import { holds } from "./property.ts";
 import { backbones, drawnModel } from "./rewardFolders.ts";
 import { toyModel, toyPairs } from "./toyPreferences.ts";
@@ -425,6 +425,31 @@ describe("interventions", () => {
     close(final[4], (rewards[0] ?? 0) - (rewards[1] ?? 0), 1e-5);
     assert.deepEqual([...final].slice(0, 4), [0, 0, 0, 0]);
     await assert.rejects(activationPatching(model, a, { source: sequence([1]) }), /as many/);
+  });
+
+  test("a patch with the mean embedding is the reward with it, and at the last final state the baseline's", async () => {
+    const model = toyModel();
+    const { effects, names, reward } = await activationPatching(model, a);
+    const C = model.model.dim;
+    const table = Array.from(model.model.embedTokens.weight.data);
+    const average = Array.from({ length: C }, (_, c) =>
+      table.reduce((sum, v, at) => sum + (at % C === c ? v / 24 : 0), 0),
+    );
+    const mean = tensor(average, { shape: [1, 1, C] });
+    const rewardWith = (isMean: (t: number) => boolean): number => {
+      const here = tensor(
+        Array.from({ length: 5 }, (_, t) => isMean(t)),
+        { shape: [1, 5, 1] },
+      );
+      const run = () => model.forward(tensor(a.ids, { shape: [1, 5] })).rewards.data[0] ?? NaN;
+      return edit(model, { "model.embed": (x) => here.where(mean, x) }, run);
+    };
+    for (let t = 0; t < 5; t++) {
+      close(effects[0]?.[t], reward - rewardWith((at) => at === t), 1e-5, `token ${t}`);
+    }
+    assert.ok(Math.abs(effects[0]?.[3] ?? 0) > 1e-6, "it does something");
+    const final = effects[names.indexOf("model.hidden")]?.[4];
+    close(final, reward - rewardWith(() => true), 1e-5);
   });
 
   test("stand beside attributions with Spearman's rank correlation, ties sharing their mean", async () => {

@@ -5,12 +5,15 @@
 
 import { availableParallelism } from "node:os";
 import { type Command, InvalidArgumentError } from "commander";
+import { joinPath } from "../../nn/checkpoints/files.ts";
+import { replaceFile } from "../../nn/index.ts";
 import { runJob } from "../demo/job.ts";
 import { fullPlan, type Plan, quickPlan } from "../demo/plan.ts";
 import { type Result, resultsOfPlan, writeResults } from "../demo/results.ts";
 import { committedBase, type RunOptions, runDemo } from "../demo/run.ts";
-import { conclusion, introduction } from "../demo/text.ts";
+import { conclusion, introduction, nextCommands } from "../demo/text.ts";
 import { serveJobs, workerOf } from "../workers.ts";
+import { demoFile, demoPageOf } from "./demoReport.ts";
 import { clockTime, type Display, display } from "./progress.ts";
 import { stopOnSignals } from "./stop.ts";
 
@@ -20,10 +23,13 @@ interface Given {
   readonly fresh?: boolean;
   readonly quick?: boolean;
   readonly json?: string;
+  readonly out?: string;
   readonly workers: number;
 }
 
 const defaultWorkers = Math.min(8, availableParallelism()); // each takes about 300 MB
+
+const quietly: Display = { say() {}, show() {}, end() {} };
 
 const examples = `
 Examples:
@@ -46,6 +52,10 @@ export function addDemo(program: Command): void {
       "--json <file>",
       "keep the results there, a line of JSON each, and go on with those that are there",
     )
+    .option(
+      "--out <folder>",
+      "where report.html goes (default: runs/demo, of --quick runs/demo-quick)",
+    )
     .option("--workers <number>", "processes that work at once", whole, defaultWorkers)
     .addHelpText("after", examples)
     .action((given: Given) => demo(given));
@@ -62,10 +72,12 @@ interface Settled {
   readonly plan: Plan;
   readonly seeds: readonly number[];
   readonly file: string | null;
+  /** Where the report goes, and what it is made from. */
+  readonly folder: string;
   readonly command: string;
 }
 
-function settle({ seeds, seed, quick, json }: Given): Settled {
+function settle({ seeds, seed, quick, json, out }: Given): Settled {
   const count = Math.max(1, seeds ?? (quick ? 1 : 3));
   const file = json ?? (seeds === undefined || quick ? null : "runs/demo-seeds.jsonl");
   const flags = [
@@ -78,6 +90,7 @@ function settle({ seeds, seed, quick, json }: Given): Settled {
     plan: quick ? quickPlan : fullPlan,
     seeds: Array.from({ length: count }, (_, i) => seed + i),
     file,
+    folder: out ?? (quick ? "runs/demo-quick" : "runs/demo"),
     command: ["twoheads demo", ...flags].join(" "),
   };
 }
@@ -90,12 +103,34 @@ async function demo(given: Given): Promise<void> {
     given.fresh || given.quick || seed === given.seed || committedBase(seed) === undefined;
   console.log(introduction(plan, seeds, isMade));
   const results = await work(settled, isMade, Math.max(1, given.workers));
-  if (results !== null) console.log(`\n${conclusion(results, plan)}`);
+  if (results === null) return;
+  console.log(`\n${conclusion(results, plan)}`);
+  console.log(
+    `\nThe report, with two of the models looked into: ${await report(results, settled)}`,
+  );
+  console.log(nextCommands());
+}
+
+/** Writes the folder's report; returns where it is. */
+async function report(
+  results: readonly Result[],
+  { plan, folder, command }: Settled,
+): Promise<string> {
+  const screen = process.stdout.isTTY ? display() : quietly; // a file gets the same lines every time
+  try {
+    await writeResults(joinPath(folder, demoFile), { command, plan, results });
+    const html = await demoPageOf(folder, (done, status) => screen.show(done, status));
+    const path = joinPath(folder, "report.html");
+    await replaceFile(path, [new TextEncoder().encode(html)]);
+    return path;
+  } finally {
+    screen.end();
+  }
 }
 
 /** All results; null if the user stopped it. */
 async function work(
-  { plan, seeds, file, command }: Settled,
+  { plan, seeds, file, folder, command }: Settled,
   isMade: (seed: number) => boolean,
   workers: number,
 ): Promise<readonly Result[] | null> {
@@ -118,6 +153,7 @@ async function work(
       isMade,
       known,
       workers,
+      keep: folder,
       signal: stop.signal,
       onProgress: progressOf(screen, seeds[0] ?? 0),
       onResults: keep,

@@ -27,6 +27,7 @@ import {
   spelledPairs,
   splits,
 } from "../worlds/index.ts";
+import { Kept } from "./kept.ts";
 import type { Arm, Plan, RowName } from "./plan.ts";
 import type { Result } from "./results.ts";
 
@@ -39,6 +40,8 @@ export type Job =
       readonly folder: string;
       readonly arm: Arm;
       readonly plan: Plan;
+      /** A folder for the model, its base and its metrics; changes nothing of the results. */
+      readonly keep?: string;
     };
 
 /** What a worker says of a job while it is at it. */
@@ -113,7 +116,7 @@ export function dataOf(seed: number, plan: Plan): Data {
 }
 
 async function trainArm(
-  { seed, folder, arm, plan }: Job & { kind: "arm" },
+  { seed, folder, arm, plan, keep }: Job & { kind: "arm" },
   report: (report: Report) => void,
 ): Promise<Result[]> {
   const { training, validation, tests, held } = dataOf(seed, plan);
@@ -132,12 +135,16 @@ async function trainArm(
     perplexity: perplexity(lm, held),
   });
   const results: Result[] = [];
+  const kept = keep === undefined ? null : await Kept.begin(keep, { seed, arm, plan }, folder);
   const trained = await train(model, training, settingsOf(seed, arm, plan), {
-    ...(isBT && { validation }),
+    ...((isBT || kept) && { validation }),
+    ...kept?.hooks(validation),
     onProgress: ({ step, steps }) => report({ done: step / steps }),
     async onCheckpoint({ state }) {
       // the last weights, before the best ones take their place
-      if (state.step === state.steps) results.push(await test(arm.method, state.step));
+      if (state.step !== state.steps) return;
+      results.push(await test(arm.method, state.step));
+      await kept?.save(model);
     },
   });
   if (trained.best !== null) results.push(await test("bt-early", trained.best.step));

@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { fileExists, joinPath } from "../../nn/checkpoints/files.ts";
 import { Workers } from "../workers.ts";
 import type { Job, Report } from "./job.ts";
+import { keptMethods } from "./kept.ts";
 import { type Arm, armsOf, type Plan, rowsOf } from "./plan.ts";
 import { inOrder, type Result } from "./results.ts";
 
@@ -20,6 +21,8 @@ export interface RunOptions {
   readonly known: readonly Result[];
   readonly workers: number;
   readonly signal: AbortSignal;
+  /** A folder in which two models of the first seed are kept, to be looked into afterwards. */
+  readonly keep?: string;
   /** Called with the share that is done of all, and what the job that says so is at. */
   readonly onProgress: (done: number, job: Job, report: Report) => void;
   /** Called with all results so far whenever there are more. */
@@ -96,12 +99,21 @@ class Run {
     const folder = this.#baseAtHand(seed) ?? (await this.#base(seed));
     await Promise.all(
       arms.map(async (arm) => {
-        const found = await this.#do({ kind: "arm", seed, folder, arm, plan }, seed);
+        const keep = this.#keep(seed, arm);
+        const job = { kind: "arm", seed, folder, arm, plan, ...(keep && { keep }) } as const;
+        const found = await this.#do(job, seed);
         this.results = inOrder([...this.results, ...found]);
         this.#told = this.#told.then(() => onResults(this.results)); // one after the other
         await this.#told;
       }),
     );
+  }
+
+  /** Where a model is kept, if it is one of the two. */
+  #keep(seed: number, { method, lr }: Arm): string | undefined {
+    const { keep, seeds, plan } = this.options;
+    const isOne = seed === seeds[0] && lr === Math.max(...plan.rates) && keptMethods.has(method);
+    return isOne && keep !== undefined ? joinPath(keep, method) : undefined;
   }
 
   async #base(seed: number): Promise<string> {

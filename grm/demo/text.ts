@@ -73,7 +73,6 @@ export function conclusion(results: readonly Result[], plan: Plan): string {
       ? []
       : ["", `The same asked of ${ofMany(many)}`, verdict(many.results, plan)]),
     limits(plan),
-    nextCommands(),
   ];
   return parts.join("\n");
 }
@@ -94,7 +93,7 @@ function ofMany({ results, command }: ResultFile): string {
 }
 
 /** The committed results of many seeds, if they are there and of the same plan. */
-function manySeeds(plan: Plan): ResultFile | null {
+export function manySeeds(plan: Plan): ResultFile | null {
   const found = readResults(fileURLToPath(new URL("seeds.jsonl", import.meta.url)));
   return found !== null && JSON.stringify(found.plan) === JSON.stringify(plan) ? found : null;
 }
@@ -107,7 +106,8 @@ rate" is chosen on the tests themselves, which flatters every method. An interva
 is no proof that there is no difference, and of those that leave it out one in twenty is wrong.`;
 }
 
-function nextCommands(): string {
+/** Where to go on. */
+export function nextCommands(): string {
   const commands = [
     ["npx twoheads world spelled --pairs all", "the pairs that were hardest"],
     committedBase(1) === undefined

@@ -7,7 +7,7 @@ import type { Sequence } from "../pairs.ts";
 import { spelled } from "../worlds/index.ts";
 import { characters, type Story, sentencesOf } from "../worlds/world.ts";
 import { type Matrix, pickRows } from "./matrix.ts";
-import { linearProbe, type ProbeScore } from "./probes.ts";
+import { fitProbe, type ProbeScore, scoreProbe } from "./probes.ts";
 import { type States, tokenStates } from "./states.ts";
 
 /** A feature's values where it is defined: rows of the tokens of all stories, one after the other. */
@@ -107,19 +107,22 @@ export async function probeGoldFeatures(
   const statesOf = (stories: readonly Story[]): Promise<States> =>
     tokenStates(lm, stories.map(asStorySequence));
   const [states, features] = [await statesOf(training), goldFeatures(training)];
-  const probes: FeatureProbe[] = [];
-  for (const [test, stories] of Object.entries(tests)) {
-    const [others, theirs] = [await statesOf(stories), goldFeatures(stories)];
-    for (const [layer, x] of Object.entries(states)) {
-      for (const feature of goldFeatureNames) {
-        const at = (all: Matrix, { rows, values }: Feature) => ({
-          x: pickRows(all, rows),
-          y: values,
-        });
-        const held = at(others[layer] as Matrix, theirs[feature]);
-        probes.push({ feature, layer, test, ...linearProbe(at(x, features[feature]), held) });
-      }
-    }
-  }
+  const at = (all: Matrix, { rows, values }: Feature) => ({ x: pickRows(all, rows), y: values });
+  const held = await Promise.all(
+    Object.entries(tests).map(async ([test, stories]) => ({
+      test,
+      states: await statesOf(stories),
+      features: goldFeatures(stories),
+    })),
+  );
+  const probes = Object.entries(states).flatMap(([layer, x]) =>
+    goldFeatureNames.flatMap((feature) => {
+      const probe = fitProbe(at(x, features[feature]));
+      return held.map(({ test, ...others }): FeatureProbe => {
+        const found = at(others.states[layer] as Matrix, others.features[feature]);
+        return { feature, layer, test, ...scoreProbe(probe, found) };
+      });
+    }),
+  );
   return probes;
 }

@@ -81,9 +81,26 @@ export interface ShownPair {
   readonly line: number | null;
 }
 
-const gradientPairs = 16; // a forward pass and two backward passes each
-const driftPairs = 32;
+// what keeps a look at a large run within a minute or two: pairs, and tokens of theirs
+const most = {
+  gradients: { pairs: 16, tokens: 4096 },
+  drift: { pairs: 32, tokens: 2048 },
+  language: { pairs: 200, tokens: 50_000 },
+} as const;
 const shortEnough = 64; // tokens of a pair that is patched place by place
+
+/** The first pairs within a budget; one at least. */
+function within(
+  pairs: readonly Pair[],
+  budget: { readonly pairs: number; readonly tokens: number },
+): readonly Pair[] {
+  let tokens = 0;
+  const kept = pairs.slice(0, budget.pairs).findIndex(({ chosen, rejected }) => {
+    tokens += chosen.ids.length + rejected.ids.length;
+    return tokens > budget.tokens;
+  });
+  return pairs.slice(0, kept < 0 ? budget.pairs : Math.max(1, kept));
+}
 
 /** Looks at everything. Costs some hundred forward passes for each model. */
 export async function inspectModels(options: InspectOptions): Promise<Inspection> {
@@ -125,22 +142,23 @@ async function inspectOne(
   tell: (next: string) => void,
 ): Promise<ModelInspection> {
   tell("gradients");
-  const gradients = await lossGradients(model, pairs.slice(0, gradientPairs), { ...losses, base });
+  const gradients = await lossGradients(model, within(pairs, most.gradients), { ...losses, base });
   tell("drift");
-  const some = pairs.slice(0, driftPairs).flatMap(({ chosen, rejected }) => [chosen, rejected]);
+  const some = within(pairs, most.drift).flatMap(({ chosen, rejected }) => [chosen, rejected]);
   const moved = drift(await tokenStates(base, some), await tokenStates(model, some));
   const [first] = shown as [Pair];
   tell("the language model");
+  const texts = within(pairs, most.language);
   const left = {
     chosen: await retention(
       model.lm,
       base,
-      pairs.map((pair) => pair.chosen),
+      texts.map((pair) => pair.chosen),
     ),
     rejected: await retention(
       model.lm,
       base,
-      pairs.map((pair) => pair.rejected),
+      texts.map((pair) => pair.rejected),
     ),
     neutral: await retention(model.lm, base, neutral),
   };
@@ -214,11 +232,12 @@ async function samplesOf(
 }
 
 function notesOn(pairs: readonly Pair[], shown: readonly Pair[]): string[] {
-  const some = (most: number): string => `${Math.min(most, pairs.length)} of ${pairs.length} pairs`;
+  const some = (what: keyof typeof most): string =>
+    `${within(pairs, most[what]).length} (${what === "language" ? "the language model" : what})`;
   const length = Math.max(...shown.map(pairLength));
   return [
-    `Gradients are of the first ${some(gradientPairs)}, drift is of the first ${some(driftPairs)}, the rest of all.`,
-    `Shown token by token: the first ${shown.length} pairs of at most ${Math.max(length, shortEnough)} tokens.`,
+    `Of ${pairs.length} pairs, the first were looked at: ${some("gradients")}, ${some("drift")}, ${some("language")}.`,
+    `Shown token by token: the first ${shown.length} of at most ${Math.max(length, shortEnough)} tokens.`,
   ];
 }
 

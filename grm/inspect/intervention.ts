@@ -100,9 +100,11 @@ function sourceStates(
   name: string,
   rows: (ids: Int32Array) => Tensor,
 ): Tensor {
-  const run = (ids: Int32Array): Tensor =>
-    capture(model, [name], () => model.forward(rows(ids))).activations[name] as Tensor;
-  if (source !== "mean") return run(source.ids);
+  const run = (ids: Int32Array) => model.forward(rows(ids));
+  const heard = (fn: () => unknown): Tensor =>
+    capture(model, [name], fn).activations[name] as Tensor;
+  if (source !== "mean") return heard(() => run(source.ids));
   const { base } = noGrad(() => embeddings(model, sequence, "mean"));
-  return edit(model, { [embedName(model)]: (x) => base.expand(x.shape) }, () => run(sequence.ids));
+  const edits = { [embedName(model)]: (x: Tensor) => base.expand(x.shape) };
+  return heard(() => edit(model, edits, () => run(sequence.ids))); // around the edit: what it made
 }

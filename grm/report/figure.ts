@@ -1,0 +1,137 @@
+// A figure: a picture, what to look for in it, what it doesn't show, and all of its numbers as a table.
+// Observable Plot draws it while the page is written, on linkedom's document, so that a page needs no
+// script: it opens from disk in any browser, prints, and is a tenth of the size that Plot's own bundle has.
+// Colours are CSS variables, which light and dark pages fill differently.
+// Next: charts.ts for the kinds of figures.
+
+import * as Plot from "@observablehq/plot";
+import { parseHTML } from "linkedom";
+import { escape, type Table, tableHtml } from "./html.ts";
+
+/** An entry of a figure's legend. */
+export interface Key {
+  readonly name: string;
+  /** A CSS colour. */
+  readonly color: string;
+  /** Of a line, as stroke-dasharray; "" for a solid one. */
+  readonly dash?: string;
+  /** What it looks like. Default "line". */
+  readonly mark?: "line" | "dot" | "area";
+}
+
+export interface Figure {
+  readonly title: string;
+  /** What to look for, in one sentence. */
+  readonly look: string;
+  /** What it doesn't show, in one sentence. */
+  readonly limits: string;
+  readonly table: Table;
+  /** The picture; or, in a sentence, why there is none. */
+  readonly picture: { readonly svg: string } | { readonly missing: string };
+  readonly legend?: readonly Key[];
+  /** Whether it takes the whole width of the page. */
+  readonly wide?: boolean;
+}
+
+/** How many colours there are. */
+export const colours = 8;
+
+/** The colour of the i-th thing, from Okabe and Ito's, which differ for colour-blind readers too. */
+export function colour(i: number): string {
+  return `var(--c${i % colours})`;
+}
+
+const dashes = ["", "6 3", "2 2", "8 3 2 3"];
+
+/** A second way to tell lines apart. */
+export function dash(i: number): string {
+  return dashes[i % dashes.length] ?? "";
+}
+
+const { document } = parseHTML("<html><body></body></html>");
+
+/** Draws with Plot and names the picture for those who can't see it. */
+export function drawn(label: string, options: Plot.PlotOptions): { readonly svg: string } {
+  const svg = Plot.plot({
+    document,
+    className: "plot",
+    ...options,
+    style: { fontSize: "12px", background: "none" },
+  });
+  svg.querySelector("style")?.remove(); // the page has these rules once
+  svg.setAttribute("role", "img");
+  svg.setAttribute("aria-label", label);
+  svg.setAttribute("xmlns", "http://www.w3.org/2000/svg");
+  return { svg: svg.outerHTML.replaceAll(/(\d\.\d\d)\d+/g, "$1") }; // hundredths of a pixel are enough
+}
+
+/** A figure for a page, with an id that is its own there. */
+export function figureHtml(figure: Figure, id: string): string {
+  const { title, look, limits, picture, table, legend = [], wide } = figure;
+  const inside =
+    "svg" in picture
+      ? `<div class="picture scroll" tabindex="0" role="region" aria-label="${escape(title)}">${picture.svg}</div>`
+      : `<p class="missing">Not here: ${escape(picture.missing)}</p>`;
+  const numbers =
+    table.rows.length === 0
+      ? ""
+      : `<details><summary>The numbers</summary>${tableHtml(table, title)}</details>`;
+  return [
+    `<figure id="${escape(id)}"${wide ? ' class="wide"' : ""}>`,
+    `<h3>${escape(title)}</h3>`,
+    legend.length > 0 && "svg" in picture ? legendHtml(legend) : "",
+    inside,
+    `<figcaption>${escape(look)} <span class="limits">${escape(limits)}</span></figcaption>`,
+    numbers,
+    "</figure>",
+  ].join("\n");
+}
+
+function legendHtml(keys: readonly Key[]): string {
+  const items = keys.map(
+    (key) =>
+      `<li><svg width="24" height="12" aria-hidden="true">${markSvg(key)}</svg>${escape(key.name)}</li>`,
+  );
+  return `<ul class="legend">${items.join("")}</ul>`;
+}
+
+/** A key's mark, around y = 6. */
+function markSvg({ color, dash: pattern = "", mark = "line" }: Key): string {
+  const paint = escape(color);
+  if (mark === "dot") return `<circle cx="12" cy="6" r="4.5" fill="${paint}"/>`;
+  if (mark === "area") return `<rect x="4" width="16" height="12" fill="${paint}"/>`;
+  const dashes = pattern === "" ? "" : ` stroke-dasharray="${escape(pattern)}"`;
+  return `<path d="M1 6H23" stroke="${paint}" stroke-width="3"${dashes}/>`;
+}
+
+/** The palette, light and dark, as CSS. */
+export const palette = {
+  light: ["#0072b2", "#d55e00", "#009e73", "#b5507f", "#8a6d00", "#3a3a3a", "#56a0d0", "#882255"],
+  dark: ["#6cb8ee", "#ff9a57", "#3fd0a4", "#ee95c4", "#e3c34e", "#d0d0d0", "#9cd0f5", "#e08fb5"],
+} as const;
+
+/** Variables of colour for a selector. */
+export function paletteCss(mode: keyof typeof palette): string {
+  return palette[mode].map((value, i) => `--c${i}:${value}`).join(";");
+}
+
+/** A figure's picture as a file of its own, light on white; null if there is none. */
+export function standaloneSvg({ picture, title, legend = [] }: Figure): string | null {
+  if (!("svg" in picture)) return null;
+  const style = `<style>svg{${paletteCss("light")};color:#222;background:#fff}text{white-space:pre}</style>`;
+  const width = Number(/ width="([\d.]+)"/.exec(picture.svg)?.[1] ?? 640);
+  const height = Number(/ height="([\d.]+)"/.exec(picture.svg)?.[1] ?? 400);
+  const keys = legend.map(
+    (key, i) =>
+      `<g transform="translate(12 ${height + 28 + 18 * i})">${markSvg(key)}<text x="30" y="10">${escape(key.name)}</text></g>`,
+  );
+  const total = height + 44 + 18 * legend.length;
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${total}" viewBox="0 0 ${width} ${total}" font-family="system-ui, sans-serif" font-size="12" fill="currentColor" role="img" aria-label="${escape(title)}">`,
+    style,
+    `<text x="12" y="18" font-weight="600">${escape(title)}</text>`,
+    `<g transform="translate(0 24)">${picture.svg}</g>`,
+    ...keys,
+    "</svg>",
+  ].join("\n");
+}

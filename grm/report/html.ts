@@ -1,0 +1,66 @@
+// Text as HTML: escaping, tables, the small parts that every section of a page is made of. Whatever comes
+// from a dataset, a file or a model passes through escape() on its way into a page.
+// Next: figure.ts, page.ts.
+
+const entities: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+};
+
+/** Text as it may stand in HTML and in quoted attributes; control characters become visible. */
+export function escape(text: string): string {
+  return text
+    .replaceAll(/[&<>"']/g, (sign) => entities[sign] ?? sign)
+    .replaceAll(/[^\P{Cc}\t\n\r]/gu, "\ufffd"); // control characters, which HTML doesn't allow
+}
+
+/** A cell: text, a number (shown with some digits), or nothing. */
+export type Cell = string | number | null;
+
+export interface Table {
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly Cell[])[];
+}
+
+/** A number with four digits, as people write it; a dash for none. */
+export function numberText(x: number | null | undefined): string {
+  if (x === null || x === undefined || Number.isNaN(x)) return "–";
+  if (!Number.isFinite(x)) return x > 0 ? "∞" : "−∞";
+  if (Number.isInteger(x) && Math.abs(x) < 1e6) return x.toLocaleString("en-US").replace("-", "−");
+  const size = Math.abs(x);
+  const text =
+    size >= 1e5 || size < 1e-3
+      ? Number(x.toPrecision(3)).toExponential()
+      : String(Number(x.toPrecision(4)));
+  return text.replace("e+", "e").replaceAll("-", "−");
+}
+
+function cellHtml(cell: Cell, isHead: boolean): string {
+  const text = typeof cell === "string" ? cell : numberText(cell);
+  if (isHead) return `<th scope="row">${escape(text)}</th>`;
+  return `<td${typeof cell === "string" ? "" : ' class="n"'}>${escape(text)}</td>`;
+}
+
+/** A table whose rows are named by their first cell. */
+export function tableHtml({ columns, rows }: Table, caption: string): string {
+  const head = columns.map((name) => `<th scope="col">${escape(name)}</th>`).join("");
+  const body = rows
+    .map((row) => `<tr>${row.map((cell, i) => cellHtml(cell, i === 0)).join("")}</tr>`)
+    .join("\n");
+  return (
+    `<div class="scroll" tabindex="0" role="region" aria-label="${escape(caption)}">` +
+    `<table><caption>${escape(caption)}</caption><thead><tr>${head}</tr></thead><tbody>${body}</tbody></table></div>`
+  );
+}
+
+/** What opens on a click: closed at first unless said. */
+export function detailsHtml(summary: string, body: string, isOpen = false): string {
+  return `<details${isOpen ? " open" : ""}><summary>${escape(summary)}</summary>${body}</details>`;
+}
+
+export function paragraph(text: string): string {
+  return `<p>${escape(text)}</p>`;
+}

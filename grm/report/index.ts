@@ -1,0 +1,11 @@
+// The report: one HTML file for each run, with figures, tables and texts in it, that opens from disk.
+// charts.ts draws, the sections choose what to show, the pages put them together; nothing here reads
+// files or runs models. Read figure.ts, charts.ts, training.ts, rewardPage.ts in this order.
+
+export * from "./charts.ts";
+export * from "./demoPage.ts";
+export { type Figure, figureHtml, type Key, standaloneSvg } from "./figure.ts";
+export { type Cell, escape, type Table, tableHtml } from "./html.ts";
+export * from "./otherPages.ts";
+export { type Page, pageHtml, type Section } from "./page.ts";
+export * from "./rewardPage.ts";
