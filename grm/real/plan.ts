@@ -54,6 +54,8 @@ export interface Experiment {
   readonly lr: number;
   readonly alpha: number;
   readonly seeds: readonly number[];
+  /** Shares of the training labels that are flipped. */
+  readonly flips: readonly number[];
   readonly validation: Flags;
   readonly tests: readonly Test[];
 }
@@ -78,6 +80,7 @@ function films(
     base: "reviews",
     files: [sentences],
     flags: [...where("split=train"), "--limit", String(pairs), "--epochs", String(epochs)],
+    flips: [0, 0.25],
     validation: inDomain("valid"),
     tests: sentenceTests,
     ...settings,
@@ -88,8 +91,8 @@ function films(
 export const developmentSeed = 0;
 
 export const experiments: readonly Experiment[] = [
-  films(400, 6, { lr: 1e-3, alpha: 0.1, seeds: [1, 2, 3, 4, 5] }),
-  films(10_000, 2, { lr: 1e-3, alpha: 0.1, seeds: [1, 2, 3] }),
+  films(400, 4, { lr: 1e-3, alpha: 0.01, seeds: [1, 2, 3, 4, 5] }),
+  films(10_000, 1, { lr: 1e-3, alpha: 0.01, seeds: [1, 2, 3] }),
   {
     name: "conversations",
     base: "general",
@@ -97,8 +100,9 @@ export const experiments: readonly Experiment[] = [
     flags: [...where("split=train"), "--max-length", "512", "--truncation", "prompt"],
     validation: inDomain("valid"),
     lr: 1e-3,
-    alpha: 0.1,
+    alpha: 0.01,
     seeds: [1, 2, 3],
+    flips: [0],
     tests: [
       {
         name: "the same sources (in distribution)",
@@ -117,6 +121,3 @@ export const experiments: readonly Experiment[] = [
 
 export const arms = ["bt", "grm-sft"] as const;
 export type Arm = (typeof arms)[number];
-
-/** Shares of the training labels that are flipped. */
-export const flips = [0, 0.25] as const;

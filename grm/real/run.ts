@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { TwoheadsError } from "../../core/index.ts";
 import { appendLine } from "../../nn/checkpoints/files.ts";
 import { writeCorpora } from "./corpora.ts";
-import { type Arm, arms, type Base, bases, type Experiment, experiments, flips } from "./plan.ts";
+import { type Arm, arms, type Base, bases, type Experiment, experiments } from "./plan.ts";
 
 const program = fileURLToPath(new URL("../bin.js", import.meta.url));
 
@@ -54,7 +54,9 @@ const fileName = (test: string): string => test.toLowerCase().replaceAll(/[^a-z0
 export function allRuns(): Run[] {
   return experiments.flatMap((experiment) =>
     experiment.seeds.flatMap((seed) =>
-      flips.flatMap((flipped) => arms.map((arm) => ({ experiment, arm, flipped, seed }))),
+      experiment.flips.flatMap((flipped) =>
+        arms.map((arm) => ({ experiment, arm, flipped, seed })),
+      ),
     ),
   );
 }

@@ -6,7 +6,7 @@
 import { readFileSync } from "node:fs";
 import { interval } from "../demo/intervals.ts";
 import type { Evaluation, ModelComparison } from "../evaluation.ts";
-import { type Arm, arms, type Experiment, flips, type Test } from "./plan.ts";
+import { type Arm, arms, type Experiment, type Test } from "./plan.ts";
 import { comparisonIn, evaluationIn, folderOf } from "./run.ts";
 
 const points = (share: number): string => (100 * share).toFixed(1);
@@ -41,7 +41,7 @@ function evaluation(out: string, run: Where, { name }: Test): Evaluation {
 }
 
 /** What each row of an experiment is: which reward models, and their flipped labels. */
-function rowsOf({ seeds }: Experiment) {
+function rowsOf({ seeds, flips }: Experiment) {
   return flips.flatMap((flipped) =>
     arms.map((arm) => ({
       title: `${nameOf[arm]}${flipped > 0 ? `, ${100 * flipped} % flipped` : ""}`,
@@ -71,7 +71,7 @@ function accuracies(out: string, experiment: Experiment, known: readonly Evaluat
 }
 
 function differences(out: string, experiment: Experiment): string {
-  const { tests, seeds } = experiment;
+  const { tests, seeds, flips } = experiment;
   const found = (flipped: number, { name }: Test): ModelComparison[] =>
     seeds.map((seed) => {
       const run = { experiment, arm: "grm-sft", flipped, seed } as const;
