@@ -9,11 +9,10 @@ import { joinPath } from "../../nn/checkpoints/files.ts";
 import { replaceFile } from "../../nn/index.ts";
 import { runJob } from "../demo/job.ts";
 import { fullPlan, type Plan, quickPlan } from "../demo/plan.ts";
-import { type Result, resultsOfPlan, writeResults } from "../demo/results.ts";
+import { demoFile, type Result, resultsOfPlan, writeResults } from "../demo/results.ts";
 import { committedBase, type RunOptions, runDemo } from "../demo/run.ts";
 import { conclusion, introduction, nextCommands } from "../demo/text.ts";
 import { serveJobs, workerOf } from "../workers.ts";
-import { demoFile, demoPageOf } from "./demoReport.ts";
 import { clockTime, type Display, display } from "./progress.ts";
 import { stopOnSignals } from "./stop.ts";
 
@@ -119,6 +118,7 @@ async function report(
   const screen = process.stdout.isTTY ? display() : quietly; // a file gets the same lines every time
   try {
     await writeResults(joinPath(folder, demoFile), { command, plan, results });
+    const { demoPageOf } = await import("./demoReport.ts"); // with what it takes to draw
     const html = await demoPageOf(folder, (done, status) => screen.show(done, status));
     const path = joinPath(folder, "report.html");
     await replaceFile(path, [new TextEncoder().encode(html)]);

@@ -7,7 +7,7 @@ import { FileError, loadCausalLM } from "../../nn/index.ts";
 import { dataOf } from "../demo/job.ts";
 import { isKeptOf, type KeptRun, keptMethods, readKept } from "../demo/kept.ts";
 import { quickPlan, rateText, rowTitles } from "../demo/plan.ts";
-import { type ResultFile, readResults } from "../demo/results.ts";
+import { demoFile, type ResultFile, readResults } from "../demo/results.ts";
 import { conclusion, manySeeds } from "../demo/text.ts";
 import { compareScores, evaluate } from "../evaluation.ts";
 import { committedFrontier } from "../inspect/frontier.ts";
@@ -20,9 +20,6 @@ import { scorePairs } from "../scores.ts";
 import { TrainFolder } from "../trainer/folder.ts";
 import { documents, spelled } from "../worlds/index.ts";
 import { type Progress, storiesFor } from "./runs.ts";
-
-/** The file of a demo's results in its folder. */
-export const demoFile = "demo.jsonl";
 
 /** The whole page of a demo's folder. */
 export async function demoPageOf(path: string, progress: Progress): Promise<string> {

@@ -30,7 +30,7 @@ import { type Display, display } from "./progress.ts";
 import { quiet } from "./quiet.ts";
 import { addReadingOptions, type ReadingFlags, readingOf } from "./reading.ts";
 import { readText } from "./runFolder.ts";
-import { baseOf } from "./train.ts";
+import { baseOf } from "./runs.ts";
 import { hasTrainRun, readRunData, readTrainRun } from "./trainRun.ts";
 
 interface Given extends PreferenceFlags, ReadingFlags {

@@ -1,20 +1,15 @@
 // Runs in their folders, opened for a look: which kind a folder holds, and of a training run everything
 // that there is to inspect. What is missing (a base that was deleted, data that moved) becomes a sentence,
-// not an error. Next: report.ts, inspect.ts.
+// not an error. Next: pages.ts, inspect.ts.
 
 import { basename, dirname, resolve } from "node:path";
 import { random } from "../../core/index.ts";
 import { fileExists, joinPath, readFile } from "../../nn/checkpoints/files.ts";
 import { parseJson } from "../../nn/checkpoints/json.ts";
 import { type CausalLM, FileError, loadCausalLM, type Tokenizer } from "../../nn/index.ts";
-import { compareScores, type Evaluation, evaluate, type ModelComparison } from "../evaluation.ts";
-import { committedFrontier } from "../inspect/frontier.ts";
+import type { Evaluation } from "../evaluation.ts";
 import type { ProbeStories } from "../inspect/goldFeatures.ts";
-import { type Inspection, inspectModels } from "../inspect/inspect.ts";
-import type { Pair } from "../pairs.ts";
-import { type RewardPage, rewardPage } from "../report/rewardPage.ts";
 import { loadRewardModel, type RewardModelFolder } from "../rewardModelFiles.ts";
-import { scorePairs } from "../scores.ts";
 import { TrainFolder } from "../trainer/folder.ts";
 import { methods } from "../trainer/objective.ts";
 import type { TrainRecord } from "../trainer/records.ts";
@@ -93,105 +88,14 @@ export function baseOf(folder: string, say: (message: string) => void): CausalLM
   }
 }
 
-/** The page of one training run, or of two on the first one's pairs. */
-export async function pageOfRuns(runs: readonly OpenRun[], progress: Progress): Promise<string> {
-  const names = namesOf(runs.map(({ path }) => path));
-  const pairs = (runs[0] as OpenRun).data.validation;
-  const evaluations: (Evaluation | string)[] = [];
-  for (const [i, run] of runs.entries()) {
-    const tell = (done: number): void => progress((i + done) / (2 * runs.length), "evaluating");
-    evaluations.push(await evaluationOf(run, runs[0] as OpenRun, tell));
-  }
-  const inspection = await inspectionOf(runs, names, (done, next) => {
-    progress(0.5 + done / 2, `inspecting ${next}`);
-  });
-  const page: RewardPage = {
-    runs: runs.map((run, i) => ({
-      name: names[i] ?? "",
-      settings: settingsOf(run),
-      records: run.records,
-      evaluation: evaluations[i] ?? "",
-    })),
-    comparison: await comparisonOf(runs, pairs),
-    inspection,
-    frontier: committedFrontier(),
-  };
-  return rewardPage(page);
-}
-
-/** Data by file name and not by path: a page says what was run, not where. */
-function settingsOf({ run }: OpenRun): Record<string, unknown> {
-  const { base, data, validation, where, limit, holdOut, settings } = run;
-  return {
-    base: nameOf(base),
-    data: data.map(nameOf),
-    ...(where && { where }),
-    ...(limit && { limit }),
-    ...(validation ? { validation: validation.map(nameOf) } : { "held out": holdOut }),
-    ...settings,
-  };
-}
-
-async function evaluationOf(
-  run: OpenRun,
-  first: OpenRun,
-  onProgress: (done: number) => void,
-): Promise<Evaluation | string> {
-  const pairs = first.data.validation;
-  if (pairs.length === 0) return "no validation pairs; train with --validation or --hold-out";
-  if (!readsAlike(run.tokenizer, first.tokenizer)) {
-    return "its tokenizer differs from the first model's, whose pairs these are";
-  }
-  if (run.evaluation && run === first) return run.evaluation;
-  const { training } = run.data;
-  return evaluate(run.model, pairs, { training, base: run.base, onProgress });
-}
-
 /** Whether two tokenizers are the same. */
-function readsAlike(a: Tokenizer, b: Tokenizer): boolean {
+export function readsAlike(a: Tokenizer, b: Tokenizer): boolean {
   const bytes = (tokenizer: Tokenizer): string =>
     tokenizer
       .files()
       .map((file) => `${file.name} ${new TextDecoder().decode(file.bytes)}`)
       .join("\n");
   return a === b || bytes(a) === bytes(b);
-}
-
-async function comparisonOf(
-  [first, second]: readonly OpenRun[],
-  pairs: readonly Pair[],
-): Promise<ModelComparison | null> {
-  if (!first || !second || pairs.length === 0) return null;
-  if (!readsAlike(first.tokenizer, second.tokenizer)) return null;
-  const [a, b] = [await scorePairs(first.model, pairs), await scorePairs(second.model, pairs)];
-  return compareScores(a, b, { rng: random("report") });
-}
-
-/** All views; or why there are none. */
-async function inspectionOf(
-  runs: readonly OpenRun[],
-  names: readonly string[],
-  onProgress: Progress,
-): Promise<Inspection | string> {
-  const [first] = runs as [OpenRun, ...OpenRun[]];
-  const { base, tokenizer, data } = first;
-  const pairs = data.validation.length > 0 ? data.validation : data.training;
-  if (base === undefined) return "the base that training began with isn't there any more.";
-  if (runs.some((run) => !readsAlike(run.tokenizer, tokenizer))) {
-    return "the models read text with different tokenizers, and can't be held against each other token by token.";
-  }
-  const inspected = await inspectModels({
-    models: runs.map(({ model }, i) => ({ name: names[i] ?? "", model })),
-    base,
-    tokenizer,
-    pairs,
-    losses: lossesOf(runs.map(({ run }) => run.settings)),
-    stories: storiesFor(tokenizer),
-    onProgress,
-  });
-  const others = runs.filter(({ run }) => run.base !== first.run.base);
-  const note = "The models began with different bases; drift of both is from the first one's.";
-  return others.length === 0 ? inspected : { ...inspected, notes: [...inspected.notes, note] };
 }
 
 /** The losses of the first run that has a text-generation loss. */

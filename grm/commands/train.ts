@@ -3,11 +3,10 @@
 // Next: trainRun.ts for what a run is, ../trainer/folder.ts for what is written.
 
 import { type Command, Option } from "commander";
-import { ArgumentError, currentDevice, random } from "../../core/index.ts";
+import { ArgumentError, currentDevice, random, TwoheadsError } from "../../core/index.ts";
 import { fileExists, readFile } from "../../nn/checkpoints/files.ts";
 import { parseJson } from "../../nn/checkpoints/json.ts";
 import {
-  FileError,
   loadCausalLM,
   loadTokenizer,
   readConfig,
@@ -16,6 +15,7 @@ import {
 } from "../../nn/index.ts";
 import { type Reading, transcript } from "../data/index.ts";
 import { type Evaluation, evaluate } from "../evaluation.ts";
+import { driftWatch } from "../inspect/watch.ts";
 import { type HeadOptions, RewardModel } from "../rewardModel.ts";
 import { loadRewardModel, type RewardModelFolder, saveRewardModel } from "../rewardModelFiles.ts";
 import type { TrainCheckpoint } from "../trainer/checkpoint.ts";
@@ -36,6 +36,7 @@ import { addPreferenceOptions, type PreferenceFlags, type Where, where } from ".
 import { clockTime, type Display, display, Rate } from "./progress.ts";
 import { quiet } from "./quiet.ts";
 import { addReadingOptions, type ReadingFlags, readingOf } from "./reading.ts";
+import { baseOf, type OpenRun } from "./runs.ts";
 import { stopOnSignals } from "./stop.ts";
 import {
   type RunData,
@@ -53,6 +54,7 @@ interface Own {
   readonly validation?: readonly string[];
   readonly validationWhere?: Where;
   readonly holdOut?: number;
+  readonly inspect?: boolean;
   readonly headType?: HeadOptions["type"];
   readonly headLayers?: number;
   readonly headNeurons?: number;
@@ -97,6 +99,10 @@ export function addTrain(program: Command): void {
       "without --validation: the share held out (default: 0.05)",
       Number,
     );
+  command.option(
+    "--inspect",
+    "record at every evaluation how far hidden states drift from the base",
+  );
   addReadingOptions(command);
   command
     .addOption(new Option("--head-type <type>", "of the reward head").choices(["linear", "mlp"]))
@@ -128,9 +134,11 @@ async function runTrain({ resume, json, ...given }: Given): Promise<void> {
   try {
     const trained = await work(prepared, screen);
     const evaluation = trained.finished ? await examine(prepared, screen) : null;
+    const page = trained.finished ? await report(prepared, evaluation, screen) : null;
     screen.end();
-    if (json) console.log(JSON.stringify(summaryOf(prepared, trained, evaluation)));
-    else console.log(conclusion(prepared, trained, evaluation));
+    if (json)
+      console.log(JSON.stringify({ ...summaryOf(prepared, trained, evaluation), report: page }));
+    else console.log(conclusion(prepared, trained, evaluation, page));
     if (!trained.finished) process.exitCode = 130; // as a shell says it: 128 + SIGINT
   } finally {
     screen.end();
@@ -177,7 +185,7 @@ function settingsIn(file: string | undefined): TrainOptions {
 }
 
 function runOf(
-  { where: fields, limit, lenient, validation, validationWhere, holdOut = 0.05 }: Given,
+  { where: fields, limit, lenient, validation, validationWhere, holdOut = 0.05, inspect }: Given,
   base: string,
   data: readonly string[],
   settings: TrainSettings,
@@ -194,6 +202,7 @@ function runOf(
     ...(validation && { validation: [...validation] }),
     ...(validationWhere && { validationWhere }),
     holdOut,
+    ...(inspect && { inspect }),
     settings,
   };
 }
@@ -260,9 +269,11 @@ async function work(prepared: Prepared, screen: Display): Promise<Trained> {
   );
   for (const line of introduction(prepared)) screen.say(line);
   const status = statusLine();
+  const base = run.inspect ? baseOf(run.base, screen.say) : undefined;
   try {
     const trained = await train(model, data.training, run.settings, {
       validation: data.validation,
+      drift: base && driftWatch(base, data.validation),
       resume,
       signal: stop.signal,
       onProgress: (progress) => screen.show(progress.step / progress.steps, status(progress)),
@@ -357,14 +368,24 @@ async function examine(
   return found;
 }
 
-/** The base of a run, if it is still there. */
-export function baseOf(folder: string, say: (message: string) => void) {
+/** Writes report.html; what kept it from being written is said, as the run itself is safe by then. */
+async function report(
+  { folder, ...prepared }: Prepared,
+  evaluation: Evaluation | null,
+  screen: Display,
+): Promise<string | null> {
+  const { path } = folder;
+  const base = baseOf(prepared.run.base, () => {});
+  const open: OpenRun = { ...prepared, path, base, records: folder.metrics(), evaluation };
   try {
-    return loadCausalLM(folder);
+    const { pageOfRuns } = await import("./pages.ts"); // with what it takes to draw
+    const html = await pageOfRuns([open], (done, status) => screen.show(done, status));
+    await replaceFile(folder.at("report.html"), [new TextEncoder().encode(html)]);
+    return folder.at("report.html");
   } catch (error) {
-    if (!(error instanceof FileError)) throw error;
-    say(`perplexities stand alone, as the base isn't there any more: ${error.message}`);
-    return undefined;
+    if (!(error instanceof TwoheadsError)) throw error;
+    screen.say(`report.html wasn't written: ${error.message}`);
+    return null;
   }
 }
 
@@ -377,6 +398,7 @@ function conclusion(
   { folder: { path } }: Prepared,
   { step, finished, best }: Trained,
   evaluation: Evaluation | null,
+  page: string | null,
 ): string {
   if (!finished)
     return `stopped after step ${count(step)}; go on with: twoheads train --resume ${path}`;
@@ -389,6 +411,7 @@ function conclusion(
   return [
     `finished after ${count(step)} steps${kept}`,
     ...reached,
+    ...(page === null ? [] : [`the report: ${page}`]),
     `next: twoheads eval ${path} --data PAIRS.jsonl`,
     `      twoheads score ${path} ANSWERS.jsonl`,
   ].join("\n");

@@ -39,6 +39,9 @@ export type ResultFile = Readonly<z.infer<typeof headSchema>> & {
   readonly results: readonly Result[];
 };
 
+/** The file of a demo's results in its folder. */
+export const demoFile = "demo.jsonl";
+
 /** Accuracy on the four tests that training says nothing about, averaged. */
 export function oodOf({ accuracy: { domain, word, form, all } }: Result): number {
   return (domain + word + form + all) / 4;

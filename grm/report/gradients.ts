@@ -33,10 +33,13 @@ function sentence({ name, gradients }: ModelInspection): string {
   const whole = disjoint
     ? "no position of the final hidden states is pushed by both losses"
     : "some positions of the final hidden states are pushed by both losses";
-  const where = meets === null ? "they never meet below" : `going down they first meet at ${meets}`;
+  const where =
+    meets === null
+      ? "they never meet below"
+      : `going down, they first meet at <code>${escape(meets)}</code>`;
   return (
     `<p><strong>${escape(name)}</strong>, gradients of ${escape(method)} (alpha ${alpha}, beta ${beta}) on ${pairs} pairs: ` +
-    `${whole}; <code>${escape(where)}</code>.</p>`
+    `${whole}; ${where}.</p>`
   );
 }
 

@@ -47,6 +47,7 @@ figcaption{font-size:.88rem;margin-top:.5rem}
 .scroll{overflow-x:auto;max-width:100%}
 svg.plot{display:block;max-width:100%;height:auto;overflow:visible}
 .wide svg.plot{max-width:none}
+@media (max-width:520px){svg.plot{min-width:410px}}
 blockquote{margin:.5rem 0;padding-left:.8rem;border-left:3px solid var(--line)}
 svg text{white-space:pre}
 .legend{display:flex;flex-wrap:wrap;gap:.1rem .9rem;list-style:none;margin:0 0 .4rem;padding:0;font-size:.85rem}
