@@ -65,7 +65,7 @@ describe("the package in an empty project", () => {
 
   test("every door opens, and the kernels find their WebAssembly", () => {
     const program = `
-      for (const door of ["", "/core", "/nn", "/grm"]) await import("twoheads" + door);
+      for (const door of ["", "/core", "/nn", "/grm", "/report"]) await import("twoheads" + door);
       const { createWasm } = await import("twoheads/kernels");
       const wasm = createWasm({ threads: 1 });
       console.log(wasm.alloc(64) > 0);

@@ -144,10 +144,14 @@ export function problemsOf(markdown: string, outputs: readonly string[]): string
     if (printed === undefined) return [`line ${code.line}: the block wasn't run`];
     const said = expected?.text ?? "";
     const seen = expected?.language === "text numbers vary" ? withoutNumbers : String;
-    const changes = changesBetween(seen(said).split("\n"), seen(printed).split("\n"));
+    const changes = changesBetween(linesOf(seen(said)), linesOf(seen(printed)));
     const line = expected?.line ?? code.line;
     return changes.length === 0 ? [] : [`line ${line} of the lesson:\n${changes.join("\n")}`];
   });
+}
+
+function linesOf(text: string): string[] {
+  return text === "" ? [] : text.replace(/\n$/, "").split("\n");
 }
 
 /** Lines that differ, place by place: `- as the lesson says`, `+ as printed`. */

@@ -1,0 +1,179 @@
+// The lessons are held to their word: every block of code runs, prints what stands below it, and would be
+// found out if it didn't; the code type-checks, imports only what a user can, and writes its figures; and
+// each lesson has the parts that a lesson needs.
+// Next: ../walkthroughs/README.md.
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { describe, test } from "node:test";
+import {
+  blocksOf,
+  exercises,
+  inFolder,
+  moduleOf,
+  problemsOf,
+  root,
+  runLesson,
+  stepsOf,
+  updated,
+} from "../walkthroughs/lesson.ts";
+
+const folder = join(root, "walkthroughs");
+const names = readdirSync(folder).filter((name) => /^\d\d-.*\.md$/.test(name));
+const lessons = names.map((name) => ({
+  name,
+  markdown: readFileSync(join(folder, name), "utf8"),
+}));
+
+const figuresOf = (markdown: string): string[] =>
+  [...moduleOf(markdown).matchAll(/"(walkthroughs\/figures\/[^"]+\.svg)"/g)].map(
+    ([, file = ""]) => file,
+  );
+
+describe("every lesson prints what it says", { concurrency: 2 }, () => {
+  for (const { name, markdown } of lessons) {
+    test(name, { timeout: 180_000 }, async () => {
+      const outputs = await runLesson(name, markdown);
+      assert.deepEqual(problemsOf(markdown, outputs), []);
+      for (const file of figuresOf(markdown)) checkFigure(file);
+      for (const stale of withOneDigitChanged(markdown))
+        assert.equal(problemsOf(stale, outputs).length, 1, "a stale digit is found");
+    });
+  }
+});
+
+/** A drawing with a name for those who can't see it, and text on its axes. */
+function checkFigure(file: string): void {
+  const svg = readFileSync(join(root, file), "utf8");
+  assert.match(svg, /^<svg[^>]* xmlns="http:\/\/www\.w3\.org\/2000\/svg"/, file);
+  assert.match(svg, /aria-label="[^"]+"|<title>[^<]+<\/title>/, `${file} has no name`);
+  assert.ok((svg.match(/<text/g) ?? []).length > 3, `${file} has no labels`);
+  assert.doesNotMatch(svg, /NaN|undefined/, file);
+}
+
+/** A lesson once for each output that is compared to the bit, with that output's last digit another. */
+function withOneDigitChanged(markdown: string): string[] {
+  const lines = markdown.split("\n");
+  return blocksOf(markdown).flatMap(({ language, text, line }) => {
+    const at = text
+      .trimEnd()
+      .split("\n")
+      .findLastIndex((row) => /\d/.test(row));
+    if (language !== "text" || at < 0) return [];
+    const other = (digit: string): string => String((Number(digit) + 1) % 10);
+    const stale = (lines[line + at] ?? "").replace(/\d(?=\D*$)/, other);
+    return [lines.with(line + at, stale).join("\n")];
+  });
+}
+
+describe("the checker of lessons", () => {
+  const fence = "```";
+  const small = [
+    ["# A small lesson", "", `${fence}ts`, "const two = 1 + 1;", "console.log(two);", fence],
+    ["", `${fence}text`, "3", fence, "", `${fence}ts`, 'console.log(two * 3, "ms");', fence],
+    ["", `${fence}text numbers vary`, "5 ms", fence, ""],
+  ]
+    .flat()
+    .join("\n");
+
+  test("names the line, what stands there and what was printed", async () => {
+    const outputs = await runLesson("small", small);
+    assert.deepEqual(outputs, ["2\n", "6 ms\n"]);
+    assert.deepEqual(problemsOf(small, outputs), ["line 8 of the lesson:\n- 3\n+ 2"]);
+  });
+
+  test("lets numbers vary where the lesson says so, and words nowhere", () => {
+    assert.deepEqual(problemsOf(small, ["3\n", "14.25 ms\n"]), []);
+    assert.match(problemsOf(small, ["3\n", "14.25 s\n"]).join(), /line 16/);
+  });
+
+  test("finds a block that wasn't run, and output that stands nowhere", () => {
+    assert.match(problemsOf(small, ["3\n"]).join(), /line 12: .*wasn't run/);
+    const silent = small.replace(`${fence}text\n3\n${fence}\n`, "");
+    assert.match(problemsOf(silent, ["2\n", "5 ms\n"]).join(), /line 3 .*\n\+ 2/);
+  });
+
+  test("writes outputs where they belong", () => {
+    const outputs = ["2\n", "6 ms\nand more\n"];
+    assert.deepEqual(problemsOf(updated(small, outputs), outputs), []);
+    const silent = small.replace(`\n${fence}text\n3\n${fence}\n`, "");
+    assert.equal(updated(silent, outputs), updated(small, outputs));
+  });
+
+  test("an error has the lesson's line number", async () => {
+    const broken = small.replace("two * 3", "two.twice()");
+    await assert.rejects(runLesson("broken", broken), /broken\.ts:13/);
+  });
+});
+
+describe("every lesson has its parts", () => {
+  test("there are ten, in order, and the index names them", () => {
+    const numbers = names.map((name) => name.slice(0, 2));
+    const ten = Array.from({ length: 10 }, (_, i) => String(i + 1).padStart(2, "0"));
+    assert.deepEqual(numbers, ten);
+    const index = readFileSync(join(folder, "README.md"), "utf8");
+    const linked = [...index.matchAll(/\]\((\d\d-[^)]+\.md)\)/g)].map(([, file]) => file);
+    assert.deepEqual(linked, names);
+  });
+
+  for (const { name, markdown } of lessons) {
+    test(name, () => {
+      const opening = markdown.split("\n## ")[0] ?? "";
+      assert.match(opening, /^# \d+\. .*\n\n[^#]*\?/, "opens with a question");
+      const solutions = markdown.split(`\n${exercises}\n`)[1] ?? "";
+      const details = solutions.match(/<details>[\s\S]*?<\/details>/g) ?? [];
+      assert.equal(details.length, 3, "three exercises with solutions");
+      for (const solution of details)
+        assert.ok(
+          stepsOf(solution).some(({ expected }) => expected !== undefined),
+          "a solution prints",
+        );
+      assert.match(solutions, /^Read next: /m);
+      const links = [...markdown.matchAll(/\]\(([^)#]+)(#[^)]*)?\)/g)].map(([, to = ""]) => to);
+      for (const to of links.filter((link) => !link.startsWith("http")))
+        assert.ok(existsSync(join(folder, to)), `there is no ${to}`);
+      if (!name.startsWith("01")) assert.ok(figuresOf(markdown).length > 0, "has a figure");
+    });
+  }
+});
+
+describe("the lessons' code", () => {
+  test("imports what a user can import", () => {
+    const allowed =
+      /^(twoheads(\/(core|kernels|nn|grm|report))?|node:fs|fast-check|@observablehq\/plot)$/;
+    for (const { name, markdown } of lessons) {
+      const imports = [...moduleOf(markdown).matchAll(/from "([^"]+)"|import\("([^"]+)"\)/g)];
+      for (const [, from, dynamic] of imports) assert.match(from ?? dynamic ?? "", allowed, name);
+    }
+  });
+
+  test("type-checks as strictly as the rest", () =>
+    inFolder((temporary) => {
+      for (const { name, markdown } of lessons)
+        writeFileSync(join(temporary, `${name}.ts`), moduleOf(markdown));
+      const own = JSON.parse(readFileSync(join(root, "tsconfig.json"), "utf8"));
+      const paths = Object.fromEntries(
+        Object.entries<string[]>(own.compilerOptions.paths).map(([from, [to = ""]]) => [
+          from,
+          [join(root, to)],
+        ]),
+      );
+      const config = {
+        extends: join(root, "tsconfig.json"),
+        compilerOptions: { paths, typeRoots: [join(root, "node_modules/@types")] },
+        include: ["*.ts"],
+        exclude: [],
+      };
+      writeFileSync(join(temporary, "tsconfig.json"), JSON.stringify(config));
+      const manifest = createRequire(import.meta.url).resolve("typescript/package.json");
+      const tsc = join(dirname(manifest), "bin/tsc");
+      try {
+        execFileSync(process.execPath, [tsc, "-p", temporary], { encoding: "utf8" });
+      } catch (error) {
+        assert.fail((error as { stdout: string }).stdout);
+      }
+    }));
+});
