@@ -20,7 +20,7 @@ import { GpuDevice } from "./device.ts";
 import { type Engine, numberOf } from "./engine.ts";
 import type { PipelineShortcut, Shortcut } from "./library.ts";
 import type { Backend } from "./modes.ts";
-import { Recorder, type Source } from "./record.ts";
+import { Recorder, type Source, type Step } from "./record.ts";
 import { blockOf } from "./rule.ts";
 import { type Block, fromDevice, toDevice } from "./storage.ts";
 
@@ -165,10 +165,10 @@ class Plan {
   #trace(handles: readonly never[]): unknown[] {
     const made: unknown[] = [];
     let scalar = this.#arguments.length;
-    for (const { kernel, length, sources, scalars } of this.recorder.steps) {
-      const arrays = sources.map((source) => this.#handleOf(source, handles, made));
-      const numbers = scalars.map((s) => (typeof s === "number" ? s : handles[scalar++]));
-      made.push(this.#kernel(kernel, length)(...([...arrays, ...numbers] as never[])));
+    for (const step of this.recorder.steps) {
+      const arrays = step.sources.map((source) => this.#handleOf(source, handles, made));
+      const numbers = step.scalars.map((s) => (typeof s === "number" ? s : handles[scalar++]));
+      made.push(this.#kernel(step)(...([...arrays, ...numbers] as never[])));
     }
     const states = [...this.recorder.written.values()].map((step) => made[step]);
     return [...states, ...this.#computed().map((x) => made[blockOf(x).recorded?.step ?? 0])];
@@ -180,9 +180,12 @@ class Plan {
     return "literal" in seat ? seat.literal : handles[seat.argument];
   }
 
-  /** A plan's kernels are made for one size. */
-  #kernel(kernel: Parameters<typeof settingsOf>[0], length: number): Shortcut {
-    const key = `${kernel.name} ${length}`;
+  /** A plan's kernels are made for the sizes of their result and of what they read: WebGL bakes both in. */
+  #kernel({ kernel, length, sources }: Step): Shortcut {
+    const lengths = sources.map((source) =>
+      "step" in source ? this.recorder.steps[source.step]?.length : source.outside.length,
+    );
+    const key = `${kernel.name} ${length} ${lengths}`;
     const known = this.#kernels.get(key);
     if (known !== undefined) return known;
     const { gpu } = this.backend;

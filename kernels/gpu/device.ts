@@ -34,8 +34,9 @@ export class GpuDevice implements Device {
   }
 
   #start(): Engine {
-    if (this.#wanted === null) return new Engine(startBest());
-    return new Engine(this.#wanted === "webgpu" ? startWebGpu() : startNow(this.#wanted));
+    const { name } = this;
+    if (this.#wanted === null) return new Engine(name, startBest());
+    return new Engine(name, this.#wanted === "webgpu" ? startWebGpu() : startNow(this.#wanted));
   }
 
   /** The mode that really runs; null while `ready()` isn't through. */
@@ -143,7 +144,7 @@ export class GpuDevice implements Device {
         `${this.name}: ${call.entry.name} has no kernel; withDefinitions() runs its parts`,
       );
     }
-    const blocks = run(this.#engine, call);
+    const blocks = this.#engine.within(() => run(this.#engine, call));
     for (const block of blocks) this.#engines.set(block, this.#engine);
     return blocks;
   }

@@ -50,9 +50,15 @@ export class Engine {
   recorder: Recorder | null = null;
   #backend: Backend | Promise<Backend>;
   readonly #kernels = new Map<string, Compiled>();
+  /** What was launched since the current rule began. */
+  #made: Block[] = [];
   readonly #scalars = new Map<number | string, Block>();
 
-  constructor(backend: Backend | Promise<Backend>) {
+  /** `name`: what errors call the device. */
+  constructor(
+    readonly name: string,
+    backend: Backend | Promise<Backend>,
+  ) {
     this.#backend = backend;
     if (!(backend instanceof Promise)) return;
     backend.then(
@@ -94,10 +100,22 @@ export class Engine {
       return out;
     }
     this.#checkAlive();
+    this.counts.launches++;
     const values = blocks.map((block) => this.#valueOf(kernel.name, block));
     const numbers = scalars.map(numberOf);
     this.memory.settle(out, this.#start(kernel, length, blocks, values, numbers));
+    this.#made.push(out);
     return out;
+  }
+
+  /** Runs a rule; what it made besides its results goes back at once. */
+  within(rule: () => readonly Block[]): readonly Block[] {
+    this.#made = [];
+    const results = rule();
+    const stays = new Set(results);
+    for (const block of this.#made) if (!stays.has(block)) this.memory.leave(block);
+    this.#made = [];
+    return results;
   }
 
   #start(
@@ -126,7 +144,6 @@ export class Engine {
     length: number,
     args: readonly (Handle | number)[],
   ): Handle | Promise<Handle> {
-    this.counts.launches++;
     const compiled = this.#compile(backend, kernel);
     const { shortcut } = compiled;
     if (compiled.building !== null)
@@ -135,11 +152,8 @@ export class Engine {
     try {
       shortcut.setOutput([length]);
       const result = shortcut(...args);
-      if (!isNew) return result;
-      if (!(result instanceof Promise)) {
-        backend.check(kernel.name, shortcut.kernel);
-        return result;
-      }
+      if (!(result instanceof Promise)) backend.check(kernel.name, shortcut.kernel);
+      if (!isNew || !(result instanceof Promise)) return result;
       const built = result.then((handle) => {
         backend.check(kernel.name, shortcut.kernel);
         compiled.building = null;
@@ -179,7 +193,7 @@ export class Engine {
     if (lost !== null) throw this.#lostError(lost, error);
     if (error instanceof DeviceError) throw error;
     const message = error instanceof Error ? error.message : String(error);
-    throw new DeviceError(`gpu:${this.mode}: ${name} didn't run: ${message}`, { cause: error });
+    throw new DeviceError(`${this.name}: ${name} didn't run: ${message}`, { cause: error });
   }
 
   // --- Host and device -------------------------------------------------------------------------------
@@ -195,9 +209,10 @@ export class Engine {
       );
     }
     const host = block.length === 0 ? Float32Array.of(0) : block.host;
-    if (host?.length === 1) return this.#scalarValue(host[0] as number);
     if (host === null) throw new DeviceError(`${reader}: the numbers of this tensor are gone`);
-    const value = this.#upload(toDevice(reader, host));
+    const data = toDevice(reader, host);
+    if (data.length === 1) return this.#scalarValue(data[0] as number);
+    const value = this.#upload(data);
     this.memory.settle(block, value);
     return value;
   }
@@ -260,6 +275,7 @@ export class Engine {
     try {
       const handle = await value;
       const data = isResident(handle) ? await handle.toArray() : handle;
+      (await this.#backend).checkMemory();
       const lost = this.failure();
       if (lost !== null) throw this.#lostError(lost, null);
       return fromDevice("read", data, block.dtype, block.length);
@@ -285,9 +301,9 @@ export class Engine {
   #lostError(reason: string, cause: unknown): DeviceError {
     const { bytes, tensors } = this.memory.statistics;
     return new DeviceError(
-      `gpu:${this.mode}: ${reason}, and with it the ${tensors} tensors (${(bytes / 2 ** 20).toFixed(1)} MiB) that ` +
+      `${this.name}: ${reason}, and with it the ${tensors} tensors (${(bytes / 2 ** 20).toFixed(1)} MiB) that ` +
         "were only there. What is on other devices or in files is intact: load the last checkpoint, and " +
-        'go on with device("gpu").restart() or use("wasm")',
+        `go on with device("${this.name}").restart() or use("wasm")`,
       cause === null ? {} : { cause },
     );
   }

@@ -122,9 +122,10 @@ export function gpuLibrary(): GpuLibrary {
     provided = modules.createRequire(import.meta.url)("gpu.js") as GpuLibrary;
     return provided;
   } catch (cause) {
+    const why = cause instanceof Error ? cause.message.split("\n")[0] : String(cause);
     throw new DeviceError(
-      "gpu: gpu.js isn't installed; npm install gpu.js webgpu brings it (about 140 MB, most of it WebGPU " +
-        'for Node). use("wasm") is the SIMD device, which needs neither',
+      `gpu: gpu.js doesn't load (${why}); npm install gpu.js webgpu brings it (about 140 MB, most of it ` +
+        'WebGPU for Node). use("wasm") is the SIMD device, which needs neither',
       { cause },
     );
   }

@@ -1,6 +1,7 @@
 // What shaders do differently from JavaScript, put right once: functions that kernels call in place of
 // Math's own. Shading languages may drop NaN (exp(NaN) came back as infinity), have log(0) = -88, no
-// expm1 and log1p worth the name, tanh that overflows, and divisions that miss a whole number by a bit.
+// expm1 and log1p worth the name, tanh that overflows, sin with four digits, and divisions that miss a whole
+// number by a bit.
 // All are plain TypeScript, so that gpu.js can translate them and anybody can read them.
 // Next: formulas.ts, which puts them into the formulas of the op table.
 
@@ -74,6 +75,27 @@ export function tanhOf(x: number): number {
   return y;
 }
 
+/** sin x by its series, from x less the nearest multiple kπ (π in two parts, so that the difference is exact). */
+export function sinOf(x: number): number {
+  const k = Math.floor(x * 0.3183098861837907 + 0.5);
+  const r = x - k * 3.140625 - k * 0.0009676535897931;
+  const s = r * r;
+  const odd = k - 2 * Math.floor(k / 2);
+  const y =
+    r *
+    (1 -
+      (s / 6) * (1 - (s / 20) * (1 - (s / 42) * (1 - (s / 72) * (1 - (s / 110) * (1 - s / 156))))));
+  if (odd > 0) {
+    return 0 - y;
+  }
+  return y;
+}
+
+/** cos x = sin(x + π/2). */
+export function cosOf(x: number): number {
+  return sinOf(x + 1.5707963267948966);
+}
+
 /** The larger of two; NaN if either is. */
 export function maxOf(a: number, b: number): number {
   if (a === a) {
@@ -113,6 +135,9 @@ export function powOf(a: number, b: number): number {
   }
   const whole = Math.floor(b);
   if (whole !== b) {
+    if (a < 0 - 3.4e38) {
+      return size;
+    }
     return Math.sqrt(a);
   }
   if (whole - 2 * Math.floor(whole / 2) > 0) {

@@ -27,6 +27,8 @@ export interface Backend {
   check(name: string, kernel: Shortcut["kernel"]): void;
   /** Why nothing can be computed any more; null while all is well. */
   failure(): string | null;
+  /** Finds out whether memory ran out, where that takes a question (WebGL): before numbers are believed. */
+  checkMemory(): void;
   /** Takes the GPU away, as a crashed driver would: for tests. */
   lose(): void;
 }
@@ -46,15 +48,22 @@ export function startNow(mode: Exclude<Mode, "webgpu">): Backend {
   const reason = whyNot(library, mode);
   if (reason !== null) throw unavailable(mode, reason);
   const gpu = new library.GPU({ mode });
-  let isLost = false;
+  let failure: string | null = null;
   return {
     mode,
     gpu,
     resident: mode === "webgl2" ? "ArrayTexture(1)" : "Array",
     check: (name, kernel) => checkRan(library, mode, name, kernel),
-    failure: () => (isLost || gpu.context?.isContextLost() ? "the WebGL context was lost" : null),
+    failure: () => {
+      if (gpu.context?.isContextLost()) failure ??= "the WebGL context was lost";
+      return failure;
+    },
+    checkMemory: () => {
+      const gl = gpu.context;
+      if (gl?.getError() === gl?.OUT_OF_MEMORY && gl) failure ??= "out of GPU memory";
+    },
     lose: () => {
-      isLost = true;
+      if (gpu.context === null) failure = "the device was given up";
       gpu.context?.getExtension("WEBGL_lose_context")?.loseContext();
     },
   };
@@ -106,6 +115,7 @@ export async function startWebGpu(): Promise<Backend> {
     resident: "WebGPUBuffer",
     check: (name, kernel) => checkRan(library, mode, name, kernel),
     failure: () => failure,
+    checkMemory: () => {}, // an event says it
     lose: () => device.destroy(),
   };
 }
