@@ -116,7 +116,12 @@ async function trainAndTest(run: Run, options: Options): Promise<void> {
   ]);
   for (const test of tests) {
     const tested = test.files.map((file) => join(options.data, file));
-    const neutral = ["--neutral", join(options.data, "tinystories/part-b.txt.gz")];
+    const neutral = [
+      "--neutral",
+      join(options.data, "tinystories/part-b.txt.gz"),
+      "--neutral-tokens",
+      "10000",
+    ];
     await once(evaluationIn(folder, test.name), options, [
       ...["eval", folder, "--data", ...tested, ...test.flags, ...neutral, "--json"],
     ]);
