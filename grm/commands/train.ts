@@ -411,8 +411,8 @@ function conclusion(
   return [
     `finished after ${count(step)} steps${kept}`,
     ...reached,
-    ...(page === null ? [] : [`the report: ${page}`]),
     `next: twoheads eval ${path} --data PAIRS.jsonl`,
     `      twoheads score ${path} ANSWERS.jsonl`,
+    ...(page === null ? [] : [`the report: ${page}`]),
   ].join("\n");
 }

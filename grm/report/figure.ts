@@ -59,10 +59,13 @@ export function drawn(label: string, options: Plot.PlotOptions): { readonly svg:
     style: { fontSize: "12px", background: "none" },
   });
   svg.querySelector("style")?.remove(); // the page has these rules once
-  svg.setAttribute("role", "img");
-  svg.setAttribute("aria-label", label);
-  svg.setAttribute("xmlns", "http://www.w3.org/2000/svg");
-  return { svg: svg.outerHTML.replaceAll(/(\d\.\d\d)\d+/g, "$1") }; // hundredths of a pixel are enough
+  const inside = svg.outerHTML
+    .replace(/^<svg( xmlns="[^"]*")?/, "")
+    .replaceAll(/(\d\.\d\d)\d+/g, "$1"); // hundredths of a pixel are enough
+  const name = escape(label); // here, as linkedom leaves < and & in attributes as they are
+  return {
+    svg: `<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="${name}"${inside}`,
+  };
 }
 
 /** A figure for a page, with an id that is its own there. */
