@@ -7,6 +7,7 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { generation } from "./generation.ts";
+import { gpu } from "./gpu.ts";
 import { growth } from "./growth.ts";
 import { attention } from "./kernels/attention.ts";
 import { elementwise } from "./kernels/elementwise.ts";
@@ -92,6 +93,13 @@ const subjects: Readonly<Record<string, Subject>> = {
     title: "Sharing a job between two threads",
     about: "One call, alone and shared, with the worker awake and asleep.",
     run: fork,
+  },
+  gpu: {
+    title: "The gpu device by mode",
+    about:
+      "Square products, and a training step of size S, eager and as one plan; all times include reading one " +
+      "number. wasm is the SIMD device on all threads.",
+    run: gpu,
   },
   ladder: {
     title: "The matmul ladder",

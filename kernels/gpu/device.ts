@@ -45,7 +45,8 @@ export class GpuDevice implements Device {
   }
 
   get details(): Device["details"] & object {
-    return { mode: this.mode ?? "not decided yet", kernels: this.#engine.kernels.length };
+    const { mode, adapter } = this.#engine;
+    return { mode: mode ?? "not decided yet", adapter: adapter ?? "not decided yet" };
   }
 
   /** Waits until it is sure which mode runs, and names it; rejects with the reason if none does. */

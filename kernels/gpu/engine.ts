@@ -74,6 +74,11 @@ export class Engine {
     return this.#backend instanceof Promise ? null : this.#backend.mode;
   }
 
+  /** What computes, as its driver calls itself; null while it isn't decided. */
+  get adapter(): string | null {
+    return this.#backend instanceof Promise ? null : this.#backend.adapter;
+  }
+
   /** Waits for the backend; rejects with the reason where none answers. */
   async ready(): Promise<Backend> {
     return this.#backend;

@@ -80,11 +80,22 @@ export interface GpuLibrary {
   };
   readonly WebGL2Kernel: object;
   readonly WebGPUContext: {
-    acquire(): Promise<{ readonly device: GpuDeviceHandle }>;
+    acquire(): Promise<GpuContext>;
   };
 }
 
-/** The parts of a GPUDevice that matter here. */
+/** The parts of WebGPU's adapter and device that matter here. */
+export interface GpuContext {
+  readonly adapter: {
+    readonly info: {
+      readonly description: string;
+      readonly architecture: string;
+      readonly vendor: string;
+    };
+  };
+  readonly device: GpuDeviceHandle;
+}
+
 export interface GpuDeviceHandle {
   readonly lost: Promise<{ readonly reason: string; readonly message: string }>;
   addEventListener(

@@ -6,7 +6,7 @@
 import { DeviceError } from "../../core/index.ts";
 import {
   type Gpu,
-  type GpuDeviceHandle,
+  type GpuContext,
   type GpuLibrary,
   gpuLibrary,
   isNode,
@@ -21,6 +21,8 @@ export type Mode = (typeof modes)[number];
 export interface Backend {
   readonly mode: Mode;
   readonly gpu: Gpu;
+  /** What computes, as the driver calls itself: "SwiftShader driver 5.0.0", "webasm". */
+  readonly adapter: string;
   /** What gpu.js calls an array that is on the device. */
   readonly resident: "Array" | "ArrayTexture(1)" | "WebGPUBuffer";
   /** Throws unless a kernel that ran really ran in this mode. */
@@ -52,6 +54,9 @@ export function startNow(mode: Exclude<Mode, "webgpu">): Backend {
   return {
     mode,
     gpu,
+    get adapter() {
+      return mode === "webgl2" ? rendererOf(gpu.context) : mode;
+    },
     resident: mode === "webgl2" ? "ArrayTexture(1)" : "Array",
     check: (name, kernel) => checkRan(library, mode, name, kernel),
     failure: () => {
@@ -67,6 +72,11 @@ export function startNow(mode: Exclude<Mode, "webgpu">): Backend {
       gpu.context?.getExtension("WEBGL_lose_context")?.loseContext();
     },
   };
+}
+
+function rendererOf(gl: WebGL2RenderingContext | null): string {
+  const info = gl?.getExtension("WEBGL_debug_renderer_info");
+  return info ? String(gl?.getParameter(info.UNMASKED_RENDERER_WEBGL)) : "WebGL2";
 }
 
 function whyNot({ GPU }: GpuLibrary, mode: Mode): string | null {
@@ -98,7 +108,7 @@ export async function startWebGpu(): Promise<Backend> {
       "there is no navigator.gpu: this browser has no WebGPU, or hides it from this page",
     );
   }
-  const device = await deviceOf(library);
+  const { adapter, device } = await contextOf(library);
   const gpu = new library.GPU({ mode });
   let failure: string | null = null;
   device.lost.then(({ reason, message }) => {
@@ -109,9 +119,11 @@ export async function startWebGpu(): Promise<Backend> {
     const isMemory = error.constructor.name === "GPUOutOfMemoryError";
     failure ??= `${isMemory ? "out of GPU memory" : "WebGPU refused"}: ${error.message.split("\n")[0]}`;
   });
+  const { description, vendor, architecture } = adapter.info;
   return {
     mode,
     gpu,
+    adapter: description || [vendor, architecture].filter(Boolean).join(" ") || "WebGPU",
     resident: "WebGPUBuffer",
     check: (name, kernel) => checkRan(library, mode, name, kernel),
     failure: () => failure,
@@ -120,9 +132,9 @@ export async function startWebGpu(): Promise<Backend> {
   };
 }
 
-async function deviceOf(library: GpuLibrary): Promise<GpuDeviceHandle> {
+async function contextOf(library: GpuLibrary): Promise<GpuContext> {
   try {
-    return (await library.WebGPUContext.acquire()).device;
+    return await library.WebGPUContext.acquire();
   } catch (cause) {
     const inNode = isNode()
       ? "; in Node it needs a Vulkan driver (or Metal, or Direct3D 12), and SwiftShader does without a GPU: " +
