@@ -35,7 +35,7 @@ const figuresOf = (markdown: string): string[] =>
 
 describe("every lesson prints what it says", { concurrency: 2 }, () => {
   for (const { name, markdown } of lessons) {
-    test(name, { timeout: 180_000 }, async () => {
+    test(name, { timeout: 300_000 }, async () => {
       const outputs = await runLesson(name, markdown);
       assert.deepEqual(problemsOf(markdown, outputs), []);
       for (const file of figuresOf(markdown)) checkFigure(file);
