@@ -30,13 +30,26 @@ const args = [
 async function bundle(minify: boolean): Promise<string> {
   const contents = `
     import gpujs from "gpu.js";
-    import { device } from "./core/index.ts";
+    import { device, tensor, use } from "./core/index.ts";
     import { provideGpu } from "./kernels/index.ts";
     import { suite } from "./test/gpu/suite.ts";
     provideGpu(gpujs);
     globalThis.trial = {
       ready: (mode) => device("gpu:" + mode).ready().then(() => "", (error) => error.message),
       best: () => device("gpu").ready(),
+      starve: async (mode) => {
+        const gpu = use("gpu:" + mode);
+        const x = tensor([1, 2]).add(1);
+        await x.read();
+        const { gpu: { context } } = await gpu.engine.ready();
+        if (context) context.getError = () => context.OUT_OF_MEMORY;
+        else {
+          const { device } = await gpujs.WebGPUContext.acquire();
+          const error = new GPUOutOfMemoryError("no room for 64 MiB");
+          device.dispatchEvent(new GPUUncapturedErrorEvent("uncapturederror", { error }));
+        }
+        return (async () => x.mul(2).read())().then(() => "no error", (error) => error.message);
+      },
       suite,
     };`;
   const { outputFiles } = await build({
@@ -57,6 +70,7 @@ async function bundle(minify: boolean): Promise<string> {
 interface Trial {
   ready(mode: string): Promise<string>;
   best(): Promise<string>;
+  starve(mode: string): Promise<string>;
   suite(mode: string, plan: Plan): Promise<Findings>;
 }
 
@@ -77,11 +91,15 @@ function call<K extends keyof Trial>(
 
 describe("the gpu device in Chromium", { skip: reason }, () => {
   let browser: Browser;
-  const started = new Map<string, string>();
+  /** Why a mode didn't start; empty if it did. */
+  const refusals = new Map<string, string>();
 
+  const scripts = new Map<boolean, Promise<string>>();
   const open = async (minify = false): Promise<Page> => {
     const page = await browser.newPage();
-    const script = await bundle(minify);
+    const known = scripts.get(minify) ?? bundle(minify);
+    scripts.set(minify, known);
+    const script = await known;
     await page.route("http://localhost/**", (route) => {
       const isScript = new URL(route.request().url()).pathname === "/run.js";
       const body = isScript ? script : '<!doctype html><script src="/run.js"></script>';
@@ -98,26 +116,27 @@ describe("the gpu device in Chromium", { skip: reason }, () => {
 
   for (const mode of ["webgl2", "webgpu"] as const) {
     const plan = { runs: 2, steps: 50 };
-    test(`${mode} answers`, async (t) => {
-      const page = await open();
+    judge("Chromium", mode, plan, async () => {
+      const page = await open(mode === "webgl2");
       const refusal = await call(page, "ready", mode);
-      await page.close();
-      started.set(mode, refusal);
-      if (refusal !== "") t.skip(`gpu:${mode} was not tested: ${refusal}`);
-    });
-    describe(mode, () => {
-      judge("Chromium", mode, plan, async () => {
-        const page = await open(mode === "webgl2");
-        return call(page, "suite", mode, plan);
-      });
+      refusals.set(mode, refusal);
+      return refusal === "" ? call(page, "suite", mode, plan) : refusal;
     });
   }
 
+  test("running out of memory is a clear error", async () => {
+    for (const [mode, refusal] of refusals) {
+      if (refusal !== "") continue;
+      const message = await call(await open(), "starve", mode);
+      assert.match(message, new RegExp(`^gpu:${mode}: out of GPU memory.*is intact`));
+    }
+  });
+
   test('at least one real GPU API ran, and use("gpu") takes the best', async () => {
-    const answered = [...started].flatMap(([mode, refusal]) => (refusal === "" ? [mode] : []));
+    const answered = [...refusals].flatMap(([mode, refusal]) => (refusal === "" ? [mode] : []));
     assert.ok(
       answered.length > 0,
-      `neither webgl2 nor webgpu: ${[...started.values()].join("; ")}`,
+      `neither webgl2 nor webgpu: ${[...refusals.values()].join("; ")}`,
     );
     const best = await call(await open(), "best");
     assert.equal(best, answered.includes("webgpu") ? "webgpu" : "webgl2");

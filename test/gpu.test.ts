@@ -254,6 +254,14 @@ describe("what can't be done says what can", () => {
     const computed = index.add(0);
     assert.deepEqual([...(await table.embedding(computed).read())], [1, Number.NaN]);
   });
+  test("a mode that didn't run is said, with what ran", async () => {
+    const backend = await gpu().engine.ready();
+    const ran = { constructor: { mode: "cpu" }, fallbackReason: "kernel maps are not supported" };
+    assert.throws(
+      () => backend.check("softmax", ran),
+      /gpu:webasm: gpu\.js ran softmax in its mode "cpu" instead \(kernel maps are not supported\)/,
+    );
+  });
   test("two devices in one op", () => {
     use("wasm");
     const there = tensor([1]).onDevice("gpu:cpu");

@@ -24,6 +24,8 @@ export interface Findings {
   readonly eager: readonly number[];
   readonly captured: readonly number[];
   readonly executor: string;
+  /** Submissions of a captured step to WebGPU's queue. */
+  readonly submissions: number;
   readonly errors: Readonly<Record<string, number>>;
   readonly oddities: Readonly<Record<string, string>>;
   readonly sizes: readonly string[];
@@ -94,6 +96,7 @@ export async function suite(mode: Mode, { runs, steps }: Plan): Promise<Findings
     eager: eager.losses,
     captured: captured.losses,
     executor: captured.executor,
+    submissions: captured.submissions,
     errors: await errors(name),
     oddities: await oddities(name),
     sizes: await sizes(name, tolerance),

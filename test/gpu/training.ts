@@ -13,6 +13,24 @@ interface Run {
   readonly milliseconds: number;
   /** What ran a captured step. */
   readonly executor: string;
+  /** How often the last step submitted work to WebGPU's queue. */
+  readonly submissions: number;
+}
+
+/** Counts what WebGPU's queue is given from now on; 0 where there is no WebGPU. */
+function countSubmissions(): () => number {
+  const { GPUQueue } = globalThis as { GPUQueue?: { prototype: { submit: (x: never) => void } } };
+  if (GPUQueue === undefined) return () => 0;
+  const { submit } = GPUQueue.prototype;
+  let count = 0;
+  GPUQueue.prototype.submit = function (this: object, buffers: never) {
+    count++;
+    return submit.call(this, buffers);
+  };
+  return () => {
+    GPUQueue.prototype.submit = submit;
+    return count;
+  };
 }
 
 export async function train(
@@ -36,9 +54,12 @@ export async function train(
     : Object.assign(async (x: Tensor) => step(x), { executor: "" });
   const losses: number[] = [];
   const started = performance.now();
+  let submissions = 0;
   for (let i = 0; i < steps; i++) {
+    const count = countSubmissions();
     const loss = await run(randint([2, 8], { high: 17, rng: rng.fork(i) }));
+    submissions = count();
     losses.push(await loss.item());
   }
-  return { losses, milliseconds: performance.now() - started, executor: run.executor };
+  return { losses, milliseconds: performance.now() - started, executor: run.executor, submissions };
 }
