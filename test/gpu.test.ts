@@ -318,6 +318,15 @@ describe("capture", () => {
     await leaky(tensor([1]));
     assert.throws(() => kept[0]?.add(1), /recorded by capture\(\), and was never computed/);
   });
+  test("dropout would drop the same at every replay, and is refused", async () => {
+    gpu();
+    const fn = capture((x: Tensor) => x.dropout({ p: 0.5, rng: random(1) }));
+    await assert.rejects(fn(tensor([1, 2])), /capture: a mask of dropout/);
+    const dropped = tensor([1, 2, 3, 4]).dropout({ p: 0.5, rng: random(1) });
+    use("wasm");
+    const expected = tensor([1, 2, 3, 4]).dropout({ p: 0.5, rng: random(1) });
+    assert.deepEqual([...(await dropped.read())], [...(await expected.read())], "the same masks");
+  });
   test("on another device it runs the function", async () => {
     use("wasm");
     const fn = capture((x: Tensor) => x.mul(2));

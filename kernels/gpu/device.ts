@@ -153,6 +153,12 @@ export class GpuDevice implements Device {
   /** float64 is only ever passed through, on the host: to(...) makes float32 of it. */
   #double({ entry, outputs: [spec] }: Call, [x]: readonly Tensor[]): readonly Block[] {
     const host = x === undefined ? null : blockOf(x).host;
+    if (this.#engine.recorder !== null && host !== null) {
+      throw new DeviceError(
+        "capture: a mask of dropout (or another float64 array that is made inside) would be the same at every " +
+          "replay; capture a step without dropout, or pass the mask in",
+      );
+    }
     if (entry.name === "to" && host !== null && spec?.dtype === "float32")
       return [this.upload(Float32Array.from(host), "float32")];
     throw new DTypeError(
