@@ -201,9 +201,10 @@ function moved(x: Tensor, direction: ArrayLike<number>, t: number): Tensor {
   return fromData(data, x.shape, "float64", x.device);
 }
 
+/** A random direction like x; 1 where there is only one, so that a message shows the derivative itself. */
 function normal(x: Tensor, rng: Random): Tensor {
   return fromData(
-    Float64Array.from({ length: x.size }, () => rng.normal()),
+    Float64Array.from({ length: x.size }, () => (x.size === 1 ? 1 : rng.normal())),
     x.shape,
     "float64",
     x.device,
