@@ -3,7 +3,7 @@
 // waits for the numbers that it reads. While a capture records, nothing runs: the launch is noted.
 // Next: capture.ts for recording, elementwise.ts for what is launched.
 
-import { DeviceError } from "../../core/index.ts";
+import { DeviceError, environment } from "../../core/index.ts";
 import {
   type Kernel,
   kernel,
@@ -188,6 +188,7 @@ export class Engine {
       dynamicOutput: true,
       dynamicArguments: true,
     });
+    if (Number(environment("DEBUG")) >= 4) console.error(`${kernel.name}: ${kernel.source}`);
     const compiled = { shortcut, building: null };
     this.#kernels.set(kernel.name, compiled);
     return compiled;

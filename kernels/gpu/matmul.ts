@@ -1,6 +1,6 @@
 // The matrix product: a cell of the result is a row of A times a column of B. Flags say how the matrices
 // lie, so a transposed one costs nothing; batches are walked along at most two axes of their own.
-// Next: rows.ts, for what a network does between its products.
+// Next: softmax.ts, crossEntropy.ts and norm.ts, for what a network does between its products.
 
 import type { Call, Tensor } from "../../core/index.ts";
 import type { Contraction, ContractKernel } from "../../core/op.ts";
@@ -11,7 +11,7 @@ import { quotient } from "./math.ts";
 import { blockOf, firstOf, sizeOf } from "./rule.ts";
 import type { Block } from "./storage.ts";
 import { move } from "./view.ts";
-import { type Walk, walkOf } from "./walk.ts";
+import { walkOf } from "./walk.ts";
 
 /** C[p, q, row, column] = Σ_l A[p, q, row, l] B[p, q, l, column]. */
 const product = kernel(
@@ -53,7 +53,7 @@ const product = kernel(
 );
 
 /** Strides of a batch as two axes, the outer one last to be used. */
-function twoAxes({ sizes, steps }: Walk): number[] {
+function twoAxes({ sizes, steps }: ReturnType<typeof walkOf>): number[] {
   const [aSteps, bSteps] = steps as [number[], number[]];
   const inner = sizes.length - 1;
   const at = (own: readonly number[], d: number): number => own[d] ?? 0;

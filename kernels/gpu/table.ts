@@ -6,13 +6,15 @@
 import type { Call, Entry, Tensor } from "../../core/index.ts";
 import { attention } from "./attention.ts";
 import { type Helper, kernel, type Numbers, type Thread } from "./compile.ts";
+import { crossEntropyRules } from "./crossEntropy.ts";
 import { elementwise } from "./elementwise.ts";
 import { gatherRules } from "./gather.ts";
 import { truncate } from "./math.ts";
 import { contract } from "./matmul.ts";
+import { normRules } from "./norm.ts";
 import { pick, reduce, scan } from "./reduce.ts";
-import { rowRules } from "./rows.ts";
 import { blockOf, firstOf, type Rule, type Run } from "./rule.ts";
+import { softmaxRules } from "./softmax.ts";
 import { updateRules } from "./update.ts";
 import { view } from "./view.ts";
 
@@ -46,7 +48,9 @@ const to: Rule = {
 };
 
 const rules = new Map<string, Rule>([
-  ...Object.entries(rowRules),
+  ...Object.entries(softmaxRules),
+  ...Object.entries(crossEntropyRules),
+  ...Object.entries(normRules),
   ...Object.entries(gatherRules),
   ["to", to],
   ["scaledDotProductAttention", attention],

@@ -4,31 +4,12 @@
 // class of a kernel is how many axes are left. Next: elementwise.ts, view.ts, gather.ts.
 
 import type { Shape } from "../../core/index.ts";
+import { type Axes, merge } from "../wasm/broadcast.ts";
 
-/** Axes of a walk, outermost first, and each operand's step along each of them. */
-export interface Walk {
-  readonly sizes: readonly number[];
-  readonly steps: readonly (readonly number[])[];
-}
-
-/** Merges neighbouring axes that every operand walks as one, and drops those of size 1; at least one is left. */
-export function walkOf(shape: Shape, strides: readonly (readonly number[])[]): Walk {
-  const sizes: number[] = [];
-  const steps: number[][] = strides.map(() => []);
-  for (let d = shape.length - 1; d >= 0; d--) {
-    const size = shape[d] as number;
-    if (size === 1) continue;
-    const top = sizes[0];
-    const joins =
-      top !== undefined &&
-      strides.every((stride, k) => stride[d] === top * (steps[k]?.[0] as number));
-    if (joins) sizes[0] = top * size;
-    else {
-      sizes.unshift(size);
-      for (const [k, stride] of strides.entries()) steps[k]?.unshift(stride[d] as number);
-    }
-  }
-  if (sizes.length > 0) return { sizes, steps };
+/** The axes of a walk, merged; at least one is left. */
+export function walkOf(shape: Shape, strides: readonly (readonly number[])[]): Axes {
+  const walk = merge(shape, strides);
+  if (walk.sizes.length > 0) return walk;
   return { sizes: [1], steps: strides.map(() => [0]) };
 }
 
@@ -65,6 +46,12 @@ export function place(operand: string, rank: number): string {
 }
 
 /** The numbers for sizeNames and for the stepNames of every operand. */
-export function walkNumbers({ sizes, steps }: Walk): number[] {
+export function walkNumbers({
+  sizes,
+  steps,
+}: {
+  readonly sizes: readonly number[];
+  readonly steps: readonly (readonly number[])[];
+}): number[] {
   return [...sizes.slice(1), ...steps.flat()];
 }

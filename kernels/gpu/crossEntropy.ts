@@ -1,0 +1,150 @@
+// The cross entropy: a row's logSumExp less the logit of its class, and backwards the softmax less what was
+// wanted. The mean is over the targets that count, whose number is worked out on the device too.
+// Next: norm.ts.
+
+import type { Tensor } from "../../core/index.ts";
+import { type Helper, kernel, type Numbers, type Thread } from "./compile.ts";
+import type { Engine } from "./engine.ts";
+import { expOf, logOf, quotient } from "./math.ts";
+import { max, sum } from "./reduce.ts";
+import { blockOf, blocksOf, type Rule } from "./rule.ts";
+import { mass } from "./softmax.ts";
+import type { Block } from "./storage.ts";
+
+const helpers: readonly Helper[] = [expOf as Helper, logOf as Helper, quotient as Helper];
+
+interface Losses {
+  readonly reduction: "mean" | "sum" | "none";
+  readonly ignoreIndex: number;
+  readonly labelSmoothing: number;
+}
+
+/** ln Σ exp x of each row. */
+const logSumExp = kernel(
+  "crossEntropy.logSumExp",
+  2,
+  function (this: Thread, masses: Numbers, largest: Numbers) {
+    return largest[this.thread.x]! + logOf(masses[this.thread.x]!);
+  },
+  helpers,
+);
+
+/** Each row's loss: (1 - ε) (lse - x[target]) + ε mean(lse - x); 0 if ignored, NaN for no class. */
+const rowLoss = kernel(
+  "crossEntropy",
+  3,
+  function (
+    this: Thread,
+    x: Numbers,
+    target: Numbers,
+    lse: Numbers,
+    classes: number,
+    ignoreIndex: number,
+    smoothing: number,
+  ) {
+    const row = this.thread.x;
+    const c = target[row]!;
+    if (c === ignoreIndex) {
+      return 0;
+    }
+    if (c < 0 || c >= classes) {
+      return logOf(0 - 1);
+    }
+    let even = 0;
+    if (smoothing > 0) {
+      for (let k = 0; k < classes; k++) {
+        even += lse[row]! - x[row * classes + k]!;
+      }
+    }
+    const loss = lse[row]! - x[row * classes + c]!;
+    return (1 - smoothing) * loss + (smoothing * even) / classes;
+  },
+  helpers,
+);
+
+/** 1 for each target that counts. */
+const counts = kernel(
+  "crossEntropy.counts",
+  1,
+  function (this: Thread, target: Numbers, ignoreIndex: number) {
+    if (target[this.thread.x]! === ignoreIndex) {
+      return 0;
+    }
+    return 1;
+  },
+);
+
+/** A number over another. */
+const ratio = kernel("crossEntropy.mean", 2, function (this: Thread, a: Numbers, b: Numbers) {
+  return a[this.thread.x]! / b[this.thread.x]!;
+});
+
+/** g share (softmax(x) - wanted), 0 in rows that are ignored. */
+const lossBackward = kernel(
+  "crossEntropy.backward",
+  5,
+  function (
+    this: Thread,
+    g: Numbers,
+    x: Numbers,
+    target: Numbers,
+    lse: Numbers,
+    counted: Numbers,
+    classes: number,
+    gStep: number,
+    ignoreIndex: number,
+    smoothing: number,
+  ) {
+    const i = this.thread.x;
+    const row = quotient(i, classes);
+    const c = target[row]!;
+    if (c === ignoreIndex) {
+      return 0;
+    }
+    let wanted = smoothing / classes;
+    if (i - row * classes === c) {
+      wanted += 1 - smoothing;
+    }
+    return (g[row * gStep]! / counted[0]!) * (expOf(x[i]! - lse[row]!) - wanted);
+  },
+  helpers,
+);
+
+/** How many targets count, for the mean; 1 for the others. */
+function countedOf(engine: Engine, target: Tensor, { reduction, ignoreIndex }: Losses): Block {
+  if (reduction !== "mean") return engine.scalar(1);
+  const ones = engine.launch(counts, "float32", target.size, [blockOf(target)], [ignoreIndex]);
+  return sum(engine, ones, { outer: 1, n: target.size, inner: 1 });
+}
+
+const crossEntropy: Rule = {
+  forward: (engine, { args }) => {
+    const [logits, target, options] = args as [Tensor, Tensor, Losses];
+    const classes = logits.shape.at(-1) ?? 0;
+    const rows = target.size;
+    const [x, t] = blocksOf(logits, target) as [Block, Block];
+    const largest = max(engine, x, { outer: rows, n: classes, inner: 1 });
+    const masses = engine.launch(mass, x.dtype, rows, [x, largest], [classes, 1]);
+    const lse = engine.launch(logSumExp, x.dtype, rows, [masses, largest], []);
+    const numbers = [classes, options.ignoreIndex, options.labelSmoothing];
+    const losses = engine.launch(rowLoss, x.dtype, rows, [x, t, lse], numbers);
+    if (options.reduction === "none") return [losses, lse];
+    const total = sum(engine, losses, { outer: 1, n: rows, inner: 1 });
+    if (options.reduction === "sum") return [total, lse];
+    const counted = countedOf(engine, target, options);
+    return [engine.launch(ratio, x.dtype, 1, [total, counted], []), lse];
+  },
+  backward: (engine, { args }) => {
+    const [g, , lse, logits, target, options] = args as [
+      ...[Tensor, Tensor, Tensor, Tensor, Tensor],
+      Losses,
+    ];
+    const classes = logits.shape.at(-1) ?? 0;
+    const gStep = options.reduction === "none" ? 1 : 0;
+    const sources = [...blocksOf(g, logits, target, lse), countedOf(engine, target, options)];
+    const numbers = [classes, gStep, options.ignoreIndex, options.labelSmoothing];
+    return [engine.launch(lossBackward, "float32", logits.size, sources, numbers)];
+  },
+};
+
+export const crossEntropyRules: Readonly<Record<string, Rule>> = { crossEntropy };

@@ -1,0 +1,138 @@
+// Softmax and its logarithm, over lines of numbers: a few kernels, of which some make a number for each
+// line (its largest, its sum) and one makes every cell from that. Line (o, i) has its elements at
+// (o n + k) inner + i. Next: crossEntropy.ts.
+
+import type { Tensor } from "../../core/index.ts";
+import { around } from "../../core/shape.ts";
+import { type Helper, kernel, type Numbers, type Thread } from "./compile.ts";
+import { expOf, logOf, quotient } from "./math.ts";
+import { max } from "./reduce.ts";
+import { blockOf, blocksOf, type Rule } from "./rule.ts";
+import type { Block } from "./storage.ts";
+
+const helpers: readonly Helper[] = [expOf as Helper, logOf as Helper, quotient as Helper];
+
+interface Lines {
+  readonly outer: number;
+  readonly n: number;
+  readonly inner: number;
+}
+
+/** For each line, Σ exp(x - max). */
+export const mass = kernel(
+  "softmax.mass",
+  2,
+  function (this: Thread, x: Numbers, largest: Numbers, n: number, inner: number) {
+    const i = this.thread.x;
+    const o = quotient(i, inner);
+    const first = o * n * inner + i - o * inner;
+    const m = largest[i]!;
+    let sum = 0;
+    for (let k = 0; k < n; k++) {
+      sum += expOf(x[first + k * inner]! - m);
+    }
+    return sum;
+  },
+  helpers,
+);
+
+/** exp(x - max) / mass, or its logarithm. */
+const share = kernel(
+  "softmax",
+  3,
+  function (
+    this: Thread,
+    x: Numbers,
+    largest: Numbers,
+    masses: Numbers,
+    n: number,
+    inner: number,
+    isLog: number,
+  ) {
+    const i = this.thread.x;
+    const q = quotient(i, inner);
+    const line = quotient(q, n) * inner + i - q * inner;
+    const shifted = x[i]! - largest[line]!;
+    if (isLog > 0) {
+      return shifted - logOf(masses[line]!);
+    }
+    return expOf(shifted) / masses[line]!;
+  },
+  helpers,
+);
+
+/** For each line, Σ g y; of the logarithm, Σ g. */
+const along = kernel(
+  "softmax.along",
+  2,
+  function (this: Thread, g: Numbers, y: Numbers, n: number, inner: number, isLog: number) {
+    const i = this.thread.x;
+    const o = quotient(i, inner);
+    const first = o * n * inner + i - o * inner;
+    let sum = 0;
+    for (let k = 0; k < n; k++) {
+      const gk = g[first + k * inner]!;
+      if (isLog > 0) {
+        sum += gk;
+      } else {
+        sum += gk * y[first + k * inner]!;
+      }
+    }
+    return sum;
+  },
+  helpers,
+);
+
+/** y (g - Σ g y); of the logarithm, g - exp(y) Σ g. */
+const shareBackward = kernel(
+  "softmax.backward",
+  3,
+  function (
+    this: Thread,
+    g: Numbers,
+    y: Numbers,
+    sums: Numbers,
+    n: number,
+    inner: number,
+    isLog: number,
+  ) {
+    const i = this.thread.x;
+    const q = quotient(i, inner);
+    const line = quotient(q, n) * inner + i - q * inner;
+    if (isLog > 0) {
+      return g[i]! - expOf(y[i]!) * sums[line]!;
+    }
+    return y[i]! * (g[i]! - sums[line]!);
+  },
+  helpers,
+);
+
+function softmax(isLog: 0 | 1): Rule {
+  const linesOf = (x: Tensor, options: unknown): Lines =>
+    around(x.shape, (options as { dim: number }).dim);
+  return {
+    forward: (engine, { args: [x, options] }) => {
+      const tensor = x as Tensor;
+      const { outer, n, inner } = linesOf(tensor, options);
+      const block = blockOf(tensor);
+      const lines = outer * inner;
+      const largest = max(engine, block, { outer, n, inner });
+      const masses = engine.launch(mass, block.dtype, lines, [block, largest], [n, inner]);
+      const sources = [block, largest, masses];
+      return [engine.launch(share, block.dtype, tensor.size, sources, [n, inner, isLog])];
+    },
+    backward: (engine, { args: [g, y, , options] }) => {
+      const tensor = y as Tensor;
+      const { outer, n, inner } = linesOf(tensor, options);
+      const [gs, ys] = blocksOf(g, y) as [Block, Block];
+      const numbers = [n, inner, isLog];
+      const sums = engine.launch(along, ys.dtype, outer * inner, [gs, ys], numbers);
+      return [engine.launch(shareBackward, ys.dtype, tensor.size, [gs, ys, sums], numbers)];
+    },
+  };
+}
+
+export const softmaxRules: Readonly<Record<string, Rule>> = {
+  softmax: softmax(0),
+  logSoftmax: softmax(1),
+};
