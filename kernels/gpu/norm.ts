@@ -1,6 +1,6 @@
 // layerNorm and rmsNorm: two numbers for each row (its mean, and one over its deviation; rmsNorm's mean is
 // 0), then every cell. Backwards, with u the unit rows and h = g weight: dx = scale (h - u mean(h u) -
-// mean(h)), dweight = Σ g u, dbias = Σ g. Next: attention.ts.
+// mean(h)), dweight = Σ g u, dbias = Σ g. Next: rope.ts.
 
 import type { Call, Tensor } from "../../core/index.ts";
 import { type Helper, kernel, type Numbers, type Thread } from "./compile.ts";

@@ -1,6 +1,6 @@
 // Which op runs as which kernels. Most ops run by their kind: elementwise and reduce kernels are built
 // around the entries' own formulas. The rest has kernels written by hand. What has neither here (linear,
-// rope, dropout, packed attention) is a fused op that runs its definition, whose parts have kernels.
+// dropout, packed attention) is a fused op that runs its definition, whose parts have kernels.
 // Next: device.ts.
 
 import type { Call, Entry, Tensor } from "../../core/index.ts";
@@ -13,6 +13,7 @@ import { truncate } from "./math.ts";
 import { contract } from "./matmul.ts";
 import { normRules } from "./norm.ts";
 import { pick, reduce, scan } from "./reduce.ts";
+import { rope } from "./rope.ts";
 import { blockOf, firstOf, type Rule, type Run } from "./rule.ts";
 import { softmaxRules } from "./softmax.ts";
 import { updateRules } from "./update.ts";
@@ -53,6 +54,7 @@ const rules = new Map<string, Rule>([
   ...Object.entries(normRules),
   ...Object.entries(gatherRules),
   ["to", to],
+  ["rope", rope],
   ["scaledDotProductAttention", attention],
 ]);
 
