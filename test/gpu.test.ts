@@ -32,6 +32,7 @@ import {
   zeros,
 } from "../core/index.ts";
 import { capture, type GpuDevice } from "../kernels/index.ts";
+import { AdamW } from "../nn/index.ts";
 import { judge } from "./gpu/judge.ts";
 import { type Findings, suite } from "./gpu/suite.ts";
 import { train } from "./gpu/training.ts";
@@ -332,10 +333,32 @@ describe("capture", () => {
     const fn = capture((x: Tensor) => x.mul(2));
     assert.deepEqual([...(await (await fn(tensor([4]))).read())], [8]);
   });
+  test("an optimiser goes on eagerly after replays, once it knows their number", async () => {
+    const weights = async (replays: number): Promise<number[]> => {
+      gpu();
+      const w = tensor([1, -2], { requiresGrad: true });
+      const optimiser = new AdamW([["w", w]], { lr: 0.1 });
+      const body = (x: Tensor): Tensor => {
+        const loss = w.mul(x).square().sum();
+        loss.backward();
+        optimiser.step();
+        optimiser.zeroGrad();
+        return loss;
+      };
+      const step = capture(body);
+      for (let i = 0; i < replays; i++) await step(tensor([1, 3]));
+      if (replays > 0) optimiser.loadStateDict({ ...optimiser.stateDict(), step: step.replays });
+      for (let i = replays; i < 8; i++) body(tensor([1, 3]));
+      return [...(await w.read())];
+    };
+    const [mixed, eager] = [await weights(5), await weights(0)];
+    mixed.forEach((x, i) => {
+      assert.ok(Math.abs(x - (eager[i] ?? 0)) < 1e-6, `${mixed} and ${eager}`);
+    });
+  });
   test("a learning rate may change between replays", async () => {
     const rates = async (captured: boolean): Promise<number[]> => {
       gpu("cpu");
-      const { AdamW } = await import("../nn/index.ts");
       const w = tensor([1], { requiresGrad: true });
       const optimiser = new AdamW([["w", w]], { lr: 0.1 });
       const body = (x: Tensor): Tensor => {

@@ -29,7 +29,11 @@ export interface Captured<A extends readonly Tensor[], R extends Tree> {
   (...inputs: A): Promise<R>;
   /** The learning rate of the replays to come; null (at first): as it was recorded. */
   lr: number | null;
-  /** How many replays there were. An AdamW that was recorded at step t is at t + replays - 1. */
+  /**
+   * How many replays there were. An AdamW that was recorded at step t is at t + replays - 1; its own count
+   * stays at t, so before it is saved or goes on eagerly:
+   * optimiser.loadStateDict({ ...optimiser.stateDict(), step: t + replays - 1 }).
+   */
   readonly replays: number;
   /** How many kernels a replay runs; 0 before the first call. */
   readonly steps: number;
