@@ -13,6 +13,7 @@ import { addEval } from "./commands/eval.ts";
 import { addExport } from "./commands/export.ts";
 import { addFrontier } from "./commands/frontier.ts";
 import { addGenerate } from "./commands/generate.ts";
+import { addInspect } from "./commands/inspect.ts";
 import { addOveropt } from "./commands/overopt.ts";
 import { addPpo } from "./commands/ppo.ts";
 import { addPretrain } from "./commands/pretrain.ts";
@@ -31,6 +32,7 @@ Examples:
   $ twoheads pretrain --corpus a.txt --minutes 5    a language model of your own
   $ twoheads generate runs/pretrain-1               what it writes
   $ twoheads world spelled --samples 5              stories of a demo world
+  $ twoheads report runs/demo                       a run as one page, to look into
 `;
 
 /** The version in package.json, which stands above this file in a checkout and above dist/ in a package. */
@@ -109,6 +111,7 @@ export function program(): Command {
   addCompare(command);
   addScore(command);
   addExport(command);
+  addInspect(command);
   addReport(command);
   addBase(command);
   addOveropt(command);

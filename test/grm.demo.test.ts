@@ -196,7 +196,7 @@ const conclusionOf = (printed: string): string => printed.slice(printed.indexOf(
 
 const quick = (...more: string[]): string[] => ["--quick", "--json", ...more];
 
-describe("the program", { timeout: 120_000 }, () => {
+describe("the program", { timeout: 240_000 }, () => {
   const whole = join(folder, "whole.jsonl");
   const torn = join(folder, "torn.jsonl");
   let printed = "";

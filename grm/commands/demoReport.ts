@@ -65,7 +65,7 @@ async function modelsPage(found: readonly KeptModel[], progress: Progress): Prom
   const { seed, plan } = kept;
   const isQuick = JSON.stringify(plan) === JSON.stringify(quickPlan);
   const { training, tests } = dataOf(seed, plan);
-  const pairs = inTurn(Object.values(tests));
+  const pairs = inTurn(Object.values(tests).map((test) => test.slice(0, 50))); // enough for a look
   const base = loadCausalLM(joinPath(path, "base"));
   const models = found.map((one) => ({
     name: nameOf(one.kept),
@@ -87,10 +87,10 @@ async function modelsPage(found: readonly KeptModel[], progress: Progress): Prom
     models,
     base,
     tokenizer: spelled.tokenizer,
-    pairs: pairs.slice(0, isQuick ? 10 : 150),
+    pairs: pairs.slice(0, isQuick ? 10 : 100),
     neutral,
     losses: { method: "grm-sft", alpha: plan.alpha, beta: plan.beta },
-    stories: storiesFor(spelled.tokenizer, isQuick ? 40 : 300),
+    stories: storiesFor(spelled.tokenizer, isQuick ? 40 : 150),
     onProgress: (done, next) => progress(0.25 + 0.75 * done, `the report: ${next}`),
   });
   const [a, b] = models.map(({ model }) => scorePairs(model, pairs));

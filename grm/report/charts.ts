@@ -6,7 +6,7 @@ import * as Plot from "@observablehq/plot";
 import { colour, dash, drawn, type Figure, type Key } from "./figure.ts";
 import { type Cell, numberText, type Table } from "./html.ts";
 
-const size = { width: 460, height: 270, marginLeft: 58, marginBottom: 42, marginRight: 16 };
+const size = { width: 400, height: 250, marginLeft: 54, marginBottom: 42, marginRight: 16 };
 
 /** What every figure says of itself. */
 export interface Words {
@@ -191,11 +191,11 @@ export function ranges(words: Words, { x, ranges: all, otherwise, rule, names }:
   const title = (r: Range): string =>
     `${r.row}, ${r.of}: ${rangeText({ x: 0, y: r.value, low: r.low ?? null, high: r.high ?? null })}`;
   const bounded = found.filter(({ low, high }) => low != null && high != null);
-  const marginLeft = 16 + 7 * Math.max(...rows.map((row) => row.length));
+  const marginLeft = 16 + 6.4 * Math.max(...rows.map((row) => row.length));
   const picture = drawn(`${words.title}: values of ${rows.join(", ")}`, {
     ...size,
     marginLeft,
-    width: Math.max(size.width, marginLeft + 300),
+    width: Math.max(size.width, marginLeft + 250),
     height: 56 + rows.length * Math.max(26, 13 * owners.length),
     x: { ...scaleOf(x), grid: true },
     y: {
@@ -348,7 +348,7 @@ function mapLayout({ rows, columns, xLabel = "", yLabel = "", ...options }: Cell
   const longest = (names: readonly string[]): number => Math.max(...names.map((n) => n.length));
   const marginLeft = 22 + 7 * longest(rows);
   const marginBottom = 26 + 6.5 * longest(columns);
-  const side = options.side ?? Math.max(16, Math.min(44, 860 / columns.length));
+  const side = options.side ?? Math.max(16, Math.min(44, (960 - marginLeft) / columns.length));
   return {
     width: Math.max(300, marginLeft + 20 + columns.length * side),
     height: 26 + marginBottom + rows.length * Math.min(side, 24),

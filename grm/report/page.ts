@@ -45,9 +45,8 @@ figcaption{font-size:.88rem;margin-top:.5rem}
 .limits{font-style:italic}
 .missing{padding:1.2rem;border:1px dashed var(--line);border-radius:6px;color:var(--soft)}
 .scroll{overflow-x:auto;max-width:100%}
-svg.plot{display:block;max-width:100%;height:auto;overflow:visible}
-.wide svg.plot{max-width:none}
-@media (max-width:520px){svg.plot{min-width:410px}}
+svg.plot{display:block;width:100%;max-width:480px;height:auto;overflow:visible}
+.wide svg.plot{width:auto;max-width:none}
 blockquote{margin:.5rem 0;padding-left:.8rem;border-left:3px solid var(--line)}
 svg text{white-space:pre}
 .legend{display:flex;flex-wrap:wrap;gap:.1rem .9rem;list-style:none;margin:0 0 .4rem;padding:0;font-size:.85rem}

@@ -45,6 +45,16 @@ export function rewardPage(found: RewardPage): string {
   return pageHtml(page);
 }
 
+/** The page of what `twoheads inspect` found. */
+export function inspectionPage(inspection: Inspection): string {
+  const names = inspection.models.map(({ name }) => name).join(" and ");
+  return pageHtml({
+    title: `Inside ${names}`,
+    lead: `On ${inspection.pairs} pairs, beside the language model that training began with.`,
+    sections: inspectionSections(inspection),
+  });
+}
+
 /** All sections, for pages that have others too. */
 export function rewardSections({ runs, comparison, inspection, frontier }: RewardPage): Section[] {
   const isEvaluated = runs.some(({ evaluation }) => typeof evaluation !== "string");

@@ -205,6 +205,7 @@ function patchFigure(
       columns: words,
       values: order.map((p) => p.effects),
       unit: "of reward",
+      root: true,
       otherwise: "no pair is shown.",
     },
   );
