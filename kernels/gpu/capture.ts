@@ -13,7 +13,7 @@ import {
   type Tree,
   tensorsOf,
 } from "../../core/index.ts";
-import { sizeOf } from "../../core/shape.ts";
+import { sameShape, sizeOf } from "../../core/shape.ts";
 import { Storage } from "../../core/storage.ts";
 import { settingsOf } from "./compile.ts";
 import { GpuDevice } from "./device.ts";
@@ -54,7 +54,7 @@ export function capture<A extends readonly Tensor[], R extends Tree>(
 ): Captured<A, R> {
   let plan: Plan | null = null;
   let result: Tree = null;
-  const replay = async (...inputs: A): Promise<R> => {
+  const run = async (inputs: A): Promise<R> => {
     const device = inputs[0]?.device ?? currentDevice();
     if (!(device instanceof GpuDevice)) return fn(...inputs);
     plan ??= await Plan.of(device, inputs, () => {
@@ -63,6 +63,12 @@ export function capture<A extends readonly Tensor[], R extends Tree>(
     });
     const outputs = await plan.run(inputs);
     return replaced(result, outputs) as R;
+  };
+  let last: Promise<unknown> = Promise.resolve();
+  const replay = (...inputs: A): Promise<R> => {
+    const turn = last.then(() => run(inputs)); // each begins with the state that the one before left
+    last = turn.catch(() => {});
+    return turn;
   };
   return Object.defineProperties(replay, {
     lr: {
@@ -102,6 +108,7 @@ class Plan {
 
   private constructor(
     readonly device: GpuDevice,
+    readonly engine: Engine,
     readonly backend: Backend,
     readonly recorder: Recorder,
     readonly inputs: readonly Tensor[],
@@ -134,7 +141,7 @@ class Plan {
     }
     if (recorder.steps.length === 0)
       throw new ArgumentError("capture: the function computes nothing on this device");
-    return new Plan(device, backend, recorder, inputs, results);
+    return new Plan(device, engine, backend, recorder, inputs, results);
   }
 
   get executor(): string {
@@ -206,20 +213,14 @@ class Plan {
   // --- Running ---------------------------------------------------------------------------------------
 
   async run(inputs: readonly Tensor[]): Promise<ReadonlyMap<Tensor, Tensor>> {
-    this.inputs.forEach((x, i) => {
-      const given = inputs[i];
-      if (
-        given?.device === x.device &&
-        given.dtype === x.dtype &&
-        String(given.shape) === String(x.shape)
-      )
-        return;
-      throw new ShapeError(
-        `capture: input ${i} was recorded as ${x.dtype} [${x.shape}] on ${x.device.name} and is now ` +
-          `${given?.dtype ?? "missing"} [${given?.shape ?? ""}]; capture another function for another shape`,
+    const { engine } = this;
+    if (this.device.engine !== engine) {
+      throw new DeviceError(
+        "capture: the GPU that this was recorded for is gone; capture the function again",
       );
-    });
-    const { engine } = this.device;
+    }
+    engine.checkAlive();
+    this.#checkInputs(inputs);
     const blocks = [...this.#arguments];
     this.inputs.forEach((x, i) => {
       const seat = this.#seats.get(blockOf(x)) as { readonly argument: number };
@@ -229,10 +230,25 @@ class Plan {
     const scalars = this.recorder.steps.flatMap((step) =>
       step.scalars.flatMap((s) => (typeof s === "number" ? [] : numberOf(s))),
     );
-    const made = await this.#pipeline(...arrays, ...scalars);
+    const made = await this.#pipeline(...arrays, ...scalars).catch((error: unknown) =>
+      engine.failed("capture", error),
+    );
     this.#check();
     this.recorder.replays++;
     return this.#take(engine, made);
+  }
+
+  /** A plan is for the shapes, dtypes and device that it was recorded with. */
+  #checkInputs(inputs: readonly Tensor[]): void {
+    this.inputs.forEach((x, i) => {
+      const given = inputs[i];
+      const isAlike = given?.device === x.device && given.dtype === x.dtype;
+      if (isAlike && sameShape(given.shape, x.shape)) return;
+      throw new ShapeError(
+        `capture: input ${i} was recorded as ${x.dtype} [${x.shape}] on ${x.device.name} and is now ` +
+          `${given?.dtype ?? "missing"} [${given?.shape ?? ""}]; capture another function for another shape`,
+      );
+    });
   }
 
   /** Puts new numbers into the state, and results into tensors of their own. */

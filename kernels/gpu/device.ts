@@ -14,6 +14,7 @@ import {
   type TypedArray,
 } from "../../core/index.ts";
 import { Engine } from "./engine.ts";
+import { gpuLibrary } from "./library.ts";
 import { type Mode, startBest, startNow, startWebGpu } from "./modes.ts";
 import { blockOf } from "./rule.ts";
 import { Block, type MemoryStatistics } from "./storage.ts";
@@ -35,6 +36,7 @@ export class GpuDevice implements Device {
 
   #start(): Engine {
     const { name } = this;
+    gpuLibrary(); // if it is missing, that is said at once
     if (this.#wanted === null) return new Engine(name, startBest());
     return new Engine(name, this.#wanted === "webgpu" ? startWebGpu() : startNow(this.#wanted));
   }

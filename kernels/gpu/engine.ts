@@ -104,7 +104,7 @@ export class Engine {
       this.recorder.launch(kernel, out, blocks, scalars);
       return out;
     }
-    this.#checkAlive();
+    this.checkAlive();
     this.counts.launches++;
     const values = blocks.map((block) => this.#valueOf(kernel.name, block));
     const numbers = scalars.map(numberOf);
@@ -167,9 +167,9 @@ export class Engine {
       compiled.building = built.catch(() => {
         compiled.building = null;
       });
-      return built.catch((error) => this.#failed(kernel.name, error));
+      return built.catch((error) => this.failed(kernel.name, error));
     } catch (error) {
-      return this.#failed(kernel.name, error);
+      return this.failed(kernel.name, error);
     }
   }
 
@@ -194,7 +194,8 @@ export class Engine {
     return compiled;
   }
 
-  #failed(name: string, error: unknown): never {
+  /** Throws what went wrong as a DeviceError; if the device is lost, that. */
+  failed(name: string, error: unknown): never {
     const lost = this.failure();
     if (lost !== null) throw this.#lostError(lost, error);
     if (error instanceof DeviceError) throw error;
@@ -274,7 +275,7 @@ export class Engine {
   async read(block: Block): Promise<Block["host"] & object> {
     if (block.host !== null) return block.host.slice();
     if (block.length === 0) return fromDevice("read", new Float32Array(0), block.dtype, 0);
-    this.#checkAlive();
+    this.checkAlive();
     this.counts.reads++;
     const value = this.#valueOf("read", block);
     const slot = this.memory.borrow(block);
@@ -286,7 +287,7 @@ export class Engine {
       if (lost !== null) throw this.#lostError(lost, null);
       return fromDevice("read", data, block.dtype, block.length);
     } catch (error) {
-      return this.#failed("read", error);
+      return this.failed("read", error);
     } finally {
       this.memory.back(slot);
     }
@@ -299,7 +300,8 @@ export class Engine {
     return this.#backend instanceof Promise ? null : this.#backend.failure();
   }
 
-  #checkAlive(): void {
+  /** Throws if this engine can't go on. */
+  checkAlive(): void {
     const lost = this.failure();
     if (lost !== null) throw this.#lostError(lost, null);
   }

@@ -137,7 +137,7 @@ async function contextOf(library: GpuLibrary): Promise<GpuContext> {
     return await library.WebGPUContext.acquire();
   } catch (cause) {
     const inNode = isNode()
-      ? "; in Node it needs a Vulkan driver (or Metal, or Direct3D 12), and SwiftShader does without a GPU: " +
+      ? "; in Node it needs a Vulkan driver and loader (or Metal, or Direct3D 12), and SwiftShader does without a GPU: " +
         "VK_ICD_FILENAMES=.../vk_swiftshader_icd.json"
       : "";
     throw unavailable("webgpu", `WebGPU is here, but no adapter answered${inNode}`, cause);
