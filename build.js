@@ -1,5 +1,6 @@
 // Builds dist/, what other projects import: JavaScript and type declarations of everything that the
-// package exports, and what stands beside it (compiled kernels, the demo's bases). Nothing in this
+// package exports, and what stands beside it (compiled kernels, the demo's bases and
+// what was measured once). Nothing in this
 // repository needs it; tests and commands run the TypeScript. npm runs it before it packs.
 // Next: tsconfig.build.json for what is compiled, package.json for what is exported.
 
@@ -18,5 +19,6 @@ execFileSync(process.execPath, [join(typescript, "bin/tsc"), "-p", "tsconfig.bui
   stdio: "inherit",
 });
 const beside = ["kernels/wasm/kernels.wasm", "kernels/wasm/kernels.fma.wasm", "grm/demo/bases"];
-if (existsSync(join(root, "grm/demo/seeds.json"))) beside.push("grm/demo/seeds.json");
+for (const results of ["grm/demo/seeds.jsonl", "grm/inspect/frontier.jsonl"])
+  if (existsSync(join(root, results))) beside.push(results);
 for (const path of beside) cpSync(join(root, path), join(root, "dist", path), { recursive: true });

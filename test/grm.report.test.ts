@@ -15,6 +15,7 @@ import { type Browser, chromium, type Page } from "playwright-core";
 import "../kernels/index.ts";
 import { random } from "../core/index.ts";
 import { main } from "../grm/cli.ts";
+import type { Inspection } from "../grm/inspect/index.ts";
 import { quickPlan as plan } from "../grm/overopt/comparison/plan.ts";
 import type { ResultFile } from "../grm/overopt/comparison/results.ts";
 import type { PolicyRecord } from "../grm/overopt/policyRecords.ts";
@@ -37,6 +38,7 @@ import {
 import { windows } from "../grm/report/training.ts";
 import type { TrainRecord } from "../grm/trainer/records.ts";
 import { ByteTokenizer, CausalLM, saveCausalLM, saveTokenizer } from "../nn/index.ts";
+import { twoheadsHere } from "./rewardFolders.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "twoheads-report-"));
 const at = (name: string): string => join(folder, name);
@@ -330,6 +332,26 @@ describe("in Chromium", { skip, timeout: 300_000 }, () => {
     await (await inspect(browser, at("sft/report.html"))).close();
   });
 
+  test("twoheads inspect says the same as a page, as JSON and in words", async () => {
+    const html = at("inside.html");
+    const json = await saying("inspect", at("bt"), at("sft"), "--html", html, "--json");
+    const { models, pairs } = JSON.parse(json) as Inspection;
+    assert.deepEqual(
+      models.map(({ name }) => name),
+      ["bt", "sft"],
+    );
+    assert.equal(pairs, 7, "0.3 of 24 pairs were held out");
+    assert.ok(models.every(({ gradients }) => gradients.disjoint && gradients.alpha === 0.3));
+    await (await inspect(browser, html)).close();
+    const said = await saying("inspect", at("sft"), "--pairs", at("pairs.jsonl"), "--limit", "3");
+    assert.match(said, /^sft: accuracy .* of 3 pairs/);
+    assert.match(said, /no position is pushed by both; below, they first meet at model\.layers/);
+    const wrong = await twoheadsHere(["inspect", at("sft"), "--world", "id"]);
+    assert.match(wrong.said, /^inspect: the model doesn't read the words of the demo's world$/);
+    assert.match((await twoheadsHere(["report", folder])).said, /holds no run/);
+    assert.equal(wrong.code, 1);
+  });
+
   test("the demo's report, written at its end", async () => {
     const bin = fileURLToPath(new URL("../grm/bin.js", import.meta.url));
     const args = [bin, "demo", "--quick", "--out", at("demo")];
@@ -368,19 +390,25 @@ async function trainTwo(): Promise<void> {
     return `${JSON.stringify({ prompt: hostile.slice(0, 20), ...answers, source: hostile })}\n`;
   });
   writeFileSync(at("pairs.jsonl"), lines.join(""));
-  const run = (...args: string[]) => main(["node", "twoheads", ...args]);
+  for (const [name, method] of [
+    ["bt", "bt"],
+    ["sft", "grm-sft"],
+  ] as const) {
+    const training = ["--base", at("base"), "--data", at("pairs.jsonl"), "--epochs", "2"];
+    const more = ["--method", method, "--alpha", "0.3", "--hold-out", "0.3", "--inspect"];
+    await saying("train", ...training, ...more, "--batch-size", "4", "--out", at(name));
+  }
+  await saying("report", at("bt"), at("sft"));
+}
+
+/** Runs a command line in this process; what it prints. */
+async function saying(...args: string[]): Promise<string> {
+  const lines: string[] = [];
   const { log } = console;
-  console.log = () => {};
+  console.log = (text: unknown) => void lines.push(String(text));
   try {
-    for (const [name, method] of [
-      ["bt", "bt"],
-      ["sft", "grm-sft"],
-    ] as const) {
-      const training = ["--base", at("base"), "--data", at("pairs.jsonl"), "--epochs", "2"];
-      const more = ["--method", method, "--alpha", "0.3", "--hold-out", "0.3", "--inspect"];
-      await run("train", ...training, ...more, "--batch-size", "4", "--out", at(name));
-    }
-    await run("report", at("bt"), at("sft"));
+    await main(["node", "twoheads", ...args]);
+    return lines.join("\n");
   } finally {
     console.log = log;
   }

@@ -88,14 +88,28 @@ export function baseOf(folder: string, say: (message: string) => void): CausalLM
   }
 }
 
-/** Whether two tokenizers are the same. */
+/** Whether two tokenizers are the same: their files, whatever the order of fields and special tokens. */
 export function readsAlike(a: Tokenizer, b: Tokenizer): boolean {
-  const bytes = (tokenizer: Tokenizer): string =>
+  const content = (tokenizer: Tokenizer): string =>
     tokenizer
       .files()
-      .map((file) => `${file.name} ${new TextDecoder().decode(file.bytes)}`)
+      .map(({ name, bytes }) => {
+        const text = new TextDecoder().decode(bytes);
+        return name.endsWith(".json") ? JSON.stringify(inOrder(JSON.parse(text))) : text;
+      })
       .join("\n");
-  return a === b || bytes(a) === bytes(b);
+  return a === b || content(a) === content(b);
+}
+
+/** JSON with fields by name, and lists of things with ids by id. */
+function inOrder(value: unknown): unknown {
+  if (value === null || typeof value !== "object") return value;
+  if (!Array.isArray(value)) {
+    const fields = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+    return Object.fromEntries(fields.map(([name, field]) => [name, inOrder(field)]));
+  }
+  const idOf = (item: unknown): number => (item as { id?: number } | null)?.id ?? 0;
+  return value.map(inOrder).sort((a, b) => idOf(a) - idOf(b)); // stable: others stay as they are
 }
 
 /** The losses of the first run that has a text-generation loss. */
