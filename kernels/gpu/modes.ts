@@ -144,15 +144,21 @@ async function contextOf(library: GpuLibrary): Promise<GpuContext> {
   }
 }
 
-/** The first mode that answers, in the order of preference; a DeviceError tells what each said. */
+/**
+ * The first mode that answers, in the order of preference; a DeviceError tells what each said. Where no GPU
+ * answers, that is said, and who computes instead.
+ */
 export async function startBest(): Promise<Backend> {
   const said: string[] = [];
   for (const mode of modes) {
     try {
-      return mode === "webgpu" ? await startWebGpu() : startNow(mode);
+      const backend = mode === "webgpu" ? await startWebGpu() : startNow(mode);
+      const isGpu = mode === "webgpu" || mode === "webgl2";
+      if (!isGpu) console.warn(`${said.join("; ")}; gpu.js's ${mode} computes instead`);
+      return backend;
     } catch (error) {
       if (!(error instanceof DeviceError)) throw error;
-      said.push(error.message);
+      said.push(error.message.split(". What else there is")[0] ?? error.message);
     }
   }
   throw new DeviceError(`gpu: no mode works here: ${said.join("; ")}`);
