@@ -123,6 +123,21 @@ describe("figures", () => {
       [199, "39,601 [199, 79,202]"].map((c) => c),
     );
     const svg = standaloneSvg(figure) ?? "";
+    const small = curves(words, {
+      x: { label: "x" },
+      y: { label: "y" },
+      series: [
+        {
+          name: "small",
+          points: [
+            { x: 0, y: 0.001 },
+            { x: 1, y: 0.002 },
+          ],
+        },
+      ],
+      otherwise: "",
+    });
+    assert.match(standaloneSvg(small) ?? "", />0\.0010</, "ticks keep their digits");
     assert.match(svg, /^<svg xmlns=.*--c0:#.*<path .*<\/svg>$/s);
     assert.equal(svg.includes("NaN"), false);
   });

@@ -68,8 +68,21 @@ function policiesOf(paths: readonly string[]) {
   return paths.map((path, i) => {
     const folder = new PolicyFolder(path);
     const { flags = {}, settings = {} } = folder.run().object() as Record<string, object>;
-    return { name: names[i] ?? "", settings: { ...flags, ...settings }, records: folder.metrics() };
+    const shown = { ...withoutPaths(flags), ...settings };
+    return { name: names[i] ?? "", settings: shown, records: folder.metrics() };
   });
+}
+
+/** Files and folders by their own names: a page says what was used, not where it lay. */
+function withoutPaths(flags: object): Record<string, unknown> {
+  const short = (value: unknown): unknown => (typeof value === "string" ? nameOf(value) : value);
+  const paths = ["policy", "data", "reward"];
+  return Object.fromEntries(
+    Object.entries(flags).map(([name, value]) => {
+      if (!paths.includes(name)) return [name, value];
+      return [name, Array.isArray(value) ? value.map(short) : short(value)];
+    }),
+  );
 }
 
 function pretrainPageOf(path: string): string {
@@ -96,8 +109,8 @@ function bestOfNPageOf(path: string): string {
   > & { readonly given?: Record<string, unknown> };
   if (!given || !ns || !kl || !measures || !curves)
     return json.fail("is no file of `twoheads bon`");
-  const { json: _file, data, ...settings } = given;
-  const shown = { ...settings, ...(typeof data === "string" && { data: nameOf(data) }) };
+  const { json: _file, ...flags } = given;
+  const shown = withoutPaths(flags);
   return bestOfNPage({ name: nameOf(dirname(path)), settings: shown, ns, kl, measures, curves });
 }
 

@@ -61,11 +61,16 @@ export function drawn(label: string, options: Plot.PlotOptions): { readonly svg:
   svg.querySelector("style")?.remove(); // the page has these rules once
   const inside = svg.outerHTML
     .replace(/^<svg( xmlns="[^"]*")?/, "")
-    .replaceAll(/(\d\.\d\d)\d+/g, "$1"); // hundredths of a pixel are enough
+    .replaceAll(/<[^>]*>|^[^<]*>/g, shorter);
   const name = escape(label); // here, as linkedom leaves < and & in attributes as they are
   return {
     svg: `<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="${name}"${inside}`,
   };
+}
+
+/** A tag whose numbers have hundredths: finer than any pixel. Text between tags stays as it is. */
+function shorter(tag: string): string {
+  return tag.replaceAll(/(\d\.\d\d)\d+/g, "$1");
 }
 
 /** A figure for a page, with an id that is its own there. */

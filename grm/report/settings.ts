@@ -1,8 +1,10 @@
 // The section of what was run: settings side by side, without machine, time or version, so that the same
 // run writes the same page. Next: page.ts.
 
-import { type Cell, tableHtml } from "./html.ts";
+import { type Cell, detailsHtml, tableHtml } from "./html.ts";
 import type { Section } from "./page.ts";
+
+const mostOpen = 16; // settings that may stand before everything else
 
 /** Settings of a run as words and numbers. */
 export interface NamedSettings {
@@ -27,5 +29,6 @@ export function settingsSection(runs: readonly NamedSettings[], before = ""): Se
     return [differs ? `${name} (differs)` : name, ...cells];
   });
   const table = tableHtml({ columns: ["", ...runs.map(({ name }) => name)], rows }, "Settings");
-  return { id: "run", title: "What was run", before, after: table };
+  const after = rows.length > mostOpen ? detailsHtml(`All ${rows.length} settings`, table) : table;
+  return { id: "run", title: "What was run", before, after };
 }
