@@ -303,6 +303,8 @@ interface Cells {
   readonly unit: string;
   /** What has the strongest colour; the largest size unless said. */
   readonly strongest?: number;
+  /** Whether each row has colours of its own, the strongest for its own largest size. */
+  readonly byRow?: boolean;
   /** Colours follow the square root of size, so that small numbers are seen beside large ones. */
   readonly root?: boolean;
   readonly xLabel?: string;
@@ -322,11 +324,16 @@ export function cellMap(words: Words, options: Cells): Figure {
     }),
   );
   if (cells.length === 0) return missingFigure(words, otherwise);
-  const most = options.strongest ?? cells.reduce((m, { value }) => Math.max(m, Math.abs(value)), 0);
+  const largest = (some: readonly Placed[]): number =>
+    options.strongest ?? some.reduce((m, { value }) => Math.max(m, Math.abs(value)), 0);
+  const most = largest(cells);
+  const mostOf = rows.map((_, r) =>
+    options.byRow ? largest(cells.filter((cell) => cell.r === r)) : most,
+  );
   const label = `${words.title}: a map of ${rows.length} rows and ${columns.length} columns`;
   const picture = drawn(label, {
     ...mapLayout(options),
-    marks: [...cellMarks(cells, most, options), Plot.frame({ strokeOpacity: 0.3 })],
+    marks: [...cellMarks(cells, mostOf, options), Plot.frame({ strokeOpacity: 0.3 })],
     opacity: { type: "identity" },
   });
   const table = {
@@ -374,8 +381,13 @@ function mapLayout({ rows, columns, xLabel = "", yLabel = "", ...options }: Cell
 const mostTitles = 600; // cells with numbers of their own to point at; beyond, the table has them
 
 /** Cells above 0, then those below. */
-function cellMarks(cells: readonly Placed[], most: number, { rows, columns, unit, root }: Cells) {
-  const strength = ({ value }: Placed): number => {
+function cellMarks(
+  cells: readonly Placed[],
+  mostOf: readonly number[],
+  { rows, columns, unit, root }: Cells,
+) {
+  const strength = ({ r, value }: Placed): number => {
+    const most = mostOf[r] ?? 0;
     const share = most > 0 ? Math.min(1, Math.abs(value) / most) : 0;
     return Number((root ? Math.sqrt(share) : share).toFixed(3));
   };
@@ -395,13 +407,17 @@ function cellMarks(cells: readonly Placed[], most: number, { rows, columns, unit
   return [mark(1, "var(--above)"), mark(-1, "var(--below)")];
 }
 
-function mapLegend(cells: readonly Placed[], most: number, { unit, root }: Cells): Key[] {
-  const shown = numberText(most);
+function mapLegend(cells: readonly Placed[], most: number, { unit, root, byRow }: Cells): Key[] {
+  const shown = byRow ? "the row's largest" : numberText(most);
   const above: Key = {
-    name: `0 to ${shown} ${unit}${root ? ", by the root" : ""}`,
+    name: `${unit}, 0 to ${shown}${root ? ", by the root" : ""}`,
     color: "var(--above)",
     mark: "area",
   };
-  const below: Key = { name: `0 to −${shown}`, color: "var(--below)", mark: "area" };
+  const below: Key = {
+    name: byRow ? "below 0" : `0 to −${shown}`,
+    color: "var(--below)",
+    mark: "area",
+  };
   return cells.some(({ value }) => value < 0) ? [above, below] : [above];
 }

@@ -132,24 +132,25 @@ function byToken(
         columns: words.length === 0 ? (values[0] ?? []).map((_, t) => String(t + 1)) : words,
         values,
         unit,
-        root: strongest === undefined,
+        byRow: strongest === undefined,
         ...(strongest !== undefined && { strongest }),
         otherwise: "no activation has a state for each token.",
       },
     );
   const ofOne = "Of the first pair's chosen answer alone.";
+  const ofRows = `${ofOne} Each layer has colours of its own: which layer is pushed harder stands above.`;
   return [
     map(
       "The reward loss's push, layer by token",
       "At the top it stands on the last token alone, and spreads to the left as attention is undone.",
-      ofOne,
+      ofRows,
       stream.map((t) => Array.from(t.reward)),
       "gradient norm",
     ),
     map(
       "The text loss's push, layer by token",
       "At the top it stands on every place that predicts a token of the answer, and not on the last.",
-      ofOne,
+      ofRows,
       stream.map((t) => Array.from(t.reg)),
       "gradient norm",
     ),

@@ -44,7 +44,7 @@ figure.wide{grid-column:1/-1}
 figcaption{font-size:.88rem;margin-top:.5rem}
 .limits{font-style:italic}
 .missing{padding:1.2rem;border:1px dashed var(--line);border-radius:6px;color:var(--soft)}
-.scroll{overflow-x:auto;max-width:100%}
+.scroll{overflow-x:auto;max-width:100%;margin:.5rem 0}
 svg.plot{display:block;width:100%;max-width:480px;height:auto;overflow:visible}
 .wide svg.plot{width:auto;max-width:none}
 blockquote{margin:.5rem 0;padding-left:.8rem;border-left:3px solid var(--line)}

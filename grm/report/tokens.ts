@@ -168,22 +168,18 @@ function attributionFigure(
     "leaving it out": deletion,
     "patching its embedding": patching[0]?.effects ?? [],
   };
-  const scaled = Object.values(rows).map((values) => {
-    const most = values.reduce((m, v) => Math.max(m, Math.abs(v || 0)), 0) || 1;
-    return values.map((v) => v / most);
-  });
   return cellMap(
     {
       title: `Attribution beside intervention: ${name}`,
-      look: "Each row is scaled to its own largest number; look whether rows are dark at the same tokens.",
+      look: "Whether the rows are dark at the same tokens; each has colours of its own, up to its largest number.",
       limits: `Integrated gradients sum to the difference from a baseline of mean embeddings (${numberText(difference)}) but for ${numberText(gap)}; another baseline gives other numbers.`,
     },
     {
       rows: Object.keys(rows),
       columns: words,
-      values: scaled,
-      unit: "of the row's largest",
-      strongest: 1,
+      values: Object.values(rows),
+      unit: "reward",
+      byRow: true,
       otherwise: "no pair is shown.",
     },
   );
