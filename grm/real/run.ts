@@ -69,6 +69,7 @@ export async function runPlan(options: Options): Promise<void> {
   let done = 0;
   await inParallel(runs, options, async (run) => {
     await trainAndTest(run, options);
+    if (options.signal.aborted) return;
     options.onDone(++done, runs.length, folderOf("", run));
   });
   const regularised = runs.filter(({ arm }) => arm !== "bt");
