@@ -28,11 +28,9 @@ async function real(): Promise<void> {
     () => screen.end(),
   );
   const started = performance.now();
-  let before: number | null = null;
   const onDone = (done: number, of: number, what: string): void => {
-    before ??= done - 1;
     const seconds = (performance.now() - started) / 1000;
-    const left = (seconds * (of - done)) / (done - before);
+    const left = (seconds * (of - done)) / done;
     screen.say(`${done} of ${of}: ${what}; about ${clockTime(left)} left`);
   };
   try {

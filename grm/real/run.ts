@@ -66,14 +66,20 @@ export async function runPlan(options: Options): Promise<void> {
   const corpora = await writeCorpora(options.data, join(options.out, "corpora"));
   for (const base of bases) await pretrainBase(base, corpora[base.corpus], options);
   const runs = allRuns();
+  const missing = runs.filter((run) => !isTested(run, options));
   let done = 0;
-  await inParallel(runs, options, async (run) => {
+  await inParallel(missing, options, async (run) => {
     await trainAndTest(run, options);
     if (options.signal.aborted) return;
-    options.onDone(++done, runs.length, folderOf("", run));
+    options.onDone(++done, missing.length, folderOf("", run));
   });
   const regularised = runs.filter(({ arm }) => arm !== "bt");
   await inParallel(regularised, options, (run) => compare(run, options));
+}
+
+function isTested(run: Run, { out }: Options): boolean {
+  const folder = folderOf(out, run);
+  return run.experiment.tests.every(({ name }) => existsSync(evaluationIn(folder, name)));
 }
 
 /** Does something with all, `workers` at a time; nothing new is begun after a failure or a stop. */
