@@ -18,6 +18,8 @@ import {
   goldFeatures,
   gradientTimesInput,
   groupOf,
+  inspectionJson,
+  inspectModels,
   integratedGradients,
   linearCKA,
   linearProbe,
@@ -37,7 +39,7 @@ import { type Matrix, rowOf, solvePositive, symmetricEigenvalues } from "../grm/
 import { Objective } from "../grm/trainer/objective.ts";
 import { trainSettings } from "../grm/trainer.ts";
 import { spelled, spelledPairs } from "../grm/worlds/index.ts";
-import { capture, edit, type ModelOptions } from "../nn/index.ts";
+import { ByteTokenizer, capture, edit, type ModelOptions } from "../nn/index.ts";
 import { holds } from "./property.ts";
 import { backbones, drawnModel } from "./rewardFolders.ts";
 import { toyModel, toyPairs } from "./toyPreferences.ts";
@@ -641,6 +643,39 @@ describe("reliability", () => {
     close(ece, gap);
     close(accuracy.value, sure.filter((o) => o.right).length / 40);
   });
+});
+
+test("all views by one call speak of the same tokens, with a long pair in front", async () => {
+  const long = { chosen: sequence(Array(80).fill(65)), rejected: sequence(Array(70).fill(66)) };
+  const short = { chosen: sequence([70, 71, 72, 73, 74]), rejected: sequence([70, 75, 76]) };
+  const shape = { vocabSize: 259, dim: 16, layers: 2, heads: 2, context: 96 };
+  const found = await inspectModels({
+    models: [{ name: "a", model: drawnModel(shape, {}) }],
+    base: drawnModel(shape, {}).lm,
+    tokenizer: new ByteTokenizer(),
+    pairs: [long, short],
+    shown: 1,
+  });
+  const [model] = found.models;
+  assert.equal(found.shown[0]?.chosen.join(""), "FGHIJ");
+  assert.deepEqual(
+    [
+      model?.gradients.tokens.chosen[0]?.reward.length,
+      model?.gradients.tokens.rejected[0]?.reg.length,
+      model?.shown[0]?.chosen.prefix.length,
+      model?.cosines[0]?.values.length,
+      model?.explanation.deletion.length,
+      model?.attention[0]?.pattern.rows,
+    ],
+    [5, 3, 5, 5, 5, 5],
+  );
+  const last = model?.gradients.tokens.chosen.find(({ name }) => name === "hidden")?.reward;
+  assert.ok((last?.[4] ?? 0) > 0 && last?.[3] === 0);
+  assert.equal(model?.probes, null);
+  assert.deepEqual(Object.keys(found.samples.texts), ["base", "a"]);
+  const json = JSON.parse(inspectionJson(found)) as typeof found;
+  assert.equal(json.models[0]?.attention[0]?.pattern.data.length, 25, "typed arrays are lists");
+  assert.ok(!inspectionJson(found).includes("NaN"));
 });
 
 test("names are shortened to block and part", () => {

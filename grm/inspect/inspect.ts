@@ -141,12 +141,13 @@ async function inspectOne(
   shown: readonly Pair[],
   tell: (next: string) => void,
 ): Promise<ModelInspection> {
+  const [first] = shown as [Pair];
+  const led = [first, ...pairs.filter((pair) => pair !== first)]; // whose tokens' gradients are kept
   tell("gradients");
-  const gradients = await lossGradients(model, within(pairs, most.gradients), { ...losses, base });
+  const gradients = await lossGradients(model, within(led, most.gradients), { ...losses, base });
   tell("drift");
   const some = within(pairs, most.drift).flatMap(({ chosen, rejected }) => [chosen, rejected]);
   const moved = drift(await tokenStates(base, some), await tokenStates(model, some));
-  const [first] = shown as [Pair];
   tell("the language model");
   const texts = within(pairs, most.language);
   const left = {

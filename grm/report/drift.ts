@@ -6,7 +6,7 @@ import type { Inspection, ModelInspection } from "../inspect/inspect.ts";
 import { shortName } from "../inspect/states.ts";
 import { cellMap, curves, missingFigure, type Range, ranges } from "./charts.ts";
 import type { Figure } from "./figure.ts";
-import { escape } from "./html.ts";
+import { escape, visible } from "./html.ts";
 import type { Section } from "./page.ts";
 
 type Layer = ModelInspection["drift"][number];
@@ -38,7 +38,7 @@ export function driftSection({ models, shown }: Inspection): Section {
     label: string,
     found: readonly Range[],
   ): Figure => ranges({ title, look, limits }, { x: { label }, ranges: found, otherwise });
-  const words = shown[0]?.chosen ?? [];
+  const words = (shown[0]?.chosen ?? []).map(visible);
   return {
     id: "drift",
     title: "How far the hidden states have moved",

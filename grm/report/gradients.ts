@@ -5,7 +5,7 @@ import type { ModelInspection, ShownPair } from "../inspect/inspect.ts";
 import { shortName } from "../inspect/states.ts";
 import { cellMap, ranges } from "./charts.ts";
 import type { Figure } from "./figure.ts";
-import { escape } from "./html.ts";
+import { escape, visible } from "./html.ts";
 import type { Section } from "./page.ts";
 
 const isStream = (name: string): boolean => /\.(embed|mid|resid|hidden)$/.test(name);
@@ -22,7 +22,7 @@ export function gradientSection(
       byLayer(model),
       positions(model),
       byGroup(model),
-      ...byToken(model, first?.chosen ?? []),
+      ...byToken(model, (first?.chosen ?? []).map(visible)),
     ]),
   };
 }

@@ -64,3 +64,8 @@ export function detailsHtml(summary: string, body: string, isOpen = false): stri
 export function paragraph(text: string): string {
   return `<p>${escape(text)}</p>`;
 }
+
+/** White space made visible, so that a token can be pointed at. */
+export function visible(token: string): string {
+  return token.replaceAll("\n", "⏎").replaceAll("\t", "⇥").replaceAll(/^ | $/g, "␣") || "∅";
+}

@@ -9,13 +9,8 @@ import { shortName } from "../inspect/states.ts";
 import type { TokenView } from "../inspect/tokens.ts";
 import { cellMap, curves, ranges } from "./charts.ts";
 import type { Figure } from "./figure.ts";
-import { detailsHtml, escape, numberText, tableHtml } from "./html.ts";
+import { detailsHtml, escape, numberText, tableHtml, visible } from "./html.ts";
 import type { Section } from "./page.ts";
-
-/** White space made visible, so that a token can be pointed at. */
-function visible(token: string): string {
-  return token.replaceAll("\n", "⏎").replaceAll("\t", "⇥").replaceAll(/^ | $/g, "␣") || "∅";
-}
 
 export function textSection({ models, shown }: Inspection): Section {
   const pairs = shown.map((pair, i) => {
