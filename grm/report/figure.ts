@@ -76,9 +76,10 @@ function shorter(tag: string): string {
 /** A figure for a page, with an id that is its own there. */
 export function figureHtml(figure: Figure, id: string): string {
   const { title, look, limits, picture, table, legend = [], wide } = figure;
+  const scrollable = wide ? ` tabindex="0" role="region" aria-label="${escape(title)}"` : "";
   const inside =
     "svg" in picture
-      ? `<div class="picture scroll" tabindex="0" role="region" aria-label="${escape(title)}">${picture.svg}</div>`
+      ? `<div class="picture scroll"${scrollable}>${picture.svg}</div>`
       : `<p class="missing">Not here: ${escape(picture.missing)}</p>`;
   const numbers =
     table.rows.length === 0

@@ -38,6 +38,7 @@ export function frontierSection(file: FrontierFile | null): Section {
         look: "Whether some text-generation loss helps, and where too much of it starves the reward.",
         limits: "In one small world, at these rates, with this budget of steps.",
       }),
+      gainFigure(places),
       overAlpha(places, "perplexity", {
         title: "What is left of the language model over alpha",
         look: "Perplexity on held-out stories of the whole world, geometric mean over seeds.",
@@ -80,6 +81,37 @@ function tradeFigure(places: ReadonlyMap<number, readonly Place[]>): Figure {
       series,
       dots: true,
       bars: true,
+      otherwise: none,
+    },
+  );
+}
+
+/** What each alpha adds to alpha 0 of the same seed and rate. */
+function gainFigure(places: ReadonlyMap<number, readonly Place[]>): Figure {
+  const series = [...places].map(([lr, own]): Series => {
+    const plain = own.find(({ alpha }) => alpha === 0)?.points ?? [];
+    const points = own.map(({ alpha, points: found }): Point => {
+      const gains = found.flatMap((p) => {
+        const other = plain.find(({ seed }) => seed === p.seed);
+        return other === undefined ? [] : [100 * (p.ood - other.ood)];
+      });
+      const { mean, half } = interval(gains);
+      return { x: alpha, y: mean, ...(half !== null && { low: mean - half, high: mean + half }) };
+    });
+    return { name: `rate ${lr}`, points };
+  });
+  return curves(
+    {
+      title: "What each alpha adds to plain BT, paired by seed",
+      look: "A band that leaves 0 out says that the seeds agree on the sign.",
+      limits: "Among many alphas the best one is flattered, and one interval in twenty is wrong.",
+    },
+    {
+      x: { label: "alpha (its root)", root: true },
+      y: { label: "points of accuracy, out of distribution" },
+      series,
+      rule: 0,
+      dots: true,
       otherwise: none,
     },
   );
