@@ -4,7 +4,7 @@
 import { shortName } from "../inspect/states.ts";
 import { mean } from "../statistics.ts";
 import type { DriftRecord, EvaluationRecord, StepRecord, TrainRecord } from "../trainer/records.ts";
-import { type Axis, curves, type Point, type Series } from "./charts.ts";
+import { type Axis, curves, type Point, type Series, type Words } from "./charts.ts";
 import type { Figure } from "./figure.ts";
 import type { Section } from "./page.ts";
 
@@ -14,9 +14,74 @@ export interface NamedRecords {
   readonly records: readonly TrainRecord[];
 }
 
+const words = {
+  reward: {
+    title: "Reward loss",
+    look: "Training goes down; validation that turns up while training still falls is overfitting.",
+    limits: "It doesn't say whether the rewards are right outside of pairs like these.",
+  },
+  accuracy: {
+    title: "Accuracy",
+    look: "How often the chosen answer has the higher reward; the line at 0.5 is chance.",
+    limits: "Labels are noisy, so that even the true reward wouldn't reach 1.",
+  },
+  text: {
+    title: "Text-generation loss",
+    look: "The regulariser's own loss: flat means that the language model is kept as it was.",
+    limits: "It is a loss of whole answers on training text, not the perplexity of a token.",
+  },
+  perplexity: {
+    title: "Perplexity of the language-model head",
+    look: "What reward training does to the language model: without a text-generation loss it usually climbs by itself.",
+    limits: "Measured on validation answers alone, which are like the training text.",
+  },
+  push: {
+    title: "Push on the final hidden states",
+    look: "How hard each loss, with its weight, pulls at the states that both heads read.",
+    limits: "Norms say nothing of direction, and the two never share a position here.",
+  },
+  agree: {
+    title: "Do the two losses agree over the parameters?",
+    look: "Above 0 the losses want the same change, below 0 they pull apart.",
+    limits: "One cosine for all parameters together, of single batches.",
+  },
+  norm: {
+    title: "Gradient norm",
+    look: "Spikes are steps that clipping had to tame.",
+    limits: "Before clipping, over all trained parameters together.",
+  },
+  cka: {
+    title: "CKA with the base, by layer",
+    look: "1 is the base's own arrangement of tokens; deeper layers usually leave it first.",
+    limits: "CKA doesn't see turns and scale, and a few large directions decide it.",
+  },
+  cosine: {
+    title: "Cosine with the base's final hidden states",
+    look: "Means over tokens: 1 is unmoved, 0 at right angles to where the base had them.",
+    limits:
+      "A turn of all states together would lower it and change nothing for a head that turns along.",
+  },
+  rank: {
+    title: "Effective rank of the final hidden states",
+    look: "How many directions are in use; fewer than the base's means that some were folded together.",
+    limits: "It counts directions by size and doesn't know which of them matter.",
+  },
+} as const satisfies Record<string, Words>;
+
+const why = {
+  steps: "metrics.jsonl has no training steps.",
+  plain: "no run here has a text-generation loss (plain methods, or alpha 0).",
+  evaluations: "no evaluation measured it; train with validation pairs (--validation, --hold-out).",
+  frozen: "the backbone was frozen: its states aren't trained.",
+  cosine: "it wasn't measured (no regulariser, or parameterGradEvery switched off).",
+  drift: "it wasn't recorded; train with --inspect.",
+} as const;
+
+const x: Axis = { label: "step" };
+
+// --- Numbers from records ----------------------------------------------------------------------------
+
 const mostPoints = 80;
-const steps: Axis = { label: "step" };
-const noSteps = "metrics.jsonl has no training steps.";
 
 /** The steps of a run in at most 80 windows, with the mean of a number in each. */
 export function windows(
@@ -43,26 +108,44 @@ function evaluations(
   );
 }
 
-/** A series for each run, dashed where `ofValidation`. */
-function both(
-  runs: readonly NamedRecords[],
-  training: (record: StepRecord) => number | null,
-  validation: ((record: EvaluationRecord) => number | null) | null,
-): Series[] {
-  return runs.flatMap(({ name, records }, i) => [
-    { name: `${name}, training`, points: windows(records, training), color: i, dash: 0 },
-    ...(validation === null
-      ? []
-      : [
-          {
-            name: `${name}, validation`,
-            points: evaluations(records, validation),
-            color: i,
-            dash: 1,
-          },
-        ]),
-  ]);
+type Kind = "step" | "evaluation";
+
+/** What to draw of each run: a name, a number, and how its line is dashed. */
+interface Line<K extends Kind> {
+  readonly what: string;
+  readonly of: K;
+  readonly value: (record: K extends "step" ? StepRecord : EvaluationRecord) => number | null;
+  readonly dash: number;
 }
+
+const step = (what: string, dash: number, value: Line<"step">["value"]): Line<"step"> => ({
+  what,
+  of: "step",
+  value,
+  dash,
+});
+const evaluation = (
+  what: string,
+  dash: number,
+  value: Line<"evaluation">["value"],
+): Line<"evaluation"> => ({ what, of: "evaluation", value, dash });
+
+/** Each line for each run, in the run's colour. */
+function series(
+  runs: readonly NamedRecords[],
+  ...lines: readonly (Line<"step"> | Line<"evaluation">)[]
+): Series[] {
+  return runs.flatMap(({ name, records }, color) =>
+    lines.map((line) => ({
+      name: line.what === "" ? name : `${name}, ${line.what}`,
+      color,
+      dash: line.dash,
+      points: line.of === "step" ? windows(records, line.value) : evaluations(records, line.value),
+    })),
+  );
+}
+
+// --- Figures -----------------------------------------------------------------------------------------
 
 /** All curves that there are. */
 export function trainingSection(runs: readonly NamedRecords[]): Section {
@@ -76,162 +159,96 @@ export function trainingSection(runs: readonly NamedRecords[]): Section {
 }
 
 function losses(runs: readonly NamedRecords[]): Figure[] {
-  return [
-    curves(
-      {
-        title: "Reward loss",
-        look: "Training goes down; validation that turns up while training still falls is overfitting.",
-        limits: "It doesn't say whether the rewards are right outside of pairs like these.",
-      },
-      {
-        x: steps,
-        y: { label: "−ln σ(r_c − r_r)" },
-        series: both(
-          runs,
-          (r) => r.reward_loss,
-          (r) => r.loss,
-        ),
-        otherwise: noSteps,
-        rule: Math.LN2,
-      },
-    ),
-    curves(
-      {
-        title: "Accuracy",
-        look: "How often the chosen answer has the higher reward; the line at 0.5 is chance.",
-        limits: "Labels are noisy, so that even the true reward wouldn't reach 1.",
-      },
-      {
-        x: steps,
-        y: { label: "share of pairs" },
-        series: both(
-          runs,
-          (r) => r.accuracy,
-          (r) => r.accuracy,
-        ),
-        otherwise: noSteps,
-        rule: 0.5,
-      },
-    ),
-    curves(
-      {
-        title: "Text-generation loss",
-        look: "The regulariser's own loss: flat means that the language model is kept as it was.",
-        limits: "It is a loss of whole answers on training text, not the perplexity of a token.",
-      },
-      {
-        x: steps,
-        y: { label: "regulariser" },
-        series: both(runs, (r) => r.reg_loss, null),
-        otherwise: "no run here has a text-generation loss (plain methods, or alpha 0).",
-      },
-    ),
-    perplexities(runs),
-  ];
-}
-
-function perplexities(runs: readonly NamedRecords[]): Figure {
-  const series = runs.flatMap(({ name, records }, i) => [
-    {
-      name: `${name}, chosen`,
-      points: evaluations(records, (r) => r.chosen_perplexity),
-      color: i,
-      dash: 0,
-    },
-    {
-      name: `${name}, rejected`,
-      points: evaluations(records, (r) => r.rejected_perplexity),
-      color: i,
-      dash: 2,
-    },
-  ]);
-  return curves(
-    {
-      title: "Perplexity of the language-model head",
-      look: "What reward training does to the language model: without a text-generation loss it usually climbs by itself.",
-      limits: "Measured on validation answers alone, which are like the training text.",
-    },
-    {
-      x: steps,
-      y: { label: "perplexity", log: true },
-      series,
-      otherwise:
-        "no evaluation measured it; train with validation pairs (--validation, --hold-out).",
-    },
+  const both = (training: Line<"step">["value"], held: Line<"evaluation">["value"]) =>
+    series(runs, step("training", 0, training), evaluation("validation", 1, held));
+  const perplexities = series(
+    runs,
+    evaluation("chosen", 0, (r) => r.chosen_perplexity),
+    evaluation("rejected", 2, (r) => r.rejected_perplexity),
   );
+  return [
+    curves(words.reward, {
+      x,
+      y: { label: "−ln σ(r_c − r_r)" },
+      series: both(
+        (r) => r.reward_loss,
+        (r) => r.loss,
+      ),
+      rule: Math.LN2,
+      otherwise: why.steps,
+    }),
+    curves(words.accuracy, {
+      x,
+      y: { label: "share of pairs" },
+      series: both(
+        (r) => r.accuracy,
+        (r) => r.accuracy,
+      ),
+      rule: 0.5,
+      otherwise: why.steps,
+    }),
+    curves(words.text, {
+      x,
+      y: { label: "regulariser" },
+      series: series(
+        runs,
+        step("training", 0, (r) => r.reg_loss),
+      ),
+      otherwise: why.plain,
+    }),
+    curves(words.perplexity, {
+      x,
+      y: { label: "perplexity", log: true },
+      series: perplexities,
+      otherwise: why.evaluations,
+    }),
+  ];
 }
 
 function pushes(runs: readonly NamedRecords[]): Figure[] {
-  const pair = (
-    reward: (r: StepRecord) => number | null,
-    reg: (r: StepRecord) => number | null,
-  ): Series[] =>
-    runs.flatMap(({ name, records }, i) => [
-      { name: `${name}, reward loss`, points: windows(records, reward), color: i, dash: 0 },
-      { name: `${name}, text loss`, points: windows(records, reg), color: i, dash: 2 },
-    ]);
+  const both = series(
+    runs,
+    step("reward loss", 0, (r) => r.reward_hidden_grad),
+    step("text loss", 2, (r) => r.reg_hidden_grad),
+  );
   return [
-    curves(
-      {
-        title: "Push on the final hidden states",
-        look: "How hard each loss, with its weight, pulls at the states that both heads read.",
-        limits: "Norms say nothing of direction, and the two never share a position here.",
-      },
-      {
-        x: steps,
-        y: { label: "gradient norm", log: true },
-        series: pair(
-          (r) => r.reward_hidden_grad,
-          (r) => r.reg_hidden_grad,
-        ),
-        otherwise: "the backbone was frozen: its states aren't trained.",
-      },
-    ),
-    curves(
-      {
-        title: "Do the two losses agree over the parameters?",
-        look: "Above 0 the losses want the same change, below 0 they pull apart.",
-        limits: "One cosine for all parameters together, of single batches.",
-      },
-      {
-        x: steps,
-        y: { label: "cosine", zero: true },
-        series: runs.map(({ name, records }, i) => ({
-          name,
-          points: windows(records, (r) => r.grad_cosine),
-          color: i,
-        })),
-        rule: 0,
-        dots: true,
-        otherwise: "it wasn't measured (no regulariser, or parameterGradEvery switched off).",
-      },
-    ),
-    curves(
-      {
-        title: "Gradient norm",
-        look: "Spikes are steps that clipping had to tame.",
-        limits: "Before clipping, over all trained parameters together.",
-      },
-      {
-        x: steps,
-        y: { label: "norm", log: true },
-        series: runs.map(({ name, records }, i) => ({
-          name,
-          points: windows(records, (r) => r.grad_norm),
-          color: i,
-        })),
-        otherwise: noSteps,
-      },
-    ),
+    curves(words.push, {
+      x,
+      y: { label: "gradient norm", log: true },
+      series: both,
+      otherwise: why.frozen,
+    }),
+    curves(words.agree, {
+      x,
+      y: { label: "cosine", zero: true },
+      series: series(
+        runs,
+        step("", 0, (r) => r.grad_cosine),
+      ),
+      rule: 0,
+      dots: true,
+      otherwise: why.cosine,
+    }),
+    curves(words.norm, {
+      x,
+      y: { label: "norm", log: true },
+      series: series(
+        runs,
+        step("", 0, (r) => r.grad_norm),
+      ),
+      otherwise: why.steps,
+    }),
   ];
 }
 
-// --- Drift over steps --------------------------------------------------------------------------------
-
 type Layer = DriftRecord["layers"][number];
 
+interface NamedDrifts {
+  readonly name: string;
+  readonly drifts: readonly DriftRecord[];
+}
+
 function drifts(runs: readonly NamedRecords[]): Figure[] {
-  const otherwise = "it wasn't recorded; train with --inspect.";
   const known = runs.map(({ name, records }) => ({
     name,
     drifts: records.filter((record) => record.kind === "drift"),
@@ -239,53 +256,32 @@ function drifts(runs: readonly NamedRecords[]): Figure[] {
   const ofFinal = (value: (layer: Layer) => number | null): Series[] =>
     known.map(({ name, drifts: all }) => ({
       name,
-      points: all.map(({ step, layers }) => {
+      points: all.map(({ step: at, layers }) => {
         const last = layers.at(-1);
-        return { x: step, y: last === undefined ? null : value(last) };
+        return { x: at, y: last === undefined ? null : value(last) };
       }),
     }));
-  const byLayer = known.map(({ name, drifts: all }) => {
-    const names = all[0]?.layers.map((layer) => layer.name) ?? [];
-    return curves(
-      {
-        title: `CKA with the base, by layer: ${name}`,
-        look: "1 is the base's own arrangement of tokens; deeper layers usually leave it first.",
-        limits: "CKA doesn't see turns and scale, and a few large directions decide it.",
-      },
-      {
-        x: steps,
-        y: { label: "linear CKA" },
-        series: names.map((layer, i) => ({
-          name: shortName(layer),
-          points: all.map(({ step, layers }) => ({ x: step, y: layers[i]?.cka ?? null })),
-        })),
-        otherwise,
-      },
-    );
-  });
+  const final = (said: Words, label: string, value: (layer: Layer) => number | null): Figure =>
+    curves(said, { x, y: { label }, series: ofFinal(value), otherwise: why.drift });
   return [
-    ...byLayer,
-    curves(
-      {
-        title: "Cosine with the base's final hidden states",
-        look: "Means over tokens: 1 is unmoved, 0 at right angles to where the base had them.",
-        limits:
-          "A turn of all states together would lower it and change nothing for a head that turns along.",
-      },
-      { x: steps, y: { label: "cosine" }, series: ofFinal((l) => l.cosine), otherwise },
-    ),
-    curves(
-      {
-        title: "Effective rank of the final hidden states",
-        look: "How many directions are in use; reward training alone tends to fold them together.",
-        limits: "It counts directions by size and doesn't know which of them matter.",
-      },
-      {
-        x: steps,
-        y: { label: "e^entropy" },
-        series: ofFinal((l) => l.effective_rank),
-        otherwise,
-      },
-    ),
+    ...known.map(ckaByLayer),
+    final(words.cosine, "cosine", (layer) => layer.cosine),
+    final(words.rank, "e^entropy", (layer) => layer.effective_rank),
   ];
+}
+
+function ckaByLayer({ name, drifts: all }: NamedDrifts): Figure {
+  const names = all[0]?.layers.map((layer) => layer.name) ?? [];
+  return curves(
+    { ...words.cka, title: `${words.cka.title}: ${name}` },
+    {
+      x,
+      y: { label: "linear CKA" },
+      series: names.map((layer, i) => ({
+        name: shortName(layer),
+        points: all.map(({ step: at, layers }) => ({ x: at, y: layers[i]?.cka ?? null })),
+      })),
+      otherwise: why.drift,
+    },
+  );
 }
