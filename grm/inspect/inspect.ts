@@ -149,20 +149,7 @@ async function inspectOne(
   const some = within(pairs, most.drift).flatMap(({ chosen, rejected }) => [chosen, rejected]);
   const moved = drift(await tokenStates(base, some), await tokenStates(model, some));
   tell("the language model");
-  const texts = within(pairs, most.language);
-  const left = {
-    chosen: await retention(
-      model.lm,
-      base,
-      texts.map((pair) => pair.chosen),
-    ),
-    rejected: await retention(
-      model.lm,
-      base,
-      texts.map((pair) => pair.rejected),
-    ),
-    neutral: await retention(model.lm, base, neutral),
-  };
+  const left = await retentionOf(model, base, within(pairs, most.language), neutral);
   tell("tokens");
   const views: { chosen: TokenView; rejected: TokenView }[] = [];
   for (const { chosen, rejected } of shown) {
@@ -182,6 +169,21 @@ async function inspectOne(
     explanation: await explainReward(model, first.chosen),
     attention: await attentionPatterns(model, first.chosen),
     probes: stories ? await probeGoldFeatures(model.lm, stories) : null,
+  };
+}
+
+/** Of the pairs' answers and of neutral text. */
+async function retentionOf(
+  { lm }: RewardModel,
+  base: CausalLM,
+  pairs: readonly Pair[],
+  neutral: readonly Sequence[],
+): Promise<ModelInspection["retention"]> {
+  const of = (texts: readonly Sequence[]) => retention(lm, base, texts);
+  return {
+    chosen: await of(pairs.map(({ chosen }) => chosen)),
+    rejected: await of(pairs.map(({ rejected }) => rejected)),
+    neutral: await of(neutral),
   };
 }
 

@@ -180,17 +180,14 @@ interface Ranges {
 }
 
 /** Points with intervals, a row for each thing, side by side for whose they are. */
-export function ranges(words: Words, { x, ranges: all, otherwise, rule, names }: Ranges): Figure {
-  const found = all.filter(({ value }) => value !== null && Number.isFinite(value));
+export function ranges(words: Words, options: Ranges): Figure {
+  const { x, ranges: all, otherwise, names } = options;
+  const isDrawn = ({ value }: Range): boolean =>
+    value !== null && Number.isFinite(value) && (!x.log || value > 0);
+  const found = all.filter(isDrawn);
   if (found.length === 0) return missingFigure(words, otherwise);
   const rows = [...new Set(all.map(({ row }) => row))];
   const owners = names ?? [...new Set(all.map(({ of }) => of))];
-  const place = ({ row, of }: Range): number =>
-    rows.indexOf(row) + ((owners.indexOf(of) + 1) / (owners.length + 1) - 0.5) * 0.8;
-  const stroke = ({ of }: Range): string => colour(owners.indexOf(of));
-  const title = (r: Range): string =>
-    `${r.row}, ${r.of}: ${rangeText({ x: 0, y: r.value, low: r.low ?? null, high: r.high ?? null })}`;
-  const bounded = found.filter(({ low, high }) => low != null && high != null);
   const marginLeft = 16 + 6.4 * Math.max(...rows.map((row) => row.length));
   const picture = drawn(`${words.title}: values of ${rows.join(", ")}`, {
     ...size,
@@ -206,32 +203,50 @@ export function ranges(words: Words, { x, ranges: all, otherwise, rule, names }:
       tickSize: 0,
       label: null,
     },
-    marks: [
-      ...(rule === undefined ? [] : [Plot.ruleX([rule], { strokeOpacity: 0.5 })]),
-      Plot.link(bounded, {
-        x1: "low",
-        x2: "high",
-        y1: place,
-        y2: place,
-        stroke,
-        strokeWidth: 2.5,
-        strokeOpacity: 0.55,
-      }),
-      Plot.dot(found, { x: "value", y: place, fill: stroke, r: 4, title }),
-    ],
+    marks: rangeMarks(found, rows, owners, options),
   });
-  const table = {
-    columns: ["", ...owners],
-    rows: rows.map((row) => [
-      row,
-      ...owners.map((of): Cell => {
-        const own = all.find((r) => r.row === row && r.of === of);
-        if (own === undefined) return "";
-        return rangeText({ x: 0, y: own.value, low: own.low ?? null, high: own.high ?? null });
-      }),
-    ]),
-  };
+  const table = rangeTable(all, rows, owners);
   return { ...words, picture, table, legend: legendOf(owners, "dot") };
+}
+
+function endsText({ value, low = null, high = null }: Range): string {
+  return rangeText({ x: 0, y: value, low, high });
+}
+
+function rangeMarks(
+  found: readonly Range[],
+  rows: readonly string[],
+  owners: readonly string[],
+  { x, rule }: Ranges,
+): Plot.Markish[] {
+  const y = ({ row, of }: Range): number =>
+    rows.indexOf(row) + ((owners.indexOf(of) + 1) / (owners.length + 1) - 0.5) * 0.8;
+  const stroke = ({ of }: Range): string => colour(owners.indexOf(of));
+  const bounded = found.filter(
+    ({ low, high }) => low != null && high != null && (!x.log || low > 0),
+  );
+  const ends = { x1: "low", x2: "high", y1: y, y2: y };
+  const title = (range: Range): string => `${range.row}, ${range.of}: ${endsText(range)}`;
+  return [
+    ...(rule === undefined ? [] : [Plot.ruleX([rule], { strokeOpacity: 0.5 })]),
+    Plot.link(bounded, { ...ends, stroke, strokeWidth: 2.5, strokeOpacity: 0.55 }),
+    Plot.dot(found, { x: "value", y, fill: stroke, r: 4, title }),
+  ];
+}
+
+function rangeTable(
+  all: readonly Range[],
+  rows: readonly string[],
+  owners: readonly string[],
+): Table {
+  const cell = (row: string, of: string): Cell => {
+    const own = all.find((range) => range.row === row && range.of === of);
+    return own === undefined ? "" : endsText(own);
+  };
+  return {
+    columns: ["", ...owners],
+    rows: rows.map((row) => [row, ...owners.map((of) => cell(row, of))]),
+  };
 }
 
 function legendOf(names: readonly string[], mark: "dot" | "area"): Key[] {

@@ -7,7 +7,7 @@ import { type Interval, interval } from "../demo/intervals.ts";
 import { type Plan, type RowName, rateText, rowsAtRate, rowTitles } from "../demo/plan.ts";
 import { oodOf, type Result, type ResultFile } from "../demo/results.ts";
 import { outOfDistribution } from "../worlds/index.ts";
-import { missingFigure, type Range, ranges } from "./charts.ts";
+import { type Axis, missingFigure, type Range, ranges, type Words } from "./charts.ts";
 import type { Figure } from "./figure.ts";
 import { escape, numberText, tableHtml } from "./html.ts";
 import { pageHtml, type Section } from "./page.ts";
@@ -132,60 +132,54 @@ function geometric(values: readonly number[]): {
   return { mean: portable.exp(mean), low: ends[0] ?? null, high: ends[1] ?? null };
 }
 
+const words = {
+  ood: {
+    title: "Accuracy out of distribution",
+    look: "Whether GRM lies to the right of BT at the same rate, and whether the intervals leave it open.",
+    limits: "A best rate is chosen on the tests themselves.",
+  },
+  id: {
+    title: "Accuracy in distribution",
+    look: "On pairs like those of training the methods lie closer together.",
+    limits: "It says nothing about other pairs.",
+  },
+  perplexity: {
+    title: "Perplexity of the language model afterwards",
+    look: "How much of the base's language is left: this tells the methods apart much more loudly than accuracy.",
+    limits: "Destroying the language model doesn't by itself cost accuracy out of distribution.",
+  },
+} as const satisfies Record<string, Words>;
+
+/** `note` is added to what the figures don't show. */
 function figuresOf(results: readonly Result[], plan: Plan, note: string): Figure[] {
-  const titles = ({ row }: { row: RowName }): string => rowTitles[row] ?? row;
-  const owner = ({ lr }: { lr: number }): string => `rate ${rateText(lr)}`;
-  const withEnds = ({ mean, half }: Interval) => ({
+  const figure = (
+    what: keyof typeof words,
+    x: Axis,
+    value: (found: readonly Result[]) => Omit<Range, "row" | "of">,
+  ): Figure => {
+    const said = { ...words[what], limits: `${words[what].limits} ${note}`.trim() };
+    const found = rowsAt(plan).map(({ row, lr }) => ({
+      row: rowTitles[row] ?? row,
+      of: `rate ${rateText(lr)}`,
+      ...value(cellOf(results, row, lr)),
+    }));
+    return ranges(said, { x, ranges: found, otherwise: "there are no results." });
+  };
+  const accuracy = { label: "share of pairs ranked right" };
+  return [
+    figure("ood", accuracy, (found) => withEnds(interval(found.map(oodOf)))),
+    figure("id", accuracy, (found) => withEnds(interval(found.map((r) => r.accuracy.id)))),
+    figure("perplexity", { label: "perplexity, geometric mean", log: true }, (found) => {
+      const { mean: value, low, high } = geometric(found.map((r) => r.perplexity));
+      return { value: found.length === 0 ? null : value, low, high };
+    }),
+  ];
+}
+
+function withEnds({ mean, half }: Interval): Omit<Range, "row" | "of"> {
+  return {
     value: mean,
     low: half === null ? null : mean - half,
     high: half === null ? null : mean + half,
-  });
-  const all = (value: (found: readonly Result[]) => Omit<Range, "row" | "of">): Range[] =>
-    rowsAt(plan).map((at) => ({
-      row: titles(at),
-      of: owner(at),
-      ...value(cellOf(results, at.row, at.lr)),
-    }));
-  const accuracy = (value: (result: Result) => number): Range[] =>
-    all((found) => withEnds(interval(found.map(value))));
-  const otherwise = "there are no results.";
-  const limits = `A best rate is chosen on the tests themselves. ${note}`.trim();
-  return [
-    ranges(
-      {
-        title: "Accuracy out of distribution",
-        look: "Whether GRM lies to the right of BT at the same rate, and whether the intervals leave it open.",
-        limits,
-      },
-      { x: { label: "share of pairs ranked right" }, ranges: accuracy(oodOf), otherwise },
-    ),
-    ranges(
-      {
-        title: "Accuracy in distribution",
-        look: "On pairs like those of training the methods lie closer together.",
-        limits,
-      },
-      {
-        x: { label: "share of pairs ranked right" },
-        ranges: accuracy((result) => result.accuracy.id),
-        otherwise,
-      },
-    ),
-    ranges(
-      {
-        title: "Perplexity of the language model afterwards",
-        look: "How much of the base's language is left: this tells the methods apart much more loudly than accuracy.",
-        limits:
-          "Destroying the language model doesn't by itself cost accuracy out of distribution.",
-      },
-      {
-        x: { label: "perplexity, geometric mean", log: true },
-        ranges: all((found) => {
-          const { mean: value, low, high } = geometric(found.map((r) => r.perplexity));
-          return { value: found.length === 0 ? null : value, low, high };
-        }),
-        otherwise,
-      },
-    ),
-  ];
+  };
 }

@@ -4,7 +4,7 @@
 import { type FeatureProbe, goldFeatureNames } from "../inspect/goldFeatures.ts";
 import type { Inspection, ModelInspection } from "../inspect/inspect.ts";
 import { shortName } from "../inspect/states.ts";
-import { cellMap, curves, missingFigure, type Range, ranges } from "./charts.ts";
+import { cellMap, curves, missingFigure, type Range, ranges, type Words } from "./charts.ts";
 import type { Figure } from "./figure.ts";
 import { escape, visible } from "./html.ts";
 import type { Section } from "./page.ts";
@@ -29,86 +29,113 @@ function byLayer(
   });
 }
 
+const words = {
+  cka: {
+    title: "CKA with the base, by layer",
+    look: "1 is the base's arrangement of tokens; the layer where it falls is where training rewrote most.",
+    limits: "It doesn't see turns and scale, and a few large directions decide it.",
+  },
+  cosine: {
+    title: "Cosine with the base, by layer",
+    look: "Mean over tokens: 1 is unmoved, 0 at right angles.",
+    limits: "A common turn of all states lowers it and may change nothing.",
+  },
+  rank: {
+    title: "Effective rank, by layer",
+    look: "How many directions are in use, beside the base's own.",
+    limits: "It counts directions by size and doesn't know which of them matter.",
+  },
+  norm: {
+    title: "Length of states, by layer",
+    look: "States that grow make the reward head's numbers grow with them.",
+    limits: "Means over tokens; the spread stands in the next figure.",
+  },
+  spread: {
+    title: "Spread of lengths, by layer",
+    look: "Deviation over tokens divided by the mean: a few very long states show as a large spread.",
+    limits: "It doesn't say which tokens are long.",
+  },
+  tokens: {
+    title: "Cosine with the base, layer by token",
+    look: "Faint cells are tokens whose state was turned away from where the base had it.",
+    limits: "Of the first pair's chosen answer alone.",
+  },
+  perplexity: {
+    title: "Perplexity on chosen, rejected and neutral text",
+    look: "Beside the base: what reward training cost the language model, or taught it.",
+    limits: "Of given text, token by token; what it writes by itself stands below.",
+  },
+  kl: {
+    title: "KL(model ‖ base) of its predictions",
+    look: "How many nats a token the predictions have moved, whether for better or worse.",
+    limits: "A head that learnt the preferred answers by heart moves too.",
+  },
+  probe: {
+    title: "What a linear probe reads off the final states",
+    look: "R² on held-out stories: what the base had and training lost, or the other way round.",
+    limits: "What a probe can read isn't always what the reward head uses.",
+  },
+} as const satisfies Record<string, Words>;
+
+const noStates = "no states were read.";
+
 export function driftSection({ models, shown }: Inspection): Section {
-  const otherwise = "no states were read.";
-  const figure = (
-    title: string,
-    look: string,
-    limits: string,
-    label: string,
-    found: readonly Range[],
-  ): Figure => ranges({ title, look, limits }, { x: { label }, ranges: found, otherwise });
-  const words = (shown[0]?.chosen ?? []).map(visible);
+  const figure = (said: Words, label: string, found: readonly Range[]): Figure =>
+    ranges(said, { x: { label }, ranges: found, otherwise: noStates });
+  const both = (value: (layer: Layer) => { base: number | null; model: number | null }) =>
+    byLayer(
+      models,
+      (l) => value(l).model,
+      (l) => value(l).base,
+    );
+  const tokens = (shown[0]?.chosen ?? []).map(visible);
   return {
     id: "drift",
     title: "How far the hidden states have moved",
     figures: [
       figure(
-        "CKA with the base, by layer",
-        "1 is the base's arrangement of tokens; the layer where it falls is where training rewrote most.",
-        "It doesn't see turns and scale, and a few large directions decide it.",
+        words.cka,
         "linear CKA",
         byLayer(models, (l) => l.cka),
       ),
       figure(
-        "Cosine with the base, by layer",
-        "Mean over tokens: 1 is unmoved, 0 at right angles.",
-        "A common turn of all states lowers it and may change nothing.",
+        words.cosine,
         "cosine",
         byLayer(models, (l) => l.cosine),
       ),
       figure(
-        "Effective rank, by layer",
-        "How many directions are in use, beside the base's own.",
-        "It counts directions by size and doesn't know which of them matter.",
+        words.rank,
         "e^entropy",
-        byLayer(
-          models,
-          (l) => l.effectiveRank.model,
-          (l) => l.effectiveRank.base,
-        ),
+        both((l) => l.effectiveRank),
       ),
       figure(
-        "Length of states, by layer",
-        "States that grow make the reward head's numbers grow with them.",
-        "Means over tokens; the spread stands in the next figure.",
+        words.norm,
         "mean norm",
-        byLayer(
-          models,
-          (l) => l.norms.model.mean,
-          (l) => l.norms.base.mean,
-        ),
+        both(({ norms: { base, model } }) => ({ base: base.mean, model: model.mean })),
       ),
       figure(
-        "Spread of lengths, by layer",
-        "Deviation over tokens divided by the mean: a few very long states show as a large spread.",
-        "It doesn't say which tokens are long.",
+        words.spread,
         "deviation / mean",
-        byLayer(
-          models,
-          (l) => l.norms.model.spread,
-          (l) => l.norms.base.spread,
-        ),
+        both(({ norms: { base, model } }) => ({ base: base.spread, model: model.spread })),
       ),
-      ...models.map(({ name, cosines }) =>
-        cellMap(
-          {
-            title: `Cosine with the base, layer by token: ${name}`,
-            look: "Faint cells are tokens whose state was turned away from where the base had it.",
-            limits: "Of the first pair's chosen answer alone.",
-          },
-          {
-            rows: cosines.map((c) => shortName(c.name)).toReversed(),
-            columns: words,
-            values: cosines.map((c) => c.values).toReversed(),
-            unit: "cosine",
-            strongest: 1,
-            otherwise,
-          },
-        ),
-      ),
+      ...models.map((model) => cosineMap(model, tokens)),
     ],
   };
+}
+
+function cosineMap({ name, cosines }: ModelInspection, tokens: readonly string[]): Figure {
+  const order = cosines.toReversed();
+  return cellMap(
+    { ...words.tokens, title: `${words.tokens.title}: ${name}` },
+    {
+      rows: order.map((c) => shortName(c.name)),
+      columns: tokens,
+      values: order.map((c) => c.values),
+      unit: "cosine",
+      strongest: 1,
+      otherwise: noStates,
+    },
+  );
 }
 
 // --- The language model ------------------------------------------------------------------------------
@@ -130,31 +157,17 @@ export function languageSection({ models, samples }: Inspection): Section {
     id: "language",
     title: "What the language-model head still knows",
     figures: [
-      ranges(
-        {
-          title: "Perplexity on chosen, rejected and neutral text",
-          look: "Beside the base: what reward training cost the language model, or taught it.",
-          limits: "Of given text, token by token; what it writes by itself stands below.",
-        },
-        {
-          x: { label: "perplexity", log: true },
-          ranges: [...of((m, text) => m.retention[text]?.perplexity.model ?? null), ...base],
-          names: [...models.map(({ name }) => name), "base"],
-          otherwise: noText,
-        },
-      ),
-      ranges(
-        {
-          title: "KL(model ‖ base) of its predictions",
-          look: "How many nats a token the predictions have moved, whether for better or worse.",
-          limits: "A head that learnt the preferred answers by heart moves too.",
-        },
-        {
-          x: { label: "nats a token", zero: true },
-          ranges: of((m, text) => m.retention[text]?.kl ?? null),
-          otherwise: noText,
-        },
-      ),
+      ranges(words.perplexity, {
+        x: { label: "perplexity", log: true },
+        ranges: [...of((m, text) => m.retention[text]?.perplexity.model ?? null), ...base],
+        names: [...models.map(({ name }) => name), "base"],
+        otherwise: noText,
+      }),
+      ranges(words.kl, {
+        x: { label: "nats a token", zero: true },
+        ranges: of((m, text) => m.retention[text]?.kl ?? null),
+        otherwise: noText,
+      }),
     ],
     after: samplesHtml(samples),
   };
@@ -174,53 +187,50 @@ function samplesHtml({ prompt, texts: written }: Inspection["samples"]): string 
 
 // --- Probes ------------------------------------------------------------------------------------------
 
+/** Somebody whose states were probed. */
+interface Probed {
+  readonly name: string;
+  readonly probes: readonly FeatureProbe[];
+}
+
 export function probeSection({ models, baseProbes }: Inspection): Section {
-  const everyone = [
+  const everyone: Probed[] = [
     ...models.map(({ name, probes }) => ({ name, probes: probes ?? [] })),
     { name: "base", probes: baseProbes ?? [] },
   ];
   const tests = [...new Set(everyone.flatMap(({ probes }) => probes.map(({ test }) => test)))];
-  const last = everyone[0]?.probes.at(-1)?.layer ?? "";
-  const names = everyone.map(({ name }) => name);
-  const figures = tests.map((test) =>
-    ranges(
-      {
-        title: `What a linear probe reads off the final states: test "${test}"`,
-        look: "R² on held-out stories: what the base had and training lost, or the other way round.",
-        limits: "What a probe can read isn't always what the reward head uses.",
-      },
-      {
-        x: { label: "R², held out" },
-        rule: 0,
-        names,
-        ranges: everyone.flatMap(({ name, probes }) =>
-          probes
-            .filter((p) => p.test === test && p.layer === last)
-            .map(({ feature, r2 }) => ({ row: feature, of: name, value: clipped(r2) })),
-        ),
-        otherwise: "",
-      },
-    ),
-  );
   const why =
     "gold features are known in the world of the demo alone; of other text nobody knows the true reward.";
   return {
     id: "probes",
     title: "What can be read off the hidden states",
     figures:
-      figures.length > 0
-        ? [...figures, ...tests.slice(-1).map((test) => byDepth(everyone, test))]
+      tests.length === 0
+        ? [missingFigure(words.probe, why)]
         : [
-            missingFigure(
-              {
-                title: "Linear probes of gold features",
-                look: "What training added to the hidden states and what it lost.",
-                limits: "What a probe can read isn't always what is used.",
-              },
-              why,
-            ),
+            ...tests.map((test) => byFeature(everyone, test)),
+            ...tests.slice(-1).map((test) => byDepth(everyone, test)),
           ],
   };
+}
+
+/** Every feature, read off the final states. */
+function byFeature(everyone: readonly Probed[], test: string): Figure {
+  const last = everyone[0]?.probes.at(-1)?.layer ?? "";
+  return ranges(
+    { ...words.probe, title: `${words.probe.title}: test "${test}"` },
+    {
+      x: { label: "R², held out" },
+      rule: 0,
+      names: everyone.map(({ name }) => name),
+      ranges: everyone.flatMap(({ name, probes }) =>
+        probes
+          .filter((p) => p.test === test && p.layer === last)
+          .map(({ feature, r2 }) => ({ row: feature, of: name, value: clipped(r2) })),
+      ),
+      otherwise: "",
+    },
+  );
 }
 
 /** A probe can be worse than the mean without bound; below -1 it doesn't matter how much. */
@@ -228,10 +238,7 @@ function clipped(r2: number | null): number | null {
   return r2 === null ? null : Math.max(-1, r2);
 }
 
-function byDepth(
-  everyone: readonly { readonly name: string; readonly probes: readonly FeatureProbe[] }[],
-  test: string,
-): Figure {
+function byDepth(everyone: readonly Probed[], test: string): Figure {
   const gold = goldFeatureNames.at(-1);
   const layers = [...new Set(everyone.flatMap(({ probes }) => probes.map((p) => p.layer)))];
   return curves(

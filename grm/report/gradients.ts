@@ -3,7 +3,7 @@
 
 import type { ModelInspection, ShownPair } from "../inspect/inspect.ts";
 import { shortName } from "../inspect/states.ts";
-import { cellMap, ranges } from "./charts.ts";
+import { cellMap, ranges, type Words } from "./charts.ts";
 import type { Figure } from "./figure.ts";
 import { escape, visible } from "./html.ts";
 import type { Section } from "./page.ts";
@@ -111,56 +111,44 @@ function byGroup({ name, gradients: { groups } }: ModelInspection): Figure {
   );
 }
 
+const ofOne = "Of the first pair's chosen answer alone.";
+const ofRows = `${ofOne} Each layer has colours of its own: which layer is pushed harder stands above.`;
+
+const maps = {
+  reward: {
+    title: "The reward loss's push, layer by token",
+    look: "At the top it stands on the last token alone, and spreads to the left as attention is undone.",
+    limits: ofRows,
+  },
+  reg: {
+    title: "The text loss's push, layer by token",
+    look: "At the top it stands on every place that predicts a token of the answer, and not on the last.",
+    limits: ofRows,
+  },
+  cosine: {
+    title: "Cosine between both pushes, layer by token",
+    look: "Blank where only one loss pushes; the colour for negative numbers marks a conflict.",
+    limits: ofOne,
+  },
+} as const satisfies Record<string, Words>;
+
 function byToken(
   { name, gradients: { tokens } }: ModelInspection,
-  words: readonly string[],
+  columns: readonly string[],
 ): Figure[] {
   const stream = tokens.chosen.filter((t) => isStream(t.name)).toReversed();
-  const rows = stream.map((t) => shortName(t.name));
-  const map = (
-    title: string,
-    look: string,
-    limits: string,
-    values: readonly (readonly (number | null)[])[],
-    unit: string,
-    strongest?: number,
-  ): Figure =>
+  return (["reward", "reg", "cosine"] as const).map((what) =>
     cellMap(
-      { title: `${title}: ${name}`, look, limits },
+      { ...maps[what], title: `${maps[what].title}: ${name}` },
       {
-        rows,
-        columns: words.length === 0 ? (values[0] ?? []).map((_, t) => String(t + 1)) : words,
-        values,
-        unit,
-        byRow: strongest === undefined,
-        ...(strongest !== undefined && { strongest }),
+        rows: stream.map((t) => shortName(t.name)),
+        columns,
+        values: stream.map((t) => Array.from<number | null>(t[what])),
+        ...(what === "cosine"
+          ? { unit: "cosine", strongest: 1 }
+          : { unit: "gradient norm", byRow: true }),
         otherwise: "no activation has a state for each token.",
       },
-    );
-  const ofOne = "Of the first pair's chosen answer alone.";
-  const ofRows = `${ofOne} Each layer has colours of its own: which layer is pushed harder stands above.`;
-  return [
-    map(
-      "The reward loss's push, layer by token",
-      "At the top it stands on the last token alone, and spreads to the left as attention is undone.",
-      ofRows,
-      stream.map((t) => Array.from(t.reward)),
-      "gradient norm",
     ),
-    map(
-      "The text loss's push, layer by token",
-      "At the top it stands on every place that predicts a token of the answer, and not on the last.",
-      ofRows,
-      stream.map((t) => Array.from(t.reg)),
-      "gradient norm",
-    ),
-    map(
-      "Cosine between both pushes, layer by token",
-      "Blank where only one loss pushes; the colour for negative numbers marks a conflict.",
-      ofOne,
-      stream.map((t) => t.cosine),
-      "cosine",
-      1,
-    ),
-  ];
+  );
 }
