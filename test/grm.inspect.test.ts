@@ -3,18 +3,26 @@
 // Next: ../grm/inspect/index.ts.
 
 import assert from "node:assert/strict";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import "../kernels/index.ts";
 import { currentDevice, grad, random, tensor, use } from "../core/index.ts";
+import { quickPlan } from "../grm/demo/plan.ts";
+import { committedBase } from "../grm/demo/run.ts";
 import type { RewardModel, Sequence } from "../grm/index.ts";
 import { makePairBatch, scorePairs, scoreSequences, statistics } from "../grm/index.ts";
 import {
   activationPatching,
   attentionPatterns,
+  committedFrontier,
   drift,
   effectiveRank,
   explainReward,
   fitProbe,
+  frontierAlphas,
+  frontierPoint,
   goldFeatures,
   gradientTimesInput,
   groupOf,
@@ -26,6 +34,7 @@ import {
   lossGradients,
   matrix,
   rankOf,
+  readFrontier,
   reliability,
   retention,
   samplesSideBySide,
@@ -34,6 +43,7 @@ import {
   tokenDeletion,
   tokenStates,
   tokenView,
+  writeFrontier,
 } from "../grm/inspect/index.ts";
 import { type Matrix, rowOf, solvePositive, symmetricEigenvalues } from "../grm/inspect/matrix.ts";
 import { Objective } from "../grm/trainer/objective.ts";
@@ -642,6 +652,46 @@ describe("reliability", () => {
     }
     close(ece, gap);
     close(accuracy.value, sure.filter((o) => o.right).length / 40);
+  });
+});
+
+describe("the frontier", () => {
+  test("that is committed has every alpha at every rate for every seed", () => {
+    const { points, command } = committedFrontier() ?? { points: [], command: "" };
+    const [seeds, rates] = [
+      new Set(points.map(({ seed }) => seed)),
+      new Set(points.map(({ lr }) => lr)),
+    ];
+    assert.equal(points.length, seeds.size * rates.size * frontierAlphas.length);
+    assert.match(command, new RegExp(`^twoheads frontier --seeds ${seeds.size} `));
+    for (const seed of seeds) {
+      const own = points.filter((point) => point.seed === seed);
+      assert.equal(new Set(own.map((p) => p.perplexityBefore)).size, 1, "one base for each seed");
+      assert.equal(new Set(own.map((p) => `${p.lr} ${p.alpha}`)).size, own.length);
+    }
+  });
+
+  test("comes back from its file as it was written, in order", async () => {
+    const path = join(mkdtempSync(join(tmpdir(), "twoheads-frontier-")), "points.jsonl");
+    const file = committedFrontier();
+    assert.ok(file);
+    await writeFrontier(path, { ...file, points: file.points.toReversed() });
+    assert.deepEqual(readFrontier(path), file);
+    assert.equal(readFrontier(`${path}.none`), null);
+  });
+
+  test("a point is a reward model trained from a base, measured on both sides", async () => {
+    const folder = committedBase(1) ?? "";
+    const plan = { ...quickPlan, pairs: 16, tests: 4, heldOut: 4 };
+    const at = { seed: 1, lr: 5e-3 };
+    const [plain, again, mixed] = [
+      await frontierPoint(folder, { ...at, alpha: 0 }, plan),
+      await frontierPoint(folder, { ...at, alpha: 0 }, plan),
+      await frontierPoint(folder, { ...at, alpha: 0.5 }, plan),
+    ];
+    assert.deepEqual(plain, again);
+    assert.equal(plain.perplexityBefore, mixed.perplexityBefore);
+    assert.ok(plain.kl > 0 && plain.kl !== mixed.kl);
   });
 });
 

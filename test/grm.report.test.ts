@@ -5,7 +5,7 @@
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -36,7 +36,8 @@ import {
   tableHtml,
 } from "../grm/report/index.ts";
 import { windows } from "../grm/report/training.ts";
-import type { TrainRecord } from "../grm/trainer/records.ts";
+import { TrainFolder } from "../grm/trainer/folder.ts";
+import type { DriftRecord, TrainRecord } from "../grm/trainer/records.ts";
 import { ByteTokenizer, CausalLM, saveCausalLM, saveTokenizer } from "../nn/index.ts";
 import { twoheadsHere } from "./rewardFolders.ts";
 
@@ -345,6 +346,15 @@ describe("in Chromium", { skip, timeout: 300_000 }, () => {
     assert.match(bubble, /reward so far/, "the number is shown on focus");
     await page.close();
     await (await inspect(browser, at("sft/report.html"))).close();
+    const drifts = new TrainFolder(at("sft")).metrics().filter(({ kind }) => kind === "drift");
+    const evaluations = new TrainFolder(at("sft")).metrics().filter((r) => r.kind === "evaluation");
+    assert.equal(drifts.length, evaluations.length, "drift at every evaluation");
+    const [first, last] = [drifts[0], drifts.at(-1)] as DriftRecord[];
+    assert.ok(
+      first?.layers.every(({ cosine }) => cosine > 0.999999),
+      "the base itself at first",
+    );
+    assert.ok((last?.layers.at(-1)?.cosine ?? 1) < 0.9999, "and less so at last");
   });
 
   test("twoheads inspect says the same as a page, as JSON and in words", async () => {
@@ -383,6 +393,15 @@ describe("in Chromium", { skip, timeout: 300_000 }, () => {
     });
     assert.notEqual(ink, paper);
     assert.match(paper ?? "", /rgb\((\d|[1-4]\d), /, "dark where the reader wants it");
+    await page.close();
+  });
+
+  test("a run whose base is gone has a page that says so", async () => {
+    renameSync(at("base"), at("moved"));
+    await saying("report", at("bt"));
+    const page = await inspect(browser, at("bt/report.html"));
+    const text = await page.evaluate(() => document.body.innerText);
+    assert.match(text, /Not here: the base that training began with isn't there any more\./);
     await page.close();
   });
 
