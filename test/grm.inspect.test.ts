@@ -405,6 +405,14 @@ describe("interventions", () => {
       close(effect, (rewards[0] ?? 0) - (rewards[t + 1] ?? 0), 1e-6);
     });
     assert.ok(Number.isNaN((await tokenDeletion(model, sequence([3])))[0]));
+    const some = await tokenDeletion(model, a, { places: [3, 1] });
+    assert.deepEqual([some[3], some[1], some[0]], [found[3], found[1], Number.NaN]);
+    const patches = await activationPatching(model, a);
+    const few = await activationPatching(model, a, { places: [4, 2] });
+    few.effects.forEach((row, i) => {
+      assert.ok(Number.isNaN(row[0]));
+      for (const t of [2, 4]) close(row[t], patches.effects[i]?.[t] ?? Number.NaN, 1e-5);
+    });
   });
 
   for (const device of ["wasm", "reference"]) {

@@ -34,7 +34,12 @@ export interface Agreement {
   readonly patching: number | null;
 }
 
-/** All four views of a sequence's reward. Costs some dozens of forward passes over it. */
+const mostPlaces = 64; // of a longer text, interventions look at the last ones
+
+/**
+ * All four views of a sequence's reward. Costs some dozens of forward passes over it for each place; of a
+ * text of more than 64 tokens, interventions are tried on the last 64 and are NaN before.
+ */
 export async function explainReward(
   model: RewardModel,
   sequence: Sequence,
@@ -42,10 +47,11 @@ export async function explainReward(
 ): Promise<Explanation> {
   const gradientInput = await gradientTimesInput(model, sequence);
   const { attributions, difference, gap } = await integratedGradients(model, sequence, options);
-  const deletion = await tokenDeletion(model, sequence);
-  const { names, effects } = await activationPatching(model, sequence);
-  const judged = Array.from(sequence.labels.keys()).filter((t) => (sequence.labels[t] ?? -1) >= 0);
-  const places = judged.length > 0 ? judged : Array.from(sequence.ids.keys());
+  const tried = Array.from(sequence.ids.keys()).slice(-mostPlaces);
+  const deletion = await tokenDeletion(model, sequence, { places: tried });
+  const { names, effects } = await activationPatching(model, sequence, { places: tried });
+  const judged = tried.filter((t) => (sequence.labels[t] ?? -1) >= 0);
+  const places = judged.length > 0 ? judged : tried;
   const rank = (a: ArrayLike<number>, b: ArrayLike<number> = []): number | null =>
     rankCorrelation(...([a, b].map((x) => places.map((t) => x[t] ?? 0)) as [number[], number[]]));
   const agreement = (a: ArrayLike<number>): Agreement => ({

@@ -83,7 +83,7 @@ export interface ShownPair {
 
 // what keeps a look at a large run within a minute or two: pairs, and tokens of theirs
 const most = {
-  gradients: { pairs: 16, tokens: 4096 },
+  gradients: { pairs: 16, tokens: 2500 },
   drift: { pairs: 32, tokens: 2048 },
   language: { pairs: 200, tokens: 50_000 },
 } as const;

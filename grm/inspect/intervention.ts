@@ -19,19 +19,37 @@ import { scoreSequences, taken } from "../scores.ts";
 import { embeddings, embedName } from "./attribution.ts";
 import { evaluating, streamNames } from "./states.ts";
 
-/** r(x) - r(x without token t), [T]: how much each token adds by being there. NaN for a sequence of one. */
-export async function tokenDeletion(model: RewardModel, sequence: Sequence): Promise<Float64Array> {
+/** Where to intervene: every token unless said, as each costs a pass over the sequence. */
+export interface Places {
+  readonly places?: readonly number[] | undefined;
+}
+
+const everywhere = ({ ids }: Sequence): readonly number[] => Array.from(ids.keys());
+
+/**
+ * r(x) - r(x without token t), [T]: how much each token adds by being there. NaN where nothing was tried,
+ * and for a sequence of one.
+ */
+export async function tokenDeletion(
+  model: RewardModel,
+  sequence: Sequence,
+  { places = everywhere(sequence) }: Places = {},
+): Promise<Float64Array> {
   const { ids, labels } = sequence;
-  if (ids.length === 1) return Float64Array.of(Number.NaN);
-  const without = Array.from(ids, (_, t) => ({
+  const effects = new Float64Array(ids.length).fill(Number.NaN);
+  if (ids.length === 1) return effects;
+  const without = places.map((t) => ({
     ids: ids.filter((_id, i) => i !== t),
     labels: labels.filter((_label, i) => i !== t),
   }));
   const { rewards } = await scoreSequences(model, [sequence, ...without]);
-  return rewards.slice(1).map((r) => (rewards[0] ?? 0) - r);
+  places.forEach((t, i) => {
+    effects[t] = (rewards[0] ?? 0) - (rewards[i + 1] ?? Number.NaN);
+  });
+  return effects;
 }
 
-export interface PatchOptions {
+export interface PatchOptions extends Places {
   /** Activations [B,T,C] to patch. Default: the residual stream, after attention too. */
   readonly names?: readonly string[];
   /** Another sequence of the same length, or the one whose tokens all look alike. Default "mean". */
@@ -42,7 +60,7 @@ export interface Patches {
   readonly names: readonly string[];
   /** r(x). */
   readonly reward: number;
-  /** For each name, r(x) - r(x with that activation at token t taken from the source), [T]. */
+  /** For each name, r(x) - r(x with that activation at token t taken from the source), [T]; NaN where nothing was tried. */
   readonly effects: readonly Float64Array[];
 }
 
@@ -53,8 +71,9 @@ export interface Patches {
 export async function activationPatching(
   model: RewardModel,
   sequence: Sequence,
-  { names = streamNames(model, { middles: true }), source = "mean" }: PatchOptions = {},
+  { names = streamNames(model, { middles: true }), source = "mean", ...options }: PatchOptions = {},
 ): Promise<Patches> {
+  const { places = everywhere(sequence) } = options;
   const T = sequence.ids.length;
   if (source !== "mean" && source.ids.length !== T) {
     throw new ArgumentError(
@@ -65,26 +84,31 @@ export async function activationPatching(
   let reward = Number.NaN;
   for (const name of names) {
     const rewards = await taken(
-      evaluating(model, () => scope(() => patched(model, sequence, source, name))),
+      evaluating(model, () => scope(() => patched(model, sequence, { source, name, places }))),
     );
-    reward = rewards[T] ?? Number.NaN;
-    effects.push(Float64Array.from({ length: T }, (_, t) => reward - (rewards[t] ?? Number.NaN)));
+    reward = rewards[places.length] ?? Number.NaN;
+    const own = new Float64Array(T).fill(Number.NaN);
+    places.forEach((t, i) => {
+      own[t] = reward - (rewards[i] ?? Number.NaN);
+    });
+    effects.push(own);
   }
   return { names, reward, effects };
 }
 
-/** Rewards [T+1]: row t with the activation patched at token t, the last row as it is. */
-function patched(
-  model: RewardModel,
-  sequence: Sequence,
-  source: Sequence | "mean",
-  name: string,
-): Tensor {
-  const T = sequence.ids.length;
-  const rows = (ids: Int32Array): Tensor => tensor(ids, { shape: [1, T] }).expand([T + 1, T]);
+interface Patch {
+  readonly source: Sequence | "mean";
+  readonly name: string;
+  readonly places: readonly number[];
+}
+
+/** Rewards [P+1]: row i with the activation patched at token places[i], the last row as it is. */
+function patched(model: RewardModel, sequence: Sequence, { source, name, places }: Patch): Tensor {
+  const [T, R] = [sequence.ids.length, places.length + 1];
+  const rows = (ids: Int32Array): Tensor => tensor(ids, { shape: [1, T] }).expand([R, T]);
   const other = sourceStates(model, sequence, source, name, rows);
-  const at = arange(T + 1, { dtype: "int32" });
-  const here = at.reshape([T + 1, 1, 1]).eq(arange(T, { dtype: "int32" }).reshape([1, T, 1]));
+  const at = tensor(Int32Array.from([...places, -1]), { shape: [R, 1, 1] });
+  const here = at.eq(arange(T, { dtype: "int32" }).reshape([1, T, 1])); // [R,T,1]
   const patch = (x: Tensor): Tensor => {
     if (x.rank === 3 && x.shape[1] === T) return where(here, other, x);
     throw new ArgumentError(`activationPatching: "${name}" is [${x.shape}]; needed [B,T,C]`);

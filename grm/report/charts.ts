@@ -329,8 +329,24 @@ interface Cells {
   readonly side?: number;
 }
 
-/** A map of numbers: one colour above 0, another below, none at 0. */
+const mostDrawn = 80; // rows and columns; of more, the last ones
+
+/** A map of numbers: one colour above 0, another below, none at 0. Of a very large one, its last corner. */
 export function cellMap(words: Words, options: Cells): Figure {
+  const { rows, columns } = options;
+  if (Math.max(rows.length, columns.length) <= mostDrawn) return drawMap(words, options);
+  const last = <T>(list: readonly T[]): readonly T[] => list.slice(-mostDrawn);
+  const values = last(options.values)
+    .map((row) => row.slice(0, columns.length))
+    .map(last);
+  const limits = `${words.limits} Of ${columns.length} columns the last ${mostDrawn} are drawn.`;
+  return drawMap(
+    { ...words, limits },
+    { ...options, rows: last(rows), columns: last(columns), values },
+  );
+}
+
+function drawMap(words: Words, options: Cells): Figure {
   const { rows, columns, values, otherwise } = options;
   const cells = rows.flatMap((_, r) =>
     columns.flatMap((_c, c) => {
@@ -351,12 +367,29 @@ export function cellMap(words: Words, options: Cells): Figure {
     marks: [...cellMarks(cells, mostOf, options), Plot.frame({ strokeOpacity: 0.3 })],
     opacity: { type: "identity" },
   });
-  const table = {
-    columns: ["", ...columns],
-    rows: rows.map((row, r) => [row, ...columns.map((_, c) => values[r]?.[c] ?? null)]),
-  };
+  const table = mapTable(cells, options);
   const wide = options.side === undefined && columns.length > 14;
   return { ...words, picture, table, legend: mapLegend(cells, most, options), wide };
+}
+
+const mostCells = 2500;
+const mostLargest = 200;
+
+/** All numbers; of a very large map the largest ones, so that a page stays small. */
+function mapTable(cells: readonly Placed[], { rows, columns, values, unit }: Cells): Table {
+  if (rows.length * columns.length <= mostCells) {
+    return {
+      columns: ["", ...columns],
+      rows: rows.map((row, r) => [row, ...columns.map((_, c) => values[r]?.[c] ?? null)]),
+    };
+  }
+  const order = cells.toSorted((a, b) => Math.abs(b.value) - Math.abs(a.value));
+  return {
+    columns: [`row (the ${mostLargest} largest of ${cells.length})`, "column", unit],
+    rows: order
+      .slice(0, mostLargest)
+      .map(({ r, c, value }) => [`${r + 1} ${rows[r]}`, `${c + 1} ${columns[c]}`, value]),
+  };
 }
 
 interface Placed {

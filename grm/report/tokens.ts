@@ -43,17 +43,22 @@ function pairHtml(pair: ShownPair, models: readonly ModelInspection[], i: number
   return `<div class="sides two">${sides.join("")}</div>`;
 }
 
+const mostShown = 240; // tokens of a text; of a longer one the last ones
+
 function sideHtml(title: string, words: readonly string[], view: TokenView, most: number): string {
-  const tokens = words.map((word, t) => {
+  const places = Array.from(words.keys()).slice(-mostShown);
+  const tokens = places.map((t) => {
     const step = view.steps[t] ?? 0;
     const numbers = `adds ${numberText(view.steps[t])}, reward so far ${numberText(view.prefix[t])}, surprise ${numberText(view.surprise[t])}`;
     const weight = Math.round(70 * Math.sqrt(Math.min(1, Math.abs(step) / most)));
     const kind = view.judged[t] ? "tok" : "tok prompt";
-    return `<span class="${kind}" tabindex="0" style="--to:var(--${step < 0 ? "below" : "above"});--w:${weight}%" data-r="${escape(numbers)}">${escape(visible(word))}</span>`;
+    return `<span class="${kind}" tabindex="0" style="--to:var(--${step < 0 ? "below" : "above"});--w:${weight}%" data-r="${escape(numbers)}">${escape(visible(words[t] ?? ""))}</span>`;
   });
   const reward = view.prefix.at(-1);
-  const rows = words.map((word, t) => [
-    visible(word),
+  const hidden = words.length - places.length;
+  const before = hidden > 0 ? `<span class="soft">(${hidden} tokens before) </span>` : "";
+  const rows = places.map((t) => [
+    visible(words[t] ?? ""),
     view.steps[t] ?? null,
     view.prefix[t] ?? null,
     view.surprise[t] ?? null,
@@ -64,7 +69,7 @@ function sideHtml(title: string, words: readonly string[], view: TokenView, most
   );
   return (
     `<div><h3>${escape(title)}: reward ${numberText(reward)}</h3>` +
-    `<p class="text">${tokens.join(" ")}</p>${detailsHtml("The numbers", table)}</div>`
+    `<p class="text">${before}${tokens.join(" ")}</p>${detailsHtml("The numbers", table)}</div>`
   );
 }
 
