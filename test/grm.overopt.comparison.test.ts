@@ -16,7 +16,7 @@ import {
   policyOptions,
   quickPlan,
 } from "../grm/overopt/comparison/plan.ts";
-import { figureOf, htmlReport, rowsOf, textReport } from "../grm/overopt/comparison/report.ts";
+import { figureOf, rowsOf, textReport } from "../grm/overopt/comparison/report.ts";
 import {
   type CurveResult,
   type SeedResult,
@@ -33,6 +33,7 @@ import {
   verdict,
 } from "../grm/overopt/comparison/summary.ts";
 import { figureSvg, policySettings } from "../grm/overopt/index.ts";
+import { overoptPage } from "../grm/report/overoptPages.ts";
 import { pretrainBase, tales } from "../grm/worlds/index.ts";
 import { loadCausalLM, saveCausalLM } from "../nn/index.ts";
 import "../kernels/index.ts";
@@ -189,9 +190,9 @@ describe("what is concluded", () => {
       ["judge", "bt", "grm-sft"],
     );
     assert.match(textReport(seeds, tiny), /labels are right in 80 % .* 65 % after 25 % flips/);
-    const page = htmlReport(seeds, tiny, "twoheads overopt <now>");
+    const page = overoptPage("now", { command: "twoheads overopt <now>", plan: tiny, seeds });
     assert.match(page, /twoheads overopt &lt;now&gt;/);
-    assert.equal((page.match(/<table>/g) ?? []).length, 1);
+    assert.match(page, /<svg/);
   });
 
   test("results are kept with their plan, and another plan's are refused", async () => {

@@ -7,13 +7,14 @@ import { type Command, InvalidArgumentError } from "commander";
 import { joinPath } from "../../nn/checkpoints/files.ts";
 import { replaceFile } from "../../nn/index.ts";
 import { fullPlan, type Plan, quickPlan } from "../overopt/comparison/plan.ts";
-import { figureOf, htmlReport, textReport } from "../overopt/comparison/report.ts";
+import { figureOf, textReport } from "../overopt/comparison/report.ts";
 import { type SeedResult, seedsOfPlan, writeResults } from "../overopt/comparison/results.ts";
 import { runSeeds, serveSeeds } from "../overopt/comparison/seeds.ts";
 import { workerOf } from "../workers.ts";
 import { worldNamed } from "../worlds/index.ts";
 import { wholeNumber } from "./numbers.ts";
 import { clockTime, display } from "./progress.ts";
+import { reportOf } from "./report.ts";
 import { stopOnSignals } from "./stop.ts";
 
 interface Given {
@@ -107,8 +108,11 @@ async function overopt(given: Given): Promise<void> {
     process.exitCode = 130; // as a shell says it: 128 + SIGINT
     return;
   }
-  await writeReport(own, settled);
+  await replaceFile(joinPath(folder, "figure.svg"), [
+    new TextEncoder().encode(`${figureOf(own)}\n`),
+  ]);
   console.log(conclusion(own, settled));
+  console.log(await reportOf(folder));
 }
 
 function introduction({ plan, seeds, folder }: Settled): string {
@@ -163,13 +167,6 @@ async function work(settled: Settled, workers: number): Promise<readonly SeedRes
   return results;
 }
 
-async function writeReport(results: readonly SeedResult[], { plan, folder, command }: Settled) {
-  const write = (name: string, text: string): Promise<void> =>
-    replaceFile(joinPath(folder, name), [new TextEncoder().encode(text)]);
-  await write("figure.svg", `${figureOf(results)}\n`);
-  await write("report.html", htmlReport(results, plan, command));
-}
-
 function conclusion(results: readonly SeedResult[], { plan, folder }: Settled): string {
   return `
 ${textReport(results, plan)}
@@ -177,7 +174,7 @@ ${textReport(results, plan)}
 What this does not show: anything about large models or human preferences. The rates, alpha and beta were set
 beforehand for this world and size; another rate may turn the order around.
 
-The figure: ${joinPath(folder, "report.html")}
+The figure: ${joinPath(folder, "figure.svg")}
 Next:
   npx twoheads bon --judge grm-sft     one reward model's best-of-n, with its answers
   npx twoheads ppo --judge gold        watch a policy learn from the true reward`;

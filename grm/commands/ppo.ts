@@ -23,6 +23,7 @@ import {
 } from "./optimised.ts";
 import { addOptions } from "./options.ts";
 import { clockTime, type Display, display } from "./progress.ts";
+import { reportOf } from "./report.ts";
 import { stopOnSignals } from "./stop.ts";
 
 type Given = OptimisedFlags & PolicyOptions & { readonly out?: string; readonly resume?: string };
@@ -194,6 +195,7 @@ async function conclude(
       `${last?.gold.toFixed(2)} at last (KL ${last?.kl_k1.toFixed(1)})`,
   );
   console.log(`the policy and metrics.jsonl: ${path}`);
+  console.log(await reportOf(path));
 }
 
 /** A model's weights with its adapters' updates, in a model without adapters. */

@@ -26,6 +26,7 @@ import {
 import { checkSameSettings } from "../../nn/pretrain.ts";
 import { addOptions } from "./options.ts";
 import { clockTime, type Display, display, Rate } from "./progress.ts";
+import { reportOf } from "./report.ts";
 import { freeFolder, RunFolder, readText } from "./runFolder.ts";
 import { stopOnSignals } from "./stop.ts";
 
@@ -76,6 +77,7 @@ async function runPretrain({ resume, quick: isQuick, ...given }: Given) {
   const screen = display();
   const done = await train(prepared, screen).finally(() => screen.end());
   conclude(done, prepared.folder);
+  if (done.finished) console.log(await reportOf(prepared.folder.path));
 }
 
 async function begin({ corpus: files, out, base: from, ...options }: Given): Promise<Prepared> {

@@ -1,8 +1,9 @@
 // twoheads report: a run's folder as one HTML file that opens from disk; of two runs of one kind, both side
-// by side. Training and the demo write theirs at their end by themselves.
+// by side. Runs write theirs at their end by themselves.
 // Next: pages.ts for what is read, ../report/ for what is drawn.
 
 import type { Command } from "commander";
+import { TwoheadsError } from "../../core/index.ts";
 import { joinPath } from "../../nn/checkpoints/files.ts";
 import { replaceFile } from "../../nn/index.ts";
 import { display } from "./progress.ts";
@@ -53,6 +54,25 @@ async function runReport(paths: readonly string[], { out }: Given): Promise<void
 function defaultName(paths: readonly string[]): string {
   const [, second] = paths;
   return second === undefined ? "report.html" : `report-and-${nameOf(second)}.html`;
+}
+
+/**
+ * Writes the report of a run that has just ended; returns what to tell of it. What kept it from being
+ * written is said, as the run itself is safe by then.
+ */
+export async function reportOf(folder: string): Promise<string> {
+  try {
+    const { pageOf } = await import("./pages.ts");
+    const html = await pageOf(
+      [folder],
+      () => {},
+      () => {},
+    );
+    return await writePage(joinPath(folder, "report.html"), html);
+  } catch (error) {
+    if (!(error instanceof TwoheadsError)) throw error;
+    return `report.html wasn't written: ${error.message}`;
+  }
 }
 
 /** Writes a page; returns what to tell of it. */

@@ -1,5 +1,5 @@
-// Curves with bands as an SVG, by hand: axes, lines, a legend. Observable Plot would do it too, but in Node
-// it wants a DOM: together 16 MB and 55 packages (43 MB with jsdom), for what is a page of code here.
+// Curves with bands in rows and columns as one SVG, by hand: axes, lines, a legend. Reports draw with
+// Observable Plot (../report/charts.ts); this is the picture that stands alone, with all panels in one file.
 // Next: comparison/report.ts, which fills the panels.
 
 export interface Point {
@@ -170,7 +170,7 @@ function lineSvg({ name, color, points }: Series, { x, y }: Scales): string {
 const at = (place: number): string => place.toFixed(1);
 
 /** Text as it may stand in SVG and HTML. */
-export function escape(text: string): string {
+function escape(text: string): string {
   const names: Readonly<Record<string, string>> = {
     "&": "&amp;",
     "<": "&lt;",

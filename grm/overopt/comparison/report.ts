@@ -1,8 +1,8 @@
-// What a comparison looks like: a text table for the terminal and for RESULTS.md, and an HTML page with the
-// figure and the same table. Next: ../figure.ts for how the figure is drawn.
+// What a comparison looks like: a text table for the terminal and for RESULTS.md, and one figure of everything.
+// Its page is ../../report/overoptPages.ts. Next: ../figure.ts for how the figure is drawn.
 
 import type { Interval } from "../../demo/intervals.ts";
-import { escape, figureSvg, type Panel, type Point, palette } from "../figure.ts";
+import { figureSvg, type Panel, type Point, palette } from "../figure.ts";
 import type { FitWithIntervals, Span } from "../fits.ts";
 import { bestOfNKL } from "../kl.ts";
 import type { JudgeName, Plan } from "./plan.ts";
@@ -148,7 +148,7 @@ function optimumSentence(seeds: readonly SeedResult[], { samples }: Plan): strin
   );
 }
 
-// --- The page ----------------------------------------------------------------------------------------
+// --- The figure --------------------------------------------------------------------------------------
 
 /** What the figure's rows show: a title, and what stands at the axis. */
 const shown = {
@@ -186,26 +186,4 @@ function pointOf(p: MeanPoint, what: Shown, method: MethodName): Point {
   const { mean, half } = p[what];
   const label = `${method === "bon" ? "n" : "round"} ${p.at}, KL ${p.kl.toFixed(2)}, ${what} ${plain(p[what])}`;
   return { x: Math.max(0, p.kl), y: mean, half, label };
-}
-
-/** A page that needs nothing else: the figure, the tables, the command. */
-export function htmlReport(seeds: readonly SeedResult[], plan: Plan, command: string): string {
-  const tables = methodsOf(seeds).map((method) => {
-    const [head = [], ...rows] = rowsOf(seeds, method);
-    const cells = (row: readonly string[], tag: string): string =>
-      `<tr>${row.map((cell) => `<${tag}>${escape(cell)}</${tag}>`).join("")}</tr>`;
-    return `<h2>${methodTitles[method]}</h2>\n<table>${cells(head, "th")}\n${rows.map((row) => cells(row, "td")).join("\n")}</table>`;
-  });
-  return `<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>Reward over-optimisation</title>
-<style>body{font:15px/1.5 system-ui,sans-serif;max-width:1340px;margin:2em auto;padding:0 1em}
-table{border-collapse:collapse;font-size:13px}td,th{padding:2px 10px;text-align:left;border-bottom:1px solid #ddd}
-svg{max-width:100%;height:auto}</style>
-<h1>Reward over-optimisation in "${escape(plan.world)}"</h1>
-<p>${seeds.length} seeds; bands are 95 % intervals over them. Made by <code>${escape(command)}</code>.</p>
-${figureOf(seeds)}
-${tables.join("\n")}
-<pre>${escape(verdict(seeds).join("\n"))}</pre>
-</html>
-`;
 }
