@@ -58,9 +58,10 @@ function example(): string {
   return `  ${storyText(spelled, pair.chosen)}\n  ${storyText(spelled, pair.rejected)}`;
 }
 
-/** What came of it, beside what came of many seeds where those are committed. */
+/** What came of it, beside what came of more seeds where those are committed. */
 export function conclusion(results: readonly Result[], plan: Plan): string {
-  const many = manySeeds(plan);
+  const known = manySeeds(plan);
+  const many = known !== null && seedCount(known.results) > seedCount(results) ? known : null;
   const parts = [
     accuracyTable(results, many?.results ?? null, plan),
     reading,
@@ -83,9 +84,13 @@ interval over seeds. "LM ppl" is how perplexed the model's language-model head e
 of the whole world; what it was before is in the head of the column.
 `;
 
+function seedCount(results: readonly Result[]): number {
+  return new Set(results.map(({ seed }) => seed)).size;
+}
+
 function seedsText(results: readonly Result[]): string {
-  const { size } = new Set(results.map(({ seed }) => seed));
-  return size === 1 ? "1 seed" : `${size} seeds`;
+  const count = seedCount(results);
+  return count === 1 ? "1 seed" : `${count} seeds`;
 }
 
 function ofMany({ results, command }: ResultFile): string {
