@@ -10,15 +10,12 @@ import {
   grad,
   noGrad,
   opTable,
-  Random,
-  Tensor,
+  type Tensor,
   type TypedArray,
-  tensorsOf,
   withDefinitions,
 } from "../../core/index.ts";
+import { outputsOf, replaceTensors } from "../opCalls.ts";
 import { drawFrom, showArguments } from "../property.ts";
-
-type Fn = (...args: unknown[]) => unknown;
 
 export interface Options {
   /** Drawn inputs for each op. */
@@ -45,34 +42,6 @@ export interface Report {
 const skipped: Readonly<Record<string, string>> = {
   to: "its draw is a conversion to float64, which no GPU has; float32, int32 and bool are tested by name",
 };
-
-/** Options whose generators start anew, so that every call drops the same elements. */
-function fresh(arg: unknown): unknown {
-  if (arg instanceof Random) return Random.restore(arg.state());
-  return isOptions(arg)
-    ? Object.fromEntries(Object.entries(arg).map(([key, value]) => [key, fresh(value)]))
-    : arg;
-}
-
-function isOptions(arg: unknown): arg is object {
-  return arg !== null && typeof arg === "object" && Object.getPrototypeOf(arg) === Object.prototype;
-}
-
-function replaceTensors(args: readonly unknown[], by: (x: Tensor) => Tensor): unknown[] {
-  const replace = (arg: unknown): unknown => {
-    if (arg instanceof Tensor) return by(arg);
-    if (isOptions(arg))
-      return Object.fromEntries(Object.entries(arg).map(([key, value]) => [key, replace(value)]));
-    return Array.isArray(arg) ? arg.map(replace) : arg;
-  };
-  return args.map(replace);
-}
-
-function outputsOf(name: string, args: readonly unknown[]): Tensor[] {
-  const fn = (core as unknown as Record<string, Fn>)[name] as Fn;
-  const y = fn(...args.map(fresh));
-  return y instanceof Tensor ? [y] : tensorsOf([...(y as Tensor[])]);
-}
 
 /** Numbers in (-1, 1) that no symmetry cancels, on the device of x. */
 function weightsLike(x: Tensor): Tensor {
