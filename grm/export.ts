@@ -192,5 +192,5 @@ async function saveTokenizerWithTemplate(
 }
 
 function writeJson(path: string, content: object): Promise<void> {
-  return replaceFile(path, [new TextEncoder().encode(`${JSON.stringify(content, null, 2)}\n`)]);
+  return replaceFile(path, `${JSON.stringify(content, null, 2)}\n`);
 }

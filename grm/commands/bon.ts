@@ -149,6 +149,6 @@ async function write(
   }: { readonly measures: readonly Measure[]; readonly [name: string]: unknown },
 ): Promise<void> {
   const text = JSON.stringify({ ...content, measures: measures.map(({ name }) => name) });
-  await replaceFile(path, [new TextEncoder().encode(`${text}\n`)]);
+  await replaceFile(path, `${text}\n`);
   console.log(`\nthe curves of every prompt: ${path}`);
 }

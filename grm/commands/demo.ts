@@ -121,7 +121,7 @@ async function report(
     const { demoPageOf } = await import("./demoReport.ts"); // with what it takes to draw
     const html = await demoPageOf(folder, (done, status) => screen.show(done, status));
     const path = joinPath(folder, "report.html");
-    await replaceFile(path, [new TextEncoder().encode(html)]);
+    await replaceFile(path, html);
     return path;
   } finally {
     screen.end();

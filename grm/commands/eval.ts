@@ -88,7 +88,7 @@ async function runEval(paths: readonly string[], given: Given): Promise<void> {
     const [first] = results;
     const data = JSON.stringify(results.length === 1 ? first?.data : results.map((r) => r.data));
     if (given.out !== undefined) {
-      await replaceFile(given.out, [new TextEncoder().encode(`${data}\n`)]);
+      await replaceFile(given.out, `${data}\n`);
     }
     console.log(given.json ? data : results.map(({ text }) => text).join("\n\n"));
   } finally {

@@ -5,7 +5,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { type Command, InvalidArgumentError } from "commander";
-import { joinPath } from "../../nn/checkpoints/files.ts";
+import { fileExists, joinPath } from "../../nn/checkpoints/files.ts";
 import { saveCausalLM } from "../../nn/index.ts";
 import { fullPlan, quickPlan } from "../demo/plan.ts";
 import { committedBase } from "../demo/run.ts";
@@ -92,8 +92,6 @@ async function runFrontier({ seeds, rates, alphas, quick, out }: Given): Promise
   console.log(`${points.length} points in ${out}`);
 }
 
-const made = new Map<number, string>();
-
 /** The folder of a seed's base: the committed one, or one that is pretrained now. */
 async function baseOf(
   seed: number,
@@ -101,9 +99,8 @@ async function baseOf(
   steps: number,
   screen: Display,
 ): Promise<string> {
-  const known = committedBase(seed) ?? made.get(seed);
-  if (known !== undefined) return known;
-  const folder = joinPath(bases, String(seed));
+  const folder = committedBase(seed) ?? joinPath(bases, String(seed));
+  if (fileExists(joinPath(folder, "model.safetensors"))) return folder;
   const lm = await pretrainBase(
     spelled,
     seed,
@@ -114,6 +111,5 @@ async function baseOf(
     steps,
   );
   await saveCausalLM(folder, lm);
-  made.set(seed, folder);
   return folder;
 }

@@ -152,7 +152,7 @@ async function pairsOf(
   reader: Parameters<typeof readPreferences>[2],
 ): Promise<readonly Pair[]> {
   if (world !== undefined) {
-    if (storiesFor(reader.tokenizer, 1) === undefined) {
+    if (!readsAlike(reader.tokenizer, spelled.tokenizer)) {
       throw new ArgumentError("inspect: the model doesn't read the words of the demo's world");
     }
     const drawn = spelledPairs(world, limit, { labels: "true" }, random(`inspect ${seed}`));
@@ -175,5 +175,5 @@ async function pairsOf(
 
 async function writeHtml(path: string, inspection: Inspection): Promise<void> {
   const { inspectionPage } = await import("../report/rewardPage.ts"); // with what it takes to draw
-  await replaceFile(path, [new TextEncoder().encode(inspectionPage(inspection))]);
+  await replaceFile(path, inspectionPage(inspection));
 }

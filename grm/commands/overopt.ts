@@ -100,7 +100,7 @@ async function overopt(given: Given): Promise<void> {
   console.log(introduction(settled));
   const results = await work(settled, given.workers);
   const { seeds, folder } = settled;
-  const own = results.filter(({ seed }) => seeds.includes(seed));
+  const own = results.filter(({ seed }) => seeds.includes(seed)).sort((a, b) => a.seed - b.seed); // not as they were done: sums then have the same bits every time
   if (own.length < seeds.length) {
     console.log(
       `stopped with ${own.length} of ${seeds.length} seeds; the same command goes on with ${folder}`,
@@ -108,11 +108,9 @@ async function overopt(given: Given): Promise<void> {
     process.exitCode = 130; // as a shell says it: 128 + SIGINT
     return;
   }
-  await replaceFile(joinPath(folder, "figure.svg"), [
-    new TextEncoder().encode(`${figureOf(own)}\n`),
-  ]);
+  await replaceFile(joinPath(folder, "figure.svg"), `${figureOf(own)}\n`);
   console.log(conclusion(own, settled));
-  console.log(await reportOf(folder));
+  console.log((await reportOf(folder)).told);
 }
 
 function introduction({ plan, seeds, folder }: Settled): string {

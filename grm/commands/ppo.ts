@@ -195,7 +195,7 @@ async function conclude(
       `${last?.gold.toFixed(2)} at last (KL ${last?.kl_k1.toFixed(1)})`,
   );
   console.log(`the policy and metrics.jsonl: ${path}`);
-  console.log(await reportOf(path));
+  console.log((await reportOf(path)).told);
 }
 
 /** A model's weights with its adapters' updates, in a model without adapters. */

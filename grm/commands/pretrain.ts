@@ -77,7 +77,7 @@ async function runPretrain({ resume, quick: isQuick, ...given }: Given) {
   const screen = display();
   const done = await train(prepared, screen).finally(() => screen.end());
   conclude(done, prepared.folder);
-  if (done.finished) console.log(await reportOf(prepared.folder.path));
+  if (done.finished) console.log((await reportOf(prepared.folder.path)).told);
 }
 
 async function begin({ corpus: files, out, base: from, ...options }: Given): Promise<Prepared> {

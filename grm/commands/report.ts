@@ -56,22 +56,23 @@ function defaultName(paths: readonly string[]): string {
   return second === undefined ? "report.html" : `report-and-${nameOf(second)}.html`;
 }
 
+const silent = (): void => {};
+
 /**
- * Writes the report of a run that has just ended; returns what to tell of it. What kept it from being
- * written is said, as the run itself is safe by then.
+ * Writes the report of a run that has just ended, of its folder unless `make` has more at hand; returns what
+ * to tell of it. What keeps it from being written is said and no error, as the run itself is safe by then.
  */
-export async function reportOf(folder: string): Promise<string> {
+export async function reportOf(
+  folder: string,
+  make = (pages: typeof import("./pages.ts")) => pages.pageOf([folder], silent, silent),
+): Promise<{ readonly told: string; readonly path: string | null }> {
+  const path = joinPath(folder, "report.html");
   try {
-    const { pageOf } = await import("./pages.ts");
-    const html = await pageOf(
-      [folder],
-      () => {},
-      () => {},
-    );
-    return await writePage(joinPath(folder, "report.html"), html);
+    const html = await make(await import("./pages.ts")); // with what it takes to draw
+    return { told: await writePage(path, html), path };
   } catch (error) {
     if (!(error instanceof TwoheadsError)) throw error;
-    return `report.html wasn't written: ${error.message}`;
+    return { told: `report.html wasn't written: ${error.message}`, path: null };
   }
 }
 

@@ -41,8 +41,6 @@ export type PretrainRun = Readonly<z.infer<typeof runSchema>>;
 
 const mostBytes = 2 ** 29; // what a string holds
 
-const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
-
 /** The text of a file, or of what is in a .gz; a FileError if it is not there, not whole or not UTF-8. */
 export function readText(path: string): string {
   const bytes = readBytes(path, mostBytes);
@@ -74,7 +72,7 @@ export class RunFolder {
   async begin({ corpus, base, settings }: PretrainRun, tokenizer: Tokenizer): Promise<void> {
     const from = base === undefined ? {} : { base: resolve(base) };
     const run = { corpus: corpus.map((file) => resolve(file)), ...from, settings };
-    await replaceFile(this.#at("run.json"), [bytesOf(`${JSON.stringify(run, null, 2)}\n`)]);
+    await replaceFile(this.#at("run.json"), `${JSON.stringify(run, null, 2)}\n`);
     await replaceFile(this.#at("metrics.jsonl"), []);
     await saveTokenizer(this.path, tokenizer);
   }
@@ -116,9 +114,7 @@ export class RunFolder {
     const path = this.#at("metrics.jsonl");
     const { records, torn } = parsePretrainMetrics(new TextDecoder().decode(readBytes(path)), path);
     const kept = records.filter((record) => record.step <= step);
-    await replaceFile(path, [
-      bytesOf(kept.map((record) => `${JSON.stringify(record)}\n`).join("")),
-    ]);
+    await replaceFile(path, kept.map((record) => `${JSON.stringify(record)}\n`).join(""));
     return records.length - kept.length + (torn ? 1 : 0);
   }
 }

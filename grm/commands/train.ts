@@ -3,7 +3,7 @@
 // Next: trainRun.ts for what a run is, ../trainer/folder.ts for what is written.
 
 import { type Command, Option } from "commander";
-import { ArgumentError, currentDevice, random, TwoheadsError } from "../../core/index.ts";
+import { ArgumentError, currentDevice, random } from "../../core/index.ts";
 import { fileExists, readFile } from "../../nn/checkpoints/files.ts";
 import { parseJson } from "../../nn/checkpoints/json.ts";
 import {
@@ -36,6 +36,7 @@ import { addPreferenceOptions, type PreferenceFlags, type Where, where } from ".
 import { clockTime, type Display, display, Rate } from "./progress.ts";
 import { quiet } from "./quiet.ts";
 import { addReadingOptions, type ReadingFlags, readingOf } from "./reading.ts";
+import { reportOf } from "./report.ts";
 import { baseOf, type OpenRun } from "./runs.ts";
 import { stopOnSignals } from "./stop.ts";
 import {
@@ -364,11 +365,11 @@ async function examine(
     onProgress: (done) => screen.show(done, "evaluating"),
   });
   const text = `${JSON.stringify(found, null, 2)}\n`;
-  await replaceFile(folder.at("eval.json"), [new TextEncoder().encode(text)]);
+  await replaceFile(folder.at("eval.json"), text);
   return found;
 }
 
-/** Writes report.html; what kept it from being written is said, as the run itself is safe by then. */
+/** Writes report.html; its path, or null. */
 async function report(
   { folder, ...prepared }: Prepared,
   evaluation: Evaluation | null,
@@ -377,16 +378,9 @@ async function report(
   const { path } = folder;
   const base = baseOf(prepared.run.base, () => {});
   const open: OpenRun = { ...prepared, path, base, records: folder.metrics(), evaluation };
-  try {
-    const { pageOfRuns } = await import("./pages.ts"); // with what it takes to draw
-    const html = await pageOfRuns([open], (done, status) => screen.show(done, status));
-    await replaceFile(folder.at("report.html"), [new TextEncoder().encode(html)]);
-    return folder.at("report.html");
-  } catch (error) {
-    if (!(error instanceof TwoheadsError)) throw error;
-    screen.say(`report.html wasn't written: ${error.message}`);
-    return null;
-  }
+  const written = await reportOf(path, ({ pageOfRuns }) => pageOfRuns([open], screen.show));
+  if (written.path === null) screen.say(written.told);
+  return written.path;
 }
 
 function summaryOf({ folder }: Prepared, trained: Trained, evaluation: Evaluation | null): object {

@@ -47,7 +47,7 @@ export async function writeTrainRun(folder: string, run: TrainRun): Promise<void
   const paths = { base: resolve(base), data: full(data) };
   const complete = { ...run, ...paths, ...(validation && { validation: full(validation) }) };
   const text = `${JSON.stringify(complete, null, 2)}\n`;
-  await replaceFile(joinPath(folder, name), [new TextEncoder().encode(text)]);
+  await replaceFile(joinPath(folder, name), text);
 }
 
 export function readTrainRun(folder: string): TrainRun {

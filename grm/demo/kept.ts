@@ -30,7 +30,6 @@ const keptSchema = z.strictObject({
 export type KeptRun = Readonly<z.infer<typeof keptSchema>>;
 
 const file = "kept.json";
-const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 export class Kept {
   private constructor(
@@ -44,7 +43,7 @@ export class Kept {
   static async begin(path: string, run: KeptRun, base: string): Promise<Kept> {
     const folder = new TrainFolder(path);
     await folder.begin();
-    await replaceFile(folder.at(file), [bytesOf("{}\n")]); // until the model is whole
+    await replaceFile(folder.at(file), "{}\n"); // until the model is whole
     return new Kept(folder, run, base);
   }
 
@@ -64,7 +63,7 @@ export class Kept {
     await saveRewardModel(path, { model, tokenizer, reading });
     await saveCausalLM(this.folder.at("base"), loadCausalLM(this.base));
     await saveTokenizer(this.folder.at("base"), tokenizer);
-    await replaceFile(this.folder.at(file), [bytesOf(`${JSON.stringify(this.run)}\n`)]);
+    await replaceFile(this.folder.at(file), `${JSON.stringify(this.run)}\n`);
   }
 }
 

@@ -5,10 +5,7 @@
 
 import { z } from "zod";
 import { ArgumentError } from "../../core/index.ts";
-import { fileExists, readFile } from "../../nn/checkpoints/files.ts";
-import { parseJson } from "../../nn/checkpoints/json.ts";
-import { replaceFile } from "../../nn/index.ts";
-import { problemsOf } from "../../nn/pretrain/settings.ts";
+import { readJsonLines, writeJsonLines } from "../jsonLines.ts";
 import { trainMethods } from "../trainer.ts";
 import { type Plan, planSchema, rowsAtRate } from "./plan.ts";
 
@@ -43,7 +40,7 @@ export type ResultFile = Readonly<z.infer<typeof headSchema>> & {
 export const demoFile = "demo.jsonl";
 
 /** Accuracy on the four tests that training says nothing about, averaged. */
-export function oodOf({ accuracy: { domain, word, form, all } }: Result): number {
+export function oodOf({ accuracy: { domain, word, form, all } }: Pick<Result, "accuracy">): number {
   return (domain + word + form + all) / 4;
 }
 
@@ -55,16 +52,8 @@ export function inOrder(results: readonly Result[]): Result[] {
 
 /** Reads results; null if there is no such file, a FileError with the line if it is something else. */
 export function readResults(path: string): ResultFile | null {
-  if (!fileExists(path)) return null;
-  const text = new TextDecoder().decode(readFile(path)).trimEnd();
-  const [head = "", ...lines] = text.split("\n");
-  const read = <T>(schema: z.ZodType<T>, line: string, i: number): T => {
-    const json = parseJson(path, new TextEncoder().encode(line), `line ${i + 1}`);
-    const parsed = schema.safeParse(json.value);
-    return parsed.success ? parsed.data : json.fail(problemsOf(parsed.error));
-  };
-  const results = lines.map((line, i) => read(resultSchema, line, i + 1));
-  return { ...read(headSchema, head, 0), results };
+  const found = readJsonLines(path, headSchema, resultSchema);
+  return found && { ...found.head, results: found.rows };
 }
 
 /** The results of a file that a run with this plan goes on with; an ArgumentError if its plan is another. */
@@ -79,6 +68,5 @@ export function resultsOfPlan(path: string, plan: Plan): readonly Result[] {
 
 /** Writes results, one to a line; a kill at any moment leaves the old file or the new one. */
 export async function writeResults(path: string, { command, plan, results }: ResultFile) {
-  const lines = [{ command, plan }, ...inOrder(results)].map((line) => `${JSON.stringify(line)}\n`);
-  await replaceFile(path, [new TextEncoder().encode(lines.join(""))]);
+  await writeJsonLines(path, { command, plan }, inOrder(results));
 }

@@ -6,15 +6,14 @@
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { random } from "../../core/index.ts";
-import { fileExists, readFile } from "../../nn/checkpoints/files.ts";
-import { parseJson } from "../../nn/checkpoints/json.ts";
-import { type CausalLM, loadCausalLM, replaceFile } from "../../nn/index.ts";
-import { problemsOf } from "../../nn/pretrain/settings.ts";
+import { type CausalLM, loadCausalLM } from "../../nn/index.ts";
 import { accuracies, dataOf, settingsOf } from "../demo/job.ts";
 import type { Plan } from "../demo/plan.ts";
+import { oodOf } from "../demo/results.ts";
+import { readJsonLines, writeJsonLines } from "../jsonLines.ts";
 import { RewardModel } from "../rewardModel.ts";
 import { train } from "../trainer.ts";
-import { outOfDistribution, perplexity } from "../worlds/index.ts";
+import { perplexity } from "../worlds/index.ts";
 import { retention } from "./retention.ts";
 
 const share = z.number().min(0).max(1);
@@ -51,7 +50,7 @@ export async function frontierPoint(
   const settings = settingsOf(seed, { method: "grm-sft", lr }, { ...plan, alpha });
   await train(model, training, settings);
   const found = await accuracies(model, tests);
-  const ood = outOfDistribution.reduce((sum, split) => sum + found[split], 0) / 4;
+  const ood = oodOf({ accuracy: found });
   const perplexities = {
     perplexityBefore: perplexity(base, held),
     perplexity: perplexity(lm, held),
@@ -87,15 +86,8 @@ export interface FrontierFile {
 
 /** Points in JSON Lines behind a line with the command; null if there is no such file. */
 export function readFrontier(path: string): FrontierFile | null {
-  if (!fileExists(path)) return null;
-  const lines = new TextDecoder().decode(readFile(path)).trimEnd().split("\n");
-  const read = <T>(schema: z.ZodType<T>, line: string, i: number): T => {
-    const json = parseJson(path, new TextEncoder().encode(line), `line ${i + 1}`);
-    const parsed = schema.safeParse(json.value);
-    return parsed.success ? parsed.data : json.fail(problemsOf(parsed.error));
-  };
-  const points = lines.slice(1).map((line, i) => read(pointSchema, line, i + 1));
-  return { ...read(headSchema, lines[0] ?? "", 0), points };
+  const found = readJsonLines(path, headSchema, pointSchema);
+  return found && { ...found.head, points: found.rows };
 }
 
 /** Writes the points in the order of seed, rate and alpha. */
@@ -105,8 +97,7 @@ export async function writeFrontier(
 ): Promise<void> {
   const order = (a: FrontierPoint, b: FrontierPoint): number =>
     a.seed - b.seed || a.lr - b.lr || a.alpha - b.alpha;
-  const lines = [{ command }, ...points.toSorted(order)].map((x) => `${JSON.stringify(x)}\n`);
-  await replaceFile(path, [new TextEncoder().encode(lines.join(""))]);
+  await writeJsonLines(path, { command }, points.toSorted(order));
 }
 
 /** The frontier that was computed once and came with the program; null if it isn't there. */

@@ -2,6 +2,8 @@
 // Observable Plot (../report/charts.ts); this is the picture that stands alone, with all panels in one file.
 // Next: comparison/report.ts, which fills the panels.
 
+import { escape } from "../report/html.ts";
+
 export interface Point {
   readonly x: number;
   readonly y: number;
@@ -168,14 +170,3 @@ function lineSvg({ name, color, points }: Series, { x, y }: Scales): string {
 }
 
 const at = (place: number): string => place.toFixed(1);
-
-/** Text as it may stand in SVG and HTML. */
-function escape(text: string): string {
-  const names: Readonly<Record<string, string>> = {
-    "&": "&amp;",
-    "<": "&lt;",
-    ">": "&gt;",
-    '"': "&quot;",
-  };
-  return text.replaceAll(/[&<>"]/g, (sign) => names[sign] ?? sign);
-}

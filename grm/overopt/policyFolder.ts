@@ -13,8 +13,6 @@ import {
   savePolicyCheckpoint,
 } from "./policyRecords.ts";
 
-const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
-
 export class PolicyFolder {
   constructor(readonly path: string) {}
 
@@ -29,7 +27,7 @@ export class PolicyFolder {
 
   /** Writes what is known before the first round. */
   async begin(run: unknown): Promise<void> {
-    await replaceFile(this.at("run.json"), [bytesOf(`${JSON.stringify(run, null, 2)}\n`)]);
+    await replaceFile(this.at("run.json"), `${JSON.stringify(run, null, 2)}\n`);
     await replaceFile(this.at("metrics.jsonl"), []);
   }
 
@@ -48,7 +46,7 @@ export class PolicyFolder {
     const path = this.at("metrics.jsonl");
     const lines = new TextDecoder().decode(readFile(path)).split("\n");
     return lines.slice(0, -1).map((line, i) => {
-      const { value } = parseJson(path, bytesOf(line), `line ${i + 1}`);
+      const { value } = parseJson(path, line, `line ${i + 1}`);
       const parsed = policyRecordSchema.safeParse(value);
       if (parsed.success) return parsed.data;
       throw new FileError(path, `line ${i + 1}`, problemsOf(parsed.error));
@@ -64,7 +62,7 @@ export class PolicyFolder {
     const checkpoint = loadPolicyCheckpoint(this.at("checkpoint.safetensors"));
     const kept = this.metrics().filter(({ step }) => step < checkpoint.state.step);
     const text = kept.map((record) => `${JSON.stringify(record)}\n`).join("");
-    await replaceFile(this.at("metrics.jsonl"), [bytesOf(text)]);
+    await replaceFile(this.at("metrics.jsonl"), text);
     return checkpoint;
   }
 }

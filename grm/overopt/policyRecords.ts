@@ -95,7 +95,7 @@ export function loadPolicyCheckpoint(path: string): PolicyCheckpoint {
     throw new FileError(path, "", "is no checkpoint of a policy's training");
   }
   const tensors = Object.entries(readTensors(file));
-  const json = parseJson(path, new TextEncoder().encode(text), key);
+  const json = parseJson(path, text, key);
   const parsed = stateSchema.safeParse(json.value);
   const part = (name: string): StateDict =>
     Object.fromEntries(

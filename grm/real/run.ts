@@ -105,7 +105,7 @@ async function inParallel<T>(
 async function pretrainBase({ name, from, flags }: Base, corpus: string, options: Options) {
   const out = join(options.out, "bases", name);
   const origin = from === undefined ? [] : ["--base", join(options.out, "bases", from)];
-  await resumable(out, "finished.txt", options, [
+  await resumable(out, options, [
     ...["pretrain", "--corpus", corpus, ...origin, "--out", out, ...flags],
   ]);
 }
@@ -116,7 +116,7 @@ async function trainAndTest(run: Run, options: Options): Promise<void> {
   const folder = folderOf(options.out, run);
   const data = files.map((file) => join(options.data, file));
   const method = ["--method", arm, "--lr", String(lr), "--alpha", String(alpha)];
-  await resumable(folder, "finished.txt", options, [
+  await resumable(folder, options, [
     ...["train", "--base", join(options.out, "bases", base), "--data", ...data, ...flags],
     ...["--validation", ...data, ...validation, ...method],
     ...["--flips", String(flipped), "--seed", String(seed), "--out", folder],
@@ -147,8 +147,8 @@ async function compare(run: Run, options: Options): Promise<void> {
 }
 
 /** A training, begun or gone on with, unless it is finished: a file says that. */
-async function resumable(folder: string, mark: string, options: Options, args: readonly string[]) {
-  const finished = join(folder, mark);
+async function resumable(folder: string, options: Options, args: readonly string[]) {
+  const finished = join(folder, "finished.txt");
   if (existsSync(finished)) return;
   const begun = existsSync(join(folder, "checkpoint.safetensors"));
   const again = [args[0] ?? "", "--resume", folder];

@@ -3,6 +3,7 @@
 // Next: sections of the page, such as training.ts, which fill them.
 
 import * as Plot from "@observablehq/plot";
+import type { Interval } from "../demo/intervals.ts";
 import { colour, dash, drawn, type Figure, type Key } from "./figure.ts";
 import { type Cell, numberText, type Table } from "./html.ts";
 
@@ -51,6 +52,11 @@ export interface Point {
   readonly high?: number | null;
   /** A word beside it. */
   readonly label?: string;
+}
+
+/** A mean with the ends of its interval. */
+export function pointAt(x: number, { mean, half }: Interval): Point {
+  return { x, y: mean, ...(half !== null && { low: mean - half, high: mean + half }) };
 }
 
 export interface Series {

@@ -5,7 +5,7 @@
 import { portable } from "../../core/index.ts";
 import { interval } from "../demo/intervals.ts";
 import type { FrontierFile, FrontierPoint } from "../inspect/frontier.ts";
-import { curves, type Point, type Series } from "./charts.ts";
+import { curves, type Point, pointAt, type Series } from "./charts.ts";
 import type { Figure } from "./figure.ts";
 import { escape, type Table, tableHtml } from "./html.ts";
 import type { Section } from "./page.ts";
@@ -62,10 +62,9 @@ function tradeFigure(places: ReadonlyMap<number, readonly Place[]>): Figure {
     ([lr, own]): Series => ({
       name: `rate ${lr}`,
       points: own.map(({ alpha, points }): Point => {
-        const { mean, half } = interval(points.map(({ ood }) => ood));
-        const ends = half === null ? {} : { low: mean - half, high: mean + half };
         const label = alpha === 0 ? "α 0" : `${alpha}`;
-        return { x: geometric(points.map(({ kl }) => kl)), y: mean, label, ...ends };
+        const accuracy = interval(points.map(({ ood }) => ood));
+        return { ...pointAt(geometric(points.map(({ kl }) => kl)), accuracy), label };
       }),
     }),
   );
@@ -95,8 +94,7 @@ function gainFigure(places: ReadonlyMap<number, readonly Place[]>): Figure {
         const other = plain.find(({ seed }) => seed === p.seed);
         return other === undefined ? [] : [100 * (p.ood - other.ood)];
       });
-      const { mean, half } = interval(gains);
-      return { x: alpha, y: mean, ...(half !== null && { low: mean - half, high: mean + half }) };
+      return pointAt(alpha, interval(gains));
     });
     return { name: `rate ${lr}`, points };
   });

@@ -5,16 +5,11 @@ import { type Interval, interval } from "../demo/intervals.ts";
 import { rowsOf, textReport } from "../overopt/comparison/report.ts";
 import type { MethodName, ResultFile } from "../overopt/comparison/results.ts";
 import { type Course, coursesOf, methodTitles } from "../overopt/comparison/summary.ts";
-import { curves, type Point } from "./charts.ts";
+import { curves, pointAt } from "./charts.ts";
 import type { Figure } from "./figure.ts";
 import { detailsHtml, escape, numberText, type Table, tableHtml } from "./html.ts";
 import { pageHtml } from "./page.ts";
 import { settingsSection } from "./settings.ts";
-
-/** A mean with the ends of its interval. */
-function pointAt(x: number, { mean, half }: Interval): Point {
-  return { x, y: mean, ...(half !== null && { low: mean - half, high: mean + half }) };
-}
 
 const distance = { label: "KL from the base, nats" } as const;
 

@@ -73,7 +73,7 @@ export function loadTrainCheckpoint(path: string): TrainCheckpoint {
     throw new FileError(path, "", "is no checkpoint of a reward model's training");
   }
   const tensors = Object.entries(readTensors(file));
-  const json = parseJson(path, new TextEncoder().encode(text), key);
+  const json = parseJson(path, text, key);
   const parsed = progressSchema.safeParse(json.value);
   const part = (name: (typeof parts)[number]): StateDict =>
     Object.fromEntries(

@@ -54,7 +54,7 @@ export class TrainFolder {
     const { records, torn } = this.#metrics();
     const kept = records.filter(({ step }) => step <= checkpoint.state.step);
     const text = kept.map((record) => `${JSON.stringify(record)}\n`).join("");
-    await replaceFile(this.at("metrics.jsonl"), [new TextEncoder().encode(text)]);
+    await replaceFile(this.at("metrics.jsonl"), text);
     return { checkpoint, again: records.length - kept.length + (torn ? 1 : 0) };
   }
 }

@@ -120,7 +120,7 @@ export function parseTrainMetrics(text: string, file = "metrics.jsonl"): TrainMe
   const lines = text.split("\n");
   const torn = lines.pop() !== ""; // every whole line ends in a line break
   const records = lines.map((line, i) => {
-    const { value } = parseJson(file, new TextEncoder().encode(line), `line ${i + 1}`);
+    const { value } = parseJson(file, line, `line ${i + 1}`);
     const parsed = trainRecordSchema.safeParse(value);
     if (parsed.success) return parsed.data;
     throw new FileError(file, `line ${i + 1}`, problemsOf(parsed.error));

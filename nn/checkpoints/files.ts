@@ -147,12 +147,13 @@ let written = 0;
 /**
  * Writes a file so that whoever looks, even after a kill or a power cut at any moment, finds the old
  * content or the new one, never a part: the bytes go to a temporary file beside it, are forced to
- * the disk, and take the name in one step. Makes the folder if it isn't there.
+ * the disk, and take the name in one step. Makes the folder if it isn't there. Text becomes UTF-8.
  */
 export async function replaceFile(
   path: string,
-  chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  content: string | Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
 ): Promise<void> {
+  const chunks = typeof content === "string" ? [new TextEncoder().encode(content)] : content;
   const { fs, path: paths, pid } = node(path);
   const folder = paths.dirname(path);
   const prefix = `.${paths.basename(path)}.`;

@@ -47,7 +47,7 @@ export async function saveModel(
   const text = `${JSON.stringify(config, null, 2)}\n`;
   const options = { metadata: { format: "pt", ...metadata } }; // transformers opens no file without it
   const weights = joinPath(folder, weightsName);
-  await replaceFile(joinPath(folder, configName), [new TextEncoder().encode(text)]);
+  await replaceFile(joinPath(folder, configName), text);
   if (shardBytes === undefined) return saveSafetensors(weights, stateDict, options);
   await saveSharded(joinPath(folder, indexName), stateDict, { ...options, shardBytes });
   removeFile(weights); // a single file would be taken before the index

@@ -74,20 +74,23 @@ export class Field {
   }
 }
 
-/** Reads JSON from UTF-8. Duplicate keys, wrong UTF-8 and wrong JSON are FileErrors. */
-export function parseJson(file: string, bytes: Uint8Array, path = ""): Field {
-  let text: string;
-  try {
-    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch (cause) {
-    throw new FileError(file, path, "is not UTF-8", { cause });
-  }
+/** Reads JSON from UTF-8 or text. Duplicate keys, wrong UTF-8 and wrong JSON are FileErrors. */
+export function parseJson(file: string, content: Uint8Array | string, path = ""): Field {
+  const text = typeof content === "string" ? content : decoded(file, content, path);
   try {
     scan(text, (problem) => new Field(file, path, text).fail(problem));
     return new Field(file, path, JSON.parse(text));
   } catch (cause) {
     if (cause instanceof FileError) throw cause;
     throw new FileError(file, path, `is not JSON: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function decoded(file: string, bytes: Uint8Array, path: string): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (cause) {
+    throw new FileError(file, path, "is not UTF-8", { cause });
   }
 }
 

@@ -129,7 +129,7 @@ export async function saveSharded(
     metadata: { total_size: total, generation },
     weight_map: Object.fromEntries(weightMap),
   };
-  await replaceFile(indexPath, [new TextEncoder().encode(`${JSON.stringify(index, null, 2)}\n`)]);
+  await replaceFile(indexPath, `${JSON.stringify(index, null, 2)}\n`);
   for (const file of new Set(old?.shardOf.values()))
     removeFile(joinPath(folderOf(indexPath), file));
 }

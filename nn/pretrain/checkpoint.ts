@@ -70,7 +70,7 @@ export function loadPretrainCheckpoint(path: string): PretrainCheckpoint {
     throw new FileError(path, "", "is no checkpoint of a pretraining run");
   }
   const tensors = readTensors(file);
-  const json = parseJson(path, new TextEncoder().encode(text), key);
+  const json = parseJson(path, text, key);
   const parsed = progressSchema.safeParse(json.value);
   return {
     progress: parsed.success ? parsed.data : json.fail(problemsOf(parsed.error)),

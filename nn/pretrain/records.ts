@@ -62,7 +62,7 @@ export function parsePretrainMetrics(text: string, file = "metrics.jsonl"): Pret
   const lines = text.split("\n");
   const torn = lines.pop() !== ""; // every whole line ends in a line break
   const records = lines.map((line, i) => {
-    const json = parseJson(file, new TextEncoder().encode(line), `line ${i + 1}`);
+    const json = parseJson(file, line, `line ${i + 1}`);
     const parsed = pretrainRecordSchema.safeParse(json.value);
     return parsed.success ? parsed.data : json.fail(problemsOf(parsed.error));
   });

@@ -86,7 +86,7 @@ export async function writeResults(path: string, { command, plan, seeds }: Resul
     lines.join(",\n"),
     " ]}\n",
   ].join("\n");
-  await replaceFile(path, [new TextEncoder().encode(text)]);
+  await replaceFile(path, text);
 }
 
 /** Six digits are more than any figure here is sure of. */
