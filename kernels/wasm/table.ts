@@ -255,11 +255,8 @@ const matmul: Run = (machine, call) => {
   const [spec] = call.outputs;
   if (!isFloat32(a) || !isFloat32(b) || !spec) return null;
   const kernel = call.entry.kernel as CoreKernel & { kind: "contract" };
-  const { batch, m, n, k, transposeA, transposeB, strideA, strideB } = kernel.contraction(
-    a,
-    b,
-    call.args[2],
-  );
+  const walk = kernel.contraction(a, b, call.args[2]);
+  const { m, n, k, transposeA, transposeB } = walk;
   const { wasm, memory } = machine;
   const [pa, pb] = [memory.read(blockOf(a)), memory.read(blockOf(b))];
   const c = makeLike(machine, spec);
@@ -268,11 +265,11 @@ const matmul: Run = (machine, call) => {
     wasm.run("fill", c.length, 0.1, grain, c.at, 0);
     return [c];
   }
-  const { sizes, steps } = merge(batch, [strideA, strideB]);
+  const { sizes, steps } = merge(walk.batch, [walk.strideA, walk.strideB]);
   const [stepsA, stepsB] = steps as [number[], number[]];
   const inner = sizes.at(-1) ?? 1;
-  const product = { M: m, N: n, K: k, transposeA, transposeB, batch: inner };
-  const strides = { strideA: stepsA.at(-1) ?? 0, strideB: stepsB.at(-1) ?? 0 };
+  const [strideA, strideB] = [stepsA.at(-1) ?? 0, stepsB.at(-1) ?? 0];
+  const product = { M: m, N: n, K: k, transposeA, transposeB, batch: inner, strideA, strideB };
   const outer = sizes.slice(0, -1);
   for (let i = 0, count = sizeOf(outer); i < count; i++) {
     let [atA, atB] = [pa, pb];
@@ -282,7 +279,7 @@ const matmul: Run = (machine, call) => {
       atA += 4 * place * (stepsA[d] as number);
       atB += 4 * place * (stepsB[d] as number);
     }
-    wasm.matmul(atA, atB, c.at + 4 * i * inner * m * n, { ...product, ...strides });
+    wasm.matmul(atA, atB, c.at + 4 * i * inner * m * n, product);
   }
   return [c];
 };
