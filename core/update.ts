@@ -29,7 +29,11 @@ function updateEntry(name: string, kernel: Omit<UpdateKernel, "kind">): Entry {
 }
 
 function run(entry: Entry, args: readonly unknown[], outputs: readonly Spec[]): Tensor[] {
-  const tensors = args.flat().filter((x) => x instanceof Tensor);
+  const tensors: Tensor[] = [];
+  for (const arg of args) {
+    if (arg instanceof Tensor) tensors.push(arg);
+    else if (Array.isArray(arg)) for (const x of arg as Tensors) tensors.push(x);
+  }
   for (const x of tensors) x.storage.buffer(entry.name);
   const device: Device = commonDevice(entry.name, tensors);
   const buffers = runCall(device, { entry, pass: "forward", args, outputs });
@@ -49,7 +53,7 @@ function checkLists(name: string, lists: Readonly<Record<string, Tensors>>): voi
       );
     }
     parameters.forEach((p, i) => {
-      const x = checkTensor(name, list[i], `${what} ${i}`);
+      const x = list[i] instanceof Tensor ? list[i] : checkTensor(name, list[i], `${what} ${i}`);
       if (!sameShape(x.shape, p.shape) || x.dtype !== p.dtype) {
         throw new ShapeError(
           `${name}: parameter ${i} is ${p.dtype} ${formatShape(p.shape)}, its ${what} ${x.dtype} ${formatShape(x.shape)}`,

@@ -151,12 +151,14 @@ export abstract class Optimiser {
   }
 
   #turns(): Turn[] {
-    return [...this.#parameters].flatMap(([name, parameter]) => {
+    const turns: Turn[] = [];
+    for (const [name, parameter] of this.#parameters) {
       const { grad: gradient, requiresGrad } = parameter;
-      if (gradient === null || !requiresGrad) return [];
+      if (gradient === null || !requiresGrad) continue;
       const decays = this.#decays(name, parameter);
-      return [{ parameter, gradient, decays, slots: this.#slotsOf(name, parameter) }];
-    });
+      turns.push({ parameter, gradient, decays, slots: this.#slotsOf(name, parameter) });
+    }
+    return turns;
   }
 
   /** A parameter's state; zeros when it gets its first gradient. */
