@@ -108,7 +108,7 @@ export function elementwise<F>(spec: ElementwiseSpec<F>): Op<F> {
       draw: typeof draw === "function" ? draw : drawOperands(arity, draw),
       infer: (...args) => {
         const operands = args.slice(0, arity) as Tensor[];
-        const value = operands.find((_, i) => i !== mask);
+        const value = operands[mask === 0 ? 1 : 0];
         const dtype = typing.result(value?.dtype ?? "float32", args[arity]);
         return [{ shape: commonShape(op.entry.name, operands), dtype }];
       },
@@ -139,10 +139,12 @@ function operandsOf(
   typing: Typing,
   mask: number | undefined,
 ): Tensor[] {
-  const given = Array.from({ length: arity }, (_, i) => args[i]);
-  given.forEach((x, i) => {
-    if (typeof x !== "number" && typeof x !== "boolean") checkTensor(name, x, `argument ${i + 1}`);
-  });
+  const given: unknown[] = [];
+  for (let i = 0; i < arity; i++) {
+    const x = args[i];
+    const isOperand = x instanceof Tensor || typeof x === "number" || typeof x === "boolean";
+    given.push(isOperand ? x : checkTensor(name, x, `argument ${i + 1}`));
+  }
   const device = commonDevice(name, given);
   const common = typing.operands(commonDType(given.filter((_, i) => i !== mask)));
   return given.map((x, i) => {

@@ -217,9 +217,8 @@ export function apply(entry: Entry, args: readonly unknown[]): Tensor {
   if (entry.definition !== undefined && (definitions || device.fuses?.(entry, args) === false)) {
     return entry.definition(...(args as never[]));
   }
-  const call: Call = { entry, pass: "forward", args, outputs: entry.infer(...args) };
-  const outputs = execute(device, call);
-  const [y, ...saved] = outputs as [Tensor, ...Tensor[]];
+  const outputs = execute(device, { entry, pass: "forward", args, outputs: entry.infer(...args) });
+  const y = outputs[0] as Tensor;
   let caller = "";
   if (isDetectingAnomaly()) {
     caller = callerLine();
@@ -227,7 +226,7 @@ export function apply(entry: Entry, args: readonly unknown[]): Tensor {
   }
   if (isRecording() && isFloat(y.dtype) && args.some(asksForGradients)) {
     y.requiresGrad = true;
-    y.node = new Node(entry, args, y, saved, caller);
+    y.node = new Node(entry, args, y, outputs.slice(1), caller);
   }
   return y;
 }

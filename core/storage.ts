@@ -35,18 +35,23 @@ export function confine<T>(fn: () => T, stays: (result: T) => Iterable<Storage>,
  * as soon as nobody needs it, so that the next op finds memory that is still in the processor's cache.
  */
 export class Holders {
-  readonly #counts = new Map<Storage, number>();
+  readonly #first = serials;
   #seen = born?.length ?? 0;
 
   constructor(readonly by: string) {}
 
   hold(storage: Storage): void {
-    this.#counts.set(storage, (this.#counts.get(storage) ?? 0) + 1);
+    storage.holders++;
   }
 
   drop(storage: Storage): void {
-    this.#counts.set(storage, (this.#counts.get(storage) ?? 0) - 1);
+    storage.holders--;
     if (storage.serial >= this.#first) this.#release(storage);
+  }
+
+  /** Like drop, for what is to stay. */
+  handOver(storage: Storage): void {
+    storage.holders--;
   }
 
   /** Releases what was made since the last call and is held by nobody. */
@@ -55,12 +60,8 @@ export class Holders {
     for (; this.#seen < born.length; this.#seen++) this.#release(born[this.#seen] as Storage);
   }
 
-  readonly #first = serials;
-
   #release(storage: Storage): void {
-    if ((this.#counts.get(storage) ?? 0) > 0 || storage.kept) return;
-    this.#counts.delete(storage);
-    storage.release(this.by);
+    if (storage.holders === 0 && !storage.kept) storage.release(this.by);
   }
 }
 
@@ -71,6 +72,8 @@ export class Storage {
   readonly serial = serials++;
   /** Counts in-place writes; the tape compares it to notice a value changed under it. */
   version = 0;
+  /** How many needs of it are counted at the moment: see Holders. */
+  holders = 0;
   /** Exempt from every scope once true. */
   kept = false;
   /** Somebody besides the graph asked for it: it isn't retired with the graph. */

@@ -63,8 +63,9 @@ export class Node {
   /** Forgets the arguments and retires what it computed, so that memory which only the graph held can go. */
   release(): void {
     for (const { storage } of this.saved) storage.retire();
-    const isAlias = this.inputs.some((x) => x.storage === this.y.storage);
-    if (!isAlias) this.y.storage.retire();
+    const { storage } = this.y;
+    const isAlias = this.args.some((x) => x instanceof Tensor && x.storage === storage);
+    if (!isAlias) storage.retire();
     this.#args = null;
     this.saved = [];
   }
@@ -244,14 +245,22 @@ class Gradients {
     if (before !== undefined) this.#holders?.drop(before.storage);
   }
 
-  /** Runs `use` with the gradient of x, then forgets it, unless `stays`. */
-  take(x: Tensor, g: Tensor, stays: boolean, use: () => void): void {
+  /** Before g, the gradient of x, is used: forgets x's, unless it `stays`. Then comes `used`. */
+  take(x: Tensor, g: Tensor, stays: boolean): void {
     this.#holders?.hold(g.storage);
     if (stays) this.set(x, g);
     else this.#forget(x);
-    use();
+  }
+
+  used(g: Tensor): void {
     this.#holders?.drop(g.storage);
     this.#holders?.sweep();
+  }
+
+  /** The gradients that stayed: the walk needs them no more, others do. */
+  handOver(): ReadonlyMap<Tensor, Tensor> {
+    for (const g of this.of.values()) this.#holders?.handOver(g.storage);
+    return this.of;
   }
 
   #forget(x: Tensor): void {
@@ -277,21 +286,23 @@ function walk(
       gradients.add(root, seeds[i] ?? fullLike(root, 1));
     });
     for (const node of order) {
-      const g = gradients.of.get(node.y);
-      if (g === undefined || !isWanted(node.y)) continue;
-      const hooked = runHooks(node.y, g);
+      const given = gradients.of.get(node.y);
+      if (given === undefined || !isWanted(node.y)) continue;
+      const g = runHooks(node.y, given);
       const isTarget = targets?.has(node.y) ?? node.y.retainsGrad;
       const isEnd = targets !== null && isTarget && !node.inputs.some(isWanted);
-      gradients.take(node.y, hooked, isTarget, () => {
-        if (isEnd) return;
+      gradients.take(node.y, g, isTarget);
+      if (!isEnd) {
         node.check();
-        step(node, hooked, createGraph, isWanted, gradients);
+        step(node, g, createGraph, isWanted, gradients);
         if (!retainGraph) node.release();
-      });
+      }
+      gradients.used(g);
     }
-    for (const [x, g] of gradients.of) if (x.node === null) gradients.set(x, runHooks(x, g));
+    for (const [x, g] of gradients.of)
+      if (x.node === null && x.hooks.length > 0) gradients.set(x, runHooks(x, g));
   });
-  return gradients.of;
+  return gradients.handOver();
 }
 
 /** One node: the gradients of its inputs, brought to their shape and dtype and added up. */
@@ -302,14 +313,16 @@ function step(
   isWanted: (x: Tensor) => boolean,
   gradients: Gradients,
 ): void {
+  const { args } = node;
   const rule = withAnomaly(false, () => node.entry.gradients(node, g, createGraph));
-  node.args.forEach((x, i) => {
+  for (let i = 0; i < args.length; i++) {
+    const x = args[i];
     const gradient = rule[i] ?? null;
-    if (!(x instanceof Tensor) || !isWanted(x) || gradient === null) return;
-    const gx = typeof gradient === "function" ? withAnomaly(false, () => gradient()) : gradient;
+    if (!(x instanceof Tensor) || !isWanted(x) || gradient === null) continue;
+    const gx = typeof gradient === "function" ? withAnomaly(false, gradient) : gradient;
     if (anomaly) checkAnomaly(`gradient of ${node.entry.name}`, [gx], [g], node.caller);
     gradients.add(x, unbroadcast(gx, x));
-  });
+  }
 }
 
 /** Sums a gradient over the axes that broadcasting stretched: the adjoint of stretching. */
@@ -389,32 +402,39 @@ export function backward(
   options: WalkOptions & { readonly gradient?: Tensor } = {},
 ): void {
   checkTensor("backward", y);
-  checkRoot("backward", y, options.gradient);
-  const run = (): Tensor[] => {
-    const seeds = options.gradient === undefined ? [] : [options.gradient];
-    const owned = new Set(seeds.map((seed) => seed.storage));
-    const filled: Tensor[] = [];
-    for (const [x, g] of walk([y], seeds, null, options)) {
-      if (x.node !== null && !x.retainsGrad) continue;
-      const record = <T>(fn: () => T): T => withRecording(options.createGraph ?? false, fn);
-      const own = owned.has(g.storage) || x.hooks.length > 0 ? record(() => g.mul(1)) : g; // .grad shares no memory
-      owned.add(own.storage);
-      const { grad: sum } = x;
-      x.grad = sum === null ? own : record(() => sum.add(own));
-      x.grad.keep();
-      filled.push(x.grad);
-    }
-    return filled;
-  };
-  if (options.createGraph) run();
+  const { gradient, createGraph = false } = options;
+  checkRoot("backward", y, gradient);
+  const seeds = gradient === undefined ? [] : [gradient];
+  const run = (): Tensor[] =>
+    withRecording(createGraph, () => fill(walk([y], seeds, null, options), seeds));
+  if (createGraph) run();
   else releasing(run);
+}
+
+/** Adds what a walk found to `.grad` of leaves and of those that asked for it; returns these. */
+function fill(found: ReadonlyMap<Tensor, Tensor>, seeds: readonly Tensor[]): Tensor[] {
+  const owned = new Set(seeds.map((seed) => seed.storage));
+  const filled: Tensor[] = [];
+  for (const [x, g] of found) {
+    if (x.node !== null && !x.retainsGrad) continue;
+    const own = owned.has(g.storage) || x.hooks.length > 0 ? g.mul(1) : g; // .grad shares no memory
+    owned.add(own.storage);
+    x.grad = x.grad === null ? own : x.grad.add(own);
+    x.grad.keep();
+    filled.push(x.grad);
+  }
+  return filled;
 }
 
 /** Runs a walk that nobody will walk again: its own intermediates are given back at its end. */
 function releasing(run: () => (Tensor | null)[]): (Tensor | null)[] {
-  const stays = (result: readonly (Tensor | null)[]): Storage[] =>
-    result.flatMap((x) => x?.storage ?? []);
-  return confine(run, stays, walkName);
+  return confine(run, storagesOf, walkName);
+}
+
+function storagesOf(tensors: readonly (Tensor | null)[]): Storage[] {
+  const storages: Storage[] = [];
+  for (const x of tensors) if (x !== null) storages.push(x.storage);
+  return storages;
 }
 
 /** The same list, or the list of the one. */

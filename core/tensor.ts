@@ -35,6 +35,8 @@ export interface Tensor extends Methods<typeof Ops> {
   retainGrad(): Tensor;
 }
 
+const noHooks: readonly Tape.Hook[] = [];
+
 export class Tensor {
   /** Whether backward() brings a gradient to this tensor. */
   requiresGrad = false;
@@ -45,7 +47,7 @@ export class Tensor {
   /** What the printed tape calls it. */
   name = "";
   /** Gradient hooks: see registerHook. */
-  hooks: readonly Tape.Hook[] = [];
+  hooks: readonly Tape.Hook[] = noHooks;
   /** Whether backward() fills `grad` although this is no leaf: see retainGrad. */
   retainsGrad = false;
 
