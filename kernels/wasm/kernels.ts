@@ -14,9 +14,10 @@ import { controlBytes, scratchBytes, Threads, threadCount } from "./threads.ts";
 
 /**
  * Nanoseconds of work from which it is shared while the workers look out for it, and how many times
- * that must have gone by unshared before they are woken. Measured (npm run bench -- fork): sharing
- * costs 2 microseconds with a worker awake, and 20 to 100 with one asleep; a training step gains nothing
- * from sharing work of less than this, and a tiny one loses.
+ * that must have gone by unshared before they are woken, beyond what went by that was too small.
+ * Measured (npm run bench -- fork): sharing costs 2 microseconds with a worker awake, and 20 to 100 with
+ * one asleep; a training step gains nothing from sharing work of less than this, and one that has
+ * little else loses.
  */
 const worthSharing = 40_000;
 const worthWaking = 12;
@@ -73,7 +74,7 @@ export class Wasm {
   u8!: Uint8Array;
   private readonly layoutAt: number;
   private readonly worthSharing: number;
-  /** Work that was worth sharing since the workers fell asleep. */
+  /** Since the workers fell asleep: work that was worth sharing less work that was not, at least 0. */
   private missed = 0;
 
   constructor(options: WasmOptions) {
@@ -120,19 +121,24 @@ export class Wasm {
    * little, else shared out in chunks of a multiple of `grain` units, four chunks a thread.
    */
   run(kernel: Kernel, units: number, cost: number, grain: number, ...args: number[]): void {
-    if (units <= grain || !this.isWorthSharing(units * cost)) {
+    const { threads } = this;
+    if (threads.count === 1 || !this.isShared(units * cost, units > grain)) {
       (this.exports[kernel] as (...args: number[]) => void)(0, units, ...args);
       return;
     }
-    const { threads } = this;
     const chunk = Math.ceil(units / (4 * threads.count) / grain) * grain;
     threads.run(kernel, units, chunk, args);
   }
 
-  private isWorthSharing(work: number): boolean {
-    if (this.threads.count === 1 || work < this.worthSharing) return false;
-    this.missed = this.threads.asleep ? this.missed + work : Number.POSITIVE_INFINITY;
-    if (this.missed < this.worthSharing * worthWaking || this.threads.paused) return false;
+  /** Whether a call that takes `work` nanoseconds is shared; one that can't be split never is. */
+  private isShared(work: number, canSplit: boolean): boolean {
+    const { threads } = this;
+    const isWorth = canSplit && work >= this.worthSharing;
+    if (threads.asleep) {
+      this.missed = isWorth ? this.missed + work : Math.max(0, this.missed - work);
+      if (this.missed < this.worthSharing * worthWaking) return false;
+    }
+    if (!isWorth || threads.paused) return false;
     this.missed = 0;
     return true;
   }

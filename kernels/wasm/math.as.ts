@@ -273,6 +273,26 @@ const SLOPE_Q = memory.data<f32>([
   1, 0.29449168887111277, 0.040979597752602626, 0.003522989235954651, 0.00019202528343214203,
   8.952892236576755e-6,
 ]);
+// The same for (1 + tanh u) / 2 with u = sqrt(2/pi) (x + 0.044715 x³), which GPT-2 has in Phi's place
+// (fitted to 4.8e-9 and 2.7e-7; rounding makes it 1.6e-7 and 4.3e-7).
+const TANH_CDF_MOST = memory.data<f32>([4.9295]);
+const TANH_CDF_P = memory.data<f32>([
+  0.39894231319151086, 0.030626950324751667, 0.0036224219439304466, 0.00013370156144326966,
+  6.839071088796817e-6, 2.225660203712091e-8,
+]);
+const TANH_CDF_Q = memory.data<f32>([
+  1, 0.24426259082465487, 0.024419129931971928, 0.0012961503470763538, 7.485864861525796e-5,
+  1.2496142606226183e-6,
+]);
+const TANH_SLOPE_MOST = memory.data<f32>([5.2785]);
+const TANH_SLOPE_P = memory.data<f32>([
+  0.7978864485287231, -0.039287304140141255, 0.013176379449041545, -0.00015966656456110038,
+  3.233193332545623e-5, 1.5858586915238918e-7,
+]);
+const TANH_SLOPE_Q = memory.data<f32>([
+  1, 0.2857622234711447, 0.03548403399164488, 0.002270000465805269, 0.00013910412492008163,
+  7.906968728678594e-6,
+]);
 
 /** 1/2 + x P(x²) / Q(x²), |x| at most `most`; NaN stays. */
 @inline
@@ -282,19 +302,34 @@ function halfAndOdd(x: v128, most: usize, P: usize, Q: usize): v128 {
   return f32x4.add(c(HALF), f32x4.div(f32x4.mul(x, poly5(u, P)), poly5(u, Q)));
 }
 
-/** x Phi(x); x stops at where Phi is 0, so that -infinity gives 0. */
+/** x times a distribution function; x stops at where that is 0, so that -infinity gives 0. */
+@inline
+function timesCdf(x: v128, most: usize, P: usize, Q: usize): v128 {
+  return f32x4.mul(f32x4.pmax(x, f32x4.neg(c(most))), halfAndOdd(x, most, P, Q));
+}
+
+/** x Phi(x). */
 @inline
 export function gelu4(x: v128): v128 {
-  return f32x4.mul(
-    f32x4.pmax(x, f32x4.neg(c(CDF_MOST))),
-    halfAndOdd(x, CDF_MOST, CDF_P, CDF_Q),
-  );
+  return timesCdf(x, CDF_MOST, CDF_P, CDF_Q);
+}
+
+/** x (1 + tanh u) / 2. */
+@inline
+export function geluTanh4(x: v128): v128 {
+  return timesCdf(x, TANH_CDF_MOST, TANH_CDF_P, TANH_CDF_Q);
 }
 
 /** (x Phi(x))' = Phi(x) + x phi(x). */
 @inline
 export function geluSlope4(x: v128): v128 {
   return halfAndOdd(x, SLOPE_MOST, SLOPE_P, SLOPE_Q);
+}
+
+/** (x (1 + tanh u) / 2)' = (1 + tanh u) / 2 + x (1 - tanh² u) u' / 2. */
+@inline
+export function geluTanhSlope4(x: v128): v128 {
+  return halfAndOdd(x, TANH_SLOPE_MOST, TANH_SLOPE_P, TANH_SLOPE_Q);
 }
 
 // Angles are reduced in double precision: x - n pi/2, pi/2 in two parts of which the first has 33

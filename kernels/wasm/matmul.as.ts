@@ -253,6 +253,23 @@ function copyColumns(from: usize, stride: usize, panel: usize, K: usize, cols: u
 }
 
 /**
+ * Packs rows [0, k) of m columns of a transposed A: out[panel][k][4], four columns side by side as
+ * `tileTurned` reads them. Thirty-two columns at a time: two cache lines of A, and no more streams to
+ * write than a set of the first cache has ways. Beyond m stands anything.
+ */
+function packA(a: usize, lda: usize, k: usize, m: usize, out: usize): void {
+  const panel = k << 4;
+  for (let i: usize = 0; i < m; i += 32, out += panel << 3) {
+    const width = min<usize>(128, (m - i) << 2);
+    let from = a + (i << 2);
+    for (let row = out, end = out + panel; row < end; row += 16, from += lda) {
+      for (let j: usize = 0, to = row; j < width; j += 16, to += panel)
+        v128.store(to, v128.load(from + j));
+    }
+  }
+}
+
+/**
  * Rows [from, to) of C[M,N] = A · B, B packed. `lda`, `ldc` in floats; a transposed A is stored as
  * [K,M]. `add`: C += instead of C =. `bias`: a row of N floats to start from, or 0.
  */
@@ -272,7 +289,7 @@ export function matmulPacked(
 ): void {
   lda <<= 2;
   ldc <<= 2;
-  const block = scratch() + 128; // A's block, when it must be turned
+  const block = scratch() + 128; // A's block, when it is transposed
   for (let i = from; i < to; i += MC) {
     const m = min(MC, to - i);
     for (let k0: usize = 0; k0 < K; k0 += KC) {
@@ -280,7 +297,7 @@ export function matmulPacked(
       let rows = a + i * lda + k0 * 4;
       if (transposed) {
         rows = block;
-        transpose(a + k0 * lda + i * 4, lda, block, k * 4, k, m);
+        packA(a + k0 * lda + i * 4, lda, k, m, block);
       }
       for (let j: usize = 0; j < N; j += 8) {
         const at = c + i * ldc + j * 4;
@@ -289,7 +306,7 @@ export function matmulPacked(
         column(
           rows,
           transposed ? k * 4 : lda,
-          4,
+          transposed ? 16 : 4,
           packed + (j * K + k0 * 8) * 4,
           32,
           at,

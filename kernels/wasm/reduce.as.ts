@@ -5,6 +5,7 @@
 // cache.
 
 import { loadPart, sumWide, widen } from "./lanes.as";
+import { scratch } from "./scratch.as";
 
 /** The sum (of squares) of n floats, in eight interleaved double-precision sums. */
 function sum(x: usize, n: usize, squares: bool): f64 {
@@ -81,9 +82,14 @@ export function sumDoubles(
   }
 }
 
+const STRIP: usize = 16; // columns to a unit: a cache line
+const WIDEST: usize = 512; // columns that are summed side by side
+const ROWS: usize = 8; // rows that are added to the sums at a time
+
 /**
- * out[o, i] = base + scale * sum over j of x[o, j, i]; base is out itself if `add`.
- * A unit is a strip of 16 columns (one cache line) of one o; there are ceil(inner / 16) to each.
+ * out[o, i] = base + scale * sum over j of x[o, j, i]; base is out itself if `add`. A unit is a strip
+ * of 16 columns of one o; there are ceil(inner / 16) to each. Rows are read along, many strips wide:
+ * down a column, each row would be a miss of its own. The sums are doubles in scratch memory.
  */
 export function sumColumns(
   from: usize,
@@ -95,37 +101,38 @@ export function sumColumns(
   scale: f64,
   add: bool,
 ): void {
-  const strips = (inner + 15) >> 4;
-  for (let u = from; u < to; u++) {
-    const o = u / strips;
-    const i = (u - o * strips) << 4;
-    const at = x + ((o * n * inner + i) << 2);
-    const y = out + ((o * inner + i) << 2);
-    const cols = min<usize>(16, inner - i);
-    let j: usize = 0;
-    for (; j + 4 <= cols; j += 4) sumColumns4(at + 4 * j, n, inner << 2, y + 4 * j, scale, add);
-    for (; j < cols; j++) {
-      let s: f64 = 0;
-      for (let k: usize = 0; k < n; k++) s += <f64>load<f32>(at + 4 * j + ((k * inner) << 2));
-      const mean = <f32>(s * scale);
-      store<f32>(y + 4 * j, add ? load<f32>(y + 4 * j) + mean : mean);
+  const strips = (inner + STRIP - 1) / STRIP;
+  for (let u = from; u < to; ) {
+    const o = u / strips,
+      i = (u - o * strips) * STRIP;
+    const next = min(to, min((o + 1) * strips, u + WIDEST / STRIP));
+    const cols = min((next - u) * STRIP, inner - i);
+    const sums = scratch() + 128;
+    memory.fill(sums, 0, (cols + 3) << 3);
+    for (let j: usize = 0; j < n; j += ROWS)
+      addRows(x + (((o * n + j) * inner + i) << 2), inner << 2, min(ROWS, n - j), cols, sums);
+    for (let y = out + ((o * inner + i) << 2), s = sums, end = y + (cols << 2); y < end; y += 4) {
+      const sum = <f32>(load<f64>(s) * scale);
+      store<f32>(y, add ? load<f32>(y) + sum : sum);
+      s += 8;
     }
+    u = next;
   }
 }
 
-function sumColumns4(x: usize, n: usize, stride: usize, y: usize, scale: f64, add: bool): void {
-  let s0 = f64x2.splat(0),
-    s1 = s0;
-  for (let k: usize = 0; k < n; k++, x += stride) {
-    const v = v128.load(x);
-    s0 = f64x2.add(s0, f64x2.promote_low_f32x4(v));
-    s1 = f64x2.add(s1, f64x2.promote_low_f32x4(v128.shuffle<f32>(v, v, 2, 3, 2, 3)));
+/** sums[c] += x[r, c] for r = 0, 1, ... in order. */
+function addRows(x: usize, stride: usize, rows: usize, cols: usize, sums: usize): void {
+  for (let c: usize = 0; c < cols; c += 4, x += 16, sums += 32) {
+    let low = v128.load(sums),
+      high = v128.load(sums, 16);
+    for (let r: usize = 0, at = x; r < rows; r++, at += stride) {
+      const v = c + 4 <= cols ? v128.load(at) : loadPart(at, cols - c);
+      low = f64x2.add(low, f64x2.promote_low_f32x4(v));
+      high = f64x2.add(high, f64x2.promote_low_f32x4(v128.shuffle<f32>(v, v, 2, 3, 2, 3)));
+    }
+    v128.store(sums, low);
+    v128.store(sums, high, 16);
   }
-  const by = f64x2.splat(scale);
-  const low = f32x4.demote_f64x2_zero(f64x2.mul(s0, by));
-  const high = f32x4.demote_f64x2_zero(f64x2.mul(s1, by));
-  const mean = v128.shuffle<f32>(low, high, 0, 1, 4, 5);
-  v128.store(y, add ? f32x4.add(v128.load(y), mean) : mean);
 }
 
 /**

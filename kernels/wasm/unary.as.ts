@@ -11,6 +11,8 @@ import {
   expm14,
   gelu4,
   geluSlope4,
+  geluTanh4,
+  geluTanhSlope4,
   log1p4,
   log4,
   logSigmoid4,
@@ -22,11 +24,7 @@ import {
 import { c, loadPart, storePart } from "./lanes.as";
 
 const ONE = memory.data<f32>([1]);
-const HALF = memory.data<f32>([0.5]);
-const THREE = memory.data<f32>([3]);
 const SIGN = memory.data<i32>([0x80000000]);
-const GELU_A = memory.data<f32>([0.7978845608]); // sqrt(2 / pi)
-const GELU_B = memory.data<f32>([0.044715]);
 
 // The part vector at the end goes through the same loop body: a body is up to sixty instructions,
 // and one copy is enough for most.
@@ -218,18 +216,12 @@ class Gelu {
     return gelu4(x);
   }
 }
-/** x (1 + tanh u) / 2 with u = sqrt(2/pi) (x + 0.044715 x³). */
+/** GPT-2's, with a tanh in Phi's place. */
 @unmanaged
 class GeluTanh {
   @inline at(x: v128): v128 {
-    return f32x4.mul(f32x4.mul(c(HALF), x), f32x4.add(c(ONE), tanh4(geluInner(x))));
+    return geluTanh4(x);
   }
-}
-
-@inline
-function geluInner(x: v128): v128 {
-  const x3 = f32x4.mul(f32x4.mul(x, x), x);
-  return f32x4.mul(c(GELU_A), f32x4.add(x, f32x4.mul(c(GELU_B), x3)));
 }
 
 export function unaryNeg(from: usize, to: usize, x: usize, y: usize): void {
@@ -352,18 +344,11 @@ class GeluGrad {
     return f32x4.mul(g, geluSlope4(x));
   }
 }
-/**
- * From x: with t = tanh u, f' = (1 + t) / 2 + x (1 - t²) u' / 2 and u' = sqrt(2/pi) (1 + 3 *
- * 0.044715 x²).
- */
+/** From x: f' as in math.as.ts. */
 @unmanaged
 class GeluTanhGrad {
   @inline at(g: v128, x: v128): v128 {
-    const t = tanh4(geluInner(x));
-    const slope = f32x4.add(c(ONE), f32x4.mul(f32x4.mul(c(THREE), c(GELU_B)), f32x4.mul(x, x)));
-    const du = f32x4.mul(c(GELU_A), slope);
-    const bend = f32x4.mul(f32x4.mul(x, f32x4.sub(c(ONE), f32x4.mul(t, t))), du);
-    return f32x4.mul(f32x4.mul(g, c(HALF)), f32x4.add(f32x4.add(c(ONE), t), bend));
+    return f32x4.mul(g, geluTanhSlope4(x));
   }
 }
 
