@@ -57,7 +57,7 @@ function leaf(
   return options.name === undefined ? made : made.named(options.name);
 }
 
-function isTyped(values: Nested | TypedArray): values is TypedArray {
+function isTyped(values: Nested | ArrayLike<unknown>): values is TypedArray {
   return ArrayBuffer.isView(values);
 }
 
@@ -66,9 +66,10 @@ function guessDType(values: Nested | TypedArray, flat: ArrayLike<number | boolea
   return flat.length > 0 && typeof flat[0] === "boolean" ? "bool" : "float32";
 }
 
+const typedArrays = [Float32Array, Float64Array, Int32Array, Uint8Array];
+
 function checkTyped(values: TypedArray): TypedArray {
-  const known = [Float32Array, Float64Array, Int32Array, Uint8Array];
-  if (known.some((type) => values instanceof type)) return values;
+  if (typedArrays.some((type) => values instanceof type)) return values;
   throw new DTypeError(
     "tensor: takes Float32Array, Float64Array, Int32Array or Uint8Array (bools), " +
       `got ${(values as object).constructor.name}; Float32Array.from(...) would convert it`,
@@ -110,6 +111,10 @@ function ragged(shape: Shape, path: readonly number[], found: string): never {
 
 function convert(op: string, flat: ArrayLike<number | boolean>, dtype: DType): TypedArray {
   const data = allocate(dtype, flat.length);
+  if (isTyped(flat) && dtypeOf(flat) === dtype && dtype !== "bool") {
+    data.set(flat);
+    return data;
+  }
   for (let i = 0; i < flat.length; i++) {
     const value = Number(flat[i]);
     data[i] = dtype === "bool" ? Number(value !== 0) : value;

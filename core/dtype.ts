@@ -22,9 +22,11 @@ export const shortName: Readonly<Record<DType, string>> = {
   bool: "bool",
 };
 
+const bytes: Readonly<Record<DType, number>> = { float32: 4, float64: 8, int32: 4, bool: 1 };
+
 /** Bytes that one element takes. */
 export function byteSize(dtype: DType): number {
-  return arrays[dtype].BYTES_PER_ELEMENT;
+  return bytes[dtype];
 }
 
 /** A typed array of `length` zeros. */

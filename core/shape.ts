@@ -72,7 +72,7 @@ export function checkDims(op: string, dims: number | Shape | undefined, rank: nu
   const list = (typeof dims === "number" ? [dims] : dims).map((d) =>
     checkDim(op, d, Math.max(1, rank)),
   );
-  if (new Set(list).size < list.length) {
+  if (list.length > 1 && new Set(list).size < list.length) {
     throw new ShapeError(`${op}: axes [${String(dims)}] name the same axis twice`);
   }
   return rank === 0 ? [] : list.sort((a, b) => a - b);

@@ -329,9 +329,10 @@ function step(
 function unbroadcast(g: Tensor, x: Tensor): Tensor {
   if (sameShape(g.shape, x.shape)) return g;
   const offset = g.rank - x.rank;
-  const dims = g.shape.flatMap((side, d) =>
-    d < offset || (x.shape[d - offset] === 1 && side !== 1) ? [d] : [],
-  );
+  const dims: number[] = [];
+  g.shape.forEach((side, d) => {
+    if (d < offset || (x.shape[d - offset] === 1 && side !== 1)) dims.push(d);
+  });
   return g.sum({ dims }).reshape(x.shape);
 }
 

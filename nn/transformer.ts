@@ -182,7 +182,7 @@ export function checkIds(ids: Tensor, mask: Tensor | undefined): readonly [B: nu
 }
 
 function countFrom(start: number, count: number): Tensor {
-  return tensor(Int32Array.from({ length: count }, (_, i) => start + i));
+  return tensor(new Int32Array(count).map((_, i) => start + i));
 }
 
 /** Positions [B,T] of the last T of the places [B,S]: how many tokens came before, padding not counted. */

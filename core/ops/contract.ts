@@ -149,11 +149,14 @@ export const linear: Op<(x: Tensor, weight: Tensor, bias?: Tensor | null) => Ten
       y.data[i] = sum;
     }
   },
-  vjp: (g, _y, x, weight) => [
-    () => g.matmul(weight),
-    () => asRows(g).matmul(asRows(x), { transposeA: true }),
-    () => asRows(g).sum({ dims: 0 }),
-  ],
+  vjp: (g, _y, x, weight) => {
+    const rows = asRows(g);
+    return [
+      () => g.matmul(weight),
+      () => rows.matmul(asRows(x), { transposeA: true }),
+      () => rows.sum({ dims: 0 }),
+    ];
+  },
   call:
     (run: LinearRule) =>
     (x, weight, bias = null) => {
@@ -187,11 +190,14 @@ export const addmm: Op<(bias: Tensor, x: Tensor, weight: Tensor) => Tensor> = fu
       y.data[i] = sum;
     }
   },
-  vjp: (g, _y, _bias, x, weight) => [
-    () => asRows(g).sum({ dims: 0 }),
-    () => g.matmul(weight, { transposeB: true }),
-    () => asRows(x).matmul(asRows(g), { transposeA: true }),
-  ],
+  vjp: (g, _y, _bias, x, weight) => {
+    const rows = asRows(g);
+    return [
+      () => rows.sum({ dims: 0 }),
+      () => g.matmul(weight, { transposeB: true }),
+      () => asRows(x).matmul(rows, { transposeA: true }),
+    ];
+  },
   call: (run: (bias: Tensor, x: Tensor, weight: Tensor) => Tensor) => (bias, x, weight) => {
     checkAddmm(bias, x, weight);
     return run(bias, x, weight);

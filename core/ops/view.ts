@@ -25,13 +25,11 @@ function whole(input: number, shape: Shape, from: readonly number[], to: readonl
 
 /** The shape with a side of -1 worked out from the number of elements. */
 function fillIn(name: string, x: Tensor, shape: Shape): Shape {
-  const unknown = checkList(name, shape).indexOf(-1);
-  const known = checkShape(
-    name,
-    shape.map((side, d) => (d === unknown ? 1 : side)),
-  );
-  const rest = x.size / sizeOf(known);
-  const full = unknown < 0 ? known : known.map((side, d) => (d === unknown ? rest : side));
+  const full = [...checkList(name, shape)];
+  const unknown = full.indexOf(-1);
+  if (unknown >= 0) full[unknown] = 1;
+  const rest = x.size / sizeOf(checkShape(name, full));
+  if (unknown >= 0) full[unknown] = rest;
   if (full.every(Number.isInteger) && sizeOf(full) === x.size) return full;
   throw new ShapeError(
     `${name}: ${formatShape(x.shape)} has ${x.size} elements, which don't fill ${formatShape(shape)}`,

@@ -220,6 +220,8 @@ const reduceRules: Readonly<Record<string, Rule>> = {
 
 // --- Views and products ------------------------------------------------------------------------------
 
+type ContractKernel = CoreKernel & { kind: "contract" };
+
 /** Every view: strided copies of elements of four bytes. */
 const move: Run = (machine, call) => {
   const [spec] = call.outputs;
@@ -249,40 +251,48 @@ function bitsOf(value: number, { dtype }: Spec): number {
   return dtype === "int32" ? value : (new Int32Array(Float32Array.of(value).buffer)[0] as number);
 }
 
-/** Batches of products; a batch whose strides aren't one number goes product by product. */
 const matmul: Run = (machine, call) => {
   const [a, b] = call.args;
   const [spec] = call.outputs;
   if (!isFloat32(a) || !isFloat32(b) || !spec) return null;
-  const kernel = call.entry.kernel as CoreKernel & { kind: "contract" };
-  const walk = kernel.contraction(a, b, call.args[2]);
-  const { m, n, k, transposeA, transposeB } = walk;
+  const walk = (call.entry.kernel as ContractKernel).contraction(a, b, call.args[2]);
+  const { m: M, n: N, k: K, transposeA, transposeB } = walk;
   const { wasm, memory } = machine;
   const [pa, pb] = [memory.read(blockOf(a)), memory.read(blockOf(b))];
   const c = makeLike(machine, spec);
   if (c.length === 0) return [c];
-  if (k === 0) {
-    wasm.run("fill", c.length, 0.1, grain, c.at, 0);
-    return [c];
-  }
+  if (K === 0) wasm.run("fill", c.length, 0.1, grain, c.at, 0);
+  else if (walk.batch.length === 0) wasm.matmul(pa, pb, c.at, { M, N, K, transposeA, transposeB });
+  else multiplyBatch(machine, pa, pb, c.at, walk);
+  return [c];
+};
+
+/** Batches of products; a batch whose strides aren't one number goes product by product. */
+function multiplyBatch(
+  { wasm }: Machine,
+  a: number,
+  b: number,
+  c: number,
+  walk: ReturnType<ContractKernel["contraction"]>,
+): void {
+  const { m: M, n: N, k: K, transposeA, transposeB } = walk;
   const { sizes, steps } = merge(walk.batch, [walk.strideA, walk.strideB]);
   const [stepsA, stepsB] = steps as [number[], number[]];
-  const inner = sizes.at(-1) ?? 1;
+  const batch = sizes.at(-1) ?? 1;
   const [strideA, strideB] = [stepsA.at(-1) ?? 0, stepsB.at(-1) ?? 0];
-  const product = { M: m, N: n, K: k, transposeA, transposeB, batch: inner, strideA, strideB };
+  const product = { M, N, K, transposeA, transposeB, batch, strideA, strideB };
   const outer = sizes.slice(0, -1);
   for (let i = 0, count = sizeOf(outer); i < count; i++) {
-    let [atA, atB] = [pa, pb];
+    let [atA, atB] = [a, b];
     for (let d = outer.length - 1, rest = i; d >= 0; d--) {
       const place = rest % (outer[d] as number);
       rest = (rest - place) / (outer[d] as number);
       atA += 4 * place * (stepsA[d] as number);
       atB += 4 * place * (stepsB[d] as number);
     }
-    wasm.matmul(atA, atB, c.at + 4 * i * inner * m * n, product);
+    wasm.matmul(atA, atB, c + 4 * i * batch * M * N, product);
   }
-  return [c];
-};
+}
 
 const byName: ReadonlyMap<string, Rule> = new Map(
   Object.entries({
