@@ -73,6 +73,11 @@ export const peers: readonly Entrant[] = peersInstalled
     ]
   : [];
 
+/** Who else takes part where there is a gradient. */
+export const trainingPeers: readonly Entrant[] = peersInstalled
+  ? [{ file: "peers/jax.ts", args: ["gradient"] }]
+  : [];
+
 export const howToInstall =
   "the peers aren't installed, so we run alone: npm ci --prefix bench/peers installs them";
 

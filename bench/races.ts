@@ -13,6 +13,7 @@ import {
   type RaceOptions,
   race,
   textbook,
+  trainingPeers,
 } from "./race.ts";
 import { digits, type Table, timed } from "./report.ts";
 import { type GPTShape, nameOf, sizes, type Work } from "./works.ts";
@@ -116,7 +117,7 @@ const tokens =
 
 export async function training(table: Table, options: Options): Promise<void> {
   for (const gpt of options.quick ? [sizes.XS, sizes.S] : Object.values(sizes)) {
-    const entrants = [ours(1), ours(2), textbook, ...peers];
+    const entrants = [ours(1), ours(2), textbook, ...trainingPeers, ...peers];
     const finishes = await addRace(table, { kind: "train", gpt }, entrants, options, tokens(gpt));
     const peaks = finishes.map(({ timing, peakBytes = 0 }) =>
       timing === undefined ? "-" : `${Math.round(peakBytes / 2 ** 20)} MiB`,

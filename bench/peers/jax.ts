@@ -1,8 +1,9 @@
-// jax-js on its WebAssembly device, in two variants: `jit` (the whole step compiled as one, or the
-// gradient alone) and eager. Without the browser's Worker it runs on the caller's thread, which is
-// what Node offers it. x.ref says that x is used again: a function owns what it is given.
+// jax-js on its WebAssembly device, in three variants: `jit` (the whole step compiled as one), `gradient`
+// (loss and gradient compiled, the optimiser eager, as one writes it with an optimiser from a library)
+// and `eager`. Without the browser's Worker it runs on the caller's thread, which is what Node offers
+// it. x.ref says that x is used again: a function owns what it is given.
 //
-//   jax.ts jit | eager
+//   jax.ts jit | gradient | eager
 // Read next: jspytorch.ts.
 
 import { readFileSync } from "node:fs";
@@ -125,13 +126,15 @@ function training(shape: GPTShape): Ready {
   let state = initialState(shape);
   const batch = batchesOf(shape);
   let steps = 0;
-  const whole = (s: State, x: JaxArray, y: JaxArray, fix1: JaxArray, fix2: JaxArray) => {
-    const w = tree.ref(s.w);
-    const [loss, g] = valueAndGrad((p: Arrays, a: JaxArray, b: JaxArray) => {
+  const gradient = (w: Arrays, x: JaxArray, y: JaxArray) =>
+    valueAndGrad((p: Arrays, a: JaxArray, b: JaxArray) => {
       const l = lossOf(p, a, b, shape);
       tree.dispose(p);
       return l;
     })(w, x, y);
+  const lossAndGradient = variant === "gradient" ? jit(gradient) : gradient;
+  const whole = (s: State, x: JaxArray, y: JaxArray, fix1: JaxArray, fix2: JaxArray) => {
+    const [loss, g] = lossAndGradient(tree.ref(s.w), x, y);
     return { loss, state: update(s, g as Arrays, fix1, fix2) };
   };
   const compute = variant === "jit" ? jit(whole) : whole;
@@ -175,8 +178,10 @@ const { version } = JSON.parse(
   readFileSync(new URL("node_modules/@jax-js/jax/package.json", import.meta.url), "utf8"),
 ) as { version: string };
 
+const called = variant === "gradient" ? "jit gradient" : variant;
+
 serve({
-  name: `jax-js, ${variant}`,
+  name: `jax-js, ${called}`,
   version,
   about: "wasm device, 1 thread (its only way in Node)",
   prepare,
