@@ -222,8 +222,21 @@ function online(P: usize, nk: usize, state: usize): void {
   m0 = v128.and(m0, f32x4.ne(m0, f32x4.splat(HIDDEN))); // all hidden: 0
   m1 = v128.and(m1, f32x4.ne(m1, f32x4.splat(HIDDEN)));
   let s0 = f32x4.splat(0),
-    s1 = s0;
-  for (let p = P; p < end; p += 32) {
+    s1 = s0,
+    p = P;
+  for (; p + 64 <= end; p += 64) {
+    const e0 = exp2Flush4(f32x4.sub(v128.load(p), m0)),
+      e1 = exp2Flush4(f32x4.sub(v128.load(p, 16), m1)),
+      f0 = exp2Flush4(f32x4.sub(v128.load(p, 32), m0)),
+      f1 = exp2Flush4(f32x4.sub(v128.load(p, 48), m1));
+    v128.store(p, e0);
+    v128.store(p, e1, 16);
+    v128.store(p, f0, 32);
+    v128.store(p, f1, 48);
+    s0 = f32x4.add(f32x4.add(s0, e0), f0);
+    s1 = f32x4.add(f32x4.add(s1, e1), f1);
+  }
+  if (p < end) {
     const e0 = exp2Flush4(f32x4.sub(v128.load(p), m0)),
       e1 = exp2Flush4(f32x4.sub(v128.load(p, 16), m1));
     v128.store(p, e0);

@@ -153,14 +153,18 @@ export function greatest(x: usize, n: usize): f32 {
     d = f32x4.pmax(d, v128.load(x + i, 48));
   }
   for (; i + 16 <= end; i += 16) a = f32x4.pmax(a, v128.load(x + i));
-  a = f32x4.pmax(f32x4.pmax(a, b), f32x4.pmax(c, d));
-  a = f32x4.pmax(a, v128.shuffle<f32>(a, a, 2, 3, 0, 1));
-  let best = max(f32x4.extract_lane(a, 0), f32x4.extract_lane(a, 1));
+  let best = greatestLane(f32x4.pmax(f32x4.pmax(a, b), f32x4.pmax(c, d)));
   for (; i < end; i += 4) {
     const v = load<f32>(x + i);
     if (v > best) best = v;
   }
   return best;
+}
+
+@inline
+export function greatestLane(v: v128): f32 {
+  v = f32x4.pmax(v, v128.shuffle<f32>(v, v, 2, 3, 0, 1));
+  return max(f32x4.extract_lane(v, 0), f32x4.extract_lane(v, 1));
 }
 
 /** The same, but NaN if there is one. */

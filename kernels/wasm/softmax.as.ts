@@ -6,40 +6,81 @@
 
 import { expFlush4, log4 } from "./math.as";
 import { loadPart, storePart, sumWide, widen } from "./lanes.as";
-import { greatest } from "./reduce.as";
+import { greatest, greatestLane } from "./reduce.as";
+
+/** The greatest entry of the row whose turn comes next. */
+let greatestAhead: f32 = 0;
+
+/** Before the first of rows [from, to). */
+@inline
+function lookAt(x: usize, from: usize, to: usize, n: usize): void {
+  if (from < to) greatestAhead = greatest(x + ((from * n) << 2), n);
+}
+
+/** The address of row r + 1, or 0 after the last. */
+@inline
+function rowAfter(x: usize, r: usize, to: usize, n: usize): usize {
+  return r + 1 < to ? x + (((r + 1) * n) << 2) : 0;
+}
 
 /** What to subtract before exp: the greatest entry, or 0 if all are masked. */
 @inline
-export function shiftOf(x: usize, n: usize): f32 {
-  const m = greatest(x, n);
-  return m == -f32.MAX_VALUE * 2 ? 0 : m;
+function shift(): f32 {
+  return greatestAhead == -f32.MAX_VALUE * 2 ? 0 : greatestAhead;
 }
 
 /**
  * y[i] = exp(x[i] - shift); returns their sum, 256 at a time in doubles. y may be x; y = 0 writes
- * nothing. Two vectors a turn: constants are loaded once for both.
+ * nothing. Each exponential is a long chain of operations that wait for one another: four of them a
+ * turn fill each other's gaps, and the greatest entry of the next row, at `ahead` (0: there is none),
+ * is found meanwhile for next to nothing.
  */
-export function expRow(x: usize, y: usize, n: usize, shift: f32): f64 {
+function expRow(x: usize, y: usize, n: usize, shift: f32, ahead: usize): f64 {
   const less = f32x4.splat(shift);
   const whole = (n & ~7) << 2;
-  let total = f64x2.splat(0);
+  let total = f64x2.splat(0),
+    m = f32x4.splat(-f32.MAX_VALUE * 2);
   for (let i: usize = 0; i < whole; ) {
     let s = f32x4.splat(0);
-    for (const stop = min(whole, i + 1024); i < stop; i += 32) {
-      const a = expFlush4(f32x4.sub(v128.load(x + i), less));
-      const b = expFlush4(f32x4.sub(v128.load(x + i, 16), less));
+    const stop = min(whole, i + 1024);
+    for (; i + 64 <= stop; i += 64) {
+      const a = expFlush4(f32x4.sub(v128.load(x + i), less)),
+        b = expFlush4(f32x4.sub(v128.load(x + i, 16), less)),
+        c = expFlush4(f32x4.sub(v128.load(x + i, 32), less)),
+        d = expFlush4(f32x4.sub(v128.load(x + i, 48), less));
+      if (y) {
+        v128.store(y + i, a);
+        v128.store(y + i, b, 16);
+        v128.store(y + i, c, 32);
+        v128.store(y + i, d, 48);
+      }
+      if (ahead) m = greater(greater(m, ahead + i), ahead + i + 32);
+      s = f32x4.add(f32x4.add(s, f32x4.add(a, b)), f32x4.add(c, d));
+    }
+    if (i < stop) {
+      const a = expFlush4(f32x4.sub(v128.load(x + i), less)),
+        b = expFlush4(f32x4.sub(v128.load(x + i, 16), less));
       if (y) {
         v128.store(y + i, a);
         v128.store(y + i, b, 16);
       }
+      if (ahead) m = greater(m, ahead + i);
       s = f32x4.add(s, f32x4.add(a, b));
+      i += 32;
     }
     total = f64x2.add(total, widen(s));
   }
   let sum = sumWide(total);
   for (let i = whole; i < n << 2; i += 16)
     sum += expPart(x + i, y ? y + i : 0, min<usize>(4, n - (i >> 2)), shift);
+  if (ahead) greatestAhead = max(greatestLane(m), greatest(ahead + whole, n & 7));
   return sum;
+}
+
+/** The greater, lane by lane, of m and the eight floats at p. */
+@inline
+function greater(m: v128, p: usize): v128 {
+  return f32x4.pmax(f32x4.pmax(m, v128.load(p)), v128.load(p, 16));
 }
 
 /** The same for the last 1..4. */
@@ -69,9 +110,10 @@ export function logOf(x: f64): f32 {
 }
 
 export function softmax(from: usize, to: usize, x: usize, y: usize, n: usize): void {
+  lookAt(x, from, to, n);
   for (let r = from; r < to; r++) {
     const at = (r * n) << 2;
-    const s = expRow(x + at, y + at, n, shiftOf(x + at, n));
+    const s = expRow(x + at, y + at, n, shift(), rowAfter(x, r, to, n));
     scaleRow(y + at, n, s == 0 ? 0 : <f32>(1 / s));
   }
 }
@@ -106,15 +148,16 @@ function dotWide(a: usize, b: usize, n: usize): f64 {
 
 /** y = (x - max) - log(sum(exp(x - max))). */
 export function logSoftmax(from: usize, to: usize, x: usize, y: usize, n: usize): void {
+  lookAt(x, from, to, n);
   for (let r = from; r < to; r++) {
     const at = (r * n) << 2;
-    const shift = shiftOf(x + at, n);
-    const s = expRow(x + at, 0, n, shift);
+    const less = shift();
+    const s = expRow(x + at, 0, n, less, rowAfter(x, r, to, n));
     const log: f32 = s == 0 ? 0 : logOf(s);
     for (let i = at, end = at + (n << 2); i < end; i += 16) {
       const rest = (end - i) >> 2;
       const v = rest >= 4 ? v128.load(x + i) : loadPart(x + i, rest);
-      const l = f32x4.sub(f32x4.sub(v, f32x4.splat(shift)), f32x4.splat(log));
+      const l = f32x4.sub(f32x4.sub(v, f32x4.splat(less)), f32x4.splat(log));
       if (rest >= 4) v128.store(y + i, l);
       else storePart(y + i, l, rest);
     }
@@ -161,10 +204,11 @@ export function crossEntropy(
   loss: usize,
   lse: usize,
 ): void {
+  lookAt(x, from, to, n);
   for (let r = from; r < to; r++) {
     const row = x + ((r * n) << 2);
-    const shift = shiftOf(row, n);
-    const l = shift + logOf(expRow(row, 0, n, shift));
+    const less = shift();
+    const l = less + logOf(expRow(row, 0, n, less, rowAfter(x, r, to, n)));
     store<f32>(lse + (r << 2), l);
     const t = load<i32>(target + (r << 2));
     let cost: f32 = 0;
@@ -212,11 +256,15 @@ export function crossEntropyGrad(
       l = f32x4.splat(load<f32>(lse + (r << 2))),
       spread = f32x4.splat(smoothing / <f32>n);
     let i = at;
-    for (const whole = at + ((n & ~7) << 2); i < whole; i += 32) {
-      const p = expFlush4(f32x4.sub(v128.load(x + i), l)),
-        q = expFlush4(f32x4.sub(v128.load(x + i, 16), l));
-      v128.store(dx + i, f32x4.mul(c, f32x4.sub(p, spread)));
-      v128.store(dx + i, f32x4.mul(c, f32x4.sub(q, spread)), 16);
+    for (const whole = at + ((n & ~15) << 2); i < whole; i += 64) {
+      const p0 = expFlush4(f32x4.sub(v128.load(x + i), l)),
+        p1 = expFlush4(f32x4.sub(v128.load(x + i, 16), l)),
+        p2 = expFlush4(f32x4.sub(v128.load(x + i, 32), l)),
+        p3 = expFlush4(f32x4.sub(v128.load(x + i, 48), l));
+      v128.store(dx + i, f32x4.mul(c, f32x4.sub(p0, spread)));
+      v128.store(dx + i, f32x4.mul(c, f32x4.sub(p1, spread)), 16);
+      v128.store(dx + i, f32x4.mul(c, f32x4.sub(p2, spread)), 32);
+      v128.store(dx + i, f32x4.mul(c, f32x4.sub(p3, spread)), 48);
     }
     for (const end = at + (n << 2); i < end; i += 16) {
       const rest = (end - i) >> 2;
