@@ -253,19 +253,14 @@ function copyColumns(from: usize, stride: usize, panel: usize, K: usize, cols: u
 }
 
 /**
- * Packs rows [0, k) of m columns of a transposed A: out[panel][k][4], four columns side by side as
- * `tileTurned` reads them. Thirty-two columns at a time: two cache lines of A, and no more streams to
- * write than a set of the first cache has ways. Beyond m stands anything.
+ * Packs rows [0, k) of m columns of a transposed A: four columns side by side, [k][4], as
+ * `tileTurned` reads them; `panel` bytes lead to the next four. Beyond m stands anything.
  */
-function packA(a: usize, lda: usize, k: usize, m: usize, out: usize): void {
-  const panel = k << 4;
-  for (let i: usize = 0; i < m; i += 32, out += panel << 3) {
-    const width = min<usize>(128, (m - i) << 2);
-    let from = a + (i << 2);
-    for (let row = out, end = out + panel; row < end; row += 16, from += lda) {
-      for (let j: usize = 0, to = row; j < width; j += 16, to += panel)
-        v128.store(to, v128.load(from + j));
-    }
+function packA(a: usize, lda: usize, k: usize, m: usize, out: usize, panel: usize): void {
+  const width = m << 2;
+  for (let end = out + (k << 4); out < end; out += 16, a += lda) {
+    for (let j: usize = 0, to = out; j < width; j += 16, to += panel)
+      v128.store(to, v128.load(a + j));
   }
 }
 
@@ -297,7 +292,7 @@ export function matmulPacked(
       let rows = a + i * lda + k0 * 4;
       if (transposed) {
         rows = block;
-        packA(a + k0 * lda + i * 4, lda, k, m, block);
+        packA(a + k0 * lda + i * 4, lda, k, m, block, (k << 4) + 64);
       }
       for (let j: usize = 0; j < N; j += 8) {
         const at = c + i * ldc + j * 4;
@@ -305,7 +300,7 @@ export function matmulPacked(
         const base = onC ? at : bias ? bias + j * 4 : 0;
         column(
           rows,
-          transposed ? k * 4 : lda,
+          transposed ? (k << 2) + 16 : lda,
           transposed ? 16 : 4,
           packed + (j * K + k0 * 8) * 4,
           32,
