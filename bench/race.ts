@@ -193,6 +193,9 @@ function compare(name: string, lanes: readonly Lane[], tolerance: number): void 
   }
 }
 
+/** How many turns long the warm-up is: the engine compiles what a training step calls over some 1,000 steps. */
+const warmUp = 5;
+
 async function takeTurns(name: string, lanes: readonly Lane[], options: RaceOptions) {
   const { rounds, milliseconds } = options;
   for (let round = 0; round <= rounds; round++) {
@@ -200,12 +203,13 @@ async function takeTurns(name: string, lanes: readonly Lane[], options: RaceOpti
       const spent = lane.turns.flatMap(({ seconds }) => seconds).reduce((a, b) => a + b, 0);
       if (lane.out || (lane.turns.length >= 3 && spent > patience)) continue;
       progress(`${name}: round ${round} of ${rounds}, ${lane.who.name}`);
-      const answer = await lane.runner.ask({ sample: { milliseconds } });
+      const length = round === 0 ? warmUp * milliseconds : milliseconds;
+      const answer = await lane.runner.ask({ sample: { milliseconds: length } });
       if (!("seconds" in answer)) {
         lane.out = true;
         lane.note = "cannot" in answer ? answer.cannot : "did not run";
       } else if (round > 0) {
-        lane.turns.push(answer); // the turn before the first round warms up
+        lane.turns.push(answer);
       }
     }
   }
