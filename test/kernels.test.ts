@@ -631,27 +631,33 @@ check("matmul: one row, shared operands, folded batches", () => {
 
 // --- reductions
 
-check("sum, mean of [outer, n, inner]: one float's rounding", () => {
-  holds(fc.tuple(positive, positive, positive, flag), ([outer, n, inner_, squares]) => {
-    const squared = squares && inner_ === 1;
-    const x = numbers(outer * n * inner_, 1);
-    const [out] = both((bench) => {
-      const p = bench.room(outer * inner_);
-      bench.wasm.sum(bench.put(x), p, outer, n, inner_, 1 / n, squared);
-      return [bench.get(p, outer * inner_)];
-    });
-    const want = indices(outer * inner_).map((e) => {
-      const [o, i] = [Math.floor(e / inner_), e % inner_];
-      return (
-        sum(
-          indices(n)
-            .map((j) => at(x, (o * n + j) * inner_ + i))
-            .map((v) => (squared ? v * v : v)),
-        ) / n
-      );
-    });
-    close(out as Float32Array, want, 1.2e-7);
+function checkSum([outer, n, inner_, squares]: [number, number, number, boolean]): void {
+  const squared = squares && inner_ === 1;
+  const x = numbers(outer * n * inner_, 1);
+  const [out] = both((bench) => {
+    const p = bench.room(outer * inner_);
+    bench.wasm.sum(bench.put(x), p, outer, n, inner_, 1 / n, squared);
+    return [bench.get(p, outer * inner_)];
   });
+  const want = indices(outer * inner_).map((e) => {
+    const [o, i] = [Math.floor(e / inner_), e % inner_];
+    return (
+      sum(
+        indices(n)
+          .map((j) => at(x, (o * n + j) * inner_ + i))
+          .map((v) => (squared ? v * v : v)),
+      ) / n
+    );
+  });
+  close(out as Float32Array, want, 1.2e-7);
+}
+
+check("sum, mean of [outer, n, inner]: one float's rounding", () => {
+  holds(fc.tuple(positive, positive, positive, flag), checkSum);
+});
+check("sum, mean of rows wider than are summed side by side", () => {
+  const inner_ = fc.integer({ min: 500, max: 1100 });
+  holds(fc.tuple(fc.integer({ min: 1, max: 3 }), positive, inner_, flag), checkSum, 12);
 });
 
 check("the mean of ten million equal values is that value to 1e-6", () => {
@@ -1287,6 +1293,23 @@ check("AdamW, SGD and the sum of squares over a list", () => {
       1e-6,
     );
   });
+});
+
+// --- threads
+
+test("workers wake for work that is worth sharing, not for a little of it among what is not", async () => {
+  const two = createWasm({ threads: 2 });
+  const p = two.alloc(4 * 65_536);
+  const large = () => two.run("unaryTanh", 65_536, 1, 1024, p, p); // 65 microseconds by its cost
+  const small = () => two.run("unaryTanh", 1024, 30, 1024, p, p); // 30, and can't be split
+  for (let i = 0; i < 100; i++) {
+    large();
+    for (let j = 0; j < 3; j++) small();
+  }
+  assert.equal(two.threads.shared, 0);
+  for (let i = 0; i < 20; i++) large();
+  assert.ok(two.threads.shared > 0, "twenty in a row are shared");
+  await two.threads.stop();
 });
 
 // --- memory
