@@ -22,11 +22,9 @@ export const shortName: Readonly<Record<DType, string>> = {
   bool: "bool",
 };
 
-const bytes: Readonly<Record<DType, number>> = { float32: 4, float64: 8, int32: 4, bool: 1 };
-
 /** Bytes that one element takes. */
 export function byteSize(dtype: DType): number {
-  return bytes[dtype];
+  return arrays[dtype].BYTES_PER_ELEMENT;
 }
 
 /** A typed array of `length` zeros. */

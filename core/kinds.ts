@@ -142,8 +142,8 @@ function operandsOf(
   const given: unknown[] = [];
   for (let i = 0; i < arity; i++) {
     const x = args[i];
-    const isOperand = x instanceof Tensor || typeof x === "number" || typeof x === "boolean";
-    given.push(isOperand ? x : checkTensor(name, x, `argument ${i + 1}`));
+    const isNumber = typeof x === "number" || typeof x === "boolean";
+    given.push(isNumber ? x : checkTensor(name, x, "argument", i + 1));
   }
   const device = commonDevice(name, given);
   const common = typing.operands(commonDType(given.filter((_, i) => i !== mask)));

@@ -203,11 +203,12 @@ export function fromData(
   return new Tensor(new Storage(device, dtype, data.length, device.upload(data, dtype)), shape);
 }
 
-/** Throws unless `x` is a tensor: the first thing an op says of a wrong argument. */
-export function checkTensor(op: string, x: unknown, what = "argument"): Tensor {
+/** Throws unless `x` is a tensor: the first thing an op says of a wrong argument, its `place`th `what`. */
+export function checkTensor(op: string, x: unknown, what = "argument", place?: number): Tensor {
   if (x instanceof Tensor) return x;
+  const which = place === undefined ? what : `${what} ${place}`;
   throw new ArgumentError(
-    `${op}: ${what} must be a tensor, got ${describeValue(x)}; tensor(...) makes one`,
+    `${op}: ${which} must be a tensor, got ${describeValue(x)}; tensor(...) makes one`,
   );
 }
 

@@ -53,7 +53,7 @@ function checkLists(name: string, lists: Readonly<Record<string, Tensors>>): voi
       );
     }
     parameters.forEach((p, i) => {
-      const x = list[i] instanceof Tensor ? list[i] : checkTensor(name, list[i], `${what} ${i}`);
+      const x = checkTensor(name, list[i], what, i);
       if (!sameShape(x.shape, p.shape) || x.dtype !== p.dtype) {
         throw new ShapeError(
           `${name}: parameter ${i} is ${p.dtype} ${formatShape(p.shape)}, its ${what} ${x.dtype} ${formatShape(x.shape)}`,

@@ -3,9 +3,8 @@
 // Next: demo/results.ts and inspect/frontier.ts, which keep theirs so.
 
 import type { z } from "zod";
+import { parseChecked } from "../nn/checked.ts";
 import { fileExists, readFile, replaceFile } from "../nn/checkpoints/files.ts";
-import { parseJson } from "../nn/checkpoints/json.ts";
-import { problemsOf } from "../nn/pretrain/settings.ts";
 
 /** The first line and the others; null if there is no such file, a FileError with the line if it is something else. */
 export function readJsonLines<Head, Row>(
@@ -15,13 +14,8 @@ export function readJsonLines<Head, Row>(
 ): { readonly head: Head; readonly rows: readonly Row[] } | null {
   if (!fileExists(path)) return null;
   const [first = "", ...others] = new TextDecoder().decode(readFile(path)).trimEnd().split("\n");
-  const read = <T>(schema: z.ZodType<T>, line: string, i: number): T => {
-    const json = parseJson(path, line, `line ${i + 1}`);
-    const parsed = schema.safeParse(json.value);
-    return parsed.success ? parsed.data : json.fail(problemsOf(parsed.error));
-  };
-  const rows = others.map((line, i) => read(row, line, i + 1));
-  return { head: read(head, first, 0), rows };
+  const rows = others.map((line, i) => parseChecked(path, line, `line ${i + 2}`, row));
+  return { head: parseChecked(path, first, "line 1", head), rows };
 }
 
 /** Writes them; a kill at any moment leaves the old file or the new one. */

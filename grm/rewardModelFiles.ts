@@ -5,6 +5,7 @@
 
 import { z } from "zod";
 import { ArgumentError, random } from "../core/index.ts";
+import { problemsOf } from "../nn/checked.ts";
 import {
   addLoRA,
   CausalLM,
@@ -20,7 +21,6 @@ import {
   saveTokenizer,
   type Tokenizer,
 } from "../nn/index.ts";
-import { problemsOf } from "../nn/pretrain/settings.ts";
 import { type Reading, truncations } from "./data/sequences.ts";
 import { chatTemplateSchema, transcript } from "./data/template.ts";
 import { type HeadConfig, type HeadOptions, RewardModel } from "./rewardModel.ts";

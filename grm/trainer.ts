@@ -20,8 +20,8 @@ import {
   type Tensor,
   tensor,
 } from "../core/index.ts";
+import { problemsOf } from "../nn/checked.ts";
 import { AdamW, cosineSchedule, type Schedule, type StateDict } from "../nn/index.ts";
-import { problemsOf } from "../nn/pretrain/settings.ts";
 import { chunks, DataOrder, pairLength } from "./batches.ts";
 import type { Pair } from "./pairs.ts";
 import type { RewardModel } from "./rewardModel.ts";

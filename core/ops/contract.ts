@@ -304,7 +304,7 @@ function parse(equation: string, operands: readonly Tensor[]): { terms: Term[]; 
     );
   }
   const terms = inputs.map((text, i) => {
-    const x = checkTensor("einsum", operands[i], `operand ${i + 1}`);
+    const x = checkTensor("einsum", operands[i], "operand", i + 1);
     const hidden = x.rank - text.replace("...", "").length;
     const letters = spell(text, hidden);
     if (letters.length === x.rank && /^[A-Za-z]*(\.\.\.)?[A-Za-z]*$/.test(text))

@@ -5,13 +5,13 @@
 import { resolve } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { z } from "zod";
+import { parseChecked } from "../../nn/checked.ts";
 import {
   appendLine,
   fileExists,
   joinPath,
   readFile as readBytes,
 } from "../../nn/checkpoints/files.ts";
-import { parseJson } from "../../nn/checkpoints/json.ts";
 import {
   type CausalLM,
   FileError,
@@ -28,7 +28,6 @@ import {
   saveTokenizer,
   type Tokenizer,
 } from "../../nn/index.ts";
-import { problemsOf } from "../../nn/pretrain/settings.ts";
 
 const runSchema = z.strictObject({
   corpus: z.array(z.string()).min(1),
@@ -80,9 +79,7 @@ export class RunFolder {
   /** What the run was begun with. */
   run(): PretrainRun {
     const path = this.#at("run.json");
-    const json = parseJson(path, readBytes(path));
-    const parsed = runSchema.safeParse(json.value);
-    return parsed.success ? parsed.data : json.fail(problemsOf(parsed.error));
+    return parseChecked(path, readBytes(path), "", runSchema);
   }
 
   /** The model as it was saved last. */

@@ -4,10 +4,10 @@
 import { resolve } from "node:path";
 import { z } from "zod";
 import { random } from "../../core/index.ts";
+import { problemsOf } from "../../nn/checked.ts";
 import { fileExists, joinPath, readFile } from "../../nn/checkpoints/files.ts";
 import { parseJson } from "../../nn/checkpoints/json.ts";
 import { FileError, replaceFile } from "../../nn/index.ts";
-import { problemsOf } from "../../nn/pretrain/settings.ts";
 import type { PairReport } from "../data/index.ts";
 import type { Pair } from "../pairs.ts";
 import { trainSchema } from "../trainer.ts";

@@ -6,8 +6,8 @@
 
 import { z } from "zod";
 import { ArgumentError } from "../../core/index.ts";
+import { problemsOf } from "../../nn/checked.ts";
 import type { SpecialIds } from "../../nn/index.ts";
-import { problemsOf } from "../../nn/pretrain/settings.ts";
 
 export const speakers = ["system", "user", "assistant"] as const;
 export type Speaker = (typeof speakers)[number];

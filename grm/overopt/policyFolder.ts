@@ -1,10 +1,10 @@
 // A policy's run on disk: run.json (what was asked for), metrics.jsonl, checkpoint.safetensors (how it goes
 // on), and the policy as a model's folder that others open. Next: ../commands/ppo.ts.
 
+import { parseLines } from "../../nn/checked.ts";
 import { appendLine, fileExists, joinPath, readFile } from "../../nn/checkpoints/files.ts";
 import { parseJson } from "../../nn/checkpoints/json.ts";
-import { FileError, replaceFile } from "../../nn/index.ts";
-import { problemsOf } from "../../nn/pretrain/settings.ts";
+import { replaceFile } from "../../nn/index.ts";
 import {
   loadPolicyCheckpoint,
   type PolicyCheckpoint,
@@ -42,15 +42,10 @@ export class PolicyFolder {
   }
 
   /** All lines of the metrics; one that a kill cut short is left out. A FileError names one that is none. */
-  metrics(): PolicyRecord[] {
+  metrics(): readonly PolicyRecord[] {
     const path = this.at("metrics.jsonl");
-    const lines = new TextDecoder().decode(readFile(path)).split("\n");
-    return lines.slice(0, -1).map((line, i) => {
-      const { value } = parseJson(path, line, `line ${i + 1}`);
-      const parsed = policyRecordSchema.safeParse(value);
-      if (parsed.success) return parsed.data;
-      throw new FileError(path, `line ${i + 1}`, problemsOf(parsed.error));
-    });
+    const text = new TextDecoder().decode(readFile(path));
+    return parseLines(text, path, policyRecordSchema).records;
   }
 
   save(checkpoint: PolicyCheckpoint): Promise<void> {

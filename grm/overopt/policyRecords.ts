@@ -3,7 +3,7 @@
 // that decides how a run goes on, in one file. Next: policyTrainer.ts.
 
 import { z } from "zod";
-import { parseJson } from "../../nn/checkpoints/json.ts";
+import { parseChecked } from "../../nn/checked.ts";
 import {
   FileError,
   readTensors,
@@ -11,7 +11,6 @@ import {
   type StateDict,
   saveSafetensors,
 } from "../../nn/index.ts";
-import { problemsOf } from "../../nn/pretrain/settings.ts";
 
 const count = z.int().min(0);
 const optional = z.number().nullable();
@@ -95,8 +94,6 @@ export function loadPolicyCheckpoint(path: string): PolicyCheckpoint {
     throw new FileError(path, "", "is no checkpoint of a policy's training");
   }
   const tensors = Object.entries(readTensors(file));
-  const json = parseJson(path, text, key);
-  const parsed = stateSchema.safeParse(json.value);
   const part = (name: string): StateDict =>
     Object.fromEntries(
       tensors.flatMap(([full, x]) =>
@@ -104,7 +101,7 @@ export function loadPolicyCheckpoint(path: string): PolicyCheckpoint {
       ),
     );
   return {
-    state: parsed.success ? parsed.data : json.fail(problemsOf(parsed.error)),
+    state: parseChecked(path, text, key, stateSchema),
     model: part("model"),
     optimiser: part("optimiser"),
   };

@@ -3,7 +3,7 @@
 
 import { z } from "zod";
 import { ArgumentError } from "../../core/index.ts";
-import { problemsOf } from "../../nn/pretrain/settings.ts";
+import { problemsOf } from "../../nn/checked.ts";
 
 const count = z.int().min(1);
 const share = z.number().min(0).max(1);

@@ -4,7 +4,7 @@
 // kill at any moment leaves a whole checkpoint. Next: ../trainer.ts.
 
 import { z } from "zod";
-import { parseJson } from "../../nn/checkpoints/json.ts";
+import { parseChecked } from "../../nn/checked.ts";
 import {
   FileError,
   readTensors,
@@ -12,7 +12,6 @@ import {
   type StateDict,
   saveSafetensors,
 } from "../../nn/index.ts";
-import { problemsOf } from "../../nn/pretrain/settings.ts";
 
 const count = z.int().min(0);
 
@@ -73,8 +72,6 @@ export function loadTrainCheckpoint(path: string): TrainCheckpoint {
     throw new FileError(path, "", "is no checkpoint of a reward model's training");
   }
   const tensors = Object.entries(readTensors(file));
-  const json = parseJson(path, text, key);
-  const parsed = progressSchema.safeParse(json.value);
   const part = (name: (typeof parts)[number]): StateDict =>
     Object.fromEntries(
       tensors.flatMap(([full, x]) =>
@@ -82,7 +79,7 @@ export function loadTrainCheckpoint(path: string): TrainCheckpoint {
       ),
     );
   return {
-    state: parsed.success ? parsed.data : json.fail(problemsOf(parsed.error)),
+    state: parseChecked(path, text, key, progressSchema),
     model: part("model"),
     optimiser: part("optimiser"),
     best: part("best"),

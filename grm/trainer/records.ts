@@ -3,9 +3,7 @@
 // tools write them. Next: ../trainer.ts, which makes them.
 
 import { z } from "zod";
-import { parseJson } from "../../nn/checkpoints/json.ts";
-import { FileError } from "../../nn/index.ts";
-import { problemsOf } from "../../nn/pretrain/settings.ts";
+import { type Lines, parseLines } from "../../nn/checked.ts";
 
 const step = z.int().min(0);
 const optional = z.number().nullable();
@@ -109,21 +107,9 @@ export type StepRecord = Readonly<z.infer<typeof training>>;
 export type EvaluationRecord = Readonly<z.infer<typeof evaluation>>;
 export type DriftRecord = Readonly<z.infer<typeof drift>>;
 
-export interface TrainMetrics {
-  readonly records: readonly TrainRecord[];
-  /** Whether the last line was cut short, by a kill while it was written, and left out. */
-  readonly torn: boolean;
-}
+export type TrainMetrics = Lines<TrainRecord>;
 
 /** Reads the text of a metrics.jsonl; a FileError names the line that is none of ours. */
 export function parseTrainMetrics(text: string, file = "metrics.jsonl"): TrainMetrics {
-  const lines = text.split("\n");
-  const torn = lines.pop() !== ""; // every whole line ends in a line break
-  const records = lines.map((line, i) => {
-    const { value } = parseJson(file, line, `line ${i + 1}`);
-    const parsed = trainRecordSchema.safeParse(value);
-    if (parsed.success) return parsed.data;
-    throw new FileError(file, `line ${i + 1}`, problemsOf(parsed.error));
-  });
-  return { records, torn };
+  return parseLines(text, file, trainRecordSchema);
 }

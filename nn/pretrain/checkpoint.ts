@@ -4,10 +4,10 @@
 // Next: ../pretrain.ts, which makes them and goes on from them.
 
 import { z } from "zod";
+import { parseChecked } from "../checked.ts";
 import { FileError, readTensors, SafetensorsFile, saveSafetensors } from "../checkpoints/index.ts";
-import { parseJson } from "../checkpoints/json.ts";
 import type { StateDict } from "../module.ts";
-import { pretrainSchema, problemsOf } from "./settings.ts";
+import { pretrainSchema } from "./settings.ts";
 
 const count = z.int().min(0);
 
@@ -70,10 +70,8 @@ export function loadPretrainCheckpoint(path: string): PretrainCheckpoint {
     throw new FileError(path, "", "is no checkpoint of a pretraining run");
   }
   const tensors = readTensors(file);
-  const json = parseJson(path, text, key);
-  const parsed = progressSchema.safeParse(json.value);
   return {
-    progress: parsed.success ? parsed.data : json.fail(problemsOf(parsed.error)),
+    progress: parseChecked(path, text, key, progressSchema),
     model: without("model", tensors),
     optimiser: without("optimiser", tensors),
   };

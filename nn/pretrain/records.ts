@@ -3,8 +3,7 @@
 // Next: trainer.ts, which makes them.
 
 import { z } from "zod";
-import { parseJson } from "../checkpoints/json.ts";
-import { problemsOf } from "./settings.ts";
+import { type Lines, parseLines } from "../checked.ts";
 
 const step = z.int().min(0);
 
@@ -51,20 +50,9 @@ export const pretrainRecordSchema = z.discriminatedUnion("kind", [training, vali
 /** A line of metrics.jsonl. */
 export type PretrainRecord = Readonly<z.infer<typeof pretrainRecordSchema>>;
 
-export interface PretrainMetrics {
-  readonly records: readonly PretrainRecord[];
-  /** Whether the last line was cut short, by a kill while it was written, and left out. */
-  readonly torn: boolean;
-}
+export type PretrainMetrics = Lines<PretrainRecord>;
 
 /** Reads the text of a metrics.jsonl; a FileError names the line that is none of ours. */
 export function parsePretrainMetrics(text: string, file = "metrics.jsonl"): PretrainMetrics {
-  const lines = text.split("\n");
-  const torn = lines.pop() !== ""; // every whole line ends in a line break
-  const records = lines.map((line, i) => {
-    const json = parseJson(file, line, `line ${i + 1}`);
-    const parsed = pretrainRecordSchema.safeParse(json.value);
-    return parsed.success ? parsed.data : json.fail(problemsOf(parsed.error));
-  });
-  return { records, torn };
+  return parseLines(text, file, pretrainRecordSchema);
 }

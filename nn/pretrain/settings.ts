@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { ArgumentError } from "../../core/index.ts";
 import type { CausalLM } from "../causalLM.ts";
+import { problemsOf } from "../checked.ts";
 import type { ModelOptions } from "../config.ts";
 
 const count = z.int().min(1);
@@ -85,13 +86,6 @@ export function pretrainSettings(options: PretrainOptions): PretrainSettings {
     );
   }
   return steps === null && minutes === null ? { ...parsed.data, minutes: 5 } : parsed.data;
-}
-
-/** What a failed check found, in a line: which field, and what it should be. */
-export function problemsOf(error: z.ZodError): string {
-  return error.issues
-    .map(({ path, message }) => (path.length === 0 ? message : `${path.join(".")}: ${message}`))
-    .join("; ");
 }
 
 /** A model's shape as settings, for a run that goes on with it; `context` stays below the model's own. */

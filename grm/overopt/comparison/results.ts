@@ -4,10 +4,9 @@
 
 import { z } from "zod";
 import { ArgumentError } from "../../../core/index.ts";
+import { parseChecked } from "../../../nn/checked.ts";
 import { fileExists, readFile } from "../../../nn/checkpoints/files.ts";
-import { parseJson } from "../../../nn/checkpoints/json.ts";
 import { replaceFile } from "../../../nn/index.ts";
-import { problemsOf } from "../../../nn/pretrain/settings.ts";
 import { judgeNames, type Plan, planSchema } from "./plan.ts";
 
 /** How something was optimised. */
@@ -59,9 +58,7 @@ export type ResultFile = Readonly<z.infer<typeof fileSchema>>;
 /** Reads results; null if there is no such file, a FileError if it is something else. */
 export function readResults(path: string): ResultFile | null {
   if (!fileExists(path)) return null;
-  const json = parseJson(path, readFile(path));
-  const parsed = fileSchema.safeParse(json.value);
-  return parsed.success ? parsed.data : json.fail(problemsOf(parsed.error));
+  return parseChecked(path, readFile(path), "", fileSchema);
 }
 
 /** The seeds of a file that a run with this plan goes on with; an ArgumentError if its plan is another. */
