@@ -25,13 +25,16 @@ export function sumLanes(v: v128): f32 {
   return f32x4.extract_lane(s, 0) + f32x4.extract_lane(s, 1);
 }
 
+/** The two upper floats of `v` as doubles. */
+@inline
+export function promoteHigh(v: v128): v128 {
+  return f64x2.promote_low_f32x4(v128.shuffle<f32>(v, v, 2, 3, 2, 3));
+}
+
 /** The four floats of `v`, added in double precision. */
 @inline
 export function widen(v: v128): v128 {
-  return f64x2.add(
-    f64x2.promote_low_f32x4(v),
-    f64x2.promote_low_f32x4(v128.shuffle<f32>(v, v, 2, 3, 2, 3)),
-  );
+  return f64x2.add(f64x2.promote_low_f32x4(v), promoteHigh(v));
 }
 
 @inline

@@ -9,7 +9,7 @@
 // and `max` are seven; with x first they let NaN through.
 // Read next: unary.as.ts, which loops these over arrays.
 
-import { c } from "./lanes.as";
+import { c, promoteHigh } from "./lanes.as";
 
 const ONE = memory.data<f32>([1]);
 const TWO = memory.data<f32>([2]);
@@ -254,82 +254,77 @@ export function erf4(x: v128): v128 {
 // here x P(x²) / Q(x²) with P and Q of degree 5 (least maximal error 5e-9 and 1.1e-7; rounding makes
 // it 2.2e-7 and 3.6e-7). |x| ends at a number where the quotient rounds to exactly 1/2, so beyond it
 // they are exactly 0 and 1. One division and twenty-odd operations: half of what an exponential, a
-// reciprocal and a polynomial in it take.
-const CDF_MOST = memory.data<f32>([5.35]);
-const CDF_P = memory.data<f32>([
+// reciprocal and a polynomial in it take. A table is where |x| ends, P[0..5] and Q[0..5].
+const CDF = memory.data<f32>([
+  5.35,
   0.3989422498894739, 0.03315073288795205, 0.004639114234563066, 0.00016228557156714138,
   6.368225655277945e-6, 2.3713008182765157e-8,
-]);
-const CDF_Q = memory.data<f32>([
   1, 0.24976272673036362, 0.028256610833737487, 0.0018475216672593213, 7.185797720882937e-5,
   1.2266342363543255e-6,
 ]);
-const SLOPE_MOST = memory.data<f32>([5.8999996]);
-const SLOPE_P = memory.data<f32>([
+const SLOPE = memory.data<f32>([
+  5.8999996,
   0.7978853577115865, -0.030997736535437834, 0.014230464596802278, 1.9183077540266416e-5,
   3.595671352591786e-5, 1.9294402664432047e-7,
-]);
-const SLOPE_Q = memory.data<f32>([
   1, 0.29449168887111277, 0.040979597752602626, 0.003522989235954651, 0.00019202528343214203,
   8.952892236576755e-6,
 ]);
 // The same for (1 + tanh u) / 2 with u = sqrt(2/pi) (x + 0.044715 x³), which GPT-2 has in Phi's place
 // (fitted to 4.8e-9 and 2.7e-7; rounding makes it 1.6e-7 and 4.3e-7).
-const TANH_CDF_MOST = memory.data<f32>([4.9295]);
-const TANH_CDF_P = memory.data<f32>([
+const TANH_CDF = memory.data<f32>([
+  4.9295,
   0.39894231319151086, 0.030626950324751667, 0.0036224219439304466, 0.00013370156144326966,
   6.839071088796817e-6, 2.225660203712091e-8,
-]);
-const TANH_CDF_Q = memory.data<f32>([
   1, 0.24426259082465487, 0.024419129931971928, 0.0012961503470763538, 7.485864861525796e-5,
   1.2496142606226183e-6,
 ]);
-const TANH_SLOPE_MOST = memory.data<f32>([5.2785]);
-const TANH_SLOPE_P = memory.data<f32>([
+const TANH_SLOPE = memory.data<f32>([
+  5.2785,
   0.7978864485287231, -0.039287304140141255, 0.013176379449041545, -0.00015966656456110038,
   3.233193332545623e-5, 1.5858586915238918e-7,
-]);
-const TANH_SLOPE_Q = memory.data<f32>([
   1, 0.2857622234711447, 0.03548403399164488, 0.002270000465805269, 0.00013910412492008163,
   7.906968728678594e-6,
 ]);
 
-/** 1/2 + x P(x²) / Q(x²), |x| at most `most`; NaN stays. */
+/** 1/2 + x P(x²) / Q(x²) of a table; NaN stays. */
 @inline
-function halfAndOdd(x: v128, most: usize, P: usize, Q: usize): v128 {
-  x = f32x4.pmin(f32x4.pmax(x, f32x4.neg(c(most))), c(most));
+function halfAndOdd(x: v128, table: usize): v128 {
+  x = f32x4.pmin(f32x4.pmax(x, f32x4.neg(c(table))), c(table));
   const u = f32x4.mul(x, x);
-  return f32x4.add(c(HALF), f32x4.div(f32x4.mul(x, poly5(u, P)), poly5(u, Q)));
+  return f32x4.add(
+    c(HALF),
+    f32x4.div(f32x4.mul(x, poly5(u, table + 4)), poly5(u, table + 28)),
+  );
 }
 
 /** x times a distribution function; x stops at where that is 0, so that -infinity gives 0. */
 @inline
-function timesCdf(x: v128, most: usize, P: usize, Q: usize): v128 {
-  return f32x4.mul(f32x4.pmax(x, f32x4.neg(c(most))), halfAndOdd(x, most, P, Q));
+function timesCdf(x: v128, table: usize): v128 {
+  return f32x4.mul(f32x4.pmax(x, f32x4.neg(c(table))), halfAndOdd(x, table));
 }
 
 /** x Phi(x). */
 @inline
 export function gelu4(x: v128): v128 {
-  return timesCdf(x, CDF_MOST, CDF_P, CDF_Q);
+  return timesCdf(x, CDF);
 }
 
 /** x (1 + tanh u) / 2. */
 @inline
 export function geluTanh4(x: v128): v128 {
-  return timesCdf(x, TANH_CDF_MOST, TANH_CDF_P, TANH_CDF_Q);
+  return timesCdf(x, TANH_CDF);
 }
 
 /** (x Phi(x))' = Phi(x) + x phi(x). */
 @inline
 export function geluSlope4(x: v128): v128 {
-  return halfAndOdd(x, SLOPE_MOST, SLOPE_P, SLOPE_Q);
+  return halfAndOdd(x, SLOPE);
 }
 
 /** (x (1 + tanh u) / 2)' = (1 + tanh u) / 2 + x (1 - tanh² u) u' / 2. */
 @inline
 export function geluTanhSlope4(x: v128): v128 {
-  return halfAndOdd(x, TANH_SLOPE_MOST, TANH_SLOPE_P, TANH_SLOPE_Q);
+  return halfAndOdd(x, TANH_SLOPE);
 }
 
 // Angles are reduced in double precision: x - n pi/2, pi/2 in two parts of which the first has 33
@@ -362,7 +357,7 @@ function reduceAngle(x: v128, t: v128): v128 {
 @inline
 function sinFrom(x: v128, quarter: usize): v128 {
   const low = f64x2.promote_low_f32x4(x);
-  const high = f64x2.promote_low_f32x4(v128.shuffle<f32>(x, x, 2, 3, 2, 3));
+  const high = promoteHigh(x);
   const t0 = turns(low),
     t1 = turns(high);
   const r0 = f32x4.demote_f64x2_zero(reduceAngle(low, t0));

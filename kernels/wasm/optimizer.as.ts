@@ -4,6 +4,8 @@
 // so one call serves every parameter and threads share it evenly. A unit is a block.
 // Read next: kernels.ts, which writes the table.
 
+import { promoteHigh } from "./lanes.as";
+
 const ENTRY: usize = 20;
 
 /** out[block] (f64) = the sum of g² of that block. Add the blocks in order for the global norm. */
@@ -18,7 +20,7 @@ export function sumSquaresList(from: usize, to: usize, table: usize, out: usize)
     for (; i + 16 <= end; i += 16) {
       const v = v128.load(g + i);
       const low = f64x2.promote_low_f32x4(v),
-        high = f64x2.promote_low_f32x4(v128.shuffle<f32>(v, v, 2, 3, 2, 3));
+        high = promoteHigh(v);
       s = f64x2.add(s, f64x2.mul(low, low));
       t = f64x2.add(t, f64x2.mul(high, high));
     }

@@ -4,7 +4,7 @@
 // Read next: softmax.as.ts, which reduces and then uses the result while the row is still in the
 // cache.
 
-import { loadPart, sumWide, widen } from "./lanes.as";
+import { loadPart, promoteHigh, sumWide, widen } from "./lanes.as";
 import { scratch } from "./scratch.as";
 
 /** The sum (of squares) of n floats, in eight interleaved double-precision sums. */
@@ -27,7 +27,7 @@ function sum(x: usize, n: usize, squares: bool): f64 {
 function wide(v: v128, squares: bool): v128 {
   if (!squares) return widen(v);
   const low = f64x2.promote_low_f32x4(v);
-  const high = f64x2.promote_low_f32x4(v128.shuffle<f32>(v, v, 2, 3, 2, 3));
+  const high = promoteHigh(v);
   return f64x2.add(f64x2.mul(low, low), f64x2.mul(high, high));
 }
 
@@ -110,7 +110,7 @@ export function sumColumns(
     const sums = scratch() + 128;
     memory.fill(sums, 0, (cols + 3) << 3);
     for (let j: usize = 0; j < n; j += ROWS)
-      addRows(x + (((o * n + j) * inner + i) << 2), inner << 2, min(ROWS, n - j), cols, sums);
+      addToSums(x + (((o * n + j) * inner + i) << 2), inner << 2, min(ROWS, n - j), cols, sums);
     for (let y = out + ((o * inner + i) << 2), s = sums, end = y + (cols << 2); y < end; y += 4) {
       const sum = <f32>(load<f64>(s) * scale);
       store<f32>(y, add ? load<f32>(y) + sum : sum);
@@ -121,14 +121,14 @@ export function sumColumns(
 }
 
 /** sums[c] += x[r, c] for r = 0, 1, ... in order. */
-function addRows(x: usize, stride: usize, rows: usize, cols: usize, sums: usize): void {
+function addToSums(x: usize, stride: usize, rows: usize, cols: usize, sums: usize): void {
   for (let c: usize = 0; c < cols; c += 4, x += 16, sums += 32) {
     let low = v128.load(sums),
       high = v128.load(sums, 16);
     for (let r: usize = 0, at = x; r < rows; r++, at += stride) {
       const v = c + 4 <= cols ? v128.load(at) : loadPart(at, cols - c);
       low = f64x2.add(low, f64x2.promote_low_f32x4(v));
-      high = f64x2.add(high, f64x2.promote_low_f32x4(v128.shuffle<f32>(v, v, 2, 3, 2, 3)));
+      high = f64x2.add(high, promoteHigh(v));
     }
     v128.store(sums, low);
     v128.store(sums, high, 16);
@@ -161,6 +161,7 @@ export function greatest(x: usize, n: usize): f32 {
   return best;
 }
 
+/** The greatest of four floats. */
 @inline
 export function greatestLane(v: v128): f32 {
   v = f32x4.pmax(v, v128.shuffle<f32>(v, v, 2, 3, 0, 1));
