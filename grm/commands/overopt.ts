@@ -100,7 +100,7 @@ async function overopt(given: Given): Promise<void> {
   console.log(introduction(settled));
   const results = await work(settled, given.workers);
   const { seeds, folder } = settled;
-  const own = results.filter(({ seed }) => seeds.includes(seed)).sort((a, b) => a.seed - b.seed); // not as they were done: sums then have the same bits every time
+  const own = results.filter(({ seed }) => seeds.includes(seed));
   if (own.length < seeds.length) {
     console.log(
       `stopped with ${own.length} of ${seeds.length} seeds; the same command goes on with ${folder}`,
@@ -162,7 +162,7 @@ async function work(settled: Settled, workers: number): Promise<readonly SeedRes
     stop.dispose();
     screen.end();
   }
-  return results;
+  return seedsOfPlan(file, plan); // rounded and in order, as who comes back to them reads them
 }
 
 function conclusion(results: readonly SeedResult[], { plan, folder }: Settled): string {
