@@ -18,7 +18,7 @@ execFileSync(process.execPath, [join(typescript, "bin/tsc"), "-p", "tsconfig.bui
   cwd: root,
   stdio: "inherit",
 });
-const beside = ["kernels/wasm/kernels.wasm", "kernels/wasm/kernels.fma.wasm", "grm/demo/bases"];
-for (const results of ["grm/demo/seeds.jsonl", "grm/inspect/frontier.jsonl"])
+const beside = ["kernels/wasm/kernels.wasm", "kernels/wasm/kernels.fma.wasm", "lab/demo/bases"];
+for (const results of ["lab/demo/seeds.jsonl", "lab/frontier.jsonl"])
   if (existsSync(join(root, results))) beside.push(results);
 for (const path of beside) cpSync(join(root, path), join(root, "dist", path), { recursive: true });

@@ -7,4 +7,5 @@ import "./kernels/index.ts";
 
 export * from "./core/index.ts";
 export * from "./grm/index.ts";
+export * from "./lab/index.ts";
 export * from "./nn/index.ts";

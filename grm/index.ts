@@ -1,6 +1,6 @@
 // grm: the reward model with two heads, the losses of GRM (2406.10216) and their baselines, training and
 // evaluation, and the command line. May import nn and core, never kernels.
-// Read pairs.ts, losses.ts, rewardModel.ts, trainer.ts, evaluation.ts in this order; cli.ts for commands.
+// Read pairs.ts, losses.ts, rewardModel.ts, trainer.ts, evaluation.ts in this order; ../cli/cli.ts for commands.
 
 export * from "./batches.ts";
 export * from "./data/index.ts";
@@ -9,8 +9,8 @@ export * from "./evaluation.ts";
 export { type ExportOptions, exportRewardModel } from "./export.ts";
 export * as inspect from "./inspect/index.ts";
 export * from "./losses.ts";
-export * from "./overopt/index.ts";
 export type { Pair, Sequence } from "./pairs.ts";
+export * from "./policies/index.ts";
 export {
   type HeadConfig,
   type HeadOptions,
@@ -61,4 +61,3 @@ export {
   trainSettings,
 } from "./trainer.ts";
 export { WordsOnly, type WordsOnlyOptions } from "./wordsOnly.ts";
-export * as worlds from "./worlds/index.ts";

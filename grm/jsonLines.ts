@@ -1,6 +1,6 @@
 // A file of results as people and programs read it: a line with what made them, then a result to a line,
 // all JSON. Checked when read, replaced as a whole when written.
-// Next: demo/results.ts and inspect/frontier.ts, which keep theirs so.
+// Next: ../lab/demo/results.ts and ../lab/frontier.ts, which keep theirs so.
 
 import type { z } from "zod";
 import { parseChecked } from "../nn/checked.ts";

@@ -1,6 +1,6 @@
 // Training a reward model on pairs: settings, the loop, a step, in this order. The same loop trains GRM
 // (2406.10216) and its baselines; a method is one word. Reads and writes no files and knows no terminal:
-// what happens is handed to hooks (../grm/commands/train.ts makes files and a progress bar of it).
+// what happens is handed to hooks (../cli/commands/train.ts makes files and a progress bar of it).
 // Same settings, same pairs, same bits; stopped anywhere and resumed from a checkpoint, the same bits again.
 // Next: trainer/objective.ts for what a step minimises, trainer/parameters.ts for what is trained,
 // trainer/records.ts for what is logged; evaluation.ts.

@@ -1,6 +1,6 @@
 // Language-model pretraining as a function: a corpus and settings in, a trained model out, with records
 // on the way and checkpoints from which it goes on to the bit. Reads and writes no files: who calls it
-// does (../grm/commands/pretrain.ts). The rate rises, stays, and falls to 0 over the last steps (2405.18392),
+// does (../cli/commands/pretrain.ts). The rate rises, stays, and falls to 0 over the last steps (2405.18392),
 // so that the number of steps may be found out late: a run of five minutes fixes it when the fall begins,
 // and is then to the bit the run of that many steps.
 // Next: pretrain/trainer.ts for a step, pretrain/corpus.ts for the data, pretrain/settings.ts.

@@ -8,13 +8,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { main } from "../cli/cli.ts";
 import { random } from "../core/index.ts";
-import { main } from "../grm/cli.ts";
 import { type Evaluation, loadRewardModel } from "../grm/index.ts";
 import { ByteTokenizer, CausalLM, saveCausalLM, saveTokenizer } from "../nn/index.ts";
 import "../kernels/index.ts";
 
-const bin = fileURLToPath(new URL("../grm/bin.js", import.meta.url));
+const bin = fileURLToPath(new URL("../cli/bin.js", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "twoheads-commands-"));
 const at = (name: string): string => join(folder, name);
 

@@ -1,7 +1,7 @@
 // The demo: what it concludes from results made up here, its file of results, its data, the committed
 // bases and seeds, and the program itself, run whole with another number of workers, and killed and run
 // again, which must end with the same table to the byte.
-// Next: ../grm/demo/plan.ts, ../grm/demo/table.ts.
+// Next: ../lab/demo/plan.ts, ../lab/demo/table.ts.
 
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
@@ -12,20 +12,20 @@ import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import "../kernels/index.ts";
 import { random } from "../core/index.ts";
-import { interval, signOf } from "../grm/demo/intervals.ts";
-import { dataOf } from "../grm/demo/job.ts";
-import { armsOf, fullPlan, type Plan, quickPlan, type RowName, rowsOf } from "../grm/demo/plan.ts";
+import { interval, signOf } from "../grm/intervals.ts";
+import { dataOf } from "../lab/demo/job.ts";
+import { armsOf, fullPlan, type Plan, quickPlan, type RowName, rowsOf } from "../lab/demo/plan.ts";
 import {
   inOrder,
   type Result,
   readResults,
   resultsOfPlan,
   writeResults,
-} from "../grm/demo/results.ts";
-import { committedBase } from "../grm/demo/run.ts";
-import { accuracyTable, differenceTable, verdict } from "../grm/demo/table.ts";
-import { Workers } from "../grm/workers.ts";
-import { documents, perplexity, spelled } from "../grm/worlds/index.ts";
+} from "../lab/demo/results.ts";
+import { committedBase } from "../lab/demo/run.ts";
+import { accuracyTable, differenceTable, verdict } from "../lab/demo/table.ts";
+import { Workers } from "../lab/workers.ts";
+import { documents, perplexity, spelled } from "../lab/worlds/index.ts";
 import { loadCausalLM } from "../nn/index.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -179,7 +179,7 @@ describe("what is committed", () => {
   });
 
   test("results of many seeds, complete and of the demo's plan", () => {
-    const file = readResults(join(root, "grm/demo/seeds.jsonl"));
+    const file = readResults(join(root, "lab/demo/seeds.jsonl"));
     assert.ok(file !== null);
     assert.deepEqual(file.plan, fullPlan);
     const rows = armsOf(fullPlan).flatMap(rowsOf).length;
@@ -218,7 +218,7 @@ describe("the program", { timeout: 240_000 }, () => {
   });
 
   test("killed on the way and run again, with one worker, it ends with the same bytes", async () => {
-    const bin = join(root, "grm/bin.js");
+    const bin = join(root, "cli/bin.js");
     const child = spawn(process.execPath, [bin, "demo", ...quick(torn, "--workers", "2")], {
       stdio: "ignore",
     });
@@ -236,7 +236,7 @@ describe("the program", { timeout: 240_000 }, () => {
   });
 
   test("Ctrl-C stops it and its workers, says so, and exits with 130", async () => {
-    const args = [join(root, "grm/bin.js"), "demo", "--quick", "--workers", "1"];
+    const args = [join(root, "cli/bin.js"), "demo", "--quick", "--workers", "1"];
     const child = spawn(process.execPath, args);
     let said = "";
     child.stderr.on("data", (chunk) => {

@@ -9,21 +9,15 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import "../kernels/index.ts";
 import { currentDevice, grad, random, tensor, use } from "../core/index.ts";
-import { quickPlan } from "../grm/demo/plan.ts";
-import { committedBase } from "../grm/demo/run.ts";
 import type { RewardModel, Sequence } from "../grm/index.ts";
 import { makePairBatch, scorePairs, scoreSequences, statistics } from "../grm/index.ts";
 import {
   activationPatching,
   attentionPatterns,
-  committedFrontier,
   drift,
   effectiveRank,
   explainReward,
   fitProbe,
-  frontierAlphas,
-  frontierPoint,
-  goldFeatures,
   gradientTimesInput,
   groupOf,
   inspectionJson,
@@ -34,7 +28,6 @@ import {
   lossGradients,
   matrix,
   rankOf,
-  readFrontier,
   reliability,
   retention,
   samplesSideBySide,
@@ -43,12 +36,21 @@ import {
   tokenDeletion,
   tokenStates,
   tokenView,
-  writeFrontier,
 } from "../grm/inspect/index.ts";
 import { type Matrix, rowOf, solvePositive, symmetricEigenvalues } from "../grm/inspect/matrix.ts";
 import { Objective } from "../grm/trainer/objective.ts";
 import { trainSettings } from "../grm/trainer.ts";
-import { spelled, spelledPairs } from "../grm/worlds/index.ts";
+import { quickPlan } from "../lab/demo/plan.ts";
+import { committedBase } from "../lab/demo/run.ts";
+import {
+  committedFrontier,
+  frontierAlphas,
+  frontierPoint,
+  readFrontier,
+  writeFrontier,
+} from "../lab/frontier.ts";
+import { goldFeatures } from "../lab/goldFeatures.ts";
+import { spelled, spelledPairs } from "../lab/worlds/index.ts";
 import { ByteTokenizer, capture, edit, type ModelOptions } from "../nn/index.ts";
 import { holds } from "./property.ts";
 import { backbones, drawnModel } from "./rewardFolders.ts";

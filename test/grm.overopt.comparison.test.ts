@@ -1,5 +1,5 @@
 // The comparison: a seed's work at a tiny size, the same in another process; what is concluded from curves
-// that were made up; the figure; and the commands. Next: ../grm/overopt/comparison/plan.ts.
+// that were made up; the figure; and the commands. Next: ../lab/overopt/plan.ts.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -9,33 +9,23 @@ import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import {
-  fullPlan,
-  type Plan,
-  planSchema,
-  policyOptions,
-  quickPlan,
-} from "../grm/overopt/comparison/plan.ts";
-import { figureOf, rowsOf, textReport } from "../grm/overopt/comparison/report.ts";
+import { policySettings } from "../grm/policies/index.ts";
+import { fullPlan, type Plan, planSchema, policyOptions, quickPlan } from "../lab/overopt/plan.ts";
+import { rowsOf, textReport } from "../lab/overopt/report.ts";
 import {
   type CurveResult,
   type SeedResult,
   seedsOfPlan,
   writeResults,
-} from "../grm/overopt/comparison/results.ts";
-import { runSeed } from "../grm/overopt/comparison/seed.ts";
-import { runSeeds } from "../grm/overopt/comparison/seeds.ts";
-import {
-  atEqualKL,
-  coursesOf,
-  endDifference,
-  goldAtKL,
-  verdict,
-} from "../grm/overopt/comparison/summary.ts";
-import { figureSvg, policySettings } from "../grm/overopt/index.ts";
-import { overoptPage } from "../grm/report/overoptPages.ts";
-import { pretrainBase, tales } from "../grm/worlds/index.ts";
+} from "../lab/overopt/results.ts";
+import { runSeed } from "../lab/overopt/seed.ts";
+import { runSeeds } from "../lab/overopt/seeds.ts";
+import { atEqualKL, coursesOf, endDifference, goldAtKL, verdict } from "../lab/overopt/summary.ts";
+import { pretrainBase, tales } from "../lab/worlds/index.ts";
 import { loadCausalLM, saveCausalLM } from "../nn/index.ts";
+import { figureOf } from "../report/overoptFigure.ts";
+import { overoptPage } from "../report/overoptPages.ts";
+import { figureSvg } from "../report/panels.ts";
 import "../kernels/index.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "twoheads-overopt-"));
@@ -229,7 +219,7 @@ describe("the figure", () => {
 });
 
 describe("the commands", () => {
-  const bin = fileURLToPath(new URL("../grm/bin.js", import.meta.url));
+  const bin = fileURLToPath(new URL("../cli/bin.js", import.meta.url));
   const twoheads = (...args: string[]) =>
     promisify(execFile)(process.execPath, [bin, ...args], { cwd: folder });
   const base = join(folder, "base");

@@ -25,7 +25,7 @@ import {
   ppoValueLoss,
   rlooLoss,
   whiten,
-} from "../grm/overopt/index.ts";
+} from "../grm/policies/index.ts";
 import { holds } from "./property.ts";
 
 const f64 = (values: readonly number[]): Tensor => tensor(values, { dtype: "float64" });

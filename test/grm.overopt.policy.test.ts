@@ -16,7 +16,6 @@ import {
   ensembleJudge,
   fluencyJudge,
   type Judge,
-  lexiconJudge,
   loadPolicyCheckpoint,
   type PolicyCheckpoint,
   type PolicyOptions,
@@ -24,18 +23,15 @@ import {
   Proxies,
   policyRecordSchema,
   policySettings,
-  readLexicon,
   sampleAnswers,
   savePolicyCheckpoint,
-  sentiment,
-  storiesTask,
   syntheticPreferences,
   type Task,
   trainPolicy,
-  worldTask,
-} from "../grm/overopt/index.ts";
-import { ppoAdvantages, recall, rlooAdvantages, usableRewards } from "../grm/overopt/rollouts.ts";
-import { setB, tales } from "../grm/worlds/index.ts";
+} from "../grm/policies/index.ts";
+import { ppoAdvantages, recall, rlooAdvantages, usableRewards } from "../grm/policies/rollouts.ts";
+import { lexiconJudge, readLexicon, sentiment, storiesTask, worldTask } from "../lab/index.ts";
+import { setB, tales } from "../lab/worlds/index.ts";
 import { CausalLM, type StateDict, WordTokenizer } from "../nn/index.ts";
 import "../kernels/index.ts";
 

@@ -1,7 +1,7 @@
 // Reports as a reader meets them: written by the commands, opened from disk in headless Chromium, where
 // every figure must be drawn or say why not, nothing may be asked of the network, and text from a dataset
 // stays text. And without a browser: escaping, tables, and pages of runs made up here.
-// Next: ../grm/report/index.ts.
+// Next: ../report/index.ts.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -13,13 +13,16 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { type Browser, chromium, type Page } from "playwright-core";
 import "../kernels/index.ts";
+import { main } from "../cli/cli.ts";
 import { random } from "../core/index.ts";
-import { main } from "../grm/cli.ts";
 import type { Inspection } from "../grm/inspect/index.ts";
-import { quickPlan as plan } from "../grm/overopt/comparison/plan.ts";
-import type { ResultFile } from "../grm/overopt/comparison/results.ts";
-import type { PolicyRecord } from "../grm/overopt/policyRecords.ts";
-import { numberText } from "../grm/report/html.ts";
+import type { PolicyRecord } from "../grm/policies/policyRecords.ts";
+import { TrainFolder } from "../grm/trainer/folder.ts";
+import type { DriftRecord, TrainRecord } from "../grm/trainer/records.ts";
+import { quickPlan as plan } from "../lab/overopt/plan.ts";
+import type { ResultFile } from "../lab/overopt/results.ts";
+import { ByteTokenizer, CausalLM, saveCausalLM, saveTokenizer } from "../nn/index.ts";
+import { numberText } from "../report/html.ts";
 import {
   bestOfNPage,
   cellMap,
@@ -34,11 +37,8 @@ import {
   ranges,
   standaloneSvg,
   tableHtml,
-} from "../grm/report/index.ts";
-import { windows } from "../grm/report/training.ts";
-import { TrainFolder } from "../grm/trainer/folder.ts";
-import type { DriftRecord, TrainRecord } from "../grm/trainer/records.ts";
-import { ByteTokenizer, CausalLM, saveCausalLM, saveTokenizer } from "../nn/index.ts";
+} from "../report/index.ts";
+import { windows } from "../report/training.ts";
 import { twoheadsHere } from "./rewardFolders.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "twoheads-report-"));
@@ -378,7 +378,7 @@ describe("in Chromium", { skip, timeout: 300_000 }, () => {
   });
 
   test("the demo's report, written at its end", async () => {
-    const bin = fileURLToPath(new URL("../grm/bin.js", import.meta.url));
+    const bin = fileURLToPath(new URL("../cli/bin.js", import.meta.url));
     const args = [bin, "demo", "--quick", "--out", at("demo")];
     const { stdout: printed } = await promisify(execFile)(process.execPath, args);
     assert.ok(printed.includes(`The report, with two of the models looked into: ${at("demo")}`));

@@ -1,12 +1,12 @@
 // The demo worlds against their description: sizes of the vocabularies, every story parsed back by its
 // forms, gold computed a second time from the text alone, what each split may hold, labels against the
 // sigmoid, the same seed the same text. The second gold follows the forms and not the generator's rule.
-// Next: ../grm/worlds/spelled.ts, ../grm/worlds/tales.ts.
+// Next: ../lab/worlds/spelled.ts, ../lab/worlds/tales.ts.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { random } from "../core/index.ts";
-import { newBase } from "../grm/worlds/base.ts";
+import { newBase } from "../lab/worlds/base.ts";
 import {
   asPair,
   type Comparison,
@@ -21,16 +21,16 @@ import {
   tales,
   titleFor,
   worldNamed,
-} from "../grm/worlds/index.ts";
+} from "../lab/worlds/index.ts";
 import {
   complexForms,
   onsets,
   rimes,
   simpleForms,
   polar as spelledPolar,
-} from "../grm/worlds/spelledWords.ts";
-import { forms as talesForms, polar as talesPolar } from "../grm/worlds/talesWords.ts";
-import { domains, neutral, times } from "../grm/worlds/words.ts";
+} from "../lab/worlds/spelledWords.ts";
+import { forms as talesForms, polar as talesPolar } from "../lab/worlds/talesWords.ts";
+import { domains, neutral, times } from "../lab/worlds/words.ts";
 import { holds } from "./property.ts";
 
 const classes = ["ADJ", "FEEL", "VI", "VT", "ADV"] as const;

@@ -1,4 +1,4 @@
-// The rooms of the house and the arrows between them: grm -> nn -> core <- kernels. Imports are read
+// The rooms of the house and the arrows between them: cli -> report -> lab -> grm -> nn -> core <- kernels. Imports are read
 // from the sources, so a wrong one fails here before anybody depends on it; and core is copied out and
 // run alone, which is the promise that the arrows protect.
 // Next: ../core/index.ts.
@@ -30,6 +30,9 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   kernels: ["core"],
   nn: ["core"],
   grm: ["nn", "core"],
+  lab: ["grm", "nn", "core"],
+  report: ["lab", "grm", "nn", "core"],
+  cli: ["report", "lab", "grm", "nn", "core"],
 };
 
 /** Every source of a room; kernels in AssemblyScript (*.as.ts) have imports of their own kind. */

@@ -109,7 +109,7 @@ describe("the package in an empty project", () => {
 
   test("has the demo's bases, and runs them", () => {
     const bin = join(project, "node_modules", ".bin", "twoheads");
-    const base = join(project, "node_modules/twoheads/dist/grm/demo/bases/1");
+    const base = join(project, "node_modules/twoheads/dist/lab/demo/bases/1");
     const written = run(
       bin,
       "generate",

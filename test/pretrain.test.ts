@@ -12,8 +12,8 @@ import { fileURLToPath } from "node:url";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { gzipSync } from "node:zlib";
+import { main } from "../cli/cli.ts";
 import { device, random } from "../core/index.ts";
-import { main } from "../grm/cli.ts";
 import { WasmDevice } from "../kernels/index.ts";
 import {
   type CausalLM,

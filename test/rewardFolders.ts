@@ -5,8 +5,8 @@ import { type SpawnSyncReturns, spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { mock } from "node:test";
 import { fileURLToPath } from "node:url";
+import { main } from "../cli/cli.ts";
 import { noGrad, randn, random } from "../core/index.ts";
-import { main } from "../grm/cli.ts";
 import { type HeadOptions, type Reading, RewardModel, transcript } from "../grm/index.ts";
 import {
   addLoRA,

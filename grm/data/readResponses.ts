@@ -1,6 +1,6 @@
 // Answers to be scored, from files or standard input, one line at a time and in their order. Every line
 // comes out: as tokens, or with the reason why there are none.
-// Next: ../tokenRewards.ts for the rewards, ../commands/score.ts for the command.
+// Next: ../tokenRewards.ts for the rewards, ../../cli/commands/score.ts for the command.
 
 import { FileError, type Tokenizer } from "../../nn/index.ts";
 import type { Sequence } from "../pairs.ts";

@@ -6,8 +6,6 @@ export * from "./attention.ts";
 export * from "./attribution.ts";
 export * from "./drift.ts";
 export * from "./explain.ts";
-export * from "./frontier.ts";
-export * from "./goldFeatures.ts";
 export * from "./gradients.ts";
 export * from "./inspect.ts";
 export * from "./intervention.ts";

@@ -11,8 +11,8 @@ import type { RewardModel } from "../rewardModel.ts";
 import { type AttentionHead, attentionPatterns } from "./attention.ts";
 import { drift, type LayerDrift, tokenCosines } from "./drift.ts";
 import { type Explanation, explainReward } from "./explain.ts";
-import { type FeatureProbe, type ProbeStories, probeGoldFeatures } from "./goldFeatures.ts";
 import { type GradientOptions, type LossGradients, lossGradients } from "./gradients.ts";
+import type { FeatureProbe } from "./probes.ts";
 import { type Reliability, reliability } from "./reliability.ts";
 import { type Retention, retention, samplesSideBySide } from "./retention.ts";
 import { tokenStates } from "./states.ts";
@@ -36,8 +36,8 @@ export interface InspectOptions {
   readonly losses?: Omit<GradientOptions, "base"> | undefined;
   /** How many pairs are shown token by token. Default 3. */
   readonly shown?: number;
-  /** Stories of "spelled" for probes, where that is the world. */
-  readonly stories?: ProbeStories | undefined;
+  /** Fits probes to a language model's states, where it is known what they should hold. */
+  readonly probes?: ((lm: CausalLM) => Promise<FeatureProbe[]>) | undefined;
   /** Of samples. */
   readonly seed?: number;
   /** Called with the share that is done and what comes next. */
@@ -104,7 +104,7 @@ function within(
 
 /** Looks at everything. Costs some hundred forward passes for each model. */
 export async function inspectModels(options: InspectOptions): Promise<Inspection> {
-  const { models, base, tokenizer, pairs, stories, onProgress } = options;
+  const { models, base, tokenizer, pairs, probes, onProgress } = options;
   if (models.length === 0 || pairs.length === 0) {
     throw new ArgumentError(
       `inspectModels: got ${models.length} models and ${pairs.length} pairs; needed one of each`,
@@ -121,7 +121,7 @@ export async function inspectModels(options: InspectOptions): Promise<Inspection
   return {
     pairs: pairs.length,
     models: found,
-    baseProbes: stories ? await probeGoldFeatures(base, stories) : null,
+    baseProbes: (await probes?.(base)) ?? null,
     shown: shown.map((pair) => shownPair(pair, tokenizer)),
     samples: await samplesOf(options, shown[0] as Pair),
     notes: notesOn(pairs, shown),
@@ -137,7 +137,7 @@ function shortPairs(pairs: readonly Pair[], count: number): readonly Pair[] {
 
 async function inspectOne(
   { name, model }: Subject,
-  { base, pairs, neutral = [], losses, stories }: InspectOptions,
+  { base, pairs, neutral = [], losses, probes }: InspectOptions,
   shown: readonly Pair[],
   tell: (next: string) => void,
 ): Promise<ModelInspection> {
@@ -168,7 +168,7 @@ async function inspectOne(
     cosines: await cosinesOf(model, base, first.chosen),
     explanation: await explainReward(model, first.chosen),
     attention: await attentionPatterns(model, first.chosen),
-    probes: stories ? await probeGoldFeatures(model.lm, stories) : null,
+    probes: (await probes?.(model.lm)) ?? null,
   };
 }
 

@@ -1,6 +1,6 @@
 // Linear probes: how much of something can be read off hidden states by one matrix, on tokens that the
 // probe wasn't fitted to. What a probe reads is there; whether the model uses it is another question.
-// Next: goldFeatures.ts for what is read.
+// Next: ../../lab/goldFeatures.ts for what is read in the world "spelled".
 
 import { ArgumentError } from "../../core/index.ts";
 import { mean } from "../statistics.ts";
@@ -116,4 +116,14 @@ export function linearProbe(
   options?: ProbeOptions,
 ): ProbeScore {
   return scoreProbe(fitProbe(training, options), test);
+}
+
+/** One probe of many: what was read, where, and how well. */
+export interface FeatureProbe extends ProbeScore {
+  /** What was read. */
+  readonly feature: string;
+  /** The activation. */
+  readonly layer: string;
+  /** The test set. */
+  readonly test: string;
 }

@@ -1,6 +1,6 @@
 // A training run on disk: metrics.jsonl and checkpoint.safetensors, from which it goes on after a stop or
 // a kill at any moment. What else stands in the folder is the command's matter.
-// Next: ../commands/train.ts.
+// Next: ../../cli/commands/train.ts.
 
 import {
   appendLine,

@@ -1,0 +1,51 @@
+// twoheads base: pretrains the base model of a demo world into a folder, from where `twoheads generate`
+// and the demo open it. The folders in ../demo/bases/ were made by this.
+// Next: ../../lab/worlds/base.ts.
+
+import { type Command, InvalidArgumentError } from "commander";
+import { random } from "../../core/index.ts";
+import { breathe } from "../../grm/scores.ts";
+import { documents, perplexity, pretrainBase, worldNamed, worlds } from "../../lab/worlds/index.ts";
+import { saveCausalLM, saveTokenizer } from "../../nn/index.ts";
+import { clockTime, display } from "./progress.ts";
+
+interface Given {
+  readonly seed: number;
+  readonly out?: string;
+}
+
+/** Adds the command. */
+export function addBase(program: Command): void {
+  program
+    .command("base")
+    .description("pretrain the small language model of a demo world")
+    .argument("<world>", Object.keys(worlds).join(" or "))
+    .option("--seed <number>", "same seed, same model", whole, 0)
+    .option("--out <folder>", "where it goes (default: runs/base-<world>-<seed>)")
+    .action((name: string, given: Given) => runBase(name, given));
+}
+
+function whole(text: string): number {
+  if (/^\d+$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("Not a whole number.");
+}
+
+async function runBase(name: string, { seed, out }: Given): Promise<void> {
+  const world = worldNamed(name);
+  const folder = out ?? `runs/base-${name}-${seed}`;
+  const screen = display();
+  const start = performance.now();
+  const lm = await pretrainBase(world, seed, async ({ step, steps, loss }) => {
+    const left = clockTime(((performance.now() - start) / 1000 / step) * (steps - step));
+    screen.show(step / steps, `step ${step}/${steps}  loss ${loss.toFixed(3)}  ${left} left`);
+    await breathe();
+  });
+  screen.end();
+  await saveCausalLM(folder, lm);
+  await saveTokenizer(folder, world.tokenizer);
+  const held = documents(world, 300, random(`${name} held out`));
+  console.log(
+    `${lm.parameterCount().toLocaleString("en-US")} parameters, perplexity ${perplexity(lm, held).toFixed(2)}, in ${folder}`,
+  );
+  console.log(`next: twoheads generate ${folder} --prompt "fox woods :" --temperature 1`);
+}

@@ -1,0 +1,154 @@
+// twoheads bon: best-of-n by a reward model, for every n at once, with what it does to the true reward.
+// Next: ../../grm/policies/bestOfN.ts for the estimator.
+
+import type { Command } from "commander";
+import { random } from "../../core/index.ts";
+import { type Interval, interval } from "../../grm/intervals.ts";
+import { bestOfNCurve, logSpaced } from "../../grm/policies/bestOfN.ts";
+import { fitCurves } from "../../grm/policies/fits.ts";
+import { type Answer, fluencyJudge, type Judge } from "../../grm/policies/judges.ts";
+import { bestOfNKL } from "../../grm/policies/kl.ts";
+import { sampleAnswers } from "../../grm/policies/preferences.ts";
+import type { Task } from "../../grm/policies/task.ts";
+import { aligned } from "../../lab/overopt/report.ts";
+import { replaceFile } from "../../nn/index.ts";
+import { wholeNumber } from "./numbers.ts";
+import { addOptimisedOptions, type OptimisedFlags, optimised } from "./optimised.ts";
+
+interface Given extends OptimisedFlags {
+  readonly prompts: number;
+  readonly samples: number;
+  readonly seed: number;
+  readonly json?: string;
+}
+
+const examples = `
+Examples:
+  $ twoheads bon                                      plain BT in "tales": proxy and gold for n = 1..405
+  $ twoheads bon --judge grm-sft --prompts 50         GRM, narrower intervals
+  $ twoheads bon --reward runs/train-1 runs/train-2 --rule min
+  $ twoheads bon --task stories --data ../shared/data --judge bt --pairs 400 --samples 128
+`;
+
+/** Adds the command. */
+export function addBon(program: Command): void {
+  const command = program
+    .command("bon")
+    .description("let a reward model choose the best of n answers, and see what they are worth");
+  addOptimisedOptions(command)
+    .option("--prompts <number>", "how many", wholeNumber, 20)
+    .option("--samples <number>", "answers to each: the largest n", wholeNumber, 405)
+    .option("--seed <number>", "of prompts and answers", Number, 0)
+    .option("--json <file>", "keep the curves there")
+    .addHelpText("after", examples)
+    .action((given: Given) => runBon(given));
+}
+
+/** A measure of all answers, by prompt. */
+interface Measure {
+  readonly name: string;
+  readonly values: Float64Array;
+}
+
+async function runBon(given: Given): Promise<void> {
+  const { prompts: count, samples, seed, json } = given;
+  const { task, policy, judge } = await optimised(given, (message) => console.log(message));
+  const rng = random(`bon ${seed}`);
+  const prompts = task.prompts(count, rng.fork("prompts"));
+  console.log(`writing ${count * samples} answers`);
+  const options = { samples, rng: rng.fork("answers") };
+  const answers = await sampleAnswers(policy(), prompts, task, options);
+  const scores = await judge.score(answers);
+  const judges: Judge[] = [judge, task.gold, ...task.controls, fluencyJudge(policy())];
+  const measures = await Promise.all(
+    judges.map(async ({ name, score }, k) => ({
+      name: k === 0 ? `proxy: ${name}` : name,
+      values: k === 0 ? scores : await score(answers),
+    })),
+  );
+  const ns = logSpaced(samples, 13);
+  const curves = measures.map((measure) => curvesOf(scores, measure, samples, ns));
+  console.log(`\n${tableOf(measures, curves, ns)}\n\n${notes(curves[1] ?? [], ns)}\n`);
+  console.log(bestText(answers.slice(0, samples), scores, measures[1] as Measure, task));
+  if (json !== undefined) await write(json, { given, ns, kl: ns.map(bestOfNKL), measures, curves });
+}
+
+/** A curve for each prompt. */
+function curvesOf(
+  scores: Float64Array,
+  { values }: Measure,
+  samples: number,
+  ns: readonly number[],
+): number[][] {
+  return Array.from({ length: scores.length / samples }, (_, p) => {
+    const place = [p * samples, (p + 1) * samples] as const;
+    return bestOfNCurve(scores.subarray(...place), values.subarray(...place), ns);
+  });
+}
+
+function tableOf(
+  measures: readonly Measure[],
+  curves: readonly (readonly number[][])[],
+  ns: readonly number[],
+): string {
+  const cell = ({ mean, half }: Interval): string =>
+    half === null ? mean.toFixed(2) : `${mean.toFixed(2)} ± ${half.toFixed(2)}`;
+  const rows = ns.map((n, i) => [
+    String(n),
+    bestOfNKL(n).toFixed(2),
+    ...curves.map((own) => cell(interval(own.map((curve) => curve[i] ?? Number.NaN)))),
+  ]);
+  return aligned([["n", "KL", ...measures.map(({ name }) => name)], ...rows]);
+}
+
+/** The fit of 2210.10760 through the gold's gains, with intervals over prompts. */
+function notes(gold: readonly number[][], ns: readonly number[]): string {
+  const kls = ns.map(bestOfNKL);
+  const lines = [
+    "± is half of a 95 % interval over prompts. KL is ln n - (n-1)/n, an upper bound where answers tie.",
+  ];
+  if (ns.length < 3) return lines.join("\n");
+  const curves = gold.map((curve) => ({ kls, gains: curve.map((x) => x - (curve[0] ?? 0)) }));
+  const fit = fitCurves(curves, "bon", { rng: random("bootstrap") });
+  const between = ([low, high]: readonly [number, number]): string =>
+    `[${low.toFixed(2)}, ${high.toFixed(2)}]`;
+  const farthest = kls.at(-1) ?? 0;
+  const peak =
+    fit.peakKL === null || fit.peakInterval === null
+      ? "no peak"
+      : `peak at KL ${fit.peakKL.toFixed(2)} ${between(fit.peakInterval)}${fit.peakKL > farthest ? ", beyond the data" : ""}`;
+  return [
+    ...lines,
+    `Gold's gain as d (a - b d), d = √KL: a = ${fit.a.toFixed(2)} ${between(fit.aInterval)}, b = ${fit.b.toFixed(2)} ${between(fit.bInterval)}; ${peak}.`,
+  ].join("\n");
+}
+
+/** What the judge likes best of the first prompt's answers. */
+function bestText(
+  answers: readonly Answer[],
+  scores: Float64Array,
+  gold: Measure,
+  { tokenizer }: Task,
+): string {
+  const order = [...answers.keys()].sort((a, b) => (scores[b] ?? 0) - (scores[a] ?? 0));
+  const text = (i: number): string => {
+    const { prompt, response } = answers[i] ?? { prompt: [], response: [] };
+    return tokenizer.decode([...prompt, ...response], { skipSpecial: true }).trim();
+  };
+  const lines = order
+    .slice(0, 3)
+    .map((i) => `  ${scores[i]?.toFixed(2)} (gold ${gold.values[i]?.toFixed(2)}): ${text(i)}`);
+  return ["What it likes best of the first prompt's answers:", ...lines].join("\n");
+}
+
+async function write(
+  path: string,
+  {
+    measures,
+    ...content
+  }: { readonly measures: readonly Measure[]; readonly [name: string]: unknown },
+): Promise<void> {
+  const text = JSON.stringify({ ...content, measures: measures.map(({ name }) => name) });
+  await replaceFile(path, `${text}\n`);
+  console.log(`\nthe curves of every prompt: ${path}`);
+}

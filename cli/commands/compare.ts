@@ -1,0 +1,123 @@
+// twoheads compare: whether one reward model is better than another on the same pairs, or whether that
+// could be chance. Next: ../../grm/evaluation.ts, ../../grm/statistics.ts for the paired bootstrap.
+
+import type { Command } from "commander";
+import { ArgumentError, random } from "../../core/index.ts";
+import { compareScores, type ModelComparison } from "../../grm/evaluation.ts";
+import { loadRewardModel, type RewardModelFolder } from "../../grm/rewardModelFiles.ts";
+import { type PairScores, type Scores, scorePairs } from "../../grm/scores.ts";
+import type { Difference } from "../../grm/statistics.ts";
+import { share } from "./eval.ts";
+import { wholeNumber } from "./numbers.ts";
+import { addPreferenceOptions, type PreferenceFlags, readPreferences } from "./preferences.ts";
+import { type Display, display } from "./progress.ts";
+import { quiet } from "./quiet.ts";
+import { addReadingOptions, type ReadingFlags, readingOf } from "./reading.ts";
+
+interface Given extends PreferenceFlags, ReadingFlags {
+  readonly rounds: number;
+  readonly seed: number;
+  readonly json?: boolean;
+}
+
+const examples = `
+Examples:
+  $ twoheads compare runs/grm runs/bt --data test.jsonl.gz
+  $ twoheads compare runs/grm runs/bt --data hhh.jsonl.gz mt-bench.jsonl.gz --json
+`;
+
+/** Adds the command. */
+export function addCompare(program: Command): void {
+  const command = program
+    .command("compare")
+    .description("say which of two reward models is better, and how sure that is")
+    .argument("<first>", "the folder of a reward model")
+    .argument("<second>", "another");
+  addPreferenceOptions(command);
+  addReadingOptions(command);
+  command
+    .option("--rounds <number>", "of the paired bootstrap", wholeNumber, 10_000)
+    .option("--seed <number>", "of the bootstrap", Number, 0)
+    .option("--json", "print everything as JSON, and nothing else")
+    .addHelpText("after", examples)
+    .action((first: string, second: string, given: Given) => runCompare(first, second, given));
+}
+
+async function runCompare(first: string, second: string, given: Given): Promise<void> {
+  const screen = given.json ? quiet() : display();
+  try {
+    const models = [first, second].map((path) => [path, loadRewardModel(path)] as const);
+    const [a, b] = [new Map<string, Scored>(), new Map<string, Scored>()];
+    for (const [i, [path, model]] of models.entries())
+      await score(path, model, given, screen, i === 0 ? a : b);
+    const both = [...a.keys()].filter((place) => b.has(place));
+    const skipped = a.size + b.size - 2 * both.length;
+    if (skipped > 0) {
+      screen.say(`${skipped} pairs that only one of the models could read are left out`);
+    }
+    if (both.length === 0) throw new ArgumentError("compare: no pair was read by both models");
+    const { rounds, seed } = given;
+    const found = compareScores(picked(a, both), picked(b, both), { rng: random(seed), rounds });
+    screen.end();
+    const data = { models: [first, second], pairs: both.length, skipped, ...found };
+    console.log(given.json ? JSON.stringify(data) : describeComparison(first, second, found));
+  } finally {
+    screen.end();
+  }
+}
+
+/** A pair's rewards. */
+interface Scored {
+  readonly r_c: number;
+  readonly r_r: number;
+}
+
+/** Adds every pair that a model can read, by file and line. */
+async function score(
+  path: string,
+  opened: RewardModelFolder,
+  given: Given,
+  screen: Display,
+  result: Map<string, Scored>,
+): Promise<void> {
+  const reader = { ...opened, reading: readingOf(given, opened.reading) };
+  const { pairs, report } = await readPreferences("compare", given, reader);
+  screen.say(`${path}\n${report}`);
+  const { chosen, rejected } = await scorePairs(opened.model, pairs, {
+    onProgress: (done) => screen.show(done, `scoring ${path}`),
+  });
+  pairs.forEach(({ file, line }, i) => {
+    const [r_c = 0, r_r = 0] = [chosen.rewards[i], rejected.rewards[i]];
+    result.set(`${file}:${line}`, { r_c, r_r });
+  });
+}
+
+function picked(all: ReadonlyMap<string, Scored>, places: readonly string[]): PairScores {
+  const rows = places.flatMap((place) => all.get(place) ?? []);
+  const side = (rewards: Float64Array): Scores => {
+    return { rewards, logProbs: new Float64Array(0), counts: new Int32Array(0) };
+  };
+  return {
+    chosen: side(Float64Array.from(rows, ({ r_c }) => r_c)),
+    rejected: side(Float64Array.from(rows, ({ r_r }) => r_r)),
+  };
+}
+
+function describeComparison(first: string, second: string, found: ModelComparison): string {
+  const { difference, lossDifference, onlyFirst, onlySecond } = found;
+  const { low, high } = difference;
+  const points = (x: number): string => `${x >= 0 ? "+" : ""}${(100 * x).toFixed(1)}`;
+  const sure =
+    low > 0 ? `${first} is better` : high < 0 ? `${second} is better` : "this could be chance";
+  return [
+    `${first}: ${share(found.first)}`,
+    `${second}: ${share(found.second)}`,
+    `difference in points: ${points(difference.value)} [${points(low)}, ${points(high)}], p ${pValue(difference)}: ${sure}`,
+    `difference in loss: ${lossDifference.value.toFixed(4)} [${lossDifference.low.toFixed(4)}, ${lossDifference.high.toFixed(4)}], p ${pValue(lossDifference)}`,
+    `right on only one side: ${onlyFirst} and ${onlySecond}; paired bootstrap, ${difference.rounds.toLocaleString("en-US")} rounds`,
+  ].join("\n");
+}
+
+function pValue({ p }: Difference): string {
+  return p < 0.001 ? "< 0.001" : p.toFixed(3);
+}

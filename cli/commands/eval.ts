@@ -1,0 +1,270 @@
+// twoheads eval: how good a reward model is on pairs that it hasn't seen, and what else could explain it;
+// several models as one ensemble. Next: ../../grm/evaluation.ts for what is measured, compare.ts for two models.
+
+import { type Command, Option } from "commander";
+import { ArgumentError } from "../../core/index.ts";
+import {
+  combineRewards,
+  disagreement,
+  type EnsembleRule,
+  ensembleRules,
+  standardize,
+} from "../../grm/ensemble.ts";
+import {
+  type Accuracy,
+  accuracyOf,
+  type Distribution,
+  type Evaluation,
+  evaluate,
+  type Perplexity,
+  textSequences,
+} from "../../grm/evaluation.ts";
+import type { Pair, Sequence } from "../../grm/pairs.ts";
+import { loadRewardModel, type RewardModelFolder } from "../../grm/rewardModelFiles.ts";
+import { scorePairs } from "../../grm/scores.ts";
+import { winsOf } from "../../grm/statistics.ts";
+import { readText } from "../../nn/checkpoints/text.ts";
+import { documentsOf, FileError, replaceFile } from "../../nn/index.ts";
+import { wholeNumber } from "./numbers.ts";
+import { addPreferenceOptions, type PreferenceFlags, readPreferences } from "./preferences.ts";
+import { type Display, display } from "./progress.ts";
+import { quiet } from "./quiet.ts";
+import { addReadingOptions, type ReadingFlags, readingOf } from "./reading.ts";
+import { baseOf } from "./runs.ts";
+import { hasTrainRun, readRunData, readTrainRun } from "./trainRun.ts";
+
+interface Given extends PreferenceFlags, ReadingFlags {
+  readonly training?: readonly string[];
+  readonly base?: string;
+  readonly neutral?: readonly string[];
+  readonly neutralTokens: number;
+  readonly ensemble?: EnsembleRule;
+  readonly lambda: number;
+  readonly out?: string;
+  readonly json?: boolean;
+}
+
+const examples = `
+A run of twoheads train knows its base and its training pairs, which the comparisons need; for other
+folders name them with --base and --training.
+
+Examples:
+  $ twoheads eval runs/train-1 --data test.jsonl.gz
+  $ twoheads eval runs/train-1 --data hh.jsonl.gz --where split=valid --neutral stories.txt.gz
+  $ twoheads eval runs/seed-1 runs/seed-2 runs/seed-3 --data test.jsonl --ensemble min
+  $ twoheads eval runs/train-1 --data test.jsonl --json > eval.json
+`;
+
+/** Adds the command. */
+export function addEval(program: Command): void {
+  const command = program
+    .command("eval")
+    .description("say how good a reward model is, and what else could explain it")
+    .argument("<models...>", "folders of reward models");
+  addPreferenceOptions(command);
+  addReadingOptions(command);
+  command
+    .option("--training <files...>", "pairs that it was trained on, for the words-only control")
+    .option("--base <folder>", "the language model that it was trained from")
+    .option("--neutral <files...>", "other text, to see what became of the language model")
+    .option("--neutral-tokens <number>", "how much of it, from the begin", wholeNumber, 50_000)
+    .addOption(
+      new Option("--ensemble <rule>", "take the models together").choices([...ensembleRules]),
+    )
+    .option("--lambda <number>", "deviations that rule lower takes off", Number, 1)
+    .option("--out <file>", "also write everything there, as JSON")
+    .option("--json", "print everything as JSON, and nothing else")
+    .addHelpText("after", examples)
+    .action((models: readonly string[], given: Given) => runEval(models, given));
+}
+
+async function runEval(paths: readonly string[], given: Given): Promise<void> {
+  const screen = given.json ? quiet() : display();
+  try {
+    const results = given.ensemble
+      ? [await evaluateEnsemble(paths, given, given.ensemble, screen)]
+      : await evaluateAll(paths, given, screen);
+    screen.end();
+    const [first] = results;
+    const data = JSON.stringify(results.length === 1 ? first?.data : results.map((r) => r.data));
+    if (given.out !== undefined) {
+      await replaceFile(given.out, `${data}\n`);
+    }
+    console.log(given.json ? data : results.map(({ text }) => text).join("\n\n"));
+  } finally {
+    screen.end();
+  }
+}
+
+/** What is found, as data and for people. */
+interface Result {
+  readonly data: object;
+  readonly text: string;
+}
+
+async function evaluateAll(
+  paths: readonly string[],
+  given: Given,
+  screen: Display,
+): Promise<Result[]> {
+  const results: Result[] = [];
+  for (const path of paths) results.push(await evaluateOne(path, given, screen));
+  return results;
+}
+
+async function evaluateOne(path: string, given: Given, screen: Display): Promise<Result> {
+  const opened = loadRewardModel(path);
+  const reader = { ...opened, reading: readingOf(given, opened.reading) };
+  const { pairs, report } = await readPreferences("eval", given, reader);
+  screen.say(`${path}\n${report}`);
+  const run = hasTrainRun(path) ? readTrainRun(path) : null;
+  const base = given.base ?? run?.base;
+  const neutral = neutralText(given, reader);
+  const found = await evaluate(opened.model, pairs, {
+    training: await trainingPairs(path, given, reader, screen),
+    base: base === undefined ? undefined : baseOf(base, (message) => screen.say(message)),
+    neutral,
+    onProgress: (done) => screen.show(done, `evaluating ${path}`),
+  });
+  return { data: { model: path, ...found }, text: describeEvaluation(path, found) };
+}
+
+/** The begin of the neutral files, as sequences that are labelled throughout. */
+function neutralText(
+  { neutral = [], neutralTokens }: Given,
+  { tokenizer, reading }: RewardModelFolder,
+): Sequence[] {
+  const documents = neutral.flatMap((file) => documentsOf(readText(file), "<|endoftext|>"));
+  const kept: Sequence[] = [];
+  let tokens = 0;
+  for (const document of documents) {
+    for (const sequence of textSequences([document], tokenizer, reading.maxLength)) {
+      if (tokens >= neutralTokens) return kept;
+      kept.push(sequence);
+      tokens += sequence.ids.length;
+    }
+  }
+  return kept;
+}
+
+/** The pairs that a model was trained on, if they are named or its run knows them. */
+async function trainingPairs(
+  path: string,
+  { training }: Given,
+  reader: RewardModelFolder,
+  screen: Display,
+): Promise<readonly Pair[] | undefined> {
+  if (training !== undefined) {
+    return (await readPreferences("eval", { data: training }, reader)).pairs;
+  }
+  if (!hasTrainRun(path)) return undefined;
+  try {
+    return (await readRunData(readTrainRun(path), reader)).training;
+  } catch (error) {
+    if (!(error instanceof FileError)) throw error;
+    screen.say(`no words-only control, as the training pairs can't be read: ${error.message}`);
+    return undefined;
+  }
+}
+
+async function evaluateEnsemble(
+  paths: readonly string[],
+  given: Given,
+  rule: EnsembleRule,
+  screen: Display,
+): Promise<Result> {
+  const members: { chosen: Float64Array; rejected: Float64Array; pairs: readonly Pair[] }[] = [];
+  for (const path of paths) {
+    const opened = loadRewardModel(path);
+    const reader = { ...opened, reading: readingOf(given, opened.reading) };
+    const { pairs, report } = await readPreferences("eval", given, reader);
+    screen.say(`${path}\n${report}`);
+    const { chosen, rejected } = await scorePairs(opened.model, pairs, {
+      onProgress: (done) => screen.show(done, `scoring ${path}`),
+    });
+    const scale = [...chosen.rewards, ...rejected.rewards];
+    const side = (rewards: Float64Array): Float64Array => standardize(rewards, scale);
+    members.push({ chosen: side(chosen.rewards), rejected: side(rejected.rewards), pairs });
+  }
+  const [first] = members;
+  if (members.some(({ pairs }) => pairs.length !== first?.pairs.length)) {
+    throw new ArgumentError(
+      "eval: the members read other pairs out of the same files; an ensemble needs one tokenizer and one --max-length",
+    );
+  }
+  const [chosen, rejected] = [members.map((m) => m.chosen), members.map((m) => m.rejected)];
+  const { lambda } = given;
+  const combined = [chosen, rejected].map((side) => combineRewards(side, { rule, lambda }));
+  const alone = members.map((m, i) => {
+    return { model: paths[i], accuracy: accuracyOf(winsOf(m.chosen, m.rejected)) };
+  });
+  const accuracy = accuracyOf(winsOf(combined[0] ?? [], combined[1] ?? []));
+  const apart = disagreement(chosen, rejected);
+  const text = [
+    `ensemble of ${paths.length}, rule ${rule}, rewards standardized`,
+    ...alone.map(({ model, accuracy: own }) => `  ${model}: ${share(own)}`),
+    `  together: ${share(accuracy)}`,
+    `  members disagree on ${percent(apart.pairs)} of the pairs; deviation ${apart.deviation.toFixed(3)}`,
+  ].join("\n");
+  return { data: { rule, members: alone, accuracy, disagreement: apart }, text };
+}
+
+// --- For people --------------------------------------------------------------------------------------
+
+const percent = (x: number): string => `${(100 * x).toFixed(1)} %`;
+const fixed = (x: number | null | undefined, digits = 3): string =>
+  x === null || x === undefined ? "-" : x.toFixed(digits);
+
+/** 81.2 % [78.9 %, 83.4 %] of 1,200 pairs, 3 ties */
+export function share({ value, low, high, count, ties }: Accuracy): string {
+  const tied = ties === 0 ? "" : `, ${ties} ties`;
+  const of = count.toLocaleString("en-US");
+  return `${percent(value)} [${percent(low)}, ${percent(high)}] of ${of} pairs${tied}`;
+}
+
+function describeEvaluation(path: string, found: Evaluation): string {
+  const { accuracy, bySource, controls, calibration, length, margins, rewards } = found;
+  const sources = Object.entries(bySource);
+  const { temperature } = calibration;
+  return [
+    `${path}: ${share(accuracy)}`,
+    ...(sources.length > 1 ? sources.map(([source, own]) => `  ${source}: ${share(own)}`) : []),
+    "without reading:",
+    `  the longer answer wins: ${share(controls.longer)}`,
+    `  words only: ${controls.words === null ? "not fitted; --training names pairs" : share(controls.words)}`,
+    `loss ${fixed(found.loss, 4)}, calibration error ${percent(calibration.ece)}, Brier ${fixed(calibration.brier)}, ` +
+      `temperature ${temperature === null ? "none fits" : fixed(temperature, 2)}`,
+    ...calibrationTable(found),
+    `rewards: chosen ${fixed(rewards.chosen.mean)} ± ${fixed(rewards.chosen.deviation)}, rejected ` +
+      `${fixed(rewards.rejected.mean)} ± ${fixed(rewards.rejected.deviation)}; with length: r ${fixed(length.pearson, 2)}, ranks ${fixed(length.spearman, 2)}`,
+    `  chosen    ${histogramLine(rewards.chosen)}`,
+    `  rejected  ${histogramLine(rewards.rejected)}`,
+    `  margins   ${histogramLine(margins)}`,
+    "perplexity of the language model's head (of the base):",
+    ...Object.entries(found.languageModel).map(
+      ([name, side]) => `  ${name}: ${perplexities(side)}`,
+    ),
+  ].join("\n");
+}
+
+function calibrationTable({ calibration }: Evaluation): string[] {
+  return calibration.bins
+    .filter(({ count }) => count > 0)
+    .map(
+      ({ low, high, count, confidence, accuracy }) =>
+        `  sure to ${percent(low)} - ${percent(high)}: ${percent(confidence ?? 0)} on average, right ${percent(accuracy ?? 0)} of ${count}`,
+    );
+}
+
+function perplexities(side: Perplexity | null): string {
+  if (side === null) return "no text given; --neutral names some";
+  const base = side.base === null ? "" : ` (${fixed(side.base, 2)})`;
+  return `${fixed(side.model, 2)}${base} on ${side.tokens.toLocaleString("en-US")} tokens`;
+}
+
+/** A histogram as one line of blocks, with its ends. */
+function histogramLine({ histogram: { edges, counts } }: Distribution): string {
+  const most = Math.max(1, ...counts);
+  const blocks = counts.map((n) => " ▁▂▃▄▅▆▇█"[Math.ceil((8 * n) / most)] ?? " ").join("");
+  return `${fixed(edges[0], 2).padStart(7)} ${blocks} ${fixed(edges.at(-1), 2)}`;
+}

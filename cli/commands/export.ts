@@ -1,0 +1,49 @@
+// twoheads export: a reward model for PyTorch. Next: ../../grm/export.ts for the layouts.
+
+import type { Command } from "commander";
+import { ArgumentError } from "../../core/index.ts";
+import { exportRewardModel } from "../../grm/export.ts";
+import { adaptersOf, loadRewardModel } from "../../grm/rewardModelFiles.ts";
+import { fileExists, joinPath } from "../../nn/checkpoints/files.ts";
+
+interface Given {
+  readonly out: string;
+  readonly merge?: boolean;
+}
+
+const examples = `
+Examples:
+  $ twoheads export runs/train-1 --out for-pytorch
+  $ twoheads export runs/lora-1 --out merged --merge
+`;
+
+/** Adds the command. */
+export function addExport(program: Command): void {
+  program
+    .command("export")
+    .description("write a reward model as the official GRM code and PEFT read it")
+    .argument("<model>", "the folder of a reward model")
+    .requiredOption("--out <folder>", "where it goes")
+    .option("--merge", "add LoRA adapters to the weights, in place of beside them")
+    .addHelpText("after", examples)
+    .action((model: string, given: Given) => runExport(model, given));
+}
+
+async function runExport(path: string, { out, merge = false }: Given): Promise<void> {
+  if (fileExists(joinPath(out, "config.json"))) {
+    throw new ArgumentError(`export: ${out} holds a model already; choose another --out`);
+  }
+  const folder = loadRewardModel(path);
+  const hasAdapters = adaptersOf(folder.model) !== null;
+  const notes = await exportRewardModel(out, folder, { merge });
+  const [base, adapters] = hasAdapters && !merge ? [joinPath(out, "base"), out] : [out, ""];
+  const lines = [
+    `written to ${out}; the official code opens it with`,
+    `  load_model_withhead("${base}", "${adapters}", tokenizer, device)`,
+    ...(adapters === ""
+      ? []
+      : [`and PEFT its adapters with`, `  PeftModel.from_pretrained(base, "${out}")`]),
+    ...notes.map((note) => `note: ${note}`),
+  ];
+  console.log(lines.join("\n"));
+}

@@ -1,0 +1,115 @@
+// twoheads frontier: out-of-distribution accuracy against what is left of the language model, for many
+// weights of the text-generation loss. lab/frontier.jsonl was made by this.
+// Next: ../../lab/frontier.ts.
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { type Command, InvalidArgumentError } from "commander";
+import { breathe } from "../../grm/scores.ts";
+import { fullPlan, quickPlan } from "../../lab/demo/plan.ts";
+import { committedBase } from "../../lab/demo/run.ts";
+import {
+  type FrontierPoint,
+  frontierAlphas,
+  frontierPoint,
+  readFrontier,
+  writeFrontier,
+} from "../../lab/frontier.ts";
+import { pretrainBase, spelled } from "../../lab/worlds/index.ts";
+import { fileExists, joinPath } from "../../nn/checkpoints/files.ts";
+import { saveCausalLM } from "../../nn/index.ts";
+import { wholeNumber } from "./numbers.ts";
+import { clockTime, type Display, display } from "./progress.ts";
+
+interface Given {
+  readonly seeds: number;
+  readonly rates: readonly number[];
+  readonly alphas: readonly number[];
+  readonly quick?: boolean;
+  readonly out: string;
+}
+
+const examples = `
+Examples:
+  $ twoheads frontier                          three seeds, two rates, nine alphas: some minutes
+  $ twoheads frontier --seeds 10               more certain; stop it and start it again as you like
+`;
+
+/** Adds the command. */
+export function addFrontier(program: Command): void {
+  program
+    .command("frontier")
+    .description("out-of-distribution accuracy against language-model retention over alpha")
+    .option("--seeds <number>", "how many, from 1 on", wholeNumber, 3)
+    .option("--rates <numbers...>", "learning rates", positive, [7e-4, 5e-3])
+    .option("--alphas <numbers...>", "weights of the text-generation loss", positive, [
+      ...frontierAlphas,
+    ])
+    .option("--quick", "everything runs, nothing is learnt")
+    .option("--out <file>", "where the points go, a line of JSON each", "runs/frontier.jsonl")
+    .addHelpText("after", examples)
+    .action((given: Given) => runFrontier(given));
+}
+
+let seen: unknown;
+
+/** For commander: collects numbers >= 0, starting anew where the defaults stood. */
+function positive(text: string, before: readonly number[]): number[] {
+  const value = Number(text);
+  if (text.trim() === "" || !(value >= 0)) throw new InvalidArgumentError("Not a number >= 0.");
+  const list = before === seen ? [...before, value] : [value];
+  seen = list;
+  return list;
+}
+
+async function runFrontier({ seeds, rates, alphas, quick, out }: Given): Promise<void> {
+  const plan = quick ? quickPlan : fullPlan;
+  const command = `twoheads frontier --seeds ${seeds} --rates ${rates.join(" ")} --alphas ${alphas.join(" ")}${quick ? " --quick" : ""}`;
+  const wanted = Array.from({ length: seeds }, (_, i) => i + 1).flatMap((seed) =>
+    rates.flatMap((lr) => alphas.map((alpha) => ({ seed, lr, alpha }))),
+  );
+  let points: readonly FrontierPoint[] = readFrontier(out)?.points ?? [];
+  const bases = mkdtempSync(joinPath(tmpdir(), "twoheads-frontier-"));
+  const screen = display();
+  const start = performance.now();
+  try {
+    for (const [i, at] of wanted.entries()) {
+      if (points.some((p) => p.seed === at.seed && p.lr === at.lr && p.alpha === at.alpha))
+        continue;
+      const folder = await baseOf(at.seed, bases, plan.baseSteps, screen);
+      const gone = clockTime((performance.now() - start) / 1000);
+      screen.show(
+        i / wanted.length,
+        `seed ${at.seed}, rate ${at.lr}, alpha ${at.alpha}; ${gone} gone`,
+      );
+      points = [...points, await frontierPoint(folder, at, plan)];
+      await writeFrontier(out, { command, points });
+    }
+  } finally {
+    screen.end();
+    rmSync(bases, { recursive: true, force: true });
+  }
+  console.log(`${points.length} points in ${out}`);
+}
+
+/** The folder of a seed's base: the committed one, or one that is pretrained now. */
+async function baseOf(
+  seed: number,
+  bases: string,
+  steps: number,
+  screen: Display,
+): Promise<string> {
+  const folder = committedBase(seed) ?? joinPath(bases, String(seed));
+  if (fileExists(joinPath(folder, "model.safetensors"))) return folder;
+  const lm = await pretrainBase(
+    spelled,
+    seed,
+    async ({ step, loss }) => {
+      screen.show(step / steps, `base ${seed}, step ${step}, loss ${loss.toFixed(2)}`);
+      await breathe();
+    },
+    steps,
+  );
+  await saveCausalLM(folder, lm);
+  return folder;
+}

@@ -1,0 +1,180 @@
+// What bon, ppo and rloo have in common: a task to write for, a policy that writes, and a judge that is
+// optimised: the gold reward, reward models from folders, or one that is trained now on synthetic
+// preferences. Next: bon.ts, ppo.ts.
+
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { ArgumentError, random } from "../../core/index.ts";
+import { type EnsembleRule, ensembleRules } from "../../grm/ensemble.ts";
+import { type Answer, ensembleJudge, type Judge, proxyJudge } from "../../grm/policies/judges.ts";
+import { sampleAnswers, syntheticPreferences } from "../../grm/policies/preferences.ts";
+import { Proxies, type ProxyName, proxyNames } from "../../grm/policies/proxies.ts";
+import type { Task } from "../../grm/policies/task.ts";
+import { loadRewardModel } from "../../grm/rewardModelFiles.ts";
+import { breathe } from "../../grm/scores.ts";
+import { fullPlan, proxyTraining } from "../../lab/overopt/plan.ts";
+import { storiesTask, worldTask } from "../../lab/overopt/tasks.ts";
+import { pretrainBase, worldNamed, worlds } from "../../lab/worlds/index.ts";
+import { fileExists, joinPath } from "../../nn/checkpoints/files.ts";
+import { type CausalLM, loadCausalLM, saveCausalLM, saveTokenizer } from "../../nn/index.ts";
+import { wholeNumber } from "./numbers.ts";
+
+export interface OptimisedFlags {
+  readonly task: string;
+  readonly policy?: string | undefined;
+  readonly data?: string | undefined;
+  readonly judge: "gold" | ProxyName;
+  readonly reward?: readonly string[] | undefined;
+  readonly rule: EnsembleRule;
+  readonly pairs: number;
+  readonly flips: number;
+  readonly sharpness?: number | undefined;
+  readonly proxyLr?: number | undefined;
+  readonly proxySeed: number;
+}
+
+const stories = "stories";
+
+/** Adds the options. */
+export function addOptimisedOptions(command: Command): Command {
+  const tasks = [...Object.keys(worlds), stories];
+  return command
+    .addOption(new Option("--task <name>", "what to write").choices(tasks).default("tales"))
+    .option("--policy <folder>", "the language model that writes (default: the task's own base)")
+    .option("--data <folder>", "of stories: the shared data (default: $TWOHEADS_DATA)")
+    .addOption(
+      new Option("--judge <name>", "what is optimised: gold, or a proxy that is trained now")
+        .choices(["gold", ...proxyNames])
+        .default("bt"),
+    )
+    .option("--reward <folders...>", "in place of --judge: reward models; several are an ensemble")
+    .addOption(
+      new Option("--rule <name>", "how an ensemble of --reward becomes one number")
+        .choices([...ensembleRules])
+        .default("mean"),
+    )
+    .option(
+      "--pairs <number>",
+      "preference pairs that a proxy learns from",
+      wholeNumber,
+      fullPlan.pairs,
+    )
+    .option("--flips <share>", "of their labels", amount, fullPlan.flips)
+    .option(
+      "--sharpness <number>",
+      "how surely labels follow the gold difference (default: 1; of stories 4)",
+      amount,
+    )
+    .option(
+      "--proxy-lr <number>",
+      "a proxy's learning rate (default: 0.01; of stories 0.001)",
+      amount,
+    )
+    .option("--proxy-seed <number>", "of preferences and proxy", amount, 0);
+}
+
+function amount(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== "" && value >= 0 && value < Infinity) return value;
+  throw new InvalidArgumentError("Not a number >= 0.");
+}
+
+/** Who takes part. */
+export interface Optimised {
+  readonly task: Task;
+  /** A fresh copy of the policy at every call. */
+  readonly policy: () => CausalLM;
+  readonly judge: Judge;
+}
+
+/** Makes what the flags say; `say` tells a person what happens meanwhile. */
+export async function optimised(
+  flags: OptimisedFlags,
+  say: (message: string) => void,
+): Promise<Optimised> {
+  const { task, policy } = await taskOf(flags, say);
+  const lm = policy();
+  if (lm.model.vocabSize < task.tokenizer.vocabSize) {
+    throw new ArgumentError(
+      `the policy knows ${lm.model.vocabSize} tokens, the task "${task.name}" has ${task.tokenizer.vocabSize}; they don't belong together`,
+    );
+  }
+  return { task, policy, judge: await judgeOf(flags, task, policy, say) };
+}
+
+async function taskOf(flags: OptimisedFlags, say: (message: string) => void) {
+  const { policy: folder, data = process.env.TWOHEADS_DATA } = flags;
+  const own = folder === undefined ? undefined : () => loadCausalLM(folder);
+  if (flags.task !== stories) {
+    const base = own ?? (await worldBase(flags.task, say));
+    return { task: worldTask(worldNamed(flags.task)), policy: base };
+  }
+  if (data === undefined) {
+    throw new ArgumentError(
+      "task stories: name the folder of shared data, --data or $TWOHEADS_DATA",
+    );
+  }
+  const task = storiesTask(data);
+  return { task, policy: own ?? task.model };
+}
+
+/** The base of a world: from where `twoheads base` puts it, or pretrained to there now. */
+async function worldBase(name: string, say: (message: string) => void): Promise<() => CausalLM> {
+  const folder = joinPath("runs", `base-${name}-0`);
+  if (!fileExists(joinPath(folder, "model.safetensors"))) {
+    const world = worldNamed(name);
+    say(`pretraining a base for "${name}" into ${folder}, once`);
+    await saveCausalLM(folder, await pretrainBase(world, 0, breathe));
+    await saveTokenizer(folder, world.tokenizer);
+  }
+  return () => loadCausalLM(folder);
+}
+
+async function judgeOf(
+  flags: OptimisedFlags,
+  task: Task,
+  base: () => CausalLM,
+  say: (message: string) => void,
+): Promise<Judge> {
+  const { reward, rule, judge, proxySeed } = flags;
+  const rng = random(`proxy ${proxySeed}`);
+  const calibrate = (): Promise<Answer[]> => {
+    const prompts = task.prompts(20, rng.fork("calibration"));
+    return sampleAnswers(base(), prompts, task, { samples: 20, rng: rng.fork("calibration") });
+  };
+  if (reward !== undefined) return fromFolders(reward, rule, task, calibrate);
+  if (judge === "gold") return task.gold;
+  const isText = task.name === stories; // whose gold varies less, and whose policy is larger
+  const { pairs, flips, sharpness = isText ? 4 : 1, proxyLr = isText ? 1e-3 : fullPlan.lr } = flags;
+  const made = await syntheticPreferences(task, base(), { count: pairs, flips, sharpness, rng });
+  const percent = (share: number): string => `${Math.round(100 * share)} %`;
+  say(
+    `${pairs} preference pairs, labels right: ${percent(made.rightBefore)}, after ${percent(flips)} flips ` +
+      `${percent(made.right)}; ${made.ties} pairs of equal gold left out`,
+  );
+  const proxies = new Proxies({
+    base,
+    pairs: made.pairs,
+    ...proxyTraining({ ...fullPlan, lr: proxyLr }),
+    seed: proxySeed,
+    calibration: await calibrate(),
+  });
+  return proxies.judge(judge);
+}
+
+async function fromFolders(
+  folders: readonly string[],
+  rule: EnsembleRule,
+  { tokenizer, name }: Task,
+  calibrate: () => Promise<Answer[]>,
+): Promise<Judge> {
+  const models = folders.map((folder) => {
+    const loaded = loadRewardModel(folder); // strictly: every weight, or an error
+    if (loaded.tokenizer.vocabSize === tokenizer.vocabSize) return loaded.model;
+    throw new ArgumentError(
+      `${folder} reads ${loaded.tokenizer.vocabSize} tokens, the task "${name}" has ${tokenizer.vocabSize}; train a reward model on the task's own policy`,
+    );
+  });
+  const [model] = models;
+  if (models.length === 1 && model !== undefined) return proxyJudge(folders[0] ?? "", model);
+  return ensembleJudge(`ensemble ${rule}`, models, { rule, calibration: await calibrate() });
+}

@@ -1,0 +1,206 @@
+// twoheads ppo: trains a policy against a judge, with the true reward looking on; and the same for rloo.
+// Files, the terminal and Ctrl-C are handled here; the training is ../../grm/policies/policyTrainer.ts.
+// Next: ../../grm/policies/policyFolder.ts for what is written.
+
+import type { Command } from "commander";
+import { ArgumentError } from "../../core/index.ts";
+import { PolicyFolder } from "../../grm/policies/policyFolder.ts";
+import type { PolicyCheckpoint, PolicyRecord } from "../../grm/policies/policyRecords.ts";
+import {
+  type PolicyOptions,
+  type PolicySettings,
+  policySchema,
+  policySettings,
+} from "../../grm/policies/policySettings.ts";
+import { type TrainedPolicy, trainPolicy } from "../../grm/policies/policyTrainer.ts";
+import { fileExists } from "../../nn/checkpoints/files.ts";
+import { type CausalLM, mergeLoRA, saveCausalLM, saveTokenizer } from "../../nn/index.ts";
+import {
+  addOptimisedOptions,
+  type Optimised,
+  type OptimisedFlags,
+  optimised,
+} from "./optimised.ts";
+import { addOptions } from "./options.ts";
+import { clockTime, type Display, display } from "./progress.ts";
+import { reportOf } from "./report.ts";
+import { stopOnSignals } from "./stop.ts";
+
+type Given = OptimisedFlags & PolicyOptions & { readonly out?: string; readonly resume?: string };
+
+type Algorithm = PolicySettings["algorithm"];
+
+const examples = (name: Algorithm): string => `
+Examples:
+  $ twoheads ${name} --judge gold                      does the optimiser work?
+  $ twoheads ${name} --judge bt                        a plain reward model, over-optimised before your eyes
+  $ twoheads ${name} --judge grm-sft --kl-weight 0.05 --kl-target 6
+  $ twoheads ${name} --task stories --data ../shared/data --mode lora --steps 30
+  $ twoheads ${name} --resume runs/${name}-1
+`;
+
+/** Settings without an option of their own kind: the algorithm is the command, the others are switches. */
+const switches = { algorithm: true, whiten: true, normalise: true } as const;
+
+/** Adds the command. */
+export function addPpo(program: Command): void {
+  addPolicyCommand(program, "ppo", "train a policy against a reward with PPO");
+}
+
+/** Adds a command that trains policies. */
+export function addPolicyCommand(program: Command, name: Algorithm, description: string): void {
+  const command = program.command(name).description(description);
+  addOptimisedOptions(command)
+    .option("--out <folder>", `where the run goes (default: runs/${name}-1, -2, ...)`)
+    .option("--resume <folder>", "go on with a run that stopped");
+  addOptions(command, policySchema.omit(switches));
+  command
+    .option("--no-whiten", "leave advantages as they are (ppo)")
+    .option("--no-normalise", "leave rewards as they are")
+    .addHelpText("after", examples(name))
+    .action((given: Given) => runPolicy(name, given));
+}
+
+/** What a run was begun with: enough to make everything again. */
+interface Run {
+  readonly flags: OptimisedFlags;
+  readonly settings: PolicySettings;
+}
+
+async function runPolicy(algorithm: Algorithm, { resume, ...given }: Given): Promise<void> {
+  const screen = display();
+  const say = (message: string): void => screen.say(message);
+  try {
+    const { folder, run, checkpoint } =
+      resume === undefined ? await begin(algorithm, given) : await goOn(algorithm, resume);
+    const parts = await optimised(run.flags, say);
+    say(`${run.settings.algorithm} against ${parts.judge.name}, in ${folder.path}`);
+    const done = await work(folder, run, parts, checkpoint, screen);
+    screen.end();
+    await conclude(folder, run, parts, done);
+  } finally {
+    screen.end();
+  }
+}
+
+async function begin(algorithm: Algorithm, given: Given) {
+  const flags = flagsOf(given);
+  const names = Object.keys(policySchema.shape) as (keyof PolicyOptions)[];
+  const asked = Object.entries(given).filter(([name]) =>
+    names.includes(name as keyof PolicyOptions),
+  );
+  const samples = algorithm === "rloo" ? { samples: 4 } : {};
+  const settings = policySettings({ ...samples, ...Object.fromEntries(asked), algorithm });
+  const folder = new PolicyFolder(given.out ?? freeFolder(algorithm));
+  if (folder.exists) {
+    throw new ArgumentError(
+      `${algorithm}: ${folder.path} holds a run or a model already; go on with it, --resume ${folder.path}, or choose another --out`,
+    );
+  }
+  const run: Run = { flags, settings };
+  await folder.begin(run);
+  return { folder, run, checkpoint: undefined };
+}
+
+/** The flags that say who takes part, without the others. */
+function flagsOf(given: OptimisedFlags): OptimisedFlags {
+  const { task, policy, data, judge, reward, rule, pairs, flips } = given;
+  const { sharpness, proxyLr, proxySeed } = given;
+  return { task, policy, data, judge, reward, rule, pairs, flips, sharpness, proxyLr, proxySeed };
+}
+
+function freeFolder(algorithm: Algorithm): string {
+  for (let n = 1; ; n++) if (!fileExists(`runs/${algorithm}-${n}`)) return `runs/${algorithm}-${n}`;
+}
+
+async function goOn(algorithm: Algorithm, path: string) {
+  const folder = new PolicyFolder(path);
+  const json = folder.run();
+  const { flags, settings } = json.value as Partial<Run>;
+  if (flags === undefined || settings === undefined) return json.fail("is no run of a policy");
+  if (settings.algorithm !== algorithm) {
+    throw new ArgumentError(
+      `${algorithm}: ${path} is a run of ${settings.algorithm}; resume it with that`,
+    );
+  }
+  const run: Run = { flags, settings: policySettings(settings) };
+  return { folder, run, checkpoint: await folder.resume() };
+}
+
+async function work(
+  folder: PolicyFolder,
+  { settings }: Run,
+  { task, judge, policy }: Optimised,
+  resume: PolicyCheckpoint | undefined,
+  screen: Display,
+): Promise<TrainedPolicy> {
+  const stop = stopOnSignals(
+    () => screen.say("stopping after this round; Ctrl-C again quits at once"),
+    () => screen.end(),
+  );
+  const first = resume?.state.step ?? 0;
+  const before = resume?.state.seconds ?? 0;
+  try {
+    return await trainPolicy({ lm: policy(), reference: policy(), task, judge }, settings, {
+      resume,
+      signal: stop.signal,
+      onRecord(record, steps) {
+        folder.record(record);
+        const each = (record.seconds - before) / (record.step - first + 1);
+        const left = clockTime(each * (steps - record.step));
+        screen.show(record.step / steps, `round ${record.step}/${steps}  ${left} left`);
+        if (record.step % Math.ceil(steps / 10) === 0) screen.say(describe(record));
+      },
+      onCheckpoint: (checkpoint) => folder.save(checkpoint),
+    });
+  } finally {
+    stop.dispose();
+  }
+}
+
+function describe(record: PolicyRecord): string {
+  const { step, proxy, gold, kl_k1, kl_k3, entropy, length, refused, clipped, samples } = record;
+  const lost = refused + clipped === 0 ? "" : `, ${refused} rewards refused and ${clipped} cut`;
+  const text = samples[0]?.text.trim().replaceAll("\n", " ") ?? "";
+  return (
+    `round ${step}: proxy ${proxy.toFixed(2)}, gold ${gold.toFixed(2)}, KL ${kl_k1.toFixed(1)} (k1) ${kl_k3.toFixed(1)} (k3), ` +
+    `entropy ${entropy.toFixed(2)}, ${length.toFixed(1)} tokens${lost}\n    ${text}`
+  );
+}
+
+async function conclude(
+  folder: PolicyFolder,
+  { settings }: Run,
+  { task, policy: plain }: Optimised,
+  { policy, finished, step }: TrainedPolicy,
+): Promise<void> {
+  const { path } = folder;
+  if (!finished) {
+    console.log(
+      `stopped after round ${step}; go on with: twoheads ${settings.algorithm} --resume ${path}`,
+    );
+    process.exitCode = 130; // as a shell says it: 128 + SIGINT
+    return;
+  }
+  await saveCausalLM(path, settings.mode === "lora" ? merged(policy.lm, plain()) : policy.lm);
+  await saveTokenizer(path, task.tokenizer);
+  const records = folder.metrics();
+  const [first, last] = [records[0], records.at(-1)];
+  const best = records.reduce(
+    (top, record) => (record.gold > top.gold ? record : top),
+    records[0] as PolicyRecord,
+  );
+  console.log(
+    `gold ${first?.gold.toFixed(2)} at first, ${best.gold.toFixed(2)} at its highest (round ${best.step}, KL ${best.kl_k1.toFixed(1)}), ` +
+      `${last?.gold.toFixed(2)} at last (KL ${last?.kl_k1.toFixed(1)})`,
+  );
+  console.log(`the policy and metrics.jsonl: ${path}`);
+  console.log((await reportOf(path)).told);
+}
+
+/** A model's weights with its adapters' updates, in a model without adapters. */
+function merged(adapted: CausalLM, plain: CausalLM): CausalLM {
+  mergeLoRA(adapted);
+  plain.loadStateDict(adapted.stateDict(), { strict: false }); // passes over the adapters' own names
+  return plain;
+}

@@ -1,0 +1,65 @@
+// Preference data as options of a command: which files, which of their lines, and how many.
+// Next: ../../grm/data/readPairs.ts, reading.ts.
+
+import { type Command, InvalidArgumentError } from "commander";
+import { ArgumentError } from "../../core/index.ts";
+import { type PairReport, type Reading, readPairs } from "../../grm/data/index.ts";
+import type { Pair } from "../../grm/pairs.ts";
+import type { Tokenizer } from "../../nn/index.ts";
+import { wholeNumber } from "./numbers.ts";
+
+/** Fields of a line and the values that they must have. */
+export type Where = Readonly<Record<string, string>>;
+
+export interface PreferenceFlags {
+  readonly data?: readonly string[];
+  readonly where?: Where;
+  readonly limit?: number;
+  readonly lenient?: boolean;
+}
+
+/** For commander: adds field=value to what was given before. */
+export function where(text: string, before: Where = {}): Where {
+  const [, field, value] = /^([^=]+)=(.*)$/.exec(text) ?? [];
+  if (field === undefined || value === undefined) {
+    throw new InvalidArgumentError("Needs field=value, such as split=train.");
+  }
+  return { ...before, [field]: value };
+}
+
+export function addPreferenceOptions(command: Command): Command {
+  return command
+    .option("--data <files...>", "preference pairs, JSON Lines, plain or .gz")
+    .option("--where <field=value>", "only lines that say so; may be given again", where)
+    .option("--limit <number>", "stop when there are so many pairs", wholeNumber)
+    .option("--lenient", "count malformed lines and go on");
+}
+
+/** Where a model reads text: its tokens, and how they are laid out. */
+export interface Reader {
+  readonly tokenizer: Tokenizer;
+  readonly reading: Reading;
+}
+
+export interface ReadPreferences {
+  readonly pairs: Pair[];
+  readonly report: PairReport;
+}
+
+/** Reads the pairs that flags name. */
+export function readPreferences(
+  command: string,
+  { data, where: fields, limit, lenient }: PreferenceFlags,
+  { tokenizer, reading }: Reader,
+): Promise<ReadPreferences> {
+  if (data === undefined || data.length === 0) {
+    throw new ArgumentError(`${command}: name the preference pairs, --data FILE...`);
+  }
+  return readPairs(data, {
+    tokenizer,
+    ...reading,
+    ...(fields !== undefined && { where: fields }),
+    ...(limit !== undefined && { limit }),
+    ...(lenient !== undefined && { lenient }),
+  });
+}

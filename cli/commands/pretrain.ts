@@ -1,0 +1,238 @@
+// twoheads pretrain: from text files to a language model in a folder, and on from where a run stopped.
+// Files, the terminal and Ctrl-C are handled here; the training itself is ../../nn/pretrain.ts.
+// Next: runFolder.ts for what is written.
+
+import type { Command } from "commander";
+import { ArgumentError, currentDevice } from "../../core/index.ts";
+import { readText } from "../../nn/checkpoints/text.ts";
+import {
+  type CausalLM,
+  type Corpus,
+  documentsOf,
+  loadCausalLM,
+  loadTokenizer,
+  makeCorpus,
+  type PretrainCheckpoint,
+  type Pretrained,
+  type PretrainOptions,
+  type PretrainProgress,
+  type PretrainRecord,
+  type PretrainSettings,
+  pretrain,
+  pretrainSchema,
+  pretrainSettings,
+  quickPretrain,
+  shapeOf,
+} from "../../nn/index.ts";
+import { checkSameSettings } from "../../nn/pretrain.ts";
+import { addOptions } from "./options.ts";
+import { clockTime, type Display, display, Rate } from "./progress.ts";
+import { reportOf } from "./report.ts";
+import { freeFolder, RunFolder } from "./runFolder.ts";
+import { stopOnSignals } from "./stop.ts";
+
+interface Given extends PretrainOptions {
+  readonly corpus?: readonly string[];
+  readonly base?: string;
+  readonly out?: string;
+  readonly resume?: string;
+  readonly quick?: boolean;
+}
+
+const examples = `
+Examples:
+  $ twoheads pretrain --corpus stories.txt.gz --minutes 5
+  $ twoheads pretrain --corpus a.txt b.txt --steps 2000 --dim 192 --out runs/larger
+  $ twoheads pretrain --base runs/larger --corpus reviews.txt --lr 5e-4 --out runs/reviews
+  $ twoheads pretrain --resume runs/larger
+`;
+
+/** Adds the command. */
+export function addPretrain(program: Command): void {
+  const command = program
+    .command("pretrain")
+    .description("train a small language model on text, from scratch or on from another")
+    .option("--corpus <files...>", "text files, plain or .gz")
+    .option("--base <folder>", "a language model to go on from, with its tokenizer and its shape")
+    .option("--out <folder>", "where the run goes (default: runs/pretrain-1, -2, ...)")
+    .option("--resume <folder>", "go on with a run that stopped")
+    .option("--quick", "a model of some seconds, to see that everything works")
+    .addHelpText("after", examples)
+    .action((given: Given) => runPretrain(given));
+  addOptions(command, pretrainSchema);
+}
+
+/** What a run needs to begin or to go on. */
+interface Prepared {
+  readonly base?: CausalLM;
+  readonly folder: RunFolder;
+  readonly settings: PretrainSettings;
+  readonly corpus: Corpus;
+  readonly resume?: PretrainCheckpoint;
+}
+
+async function runPretrain({ resume, quick: isQuick, ...given }: Given) {
+  const asked = isQuick ? { ...quickFor(given.base), ...given } : given;
+  const prepared =
+    resume === undefined ? await begin(asked) : await goOn(new RunFolder(resume), asked);
+  const screen = display();
+  const done = await train(prepared, screen).finally(() => screen.end());
+  conclude(done, prepared.folder);
+  if (done.finished) console.log((await reportOf(prepared.folder.path)).told);
+}
+
+async function begin({ corpus: files, out, base: from, ...options }: Given): Promise<Prepared> {
+  const base = from === undefined ? undefined : baseFor(from, options);
+  const settings = pretrainSettings(
+    base ? { ...options, ...shapeOf(base, options.context) } : options,
+  );
+  if (files === undefined) {
+    throw new ArgumentError("pretrain: name the text to train on, --corpus FILE...");
+  }
+  const folder = new RunFolder(out ?? freeFolder());
+  if (folder.exists) {
+    throw new ArgumentError(
+      `pretrain: ${folder.path} holds a run or a model already; go on with it, --resume ${folder.path}, or choose another --out`,
+    );
+  }
+  const tokenizer = from === undefined ? undefined : loadTokenizer(from);
+  const corpus = await makeCorpus(documentsIn(files, settings), settings, tokenizer);
+  const run = { corpus: [...files], settings, ...(from !== undefined && { base: from }) };
+  await folder.begin(run, corpus.tokenizer);
+  return { folder, settings, corpus, ...(base && { base }) };
+}
+
+/** The options that a base decides. */
+const shape = ["style", "dim", "layers", "heads", "dropout", "tokenizer", "vocabSize"] as const;
+
+/** What --quick means: a smaller model too, unless a base decides that. */
+function quickFor(base: string | undefined): PretrainOptions {
+  if (base === undefined) return quickPretrain;
+  const decided: readonly string[] = [...shape, "context"];
+  return Object.fromEntries(
+    Object.entries(quickPretrain).filter(([name]) => !decided.includes(name)),
+  );
+}
+
+/** The model to go on from; an ArgumentError for options that it decides. */
+function baseFor(folder: string, options: PretrainOptions): CausalLM {
+  const vain = shape.filter((name) => options[name] !== undefined);
+  if (vain.length > 0) {
+    throw new ArgumentError(
+      `pretrain: with --base, the model has its shape and its tokenizer; leave ${vain.join(", ")} away`,
+    );
+  }
+  return loadCausalLM(folder);
+}
+
+async function goOn(
+  folder: RunFolder,
+  { corpus: given, base, out, ...options }: Given,
+): Promise<Prepared> {
+  if (out !== undefined || base !== undefined) {
+    throw new ArgumentError(
+      "pretrain: --resume goes on in its own folder, from its own base; leave --out and --base away",
+    );
+  }
+  const resume = folder.checkpoint();
+  const begun = folder.run();
+  const { settings, step } = resume.progress;
+  checkSameSettings(settings, options);
+  const files = given ?? begun.corpus;
+  const corpus = await makeCorpus(documentsIn(files, settings), settings, folder.tokenizer());
+  const again = await folder.rewind(step);
+  if (again > 0)
+    console.log(
+      `${again} lines of metrics came after step ${step}, which was saved last; they are made again`,
+    );
+  const shaped = begun.base === undefined ? {} : { base: folder.model() };
+  return { folder, settings, corpus, resume, ...shaped };
+}
+
+function documentsIn(files: readonly string[], { separator }: PretrainSettings): string[] {
+  return files.flatMap((file) => documentsOf(readText(file), separator));
+}
+
+async function train({ folder, settings, corpus, base, resume }: Prepared, screen: Display) {
+  const stop = stopOnSignals(
+    () => screen.say("stopping after this step; Ctrl-C again quits at once"),
+    () => screen.end(),
+  );
+  const status = statusLine();
+  try {
+    return await pretrain(settings, {
+      corpus,
+      base,
+      resume,
+      signal: stop.signal,
+      onModel: (lm) => screen.say(`${describeCorpus(corpus)}\n${describeModel(lm, folder)}`),
+      onProgress: (progress) => screen.show(progress.done, status(progress)),
+      onRecord(record) {
+        folder.record(record);
+        const message = describeRecord(record);
+        if (message !== null) screen.say(message);
+      },
+      onCheckpoint: (checkpoint, lm) => folder.save(checkpoint, lm),
+    });
+  } finally {
+    stop.dispose();
+  }
+}
+
+const count = (n: number): string => Math.round(n).toLocaleString("en-US");
+
+function describeCorpus({ tokenizer, facts }: Corpus): string {
+  const { documents, repeated, trainingTokens, validationTokens, bytesPerToken } = facts;
+  const copies = repeated === 0 ? "" : `; ${count(repeated)} repeated ones left out`;
+  return [
+    `corpus: ${count(documents)} ${documents === 1 ? "document" : "documents"}${copies}`,
+    `tokens: ${count(trainingTokens)} to train on, ${count(validationTokens)} held out`,
+    `tokenizer: ${count(tokenizer.vocabSize)} tokens of ${bytesPerToken.toFixed(2)} bytes`,
+  ].join("\n");
+}
+
+function describeModel(lm: CausalLM, { path }: RunFolder): string {
+  const { style, layers, dim } = lm.config;
+  const size = `${count(lm.parameterCount())} parameters, ${layers} layers of ${dim}`;
+  return `model: ${style}, ${size}, on ${currentDevice().name}, in ${path}`;
+}
+
+/** A line for what is rare; null for a training step, which the bar shows. */
+function describeRecord(record: PretrainRecord): string | null {
+  if (record.kind === "train") return null;
+  if (record.kind === "sample") {
+    const text = `${record.prompt}${record.text}`.trim();
+    return `step ${count(record.step)} writes:\n    ${text.replaceAll("\n", "\n    ")}`;
+  }
+  const { step, loss, perplexity, bitsPerByte } = record;
+  return (
+    `step ${count(step)}: validation loss ${loss.toFixed(3)}, perplexity ${perplexity.toFixed(2)}, ` +
+    `${bitsPerByte.toFixed(3)} bits a byte`
+  );
+}
+
+/** The line beside the bar: steps, the loss of late, speed and time left. */
+function statusLine(): (progress: PretrainProgress) => string {
+  const rate = new Rate();
+  let smooth: number | null = null;
+  return ({ step, steps, tokens, done, seconds, loss }) => {
+    smooth = smooth === null ? loss : 0.95 * smooth + 0.05 * loss;
+    const of = steps === null ? "" : `/${count(steps)}`;
+    const speed = `${count(rate.at(seconds, tokens))} tokens/s`;
+    const left = clockTime((seconds * (1 - done)) / done);
+    return `step ${count(step)}${of}  loss ${smooth.toFixed(3)}  ${speed}  ${left} left`;
+  };
+}
+
+function conclude({ step, steps, finished, settings }: Pretrained, { path }: RunFolder): void {
+  if (!finished) {
+    console.log(
+      `stopped after step ${count(step)}; go on with: twoheads pretrain --resume ${path}`,
+    );
+    process.exitCode = 130; // as a shell says it: 128 + SIGINT
+    return;
+  }
+  const again = settings.minutes === null ? "" : `; the same again, to the bit: --steps ${steps}`;
+  console.log(`finished after ${count(step)} steps${again}`);
+  console.log(`next: twoheads generate ${path} --prompt "Once upon a time"`);
+}

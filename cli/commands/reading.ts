@@ -1,0 +1,50 @@
+// How text becomes tokens, as options of the commands that read data. Next: ../../grm/data/sequences.ts.
+
+import { type Command, Option } from "commander";
+import {
+  type ChatTemplate,
+  chatTemplate,
+  type Reading,
+  type Truncation,
+  templates,
+  truncations,
+} from "../../grm/data/index.ts";
+import { readFile } from "../../nn/checkpoints/files.ts";
+import { parseJson } from "../../nn/checkpoints/json.ts";
+import { wholeNumber } from "./numbers.ts";
+
+export interface ReadingFlags {
+  readonly maxLength?: number;
+  readonly truncation?: Truncation;
+  readonly template?: string;
+}
+
+/** Adds the options; without them, what a model was trained with holds. */
+export function addReadingOptions(command: Command): Command {
+  const names = Object.keys(templates).join(", ");
+  return command
+    .option("--max-length <number>", "the longest sequence, in tokens", wholeNumber)
+    .addOption(
+      new Option(
+        "--truncation <policy>",
+        "longer ones: cut the oldest of the prompt, cut the end of the answer, or drop",
+      ).choices([...truncations]),
+    )
+    .option("--template <name>", `how conversations are written: ${names}, or a .json file`);
+}
+
+/** What was asked for, and where nothing was, `otherwise`. */
+export function readingOf(flags: ReadingFlags, otherwise: Reading): Reading {
+  const { maxLength, truncation, template } = flags;
+  return {
+    maxLength: maxLength ?? otherwise.maxLength,
+    truncation: truncation ?? otherwise.truncation,
+    template: template === undefined ? otherwise.template : templateNamed(template),
+  };
+}
+
+/** A template by its name, or from a file {"system": ..., "user": ..., "assistant": ...}. */
+function templateNamed(name: string): ChatTemplate {
+  const known = Object.hasOwn(templates, name) ? templates[name] : undefined;
+  return known ?? chatTemplate(parseJson(name, readFile(name)).value);
+}

@@ -1,0 +1,180 @@
+// twoheads score: what a reward model thinks of answers. Reads a line of JSON for each, writes a line of
+// JSON for each, in the same order; what stands on standard output is data, what is said about it goes to
+// standard error. Next: ../../grm/data/readResponses.ts, ../../grm/tokenRewards.ts.
+
+import { once } from "node:events";
+import type { Command } from "commander";
+import { ArgumentError } from "../../core/index.ts";
+import { type Response, readResponses } from "../../grm/data/index.ts";
+import { standardInput } from "../../grm/data/lines.ts";
+import { IGNORE } from "../../grm/losses.ts";
+import type { Sequence } from "../../grm/pairs.ts";
+import { loadRewardModel, type RewardModelFolder } from "../../grm/rewardModelFiles.ts";
+import { scoreSequences } from "../../grm/scores.ts";
+import { tokenRewards } from "../../grm/tokenRewards.ts";
+import { replaceFile, type Tokenizer } from "../../nn/index.ts";
+import { wholeNumber } from "./numbers.ts";
+import { addReadingOptions, type ReadingFlags, readingOf } from "./reading.ts";
+
+interface Given extends ReadingFlags {
+  readonly out?: string;
+  readonly perToken?: boolean;
+  readonly lenient?: boolean;
+  readonly batchTokens: number;
+}
+
+const examples = `
+A line is {"prompt": ..., "response": ...}, with a prompt of text or of messages {"role", "content"}; or
+{"messages": [...]} that end with the answer; or {"response": ...} alone. An "id" comes out again.
+
+Examples:
+  $ twoheads score runs/train-1 answers.jsonl > rewards.jsonl
+  $ echo '{"prompt": "2 + 2?", "response": "4"}' | twoheads score runs/train-1
+  $ twoheads score runs/train-1 answers.jsonl.gz --per-token --out rewards.jsonl
+`;
+
+/** Adds the command. */
+export function addScore(program: Command): void {
+  const command = program
+    .command("score")
+    .description("give answers a reward")
+    .argument("<model>", "the folder of a reward model")
+    .argument("[files...]", "JSON Lines, plain or .gz (default: standard input)")
+    .option("--out <file>", "where the rewards go (default: standard output)")
+    .option("--per-token", "also what the reward head says after each token of the answer")
+    .option("--lenient", "go on after malformed lines, which then have an error and no reward")
+    .option("--batch-tokens <number>", "places of a batch", wholeNumber, 4096)
+    .addHelpText("after", examples)
+    .action((model: string, files: readonly string[], given: Given) =>
+      runScore(model, files, given),
+    );
+  addReadingOptions(command);
+}
+
+interface Counts {
+  lines: number;
+  cut: number;
+  failed: number;
+}
+
+async function runScore(path: string, files: readonly string[], given: Given): Promise<void> {
+  const folder = loadRewardModel(path);
+  const { tokenizer } = folder;
+  const reading = readingOf(given, folder.reading);
+  checkLength(reading.maxLength, folder);
+  const sources = files.length === 0 ? [standardInput] : files;
+  const lenient = given.lenient ?? false;
+  const responses = readResponses(sources, { ...reading, tokenizer, lenient });
+  const counts: Counts = { lines: 0, cut: 0, failed: 0 };
+  const rewards = scored(responses, folder, given, counts, sources.length > 1);
+  if (given.out === undefined) await print(rewards);
+  else await replaceFile(given.out, bytesOf(rewards));
+  const { lines, cut, failed } = counts;
+  const lost = failed === 0 ? "" : `; ${failed} without a reward, with an error instead`;
+  console.error(`${lines} answers, ${cut} of them cut to ${reading.maxLength} tokens${lost}`);
+  if (failed > 0) process.exitCode = 1;
+}
+
+function checkLength(maxLength: number, { model: { model: backbone } }: RewardModelFolder): void {
+  if (maxLength <= backbone.context) return;
+  throw new ArgumentError(
+    `score: --max-length ${maxLength} is beyond the model's context of ${backbone.context} tokens`,
+  );
+}
+
+/** How many tokens are read before they are scored together, by length. */
+const chunkTokens = 2 ** 15;
+
+/** A line of JSON for each answer, in their order. */
+async function* scored(
+  responses: AsyncIterable<Response>,
+  folder: RewardModelFolder,
+  given: Given,
+  counts: Counts,
+  withFile: boolean,
+): AsyncGenerator<string> {
+  for await (const chunk of chunksOf(responses)) {
+    for (const { file, ...record } of await scoreChunk(chunk, folder, given)) {
+      counts.lines++;
+      if (record.cut) counts.cut++;
+      if (record.reward === null) counts.failed++;
+      yield `${JSON.stringify(withFile ? { file, ...record } : record)}\n`;
+    }
+  }
+}
+
+async function* chunksOf(responses: AsyncIterable<Response>): AsyncGenerator<Response[]> {
+  let chunk: Response[] = [];
+  let tokens = 0;
+  for await (const response of responses) {
+    chunk.push(response);
+    tokens += 1 + (response.sequence?.ids.length ?? 0);
+    if (tokens < chunkTokens) continue;
+    yield chunk;
+    [chunk, tokens] = [[], 0];
+  }
+  if (chunk.length > 0) yield chunk;
+}
+
+/** What is written for an answer. */
+interface ScoreRecord {
+  readonly file: string;
+  readonly line: number;
+  readonly id?: unknown;
+  readonly reward: number | null;
+  readonly tokens?: number;
+  readonly cut?: true;
+  readonly error?: string;
+  readonly response_tokens?: readonly string[];
+  readonly token_rewards?: readonly number[];
+}
+
+async function scoreChunk(
+  chunk: readonly Response[],
+  { model, tokenizer }: RewardModelFolder,
+  { perToken, batchTokens }: Given,
+): Promise<ScoreRecord[]> {
+  const sequences = chunk.flatMap(({ sequence }) => sequence ?? []);
+  const perPlace = perToken ? await tokenRewards(model, sequences, { batchTokens }) : null;
+  const last = perPlace?.map((rewards) => rewards.at(-1) ?? Number.NaN);
+  const rewards = last ?? (await scoreSequences(model, sequences, { batchTokens })).rewards;
+  let at = 0;
+  return chunk.map(({ sequence, wasCut, problem, ...place }) => {
+    if (sequence === null) return { ...place, reward: null, error: problem ?? "" };
+    const i = at++;
+    const places = perPlace?.[i];
+    return {
+      ...place,
+      reward: finite(rewards[i], place),
+      tokens: sequence.ids.length,
+      ...(wasCut && { cut: true }),
+      ...(places !== undefined && answerPart(sequence, places, tokenizer)),
+    };
+  });
+}
+
+/** The digits that a float32 needs; an ArgumentError for what is no number. */
+function finite(reward = Number.NaN, { file, line }: { file: string; line: number }): number {
+  if (Number.isFinite(reward)) return Number(reward.toPrecision(9));
+  throw new ArgumentError(`score: ${file}:${line}: the reward is ${reward}; the model is broken`);
+}
+
+/** The tokens of the answer as text, and what the reward head says after each. */
+function answerPart({ ids, labels }: Sequence, rewards: Float64Array, tokenizer: Tokenizer) {
+  const places = [...labels.keys()].filter((t) => labels[t] !== IGNORE);
+  return {
+    response_tokens: places.map((t) => tokenizer.decode([ids[t] ?? 0])),
+    token_rewards: places.map((t) => Number(rewards[t]?.toPrecision(9))),
+  };
+}
+
+async function print(texts: AsyncIterable<string>): Promise<void> {
+  for await (const text of texts) {
+    if (!process.stdout.write(text)) await once(process.stdout, "drain");
+  }
+}
+
+async function* bytesOf(texts: AsyncIterable<string>): AsyncGenerator<Uint8Array> {
+  const encoder = new TextEncoder();
+  for await (const text of texts) yield encoder.encode(text);
+}

@@ -1,0 +1,416 @@
+// twoheads train: from a language model and preference pairs to a reward model in a folder, and on from
+// where a run stopped. Files, the terminal and Ctrl-C are handled here; the training is ../../grm/trainer.ts.
+// Next: trainRun.ts for what a run is, ../../grm/trainer/folder.ts for what is written.
+
+import { type Command, Option } from "commander";
+import { ArgumentError, currentDevice, random } from "../../core/index.ts";
+import { type Reading, transcript } from "../../grm/data/index.ts";
+import { type Evaluation, evaluate } from "../../grm/evaluation.ts";
+import { driftWatch } from "../../grm/inspect/watch.ts";
+import { type HeadOptions, RewardModel } from "../../grm/rewardModel.ts";
+import {
+  loadRewardModel,
+  type RewardModelFolder,
+  saveRewardModel,
+} from "../../grm/rewardModelFiles.ts";
+import type { TrainCheckpoint } from "../../grm/trainer/checkpoint.ts";
+import { TrainFolder } from "../../grm/trainer/folder.ts";
+import type { TrainRecord } from "../../grm/trainer/records.ts";
+import {
+  type Trained,
+  type TrainOptions,
+  type TrainProgress,
+  type TrainSettings,
+  train,
+  trainSchema,
+  trainSettings,
+} from "../../grm/trainer.ts";
+import { fileExists, readFile } from "../../nn/checkpoints/files.ts";
+import { parseJson } from "../../nn/checkpoints/json.ts";
+import {
+  loadCausalLM,
+  loadTokenizer,
+  readConfig,
+  replaceFile,
+  type Tokenizer,
+} from "../../nn/index.ts";
+import { wholeNumber } from "./numbers.ts";
+import { addOptions } from "./options.ts";
+import { addPreferenceOptions, type PreferenceFlags, type Where, where } from "./preferences.ts";
+import { clockTime, type Display, display, Rate } from "./progress.ts";
+import { quiet } from "./quiet.ts";
+import { addReadingOptions, type ReadingFlags, readingOf } from "./reading.ts";
+import { reportOf } from "./report.ts";
+import { baseOf, type OpenRun } from "./runs.ts";
+import { stopOnSignals } from "./stop.ts";
+import {
+  type RunData,
+  readRunData,
+  readTrainRun,
+  type TrainRun,
+  writeTrainRun,
+} from "./trainRun.ts";
+
+interface Own {
+  readonly base?: string;
+  readonly out?: string;
+  readonly resume?: string;
+  readonly settings?: string;
+  readonly validation?: readonly string[];
+  readonly validationWhere?: Where;
+  readonly holdOut?: number;
+  readonly inspect?: boolean;
+  readonly headType?: HeadOptions["type"];
+  readonly headLayers?: number;
+  readonly headNeurons?: number;
+  readonly headDropout?: number;
+  readonly json?: boolean;
+}
+
+type Given = Own & PreferenceFlags & ReadingFlags & TrainOptions;
+
+const examples = `
+Methods: bt (Bradley-Terry), frozen (the reward head alone), margin, label-smoothing, and GRM with
+its three regularisers, grm-sft, grm-dpo and grm-dpo-noref (arXiv 2406.10216).
+
+Examples:
+  $ twoheads train --base runs/pretrain-1 --data pairs.jsonl.gz
+  $ twoheads train --base runs/pretrain-1 --data pairs.jsonl.gz --method bt --epochs 2 --out runs/bt
+  $ twoheads train --base runs/pretrain-1 --data pairs.jsonl.gz --where split=train \\
+      --validation pairs.jsonl.gz --validation-where split=valid --alpha 0.1 --mode lora
+  $ twoheads train --base runs/pretrain-1 --data pairs.jsonl.gz --settings settings.json --seed 3
+  $ twoheads train --resume runs/bt
+`;
+
+/** Settings that are lists: options of their own. */
+const lists = { frozenParameters: true, loraLayers: true } as const;
+
+/** Adds the command. */
+export function addTrain(program: Command): void {
+  const command = program
+    .command("train")
+    .description("train a reward model on preference pairs")
+    .option("--base <folder>", "the language model to begin with")
+    .option("--out <folder>", "where the run goes (default: runs/train-1, -2, ...)")
+    .option("--resume <folder>", "go on with a run that stopped")
+    .option("--settings <file>", "a .json file with settings; options win over it")
+    .option("--json", "print what came of it as JSON, and nothing else");
+  addPreferenceOptions(command);
+  command
+    .option("--validation <files...>", "pairs to evaluate on")
+    .option("--validation-where <field=value>", "only lines of those that say so", where)
+    .option(
+      "--hold-out <share>",
+      "without --validation: the share held out (default: 0.05)",
+      Number,
+    );
+  command.option(
+    "--inspect",
+    "record at every evaluation how far hidden states drift from the base",
+  );
+  addReadingOptions(command);
+  command
+    .addOption(new Option("--head-type <type>", "of the reward head").choices(["linear", "mlp"]))
+    .option("--head-layers <number>", "hidden layers of an mlp (default: 1)", wholeNumber)
+    .option("--head-neurons <number>", "width of each (default: the model's)", wholeNumber)
+    .option("--head-dropout <share>", "on what the head reads (default: 0.1)", Number);
+  addOptions(command, trainSchema.omit(lists));
+  for (const [flag, field] of [
+    ["--frozen-parameters", "frozenParameters"],
+    ["--lora-layers", "loraLayers"],
+  ] as const)
+    command.option(`${flag} <names...>`, trainSchema.shape[field].description);
+  command.addHelpText("after", examples).action((given: Given) => runTrain(given));
+}
+
+/** What a run needs to begin or to go on. */
+interface Prepared extends RewardModelFolder {
+  readonly folder: TrainFolder;
+  readonly run: TrainRun;
+  readonly data: RunData;
+  readonly resume?: TrainCheckpoint;
+  /** What to tell beforehand. */
+  readonly notes: readonly string[];
+}
+
+async function runTrain({ resume, json, ...given }: Given): Promise<void> {
+  const prepared = await (resume === undefined ? begin(given) : goOn(resume, given));
+  const screen = json ? quiet() : display();
+  try {
+    const trained = await work(prepared, screen);
+    const evaluation = trained.finished ? await examine(prepared, screen) : null;
+    const page = trained.finished ? await report(prepared, evaluation, screen) : null;
+    screen.end();
+    if (json)
+      console.log(JSON.stringify({ ...summaryOf(prepared, trained, evaluation), report: page }));
+    else console.log(conclusion(prepared, trained, evaluation, page));
+    if (!trained.finished) process.exitCode = 130; // as a shell says it: 128 + SIGINT
+  } finally {
+    screen.end();
+  }
+}
+
+// --- Beginning ---------------------------------------------------------------------------------------
+
+async function begin(given: Given): Promise<Prepared> {
+  const { base, data } = given;
+  if (base === undefined || data === undefined) {
+    throw new ArgumentError(
+      "train: name the language model to begin with, --base FOLDER, and the pairs, --data FILE...",
+    );
+  }
+  const settings = trainSettings({ ...settingsIn(given.settings), ...settingsOf(given) });
+  const folder = new TrainFolder(given.out ?? freeFolder());
+  if (folder.has("checkpoint.safetensors") || folder.has("config.json")) {
+    throw new ArgumentError(
+      `train: ${folder.path} holds a run or a model already; go on with it, --resume ${folder.path}, or choose another --out`,
+    );
+  }
+  const run = runOf(given, base, data, settings);
+  const tokenizer = loadTokenizer(base);
+  const model = modelOf(base, given, settings);
+  const reading = readingFor(given, model, tokenizer);
+  const pairs = await readRunData(run, { tokenizer, reading });
+  await folder.begin();
+  await writeTrainRun(folder.path, run);
+  return { folder, run, model, tokenizer, reading, data: pairs, notes: [] };
+}
+
+/** The settings among the options. */
+function settingsOf(given: Given): TrainOptions {
+  const fields = Object.keys(trainSchema.shape) as (keyof TrainOptions)[];
+  return Object.fromEntries(
+    fields.flatMap((field) => (given[field] === undefined ? [] : [[field, given[field]]])),
+  );
+}
+
+function settingsIn(file: string | undefined): TrainOptions {
+  if (file === undefined) return {};
+  return parseJson(file, readFile(file)).object() as TrainOptions; // trainSettings checks the fields
+}
+
+function runOf(
+  { where: fields, limit, lenient, validation, validationWhere, holdOut = 0.05, inspect }: Given,
+  base: string,
+  data: readonly string[],
+  settings: TrainSettings,
+): TrainRun {
+  if (!(holdOut >= 0 && holdOut < 1)) {
+    throw new ArgumentError(`train: --hold-out is ${holdOut}, needed a share from 0 to below 1`);
+  }
+  return {
+    base,
+    data: [...data],
+    ...(fields && { where: fields }),
+    ...(limit !== undefined && { limit }),
+    ...(lenient !== undefined && { lenient }),
+    ...(validation && { validation: [...validation] }),
+    ...(validationWhere && { validationWhere }),
+    holdOut,
+    ...(inspect && { inspect }),
+    settings,
+  };
+}
+
+/** A fresh reward head on the base, drawn by the seed. */
+function modelOf(base: string, given: Given, { seed }: TrainSettings): RewardModel {
+  const { headType: type, headLayers: layers, headNeurons: neurons, headDropout: dropout } = given;
+  const asked = Object.entries({ type, layers, neurons, dropout });
+  const head: HeadOptions = Object.fromEntries(asked.filter(([, value]) => value !== undefined));
+  if (readConfig(base).vhead_layer_type !== undefined) {
+    throw new ArgumentError(
+      `train: ${base} is a reward model already; --base takes the language model that one begins with`,
+    );
+  }
+  return new RewardModel(loadCausalLM(base), { head, rng: random(seed).fork("head") });
+}
+
+function readingFor(given: Given, { model }: RewardModel, tokenizer: Tokenizer): Reading {
+  if (tokenizer.vocabSize > model.vocabSize) {
+    throw new ArgumentError(
+      `train: the tokenizer has ${tokenizer.vocabSize} tokens, the model ${model.vocabSize}; they don't belong together`,
+    );
+  }
+  const maxLength = Math.min(model.context, 1024);
+  const reading = readingOf(given, { maxLength, truncation: "prompt", template: transcript });
+  if (reading.maxLength <= model.context) return reading;
+  throw new ArgumentError(
+    `train: --max-length ${reading.maxLength} is beyond the model's context of ${model.context} tokens`,
+  );
+}
+
+/** The first of runs/train-1, -2, ... that isn't there. */
+function freeFolder(): string {
+  for (let n = 1; ; n++) if (!fileExists(`runs/train-${n}`)) return `runs/train-${n}`;
+}
+
+async function goOn(path: string, given: Given): Promise<Prepared> {
+  const others = Object.keys(given);
+  if (others.length > 0) {
+    throw new ArgumentError(
+      `train: --resume goes on as the run was begun; leave ${others.join(", ")} away, or begin a new run`,
+    );
+  }
+  const folder = new TrainFolder(path);
+  const run = readTrainRun(path);
+  const model = loadRewardModel(path); // for its shape; the checkpoint has the numbers
+  const data = await readRunData(run, model);
+  const { checkpoint, again } = await folder.resume();
+  const { step } = checkpoint.state;
+  const notes = [
+    `going on after step ${step}`,
+    ...(again > 0 ? [`${again} lines of metrics came after it; they are made again`] : []),
+  ];
+  return { ...model, folder, run, data, resume: checkpoint, notes };
+}
+
+// --- Training ----------------------------------------------------------------------------------------
+
+async function work(prepared: Prepared, screen: Display): Promise<Trained> {
+  const { folder, run, model, data, resume } = prepared;
+  const stop = stopOnSignals(
+    () => screen.say("stopping after this step; Ctrl-C again quits at once"),
+    () => screen.end(),
+  );
+  for (const line of introduction(prepared)) screen.say(line);
+  const status = statusLine();
+  const base = run.inspect ? baseOf(run.base, screen.say) : undefined;
+  try {
+    const trained = await train(model, data.training, run.settings, {
+      validation: data.validation,
+      drift: base && driftWatch(base, data.validation),
+      resume,
+      signal: stop.signal,
+      onProgress: (progress) => screen.show(progress.step / progress.steps, status(progress)),
+      onRecord(record) {
+        folder.record(record);
+        const message = describeRecord(record);
+        if (message !== null) screen.say(message);
+      },
+      async onCheckpoint(checkpoint) {
+        await folder.save(checkpoint);
+        await saveRewardModel(folder.path, prepared);
+      },
+    });
+    await saveRewardModel(folder.path, prepared); // the best weights, where those are kept
+    return trained;
+  } finally {
+    stop.dispose();
+  }
+}
+
+const count = (n: number): string => Math.round(n).toLocaleString("en-US");
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+
+function introduction({ folder, run, model, data, reading, notes }: Prepared): string[] {
+  const { method, mode, alpha, beta } = run.settings;
+  const { style, layers, dim } = model.config;
+  const regularized = method.startsWith("grm") ? `, alpha ${alpha}, beta ${beta}` : "";
+  return [
+    ...data.reports.map(String),
+    `pairs: ${count(data.training.length)} to train on, ${count(data.validation.length)} to evaluate on, of at most ${reading.maxLength} tokens`,
+    `model: ${style}, ${count(model.parameterCount())} parameters, ${layers} layers of ${dim}, on ${currentDevice().name}`,
+    `method: ${method} (${mode})${regularized}; in ${folder.path}`,
+    ...notes,
+  ];
+}
+
+/** A line for what is rare; null for a training step, which the bar shows, and for drift. */
+function describeRecord(record: TrainRecord): string | null {
+  if (record.kind === "train" || record.kind === "drift") return null;
+  if (record.kind === "start") {
+    const { flipped, unlabelled, steps, trained_parameters } = record;
+    return [
+      `${count(steps)} steps, ${count(trained_parameters)} parameters trained`,
+      ...(flipped > 0 ? [`labels of ${count(flipped)} pairs flipped, as asked for`] : []),
+      ...(unlabelled > 0 ? [`${count(unlabelled)} pairs have no text-generation label`] : []),
+    ].join("; ");
+  }
+  const { step, loss, accuracy, ties, chosen_perplexity, best } = record;
+  const ppl = chosen_perplexity === null ? "" : `, perplexity ${chosen_perplexity.toFixed(2)}`;
+  return (
+    `step ${count(step)}: validation accuracy ${percent(accuracy)}${ties > 0 ? ` (${ties} ties)` : ""}, ` +
+    `loss ${loss.toFixed(4)}${ppl}${best ? ", the best so far" : ""}`
+  );
+}
+
+/** The line beside the bar: steps, loss and accuracy of late, speed and time left. */
+function statusLine(): (progress: TrainProgress) => string {
+  const rate = new Rate();
+  const begun = performance.now();
+  let [first, tokens] = [0, 0];
+  let smooth: { loss: number; accuracy: number } | null = null;
+  return ({ step, steps, record }) => {
+    if (first === 0) first = step - 1;
+    tokens += record.tokens;
+    const mix = (old: number, x: number): number => 0.95 * old + 0.05 * x;
+    const { loss, accuracy } = record;
+    const before = smooth ?? { loss, accuracy };
+    smooth = { loss: mix(before.loss, loss), accuracy: mix(before.accuracy, accuracy) };
+    const seconds = (performance.now() - begun) / 1000;
+    const left = clockTime((seconds / (step - first)) * (steps - step));
+    const speed = `${count(rate.at(seconds, tokens))} tokens/s`;
+    const numbers = `loss ${smooth.loss.toFixed(3)}  accuracy ${percent(smooth.accuracy)}`;
+    return `step ${count(step)}/${count(steps)}  ${numbers}  ${speed}  ${left} left`;
+  };
+}
+
+// --- The end -----------------------------------------------------------------------------------------
+
+/** Evaluates on the validation pairs into eval.json; null if there are none. */
+async function examine(
+  { folder, run, model, data }: Prepared,
+  screen: Display,
+): Promise<Evaluation | null> {
+  if (data.validation.length === 0) return null;
+  const found = await evaluate(model, data.validation, {
+    training: data.training,
+    base: baseOf(run.base, (message) => screen.say(message)),
+    onProgress: (done) => screen.show(done, "evaluating"),
+  });
+  const text = `${JSON.stringify(found, null, 2)}\n`;
+  await replaceFile(folder.at("eval.json"), text);
+  return found;
+}
+
+/** Writes report.html; its path, or null. */
+async function report(
+  { folder, ...prepared }: Prepared,
+  evaluation: Evaluation | null,
+  screen: Display,
+): Promise<string | null> {
+  const { path } = folder;
+  const base = baseOf(prepared.run.base, () => {});
+  const open: OpenRun = { ...prepared, path, base, records: folder.metrics(), evaluation };
+  const written = await reportOf(path, ({ pageOfRuns }) => pageOfRuns([open], screen.show));
+  if (written.path === null) screen.say(written.told);
+  return written.path;
+}
+
+function summaryOf({ folder }: Prepared, trained: Trained, evaluation: Evaluation | null): object {
+  const { settings, step, steps, finished, best } = trained;
+  return { folder: folder.path, step, steps, finished, best, settings, evaluation };
+}
+
+function conclusion(
+  { folder: { path } }: Prepared,
+  { step, finished, best }: Trained,
+  evaluation: Evaluation | null,
+  page: string | null,
+): string {
+  if (!finished)
+    return `stopped after step ${count(step)}; go on with: twoheads train --resume ${path}`;
+  const kept = best === null ? "" : `; the weights are those of step ${count(best.step)}, the best`;
+  const { value, low, high } = evaluation?.accuracy ?? {};
+  const reached =
+    value === undefined
+      ? []
+      : [`validation accuracy ${percent(value)} [${percent(low ?? 0)}, ${percent(high ?? 1)}]`];
+  return [
+    `finished after ${count(step)} steps${kept}`,
+    ...reached,
+    `next: twoheads eval ${path} --data PAIRS.jsonl`,
+    `      twoheads score ${path} ANSWERS.jsonl`,
+    ...(page === null ? [] : [`the report: ${page}`]),
+  ].join("\n");
+}

@@ -1,0 +1,122 @@
+// Curves through gold against distance (2210.10760, section 3.1): with d = sqrt(KL), what best-of-n gains
+// is d (a - b d), what reinforcement learning gains is d (a - b ln d). a is how fast gold rises at first,
+// b what over-optimisation takes away. Both are linear in a and b, so least squares has a closed form.
+// Intervals are the bootstrap's, over whole curves (prompts, or seeds): points of one curve move together.
+// Next: ../../report/panels.ts.
+
+import { ArgumentError, portable, type Random } from "../../core/index.ts";
+import { quantile } from "../statistics.ts";
+
+const { exp, log } = portable;
+
+export type CurveForm = "bon" | "rl";
+
+export interface Fit {
+  readonly a: number;
+  readonly b: number;
+  /** The KL, in nats, where the curve is highest; null if it only rises or only falls. */
+  readonly peakKL: number | null;
+}
+
+/** d (a - b d) for "bon", d (a - b ln d) for "rl", at a KL in nats; 0 at 0. */
+export function curveAt({ a, b }: Pick<Fit, "a" | "b">, form: CurveForm, kl: number): number {
+  const d = Math.sqrt(Math.max(0, kl));
+  return d === 0 ? 0 : d * (a - b * penalty(form, d));
+}
+
+function penalty(form: CurveForm, d: number): number {
+  return form === "bon" ? d : log(d);
+}
+
+/** Least squares of gains over no optimisation [N], at KLs [N] in nats; at least two KLs > 0. */
+export function fitCurve(kls: ArrayLike<number>, gains: ArrayLike<number>, form: CurveForm): Fit {
+  let [uu, uv, vv, uy, vy] = [0, 0, 0, 0, 0];
+  for (let i = 0; i < kls.length; i++) {
+    const kl = kls[i] ?? 0;
+    if (!(kl > 0)) continue; // d = 0 says nothing of a and b
+    const d = Math.sqrt(kl);
+    const [u, v, y] = [d, -d * penalty(form, d), gains[i] ?? 0];
+    uu += u * u;
+    uv += u * v;
+    vv += v * v;
+    uy += u * y;
+    vy += v * y;
+  }
+  const determinant = uu * vv - uv * uv;
+  if (!(determinant > 1e-12 * uu * vv)) {
+    throw new ArgumentError(
+      "fitCurve: the points leave a and b open; needed finite gains at two or more different KLs > 0",
+    );
+  }
+  const a = (uy * vv - vy * uv) / determinant;
+  const b = (vy * uu - uy * uv) / determinant;
+  return { a, b, peakKL: peakOf(a, b, form) };
+}
+
+/** d = a / 2b for "bon", e^(a/b - 1) for "rl". */
+function peakOf(a: number, b: number, form: CurveForm): number | null {
+  if (!(b > 0) || (form === "bon" && !(a > 0))) return null;
+  const d = form === "bon" ? a / (2 * b) : exp(a / b - 1);
+  return d * d;
+}
+
+/** The ends of an interval. */
+export type Span = readonly [low: number, high: number];
+
+export interface FitWithIntervals extends Fit {
+  readonly aInterval: Span;
+  readonly bInterval: Span;
+  /** Of the resamples that have a peak; null if none has. */
+  readonly peakInterval: Span | null;
+  /** Share of the resamples that have a peak. */
+  readonly peakShare: number;
+}
+
+export interface BootstrapOptions {
+  readonly rng: Random;
+  /** Default 1000. */
+  readonly resamples?: number;
+  /** Default 0.95. */
+  readonly level?: number;
+}
+
+/** A curve of one prompt or seed: gains at KLs. */
+export interface Curve {
+  readonly kls: ArrayLike<number>;
+  readonly gains: ArrayLike<number>;
+}
+
+/** The fit through all points of some curves, with percentile intervals over resampled curves. */
+export function fitCurves(
+  curves: readonly Curve[],
+  form: CurveForm,
+  { rng, resamples = 1000, level = 0.95 }: BootstrapOptions,
+): FitWithIntervals {
+  const fitOf = (some: readonly Curve[]): Fit => {
+    const join = (part: (curve: Curve) => ArrayLike<number>): number[] =>
+      some.flatMap((curve) => Array.from(part(curve)));
+    return fitCurve(
+      join(({ kls }) => kls),
+      join(({ gains }) => gains),
+      form,
+    );
+  };
+  const drawn = Array.from({ length: resamples }, () =>
+    fitOf(curves.map(() => curves[rng.integer(0, curves.length)] as Curve)),
+  );
+  const peaks = drawn.flatMap(({ peakKL }) => peakKL ?? []);
+  const between = (values: readonly number[]): Span => percentiles(values, level);
+  return {
+    ...fitOf(curves),
+    aInterval: between(drawn.map(({ a }) => a)),
+    bInterval: between(drawn.map(({ b }) => b)),
+    peakInterval: peaks.length === 0 ? null : between(peaks),
+    peakShare: peaks.length / resamples,
+  };
+}
+
+/** The middle share of some values. */
+function percentiles(values: readonly number[], level: number): Span {
+  const sorted = values.toSorted((x, y) => x - y);
+  return [quantile(sorted, (1 - level) / 2), quantile(sorted, (1 + level) / 2)];
+}

@@ -1,0 +1,193 @@
+// One piece of the demo's work, done by one worker: a base pretrained from its seed, or one reward model
+// trained from a base and tested. A job depends on its own words alone, so that any worker may do it at
+// any time, and gives the same bits.
+// Next: ../workers.ts for who does them, ../../grm/trainer.ts for the training itself.
+
+import { random } from "../../core/index.ts";
+import type { Pair } from "../../grm/pairs.ts";
+import { RewardModel } from "../../grm/rewardModel.ts";
+import { breathe, scorePairs } from "../../grm/scores.ts";
+import { type TrainOptions, train } from "../../grm/trainer.ts";
+import {
+  type CausalLM,
+  generateAsync,
+  loadCausalLM,
+  saveCausalLM,
+  saveTokenizer,
+} from "../../nn/index.ts";
+import {
+  asPair,
+  type BaseProgress,
+  documents,
+  type LabelOptions,
+  perplexity,
+  pretrainBase,
+  type SplitName,
+  spelled,
+  spelledPairs,
+  splits,
+} from "../worlds/index.ts";
+import { Kept } from "./kept.ts";
+import type { Arm, Plan, RowName } from "./plan.ts";
+import type { Result } from "./results.ts";
+
+export type Job =
+  | { readonly kind: "base"; readonly seed: number; readonly folder: string; readonly plan: Plan }
+  | {
+      readonly kind: "arm";
+      readonly seed: number;
+      /** Where the base is. */
+      readonly folder: string;
+      readonly arm: Arm;
+      readonly plan: Plan;
+      /** A folder for the model, its base and its metrics; changes nothing of the results. */
+      readonly keep?: string;
+    };
+
+/** What a worker says of a job while it is at it. */
+export interface Report {
+  /** Share that is done. */
+  readonly done: number;
+  /** Of a base: the loss of late. */
+  readonly loss?: number;
+  /** Of a base, now and then: what it writes at this step. */
+  readonly sample?: { readonly step: number; readonly text: string };
+}
+
+export async function runJob(job: Job, report: (report: Report) => void): Promise<Result[]> {
+  if (job.kind === "arm") return trainArm(job, report);
+  await makeBase(job, report);
+  return [];
+}
+
+// --- Bases -------------------------------------------------------------------------------------------
+
+/** Pretrains a base into a folder, and lets it write at the beginning and at steps that double up to the end. */
+async function makeBase(
+  { seed, folder, plan: { baseSteps } }: Job & { kind: "base" },
+  report: (report: Report) => void,
+): Promise<void> {
+  const sampled = new Set([1, ...[32, 16, 8, 4, 2, 1].map((part) => Math.ceil(baseSteps / part))]);
+  let mean = Number.NaN;
+  const onStep = async ({ step, loss, lm }: BaseProgress): Promise<void> => {
+    mean = Number.isNaN(mean) ? loss : 0.95 * mean + 0.05 * loss;
+    const isSampled = sampled.has(step);
+    const text = isSampled ? { sample: { step, text: await sample(lm, seed) } } : {};
+    if (isSampled || step % 20 === 0) report({ done: step / baseSteps, loss: mean, ...text });
+    await breathe();
+  };
+  const lm = await pretrainBase(spelled, seed, onStep, baseSteps);
+  await saveCausalLM(folder, lm);
+  await saveTokenizer(folder, spelled.tokenizer);
+}
+
+/** What a language model makes of a title, spelled words put together. */
+async function sample(lm: CausalLM, seed: number): Promise<string> {
+  const { tokenizer } = spelled;
+  const title = [...tokenizer.encode("<bos> fox woods :")];
+  const rng = random(`sample ${seed}`);
+  const stop = [tokenizer.special.eos ?? -1];
+  const [written] = await generateAsync(lm, [title], { maxTokens: spelled.longest, stop, rng });
+  return tokenizer.decode(written?.tokens ?? [], { skipSpecial: true }).replaceAll(" -", "-");
+}
+
+// --- Reward models -----------------------------------------------------------------------------------
+
+export interface Data {
+  readonly training: readonly Pair[];
+  readonly validation: readonly Pair[];
+  readonly tests: Readonly<Record<SplitName, readonly Pair[]>>;
+  readonly held: readonly Int32Array[];
+}
+
+/** A seed's data: the same for all its arms. */
+export function dataOf(seed: number, plan: Plan): Data {
+  const rng = random(`demo ${seed}`);
+  const draw = (name: string, split: SplitName, count: number, labels: LabelOptions["labels"]) =>
+    spelledPairs(split, count, { labels }, rng.fork(name)).map((c) => asPair(spelled, c, split));
+  const names = Object.keys(splits) as SplitName[];
+  const tests = names.map((name) => [name, draw(`test ${name}`, name, plan.tests, "true")]);
+  return {
+    training: draw("training", "id", plan.pairs, "noisy"),
+    validation: draw("validation", "id", plan.validation, "noisy"),
+    tests: Object.fromEntries(tests),
+    held: documents(spelled, plan.heldOut, random("held out")),
+  };
+}
+
+async function trainArm(
+  { seed, folder, arm, plan, keep }: Job & { kind: "arm" },
+  report: (report: Report) => void,
+): Promise<Result[]> {
+  const { training, validation, tests, held } = dataOf(seed, plan);
+  const lm = loadCausalLM(folder);
+  const perplexityBefore = perplexity(lm, held);
+  const rng = random(`demo ${seed}`).fork("head");
+  const model = new RewardModel(lm, { head: { type: "linear", dropout: 0 }, rng });
+  const isBT = arm.method === "bt";
+  const test = async (row: RowName, step: number): Promise<Result> => ({
+    seed,
+    row,
+    lr: arm.lr,
+    step,
+    accuracy: await accuracies(model, tests),
+    perplexityBefore,
+    perplexity: perplexity(lm, held),
+  });
+  const results: Result[] = [];
+  const kept = keep === undefined ? null : await Kept.begin(keep, { seed, arm, plan }, folder);
+  const trained = await train(model, training, settingsOf(seed, arm, plan), {
+    ...((isBT || kept) && { validation }),
+    ...kept?.hooks(validation),
+    onProgress: ({ step, steps }) => report({ done: step / steps }),
+    async onCheckpoint({ state }) {
+      // the last weights, before the best ones take their place
+      if (state.step !== state.steps) return;
+      results.push(await test(arm.method, state.step));
+      await kept?.save(model);
+    },
+  });
+  if (trained.best !== null) results.push(await test("bt-early", trained.best.step));
+  for (const p of model.parameters()) p.release();
+  return results;
+}
+
+/** The demo's reward training: everything but the embeddings, whose rows preference data hardly shows. */
+export function settingsOf(seed: number, { method, lr }: Arm, plan: Plan): TrainOptions {
+  const isFrozen = method === "frozen";
+  return {
+    method,
+    seed,
+    lr,
+    epochs: isFrozen ? plan.frozenEpochs : plan.epochs,
+    batchSize: 16,
+    warmup: 0.03,
+    beta2: 0.98,
+    clip: 1,
+    alpha: plan.alpha,
+    beta: plan.beta,
+    frozenParameters: isFrozen ? [] : ["model.embed_tokens.weight"],
+    best: method === "bt" ? "loss" : "none",
+    evaluateEvery: plan.validateEvery,
+    parameterGradEvery: null,
+  };
+}
+
+/** Share of the pairs of each test whose better story gets the higher reward; a tie counts half. */
+export async function accuracies(
+  model: RewardModel,
+  tests: Data["tests"],
+): Promise<Result["accuracy"]> {
+  const pairs = Object.values(tests).flat();
+  const { chosen, rejected } = await scorePairs(model, pairs);
+  const right = pairs.map((_, i) => {
+    const margin = (chosen.rewards[i] ?? Number.NaN) - (rejected.rewards[i] ?? Number.NaN);
+    return margin === 0 ? 0.5 : margin > 0 ? 1 : 0;
+  });
+  const names = Object.keys(tests) as SplitName[];
+  const shares = names.map((name) => {
+    const own = right.filter((_, i) => pairs[i]?.source === name);
+    return [name, own.reduce<number>((sum, x) => sum + x, 0) / own.length];
+  });
+  return Object.fromEntries(shares);
+}

@@ -1,0 +1,227 @@
+// From results to what a person reads: a table of every method at every rate, the differences between
+// methods with their intervals, and the verdict. Everything said is computed from the results; where an
+// interval holds 0, the text says that nothing was shown. Same results, same text, to the byte.
+// Next: ../../cli/commands/demo.ts, which prints it.
+
+import { portable } from "../../core/index.ts";
+import { type Interval, interval, signOf } from "../../grm/intervals.ts";
+import { outOfDistribution, type SplitName } from "../worlds/index.ts";
+import { type Plan, type RowName, rateText, rowsAtRate, rowTitles } from "./plan.ts";
+import { oodOf, type Result } from "./results.ts";
+
+/** The results of one row at one rate, by seed. */
+type Cell = ReadonlyMap<number, Result>;
+
+function cell(results: readonly Result[], row: RowName, lr: number): Cell {
+  const own = results.filter((result) => result.row === row && result.lr === lr);
+  return new Map(own.map((result) => [result.seed, result]));
+}
+
+// --- Numbers as text ---------------------------------------------------------------------------------
+
+const percent = (share: number): string => (100 * share).toFixed(1).replace("-0.0", "0.0");
+
+function withHalf({ mean, half }: Interval): string {
+  return `${percent(mean)}${half === null ? "" : ` ±${percent(half)}`}`;
+}
+
+/** +1.2 [-0.3, 2.7], in points. */
+function points({ mean, half }: Interval): string {
+  const sign = (x: number): string => `${x > 0 ? "+" : ""}${percent(x)}`;
+  const range = half === null ? "" : ` [${sign(mean - half)}, ${sign(mean + half)}]`;
+  return `${sign(mean)}${range}`;
+}
+
+/** Three digits, however large. */
+function short(x: number): string {
+  if (x >= 1e6) return x.toExponential(1).replace("e+", "e");
+  return x >= 100 ? x.toFixed(0) : x.toPrecision(3);
+}
+
+/** The middle of numbers that are multiplied rather than added. */
+function geometricMean(values: readonly number[]): number {
+  const logs = values.map(portable.log);
+  return portable.exp(logs.reduce((sum, x) => sum + x, 0) / logs.length);
+}
+
+/** Columns of equal width, the first to the left. */
+function aligned(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
+  const pad = (text: string, i: number): string =>
+    i === 0 ? text.padEnd(widths[i] ?? 0) : text.padStart(widths[i] ?? 0);
+  return rows.map((row) => row.map(pad).join("  ").trimEnd()).join("\n");
+}
+
+// --- The table ---------------------------------------------------------------------------------------
+
+/** Every method at every rate; `many` are the results of more seeds, for the last column. */
+export function accuracyTable(
+  results: readonly Result[],
+  many: readonly Result[] | null,
+  { rates, frozenRate }: Plan,
+): string {
+  const accuracy = (found: Cell, split: SplitName): Interval =>
+    interval([...found.values()].map((result) => result.accuracy[split]));
+  const ood = (found: Cell): Interval => interval([...found.values()].map(oodOf));
+  const seedsOf = (some: readonly Result[]): number => new Set(some.map(({ seed }) => seed)).size;
+  const line = (row: RowName, lr: number): string[] => {
+    const found = cell(results, row, lr);
+    const after = geometricMean([...found.values()].map((result) => result.perplexity));
+    return [
+      `${rowTitles[row]}`,
+      rateText(lr),
+      withHalf(accuracy(found, "id")),
+      ...outOfDistribution.map((split) => percent(accuracy(found, split).mean)),
+      withHalf(ood(found)),
+      short(after),
+      ...(many === null ? [] : [withHalf(ood(cell(many, row, lr)))]),
+    ];
+  };
+  const before = geometricMean(results.map(({ perplexityBefore }) => perplexityBefore));
+  const more = many === null ? [] : [`OOD, ${seedsOf(many)} seeds`];
+  const head = [
+    "method",
+    "rate",
+    "id",
+    ...outOfDistribution,
+    "OOD",
+    `LM ppl (was ${short(before)})`,
+  ];
+  const blocks = rates.flatMap((lr) => [[], ...rowsAtRate.map((row) => line(row, lr))]);
+  return aligned([[...head, ...more], line("frozen", frozenRate), ...blocks]);
+}
+
+// --- Differences -------------------------------------------------------------------------------------
+
+/** Out-of-distribution accuracy of one cell minus that of another, paired by seed. */
+function difference(a: Cell, b: Cell): Interval {
+  const pairs = [...a].flatMap(([seed, result]) => {
+    const other = b.get(seed);
+    return other === undefined ? [] : [oodOf(result) - oodOf(other)];
+  });
+  return interval(pairs);
+}
+
+/** The rate at which a row does best out of distribution on average over the seeds. */
+function bestRate(results: readonly Result[], row: RowName, { rates, frozenRate }: Plan): number {
+  if (row === "frozen") return frozenRate;
+  const meanAt = (lr: number): number =>
+    interval([...cell(results, row, lr).values()].map(oodOf)).mean;
+  return rates.reduce((best, lr) => (meanAt(lr) > meanAt(best) ? lr : best));
+}
+
+/** Which two rows are compared at which rates. */
+interface Comparison {
+  readonly a: RowName;
+  readonly b: RowName;
+}
+
+const comparisons: readonly Comparison[] = [
+  { a: "bt", b: "frozen" },
+  { a: "bt-early", b: "bt" },
+  { a: "grm-sft", b: "bt" },
+  { a: "grm-dpo", b: "bt" },
+  { a: "grm-dpo-noref", b: "bt" },
+  { a: "grm-sft", b: "bt-early" },
+];
+
+function compareAt(results: readonly Result[], { a, b }: Comparison, lr: number, plan: Plan) {
+  const other = b === "frozen" ? plan.frozenRate : lr;
+  return difference(cell(results, a, lr), cell(results, b, other));
+}
+
+function compareBest(results: readonly Result[], { a, b }: Comparison, plan: Plan) {
+  const [rateA, rateB] = [bestRate(results, a, plan), bestRate(results, b, plan)];
+  return { rateA, rateB, gain: difference(cell(results, a, rateA), cell(results, b, rateB)) };
+}
+
+/** What each method adds to another, in points of OOD accuracy, at each rate and each at its own best. */
+export function differenceTable(results: readonly Result[], plan: Plan): string {
+  const lines = comparisons.map((comparison) => {
+    const { a, b } = comparison;
+    const { gain } = compareBest(results, comparison, plan);
+    return [
+      `${rowTitles[a]} - ${rowTitles[b]}`,
+      ...plan.rates.map((lr) => points(compareAt(results, comparison, lr, plan))),
+      points(gain),
+    ];
+  });
+  const head = ["", ...plan.rates.map((lr) => `at ${rateText(lr)}`), "each at its best rate"];
+  return aligned([head, ...lines]);
+}
+
+// --- The verdict -------------------------------------------------------------------------------------
+
+/** A difference in words, with what it allows to say. */
+function inWords(gain: Interval): string {
+  const verb = { "1": "gained", "-1": "lost", "0": "showed no difference:" } as const;
+  const sign = signOf(gain);
+  const size = sign === 0 ? points(gain) : points(gain).replace(/^[+-]/, "");
+  return gain.half === null
+    ? `got ${points(gain)} points, with one seed that says nothing`
+    : `${verb[`${sign}`]} ${size}${sign === 0 ? "" : " points"}`;
+}
+
+const main: Comparison = { a: "grm-sft", b: "bt" };
+
+/** Sentences on GRM-SFT against plain BT: at each rate, at the best rates, on the language model, and in a line. */
+export function verdict(results: readonly Result[], plan: Plan): string {
+  const { rateA, rateB, gain } = compareBest(results, main, plan);
+  const atRates = plan.rates.map(
+    (lr) => `  at ${rateText(lr)} it ${inWords(compareAt(results, main, lr, plan))}`,
+  );
+  return [
+    "Did regularisation (GRM-SFT against plain BT) help out of distribution?",
+    ...atRates,
+    `  each at its own best rate (${rateText(rateA)} and ${rateText(rateB)}) it ${inWords(gain)}`,
+    inALine(results, plan),
+  ].join("\n");
+}
+
+/** What these seeds show and what they don't. */
+function inALine(results: readonly Result[], plan: Plan): string {
+  const findings = [
+    ...plan.rates.map((lr) => ({
+      where: `at ${rateText(lr)}`,
+      gain: compareAt(results, main, lr, plan),
+    })),
+    { where: "each at its best rate", gain: compareBest(results, main, plan).gain },
+  ];
+  const words = { "1": "a gain", "-1": "a loss" } as const;
+  const shown = findings.flatMap(({ where, gain }) => {
+    const sign = signOf(gain);
+    return sign === 0
+      ? []
+      : [`${words[`${sign}`]} of ${percent(Math.abs(gain.mean))} points ${where}`];
+  });
+  const rest = findings.filter(({ gain }) => signOf(gain) === 0).map(({ where }) => where);
+  const count = new Set(results.map(({ seed }) => seed)).size;
+  return [
+    `In a line: ${count} ${count === 1 ? "seed shows" : "seeds show"} `,
+    [...shown, keptLanguage(results, plan)].join(", "),
+    rest.length === 0 ? "" : `; no difference in accuracy is shown ${rest.join(", ")}`,
+    ".",
+  ].join("");
+}
+
+/** How the language models ended at the hottest rate, and whether the seeds agree on who kept it better. */
+function keptLanguage(results: readonly Result[], { rates }: Plan): string {
+  const hottest = Math.max(...rates);
+  const [sft, bt] = (["grm-sft", "bt"] as const).map((row) => cell(results, row, hottest)) as [
+    Cell,
+    Cell,
+  ];
+  const logs = [...sft].flatMap(([seed, { perplexity }]) => {
+    const other = bt.get(seed);
+    return other === undefined ? [] : [portable.log(other.perplexity / perplexity)];
+  });
+  const [a, b] = [sft, bt].map((found) =>
+    short(geometricMean([...found.values()].map(({ perplexity }) => perplexity))),
+  );
+  const verb = {
+    "1": "the language model kept better",
+    "-1": "the language model kept worse",
+    "0": "no clear difference between the language models",
+  };
+  return `${verb[`${signOf(interval(logs))}`]} (perplexity ${a} against ${b} at ${rateText(hottest)})`;
+}

