@@ -5,8 +5,9 @@
 
 import { zerosLike } from "./creation.ts";
 import { ArgumentError, GradcheckError } from "./errors.ts";
+import { enableGrad } from "./modes.ts";
 import { Random } from "./random.ts";
-import { enableGrad, grad } from "./tape.ts";
+import { grad } from "./tape.ts";
 import { fromData, Tensor } from "./tensor.ts";
 
 export interface GradcheckOptions {

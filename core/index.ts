@@ -3,12 +3,14 @@
 // under. Read on in this order: tensor.ts, ops/arithmetic.ts, kinds.ts, op.ts, tape.ts, gradcheck.ts,
 // reference.ts.
 
+import { registerHook, retainGrad } from "./hooks.ts";
 import type { Entry } from "./op.ts";
 import * as ops from "./ops/index.ts";
 import "./reference.ts";
-import * as tape from "./tape.ts";
+import { backward } from "./tape.ts";
 import { Tensor } from "./tensor.ts";
 
+export { detectAnomaly } from "./anomaly.ts";
 export * from "./creation.ts";
 export {
   type Buffer,
@@ -22,7 +24,10 @@ export {
 export { type Domain, type Draw, within } from "./draw.ts";
 export { type DType, isFloat, type TypedArray } from "./dtype.ts";
 export * from "./errors.ts";
+export { hvp, vjp } from "./functional.ts";
 export { type GradcheckOptions, gradcheck } from "./gradcheck.ts";
+export { type Hook, registerHook, retainGrad } from "./hooks.ts";
+export { enableGrad, noGrad } from "./modes.ts";
 export type { Block, Call, Entry, Kernel, Op, Spec } from "./op.ts";
 export { withDefinitions } from "./op.ts";
 export * from "./ops/index.ts";
@@ -33,21 +38,7 @@ export { scope } from "./scope.ts";
 export type { Shape } from "./shape.ts";
 export * from "./showTape.ts";
 export type { Storage } from "./storage.ts";
-export {
-  backward,
-  detectAnomaly,
-  enableGrad,
-  type Gradient,
-  grad,
-  type Hook,
-  hvp,
-  Node,
-  noGrad,
-  registerHook,
-  retainGrad,
-  vjp,
-  type WalkOptions,
-} from "./tape.ts";
+export { backward, type Gradient, grad, Node, type WalkOptions } from "./tape.ts";
 export { type Nested, Tensor } from "./tensor.ts";
 export { namedTensors, type Tree, tensorsOf } from "./tree.ts";
 export { type AdamWOptions, adamwStep, globalNorm, type SGDOptions, sgdStep } from "./update.ts";
@@ -81,4 +72,4 @@ function install(functions: Readonly<Record<string, unknown>>): void {
 }
 
 install(Object.fromEntries(Object.entries(ops).filter(([name]) => opTable.has(name))));
-install({ backward: tape.backward, registerHook: tape.registerHook, retainGrad: tape.retainGrad });
+install({ backward, registerHook, retainGrad });

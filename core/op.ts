@@ -4,22 +4,16 @@
 // on it. Everything else (methods, tests, documentation) is derived from the entries when they load.
 // Next: kinds.ts, which builds entries; ops/arithmetic.ts, the first ones; reference.ts, which runs them.
 
+import { callerLine, checkAnomaly, isDetectingAnomaly } from "./anomaly.ts";
 import { runCall } from "./debug.ts";
 import { currentDevice, type Device } from "./device.ts";
 import type { Draw } from "./draw.ts";
 import { type DType, isFloat, type TypedArray } from "./dtype.ts";
 import { ArgumentError, DeviceError } from "./errors.ts";
+import { isRecording } from "./modes.ts";
 import { formatShape, type Shape, sizeOf } from "./shape.ts";
 import { Storage } from "./storage.ts";
-import {
-  checkAnomaly,
-  type Gradient,
-  grad,
-  isDetectingAnomaly,
-  isRecording,
-  Node,
-  type Recordable,
-} from "./tape.ts";
+import { type Gradient, grad, Node, type Recordable } from "./tape.ts";
 import { Tensor } from "./tensor.ts";
 
 // --- Entries -----------------------------------------------------------------------------------------
@@ -273,23 +267,6 @@ export function commonDevice(name: string, args: readonly unknown[]): Device {
     found = arg.device;
   }
   return found ?? currentDevice();
-}
-
-const here = decodeURIComponent(new URL(".", import.meta.url).pathname);
-
-/** File and line of the first caller outside of this folder. */
-function callerLine(): string {
-  const { stackTraceLimit } = Error;
-  Error.stackTraceLimit = 50;
-  const stack = new Error().stack ?? "";
-  Error.stackTraceLimit = stackTraceLimit;
-  const outside = stack.split("\n").find((line, i) => i > 0 && !line.includes(here));
-  return (
-    outside
-      ?.replace(/^\s*at\s+/, "")
-      .replace(/^.*\((.*)\)$/, "$1")
-      .replace("file://", "") ?? ""
-  );
 }
 
 // --- Gradients of entries ----------------------------------------------------------------------------

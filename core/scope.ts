@@ -1,10 +1,11 @@
 // scope(() => ...): memory with a lifetime that can be read off the page. Everything made inside is
 // given back at the end except what the function returns, what x.keep() holds, and what the returned
 // tensors still need for their gradients. Devices that count on the garbage collector (reference) gain
-// early errors; devices with a pool (wasm, gpu) gain their memory back. Next: tape.ts.
+// early errors; devices with a pool (wasm, gpu) gain their memory back. Next: memory.ts.
 
 import { ArgumentError } from "./errors.ts";
-import { confine, type Storage } from "./storage.ts";
+import { confine } from "./memory.ts";
+import type { Storage } from "./storage.ts";
 import { nodesBehind } from "./tape.ts";
 import { type Tree, tensorsOf } from "./tree.ts";
 

@@ -6,74 +6,15 @@
 import type { Buffer, Device } from "./device.ts";
 import type { DType } from "./dtype.ts";
 import { ReleasedError } from "./errors.ts";
-
-/** What was made since the innermost confine began, in order. */
-let born: Storage[] | null = null;
-
-/**
- * Runs `fn`; releases every storage made inside but those that `stays` finds in the result, which become
- * the surrounding scope's, and those that are kept. `by` stands in the error of whoever reads one later.
- */
-export function confine<T>(fn: () => T, stays: (result: T) => Iterable<Storage>, by: string): T {
-  const outer = born;
-  const made: Storage[] = [];
-  born = made;
-  try {
-    const result = fn();
-    const stay = new Set(stays(result));
-    for (const storage of made) if (!stay.has(storage) && !storage.kept) storage.release(by);
-    return result;
-  } finally {
-    born = outer;
-    if (outer)
-      for (const storage of made) if (!storage.released && !storage.kept) outer.push(storage);
-  }
-}
-
-/**
- * Who still needs the numbers of which storage, inside of a confine: what was made there since goes back
- * as soon as nobody needs it, so that the next op finds memory that is still in the processor's cache.
- */
-export class Holders {
-  readonly #first = serials;
-  #seen = born?.length ?? 0;
-
-  constructor(readonly by: string) {}
-
-  hold(storage: Storage): void {
-    storage.holders++;
-  }
-
-  drop(storage: Storage): void {
-    storage.holders--;
-    if (storage.serial >= this.#first) this.#release(storage);
-  }
-
-  /** Like drop, for what is to stay. */
-  handOver(storage: Storage): void {
-    storage.holders--;
-  }
-
-  /** Releases what was made since the last call and is held by nobody. */
-  sweep(): void {
-    if (born === null) return;
-    for (; this.#seen < born.length; this.#seen++) this.#release(born[this.#seen] as Storage);
-  }
-
-  #release(storage: Storage): void {
-    if (storage.holders === 0 && !storage.kept) storage.release(this.by);
-  }
-}
-
-let serials = 0;
+import { noteMade } from "./memory.ts";
 
 export class Storage {
   /** Grows with time. */
-  readonly serial = serials++;
+  readonly serial: number;
   /** Counts in-place writes; the tape compares it to notice a value changed under it. */
   version = 0;
-  /** How many needs of it are counted at the moment: see Holders. */
-  holders = 0;
+  /** How many gradients of a backward walk need it at the moment: see Gradients in memory.ts. */
+  needs = 0;
   /** Exempt from every scope once true. */
   kept = false;
   /** Somebody besides the graph asked for it: it isn't retired with the graph. */
@@ -88,7 +29,7 @@ export class Storage {
     buffer: Buffer,
   ) {
     this.#buffer = buffer;
-    born?.push(this);
+    this.serial = noteMade(this);
   }
 
   get released(): boolean {

@@ -1,14 +1,18 @@
 // The tape: which op made which tensor, and the walk back along it. Every op that touches a tensor with
 // requiresGrad leaves a Node; backward() and grad() visit the nodes behind an output from the newest to
 // the oldest, ask each op's rule for the gradients of its inputs, and add them up. The rules are written
-// in ops, so with createGraph the walk itself is recorded and can be differentiated again.
+// in ops, so with createGraph the walk itself is recorded and can be differentiated again. Without what is
+// optional here it is the dozen lines of walkthroughs/02-the-tape.md, and tests hold it to them, to the bit.
 // Next: op.ts, where nodes are made; ops/arithmetic.ts for rules; gradcheck.ts for whether they are right.
 
+import { checkGradient, unwatched } from "./anomaly.ts";
 import { fullLike } from "./creation.ts";
-import { isFloat } from "./dtype.ts";
-import { AnomalyError, ArgumentError, GraphError, ShapeError } from "./errors.ts";
+import { GraphError, ShapeError } from "./errors.ts";
+import { runHooks } from "./hooks.ts";
+import { confine, Gradients, walkName } from "./memory.ts";
+import { withRecording } from "./modes.ts";
 import { formatShape, sameShape } from "./shape.ts";
-import { confine, Holders, type Storage } from "./storage.ts";
+import type { Storage } from "./storage.ts";
 import { checkTensor, Tensor } from "./tensor.ts";
 
 /** A gradient for one argument: none, a tensor, or how to compute it should it be needed. */
@@ -93,96 +97,6 @@ export class Node {
   }
 }
 
-// --- Modes -------------------------------------------------------------------------------------------
-
-let recording = true;
-let anomaly = false;
-
-/** Whether ops leave nodes at the moment. */
-export function isRecording(): boolean {
-  return recording;
-}
-
-/** Whether anomaly mode is on. */
-export function isDetectingAnomaly(): boolean {
-  return anomaly;
-}
-
-function withRecording<T>(on: boolean, fn: () => T): T {
-  const before = recording;
-  recording = on;
-  try {
-    return fn();
-  } finally {
-    recording = before;
-  }
-}
-
-function refusePromise<T>(name: string, result: T): T {
-  if (result instanceof Promise) {
-    throw new ArgumentError(
-      `${name}: fn returned a promise, and the mode would end before it does; await outside of ${name}`,
-    );
-  }
-  return result;
-}
-
-/** Runs `fn` without recording: what it computes is a constant to the tape. */
-export function noGrad<T>(fn: () => T): T {
-  return refusePromise("noGrad", withRecording(false, fn));
-}
-
-/** Runs `fn` with recording on, inside a noGrad for example. */
-export function enableGrad<T>(fn: () => T): T {
-  return refusePromise("enableGrad", withRecording(true, fn));
-}
-
-/**
- * Runs `fn` and throws an AnomalyError at the first op that makes a NaN or an infinity out of finite
- * inputs, forward or backward, with the line that called it. Slow: it reads every result. CPU devices.
- */
-export function detectAnomaly<T>(fn: () => T): T {
-  return refusePromise("detectAnomaly", withAnomaly(true, fn));
-}
-
-function withAnomaly<T>(on: boolean, fn: () => T): T {
-  const before = anomaly;
-  anomaly = on;
-  try {
-    return fn();
-  } finally {
-    anomaly = before;
-  }
-}
-
-function nonFinite(x: Tensor): { value: number; at: number } | null {
-  if (!isFloat(x.dtype)) return null;
-  const data = x.data;
-  for (let at = 0; at < data.length; at++) {
-    const value = data[at] ?? 0;
-    if (!Number.isFinite(value)) return { value, at };
-  }
-  return null;
-}
-
-/** In anomaly mode: throws if `outputs` hold a NaN or an infinity that no input brought along. */
-export function checkAnomaly(
-  what: string,
-  outputs: readonly Tensor[],
-  inputs: readonly Tensor[],
-  caller: string,
-): void {
-  for (const y of outputs) {
-    const bad = nonFinite(y);
-    if (bad === null || inputs.some((x) => nonFinite(x) !== null)) continue;
-    throw new AnomalyError(
-      `${what}: the first ${Number.isNaN(bad.value) ? "NaN" : "infinity"} appears here: ` +
-        `${bad.value} at ${bad.at} of shape ${formatShape(y.shape)}, from finite inputs ` +
-        `${inputs.map((x) => formatShape(x.shape)).join(" ")}${caller && ` (called at ${caller})`}`,
-    );
-  }
-}
-
 // --- Walking back ------------------------------------------------------------------------------------
 
 /** The nodes behind some tensors, newest first. Iterative, so that a long chain doesn't overflow. */
@@ -208,66 +122,31 @@ export interface WalkOptions {
   readonly createGraph?: boolean;
 }
 
-/** Which tensors a walk must reach: all that require gradients, or those that lead to `targets`. */
-function wanted(
-  order: readonly Node[],
-  targets: ReadonlySet<Tensor> | null,
-): (x: Tensor) => boolean {
-  if (targets === null) return (x) => x.requiresGrad;
+/** What a walk is for. */
+interface Aim {
+  /** Whether a gradient must reach `x`. */
+  wants(x: Tensor): boolean;
+  /** Whether the gradient of `y`, which was computed, was asked for. */
+  returns(y: Tensor): boolean;
+  /** Whether nothing behind `node` is wanted. */
+  endsAt(node: Node): boolean;
+}
+
+/** To reach `targets`; or, without any, every leaf that requires a gradient and who asked with retainGrad. */
+function aimOf(order: readonly Node[], targets: ReadonlySet<Tensor> | null): Aim {
+  if (targets === null) {
+    return { wants: (x) => x.requiresGrad, returns: (y) => y.retainsGrad, endsAt: () => false };
+  }
   const leading = new Set<Tensor>(targets);
   for (const node of order.toReversed()) {
     if (node.released || node.inputs.some((x) => leading.has(x))) leading.add(node.y);
   }
-  return (x) => x.requiresGrad && leading.has(x);
-}
-
-const walkName = "the backward walk that made it";
-
-/** The gradients that a walk has so far; their memory goes back as soon as they are used up. */
-class Gradients {
-  readonly of = new Map<Tensor, Tensor>();
-  readonly #holders: Holders | null;
-
-  /** `isRecorded`: the graph of the walk itself needs them all. */
-  constructor(isRecorded: boolean) {
-    this.#holders = isRecorded ? null : new Holders(walkName);
-  }
-
-  add(x: Tensor, g: Tensor): void {
-    const sum = this.of.get(x);
-    this.set(x, sum === undefined ? g : sum.add(g));
-  }
-
-  set(x: Tensor, g: Tensor): void {
-    const before = this.of.get(x);
-    this.#holders?.hold(g.storage);
-    this.of.set(x, g);
-    if (before !== undefined) this.#holders?.drop(before.storage);
-  }
-
-  /** Before g, the gradient of x, is used: forgets x's, unless it `stays`. Then comes `used`. */
-  take(x: Tensor, g: Tensor, stays: boolean): void {
-    this.#holders?.hold(g.storage);
-    if (stays) this.set(x, g);
-    else this.#forget(x);
-  }
-
-  used(g: Tensor): void {
-    this.#holders?.drop(g.storage);
-    this.#holders?.sweep();
-  }
-
-  /** The gradients that stayed: the walk needs them no more, others do. */
-  handOver(): ReadonlyMap<Tensor, Tensor> {
-    for (const g of this.of.values()) this.#holders?.handOver(g.storage);
-    return this.of;
-  }
-
-  #forget(x: Tensor): void {
-    const g = this.of.get(x);
-    this.of.delete(x);
-    if (g !== undefined) this.#holders?.drop(g.storage);
-  }
+  const wants = (x: Tensor): boolean => x.requiresGrad && leading.has(x);
+  return {
+    wants,
+    returns: (y) => targets.has(y),
+    endsAt: (node) => targets.has(node.y) && !node.inputs.some(wants),
+  };
 }
 
 /** Gradients of all wanted tensors behind `roots`, given those of the roots. */
@@ -277,52 +156,53 @@ function walk(
   targets: ReadonlySet<Tensor> | null,
   { createGraph = false, retainGraph = createGraph }: WalkOptions,
 ): ReadonlyMap<Tensor, Tensor> {
-  const gradients = new Gradients(createGraph);
   const order = nodesBehind(roots);
-  const isWanted = wanted(order, targets);
+  const aim = aimOf(order, targets);
+  const gradients = new Gradients(createGraph);
   for (const x of [...roots, ...(targets ?? [])]) x.storage.outlivesGraph = true;
-  withRecording(createGraph, () => {
-    roots.forEach((root, i) => {
-      gradients.add(root, seeds[i] ?? fullLike(root, 1));
-    });
-    for (const node of order) {
-      const given = gradients.of.get(node.y);
-      if (given === undefined || !isWanted(node.y)) continue;
-      const g = runHooks(node.y, given);
-      const isTarget = targets?.has(node.y) ?? node.y.retainsGrad;
-      const isEnd = targets !== null && isTarget && !node.inputs.some(isWanted);
-      gradients.take(node.y, g, isTarget);
-      if (!isEnd) {
-        node.check();
-        step(node, g, createGraph, isWanted, gradients);
-        if (!retainGraph) node.release();
-      }
-      gradients.used(g);
-    }
-    for (const [x, g] of gradients.of)
-      if (x.node === null && x.hooks.length > 0) gradients.set(x, runHooks(x, g));
+  roots.forEach((root, i) => {
+    accumulate(gradients, root, seeds[i] ?? fullLike(root, 1));
   });
+  for (const node of order) {
+    const complete = gradients.get(node.y); // whatever was made from y came before
+    if (complete === undefined || !aim.wants(node.y)) continue;
+    const g = runHooks(node.y, complete);
+    if (aim.returns(node.y)) gradients.set(node.y, g);
+    else gradients.delete(node.y);
+    if (!aim.endsAt(node)) {
+      node.check();
+      step(node, g, createGraph, aim, gradients);
+      if (!retainGraph) node.release();
+    }
+    gradients.sweep();
+  }
+  for (const [x, g] of gradients)
+    if (x.node === null && x.hooks.length > 0) gradients.set(x, runHooks(x, g));
   return gradients.handOver();
 }
 
-/** One node: the gradients of its inputs, brought to their shape and dtype and added up. */
+/** One node: the gradients of its inputs by its op's rule, brought to their shape and added up. */
 function step(
   node: Node,
   g: Tensor,
   createGraph: boolean,
-  isWanted: (x: Tensor) => boolean,
+  { wants }: Aim,
   gradients: Gradients,
 ): void {
-  const { args } = node;
-  const rule = withAnomaly(false, () => node.entry.gradients(node, g, createGraph));
-  for (let i = 0; i < args.length; i++) {
-    const x = args[i];
-    const gradient = rule[i] ?? null;
-    if (!(x instanceof Tensor) || !isWanted(x) || gradient === null) continue;
-    const gx = typeof gradient === "function" ? withAnomaly(false, gradient) : gradient;
-    if (anomaly) checkAnomaly(`gradient of ${node.entry.name}`, [gx], [g], node.caller);
-    gradients.add(x, unbroadcast(gx, x));
-  }
+  const rule = unwatched(() => node.entry.gradients(node, g, createGraph));
+  node.args.forEach((x, i) => {
+    const given = rule[i] ?? null;
+    if (!(x instanceof Tensor) || !wants(x) || given === null) return;
+    const gx = typeof given === "function" ? unwatched(given) : given;
+    checkGradient(node, gx, g);
+    accumulate(gradients, x, unbroadcast(gx, x));
+  });
+}
+
+/** Who is used twice gets the sum. */
+function accumulate(gradients: Gradients, x: Tensor, g: Tensor): void {
+  const sum = gradients.get(x);
+  gradients.set(x, sum === undefined ? g : sum.add(g));
 }
 
 /** Sums a gradient over the axes that broadcasting stretched: the adjoint of stretching. */
@@ -334,44 +214,6 @@ function unbroadcast(g: Tensor, x: Tensor): Tensor {
     if (d < offset || (x.shape[d - offset] === 1 && side !== 1)) dims.push(d);
   });
   return g.sum({ dims }).reshape(x.shape);
-}
-
-/** A gradient hook: sees the whole gradient of a tensor, and may return another one to go on with. */
-export type Hook = (g: Tensor) => Tensor | undefined;
-
-function runHooks(x: Tensor, g: Tensor): Tensor {
-  let current = g;
-  for (const hook of x.hooks) {
-    const replaced = hook(current.keep());
-    if (replaced === undefined) continue;
-    if (!sameShape(replaced.shape, x.shape)) {
-      throw new ShapeError(
-        `registerHook: the hook returned shape ${formatShape(replaced.shape)} for a tensor of shape ${formatShape(x.shape)}`,
-      );
-    }
-    current = replaced;
-  }
-  return current;
-}
-
-/** Calls `hook` with the gradient of `x` in every walk. Returns a function that removes it. */
-export function registerHook(x: Tensor, hook: Hook): () => void {
-  if (!x.requiresGrad) {
-    throw new GraphError("registerHook: this tensor has no gradient; it needs requiresGrad");
-  }
-  x.hooks = [...x.hooks, hook];
-  return () => {
-    x.hooks = x.hooks.filter((other) => other !== hook);
-  };
-}
-
-/** Makes backward() fill `.grad` of a tensor that was computed (leaves have it anyway); returns it. */
-export function retainGrad(x: Tensor): Tensor {
-  if (!x.requiresGrad)
-    throw new GraphError("retainGrad: this tensor has no gradient; it needs requiresGrad");
-  x.retainsGrad = true;
-  x.storage.outlivesGraph = true;
-  return x;
 }
 
 function checkRoot(name: string, root: Tensor, seed: Tensor | undefined): void {
@@ -406,10 +248,7 @@ export function backward(
   const { gradient, createGraph = false } = options;
   checkRoot("backward", y, gradient);
   const seeds = gradient === undefined ? [] : [gradient];
-  const run = (): Tensor[] =>
-    withRecording(createGraph, () => fill(walk([y], seeds, null, options), seeds));
-  if (createGraph) run();
-  else releasing(run);
+  run(createGraph, () => fill(walk([y], seeds, null, options), seeds));
 }
 
 /** Adds what a walk found to `.grad` of leaves and of those that asked for it; returns these. */
@@ -427,15 +266,11 @@ function fill(found: ReadonlyMap<Tensor, Tensor>, seeds: readonly Tensor[]): Ten
   return filled;
 }
 
-/** Runs a walk that nobody will walk again: its own intermediates are given back at its end. */
-function releasing(run: () => (Tensor | null)[]): (Tensor | null)[] {
-  return confine(run, storagesOf, walkName);
-}
-
-function storagesOf(tensors: readonly (Tensor | null)[]): Storage[] {
-  const storages: Storage[] = [];
-  for (const x of tensors) if (x !== null) storages.push(x.storage);
-  return storages;
+/** Runs a walk: recorded, or with its own intermediates released at its end, as nobody will walk it again. */
+function run<T extends Tensor | null>(createGraph: boolean, fn: () => T[]): T[] {
+  if (createGraph) return withRecording(true, fn);
+  const storagesOf = (tensors: T[]): Storage[] => tensors.flatMap((x) => x?.storage ?? []);
+  return confine(() => withRecording(false, fn), storagesOf, walkName);
 }
 
 /** The same list, or the list of the one. */
@@ -470,7 +305,7 @@ export function grad(
       );
     }
   });
-  const run = (): (Tensor | null)[] => {
+  return run(options.createGraph ?? false, () => {
     const found = walk(roots, seeds, new Set(targets), options);
     return targets.map((x, i) => {
       const g = found.get(x) ?? null;
@@ -481,71 +316,5 @@ export function grad(
       }
       return g;
     });
-  };
-  return options.createGraph ? run() : releasing(run);
-}
-
-/** A stand-in that gradients stop at; integers have none. */
-function leafOf(x: Tensor): Tensor {
-  const leaf = x.detach();
-  return isFloat(x.dtype) ? leaf.requiresGrad_() : leaf;
-}
-
-/** grad, with null for the integers among the leaves and for those that nothing depends on. */
-function gradOfLeaves(
-  y: Tensor,
-  leaves: readonly Tensor[],
-  options: Parameters<typeof grad>[2],
-): (Tensor | null)[] {
-  const floats = leaves.filter((x) => x.requiresGrad);
-  const found = grad(y, floats, { ...options, allowUnused: true });
-  return leaves.map((x) => found[floats.indexOf(x)] ?? null);
-}
-
-/**
- * The value of `fn` at `inputs` and its vector-Jacobian product: a function from a cotangent of the
- * output's shape to the gradients of the inputs (null where the output doesn't depend on one).
- */
-export function vjp(
-  fn: (...inputs: Tensor[]) => Tensor,
-  inputs: readonly Tensor[],
-): {
-  readonly value: Tensor;
-  readonly pull: (g: Tensor, options?: WalkOptions) => (Tensor | null)[];
-} {
-  const leaves = inputs.map(leafOf);
-  const y = enableGrad(() => fn(...leaves));
-  return {
-    value: y.detach(),
-    pull: (g, options = { retainGraph: true }) =>
-      gradOfLeaves(y, leaves, { ...options, gradOutputs: g }),
-  };
-}
-
-/**
- * Hessian-vector products of a scalar function: H v, one tensor for each input, without forming H.
- * Differentiates the inner product of gradient and vectors.
- */
-export function hvp(
-  fn: (...inputs: Tensor[]) => Tensor,
-  inputs: readonly Tensor[],
-  vectors: readonly Tensor[],
-): Tensor[] {
-  if (vectors.length !== inputs.length) {
-    throw new ArgumentError(
-      `hvp: got ${inputs.length} inputs and ${vectors.length} vectors; one for each`,
-    );
-  }
-  const leaves = inputs.map(leafOf);
-  return enableGrad(() => {
-    const first = gradOfLeaves(fn(...leaves), leaves, { createGraph: true });
-    const products = first.flatMap((g, i) => {
-      const v = vectors[i];
-      return g === null || v === undefined || !g.requiresGrad ? [] : [g.mul(v.detach()).sum()];
-    });
-    const [head, ...rest] = products;
-    if (head === undefined) return leaves.map((x) => fullLike(x, 0));
-    const total = rest.reduce((sum, term) => sum.add(term), head);
-    return gradOfLeaves(total, leaves, {}).map((h, i) => h ?? fullLike(leaves[i] ?? total, 0));
   });
 }

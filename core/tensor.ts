@@ -6,11 +6,12 @@
 import { currentDevice, type Device, device as deviceNamed } from "./device.ts";
 import { checkDType, type DType, dtypeOf, isFloat, type TypedArray } from "./dtype.ts";
 import { ArgumentError, DTypeError, GraphError, ShapeError } from "./errors.ts";
+import type { Hook } from "./hooks.ts";
 import type * as Ops from "./ops/index.ts";
 import { formatShape, type Shape, sameShape, sizeOf } from "./shape.ts";
 import { describe, format } from "./show.ts";
 import { Storage } from "./storage.ts";
-import type * as Tape from "./tape.ts";
+import type { backward, Node } from "./tape.ts";
 
 /** The ops of a module that take a tensor first, as methods of that tensor. */
 export type Methods<M> = {
@@ -28,14 +29,14 @@ export type Nested = number | boolean | readonly Nested[];
 
 export interface Tensor extends Methods<typeof Ops> {
   /** See tape.ts: fills `.grad` of every leaf behind this scalar. */
-  backward(options?: Parameters<typeof Tape.backward>[1]): void;
-  /** See tape.ts: calls `hook` with this tensor's gradient; returns a function that removes it. */
-  registerHook(hook: Tape.Hook): () => void;
-  /** See tape.ts: makes backward() fill `.grad` of this tensor although it is no leaf. */
+  backward(options?: Parameters<typeof backward>[1]): void;
+  /** See hooks.ts: calls `hook` with this tensor's gradient; returns a function that removes it. */
+  registerHook(hook: Hook): () => void;
+  /** See hooks.ts: makes backward() fill `.grad` of this tensor although it is no leaf. */
   retainGrad(): Tensor;
 }
 
-const noHooks: readonly Tape.Hook[] = [];
+const noHooks: readonly Hook[] = [];
 
 export class Tensor {
   /** Whether backward() brings a gradient to this tensor. */
@@ -43,11 +44,11 @@ export class Tensor {
   /** The gradient that backward() accumulated here: leaves, and tensors that asked with retainGrad(). */
   grad: Tensor | null = null;
   /** How this tensor was computed, while the tape remembers; null for leaves. */
-  node: Tape.Node | null = null;
+  node: Node | null = null;
   /** What the printed tape calls it. */
   name = "";
   /** Gradient hooks: see registerHook. */
-  hooks: readonly Tape.Hook[] = noHooks;
+  hooks: readonly Hook[] = noHooks;
   /** Whether backward() fills `grad` although this is no leaf: see retainGrad. */
   retainsGrad = false;
 

@@ -1,0 +1,90 @@
+// Anomaly mode: where does the first NaN come from? Every result is read and compared with what went in; the
+// op that made a NaN or an infinity out of finite numbers is named, with the caller's line.
+// Next: op.ts, which checks results; tape.ts, which checks gradients.
+
+import { isFloat } from "./dtype.ts";
+import { AnomalyError } from "./errors.ts";
+import { refusePromise } from "./modes.ts";
+import { formatShape } from "./shape.ts";
+import type { Node } from "./tape.ts";
+import type { Tensor } from "./tensor.ts";
+
+let anomaly = false;
+
+/** Whether anomaly mode is on. */
+export function isDetectingAnomaly(): boolean {
+  return anomaly;
+}
+
+/**
+ * Runs `fn` and throws an AnomalyError at the first op that makes a NaN or an infinity out of finite
+ * inputs, forward or backward, with the line that called it. Slow: it reads every result. CPU devices.
+ */
+export function detectAnomaly<T>(fn: () => T): T {
+  return refusePromise("detectAnomaly", withAnomaly(true, fn));
+}
+
+/** Runs an op's gradient rule unwatched: checkGradient looks at what it made, under the name of that op. */
+export function unwatched<T>(fn: () => T): T {
+  return withAnomaly(false, fn);
+}
+
+function withAnomaly<T>(on: boolean, fn: () => T): T {
+  const before = anomaly;
+  anomaly = on;
+  try {
+    return fn();
+  } finally {
+    anomaly = before;
+  }
+}
+
+function nonFinite(x: Tensor): { value: number; at: number } | null {
+  if (!isFloat(x.dtype)) return null;
+  const data = x.data;
+  for (let at = 0; at < data.length; at++) {
+    const value = data[at] ?? 0;
+    if (!Number.isFinite(value)) return { value, at };
+  }
+  return null;
+}
+
+/** In anomaly mode: throws if `outputs` hold a NaN or an infinity that no input brought along. */
+export function checkAnomaly(
+  what: string,
+  outputs: readonly Tensor[],
+  inputs: readonly Tensor[],
+  caller: string,
+): void {
+  for (const y of outputs) {
+    const bad = nonFinite(y);
+    if (bad === null || inputs.some((x) => nonFinite(x) !== null)) continue;
+    throw new AnomalyError(
+      `${what}: the first ${Number.isNaN(bad.value) ? "NaN" : "infinity"} appears here: ` +
+        `${bad.value} at ${bad.at} of shape ${formatShape(y.shape)}, from finite inputs ` +
+        `${inputs.map((x) => formatShape(x.shape)).join(" ")}${caller && ` (called at ${caller})`}`,
+    );
+  }
+}
+
+/** In anomaly mode: throws if a gradient of a node's op has a NaN or an infinity that `g` didn't bring along. */
+export function checkGradient(node: Node, gx: Tensor, g: Tensor): void {
+  if (anomaly) checkAnomaly(`gradient of ${node.entry.name}`, [gx], [g], node.caller);
+}
+
+const here = decodeURIComponent(new URL(".", import.meta.url).pathname);
+
+/** File and line of the first caller outside of this folder. */
+export function callerLine(): string {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 50;
+  const stack = new Error().stack ?? "";
+  Error.stackTraceLimit = stackTraceLimit;
+  const outside = stack.split("\n").find((line, i) => i > 0 && !line.includes(here));
+  return (
+    outside
+      ?.replace(/^\s*at\s+/, "")
+      .replace(/^.*\((.*)\)$/, "$1")
+      .replace("file://", "") ?? ""
+  );
+}

@@ -1,0 +1,45 @@
+// Looking at gradients on their way: a hook sees the whole gradient of a tensor in every backward walk and may
+// replace it; retainGrad asks for the gradient of a tensor that is no leaf. Next: tape.ts, which calls them.
+
+import { GraphError, ShapeError } from "./errors.ts";
+import { formatShape, sameShape } from "./shape.ts";
+import type { Tensor } from "./tensor.ts";
+
+/** A gradient hook: sees the whole gradient of a tensor, and may return another one to go on with. */
+export type Hook = (g: Tensor) => Tensor | undefined;
+
+/** The gradient of `x` after its hooks, in the order in which they were registered. */
+export function runHooks(x: Tensor, g: Tensor): Tensor {
+  let current = g;
+  for (const hook of x.hooks) {
+    const replaced = hook(current.keep());
+    if (replaced === undefined) continue;
+    if (!sameShape(replaced.shape, x.shape)) {
+      throw new ShapeError(
+        `registerHook: the hook returned shape ${formatShape(replaced.shape)} for a tensor of shape ${formatShape(x.shape)}`,
+      );
+    }
+    current = replaced;
+  }
+  return current;
+}
+
+/** Calls `hook` with the gradient of `x` in every walk. Returns a function that removes it. */
+export function registerHook(x: Tensor, hook: Hook): () => void {
+  if (!x.requiresGrad) {
+    throw new GraphError("registerHook: this tensor has no gradient; it needs requiresGrad");
+  }
+  x.hooks = [...x.hooks, hook];
+  return () => {
+    x.hooks = x.hooks.filter((other) => other !== hook);
+  };
+}
+
+/** Makes backward() fill `.grad` of a tensor that was computed (leaves have it anyway); returns it. */
+export function retainGrad(x: Tensor): Tensor {
+  if (!x.requiresGrad)
+    throw new GraphError("retainGrad: this tensor has no gradient; it needs requiresGrad");
+  x.retainsGrad = true;
+  x.storage.outlivesGraph = true;
+  return x;
+}

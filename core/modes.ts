@@ -1,0 +1,43 @@
+// Whether ops are recorded on the tape at the moment. Recording is on until noGrad turns it off around what
+// needs no gradients: an evaluation, an optimiser's step, and the backward walk itself unless its own
+// gradients are wanted. Next: tape.ts for what is recorded, anomaly.ts for the other mode.
+
+import { ArgumentError } from "./errors.ts";
+
+let recording = true;
+
+/** Whether ops leave nodes at the moment. */
+export function isRecording(): boolean {
+  return recording;
+}
+
+/** Runs `fn` with recording on or off, and puts back what was before. */
+export function withRecording<T>(on: boolean, fn: () => T): T {
+  const before = recording;
+  recording = on;
+  try {
+    return fn();
+  } finally {
+    recording = before;
+  }
+}
+
+/** Throws if what ran inside of a mode is still running: the mode would end before it does. */
+export function refusePromise<T>(name: string, result: T): T {
+  if (result instanceof Promise) {
+    throw new ArgumentError(
+      `${name}: fn returned a promise, and the mode would end before it does; await outside of ${name}`,
+    );
+  }
+  return result;
+}
+
+/** Runs `fn` without recording: what it computes is a constant to the tape. */
+export function noGrad<T>(fn: () => T): T {
+  return refusePromise("noGrad", withRecording(false, fn));
+}
+
+/** Runs `fn` with recording on, inside a noGrad for example. */
+export function enableGrad<T>(fn: () => T): T {
+  return refusePromise("enableGrad", withRecording(true, fn));
+}
