@@ -1,7 +1,7 @@
 // The kinds of op: builders that turn the few lines an op is written in into its entry. A builder
 // knows how its kind takes arguments, how shapes and dtypes follow, and what a device needs to know
 // to run it. Next: ops/arithmetic.ts for elementwise, ops/reduce.ts, ops/view.ts, ops/indexing.ts,
-// ops/contract.ts, and ops/normalization.ts for fused ops.
+// ops/contract.ts, and ops/fused/softmax.ts for fused ops.
 
 import { constant } from "./creation.ts";
 import type { Device } from "./device.ts";

@@ -69,7 +69,7 @@ export class Gradients {
     this.#drop(g.storage);
   }
 
-  [Symbol.iterator](): MapIterator<[Tensor, Tensor]> {
+  [Symbol.iterator](): IterableIterator<[Tensor, Tensor]> {
     return this.#of.entries();
   }
 

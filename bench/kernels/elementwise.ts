@@ -3,7 +3,7 @@
 // Read next: rows.ts.
 
 import { adamwStep, grad, type Tensor, tensor } from "../../core/index.ts";
-import { survives } from "../../core/ops/attention.ts";
+import { survives } from "../../core/ops/fused/drop.ts";
 import { validate } from "../measure.ts";
 import type { Table } from "../report.ts";
 import { addStream, get, given, on, one, put } from "./shared.ts";

@@ -4,7 +4,7 @@
 // Next: attention.ts; norm.as.ts, softmax.as.ts, gather.as.ts for the kernels.
 
 import type { Call, Spec, Tensor } from "../../core/index.ts";
-import { shareOf } from "../../core/ops/normalization.ts";
+import { shareOf } from "../../core/ops/fused/crossEntropy.ts";
 import { stretched } from "./broadcast.ts";
 import type { Kernel } from "./exports.ts";
 import type { Block } from "./memory.ts";

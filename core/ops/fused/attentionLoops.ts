@@ -1,0 +1,176 @@
+// Attention as loops, forwards and backwards: one row of the pattern at a time, so that the T x S matrix is
+// never stored; on the way back each row is computed again from its logSumExp. Next: attention.ts.
+
+import type { DType } from "../../dtype.ts";
+import { DTypeError, ShapeError } from "../../errors.ts";
+import type { Block } from "../../op.ts";
+import {
+  broadcastShapes,
+  broadcastStrides,
+  formatShape,
+  type Shape,
+  sameShape,
+  walkStrides,
+} from "../../shape.ts";
+import { checkTensor, type Tensor } from "../../tensor.ts";
+import { type Drop, scaleOf, survives } from "./drop.ts";
+
+/** Where the heads are: "bhtd" (default) before the positions, "bthd" after them, as projections leave them. */
+export type HeadLayout = "bhtd" | "bthd";
+
+/** Attention's options as its rules see them. */
+export interface Attend {
+  readonly layout: HeadLayout;
+  readonly causal: boolean;
+  readonly offset: number;
+  readonly scale: number;
+  readonly drop: Drop;
+}
+
+/** One query's row of the pattern, computed when it is needed. */
+interface Row {
+  /** Which row of q and y it is, and which row of k and v its first key is. */
+  readonly index: number;
+  readonly keys: number;
+  /** Place of key s in the mask. */
+  readonly maskAt: (s: number) => number;
+  /** Score of key s, -inf if it may not be seen. */
+  readonly score: (s: number) => number;
+}
+
+/** Visits the rows of all heads in order. Shapes are [..., H, T, D] and [..., Hkv, S, D]. */
+function eachRow(
+  q: Block,
+  k: Block,
+  mask: Block | null,
+  o: Attend,
+  visit: (row: Row) => void,
+): void {
+  const [T = 0, D = 0] = q.shape.slice(-2);
+  const S = k.shape.at(-2) ?? 0;
+  const H = q.shape.at(-3) ?? 1;
+  const group = H / (k.shape.at(-3) ?? 1);
+  const rows = q.shape.slice(0, -1);
+  const strides = mask === null ? rows.map(() => 0) : broadcastStrides(mask.shape, [...rows, S]);
+  walkStrides(rows, [strides], ([maskRow = 0], index) => {
+    const [head, t] = [Math.floor(index / T), index % T];
+    const keyHead = Math.floor(head / H) * (H / group) + Math.floor((head % H) / group);
+    const keys = keyHead * S;
+    const maskAt = (s: number): number => maskRow + s * (strides.at(-1) ?? 0);
+    const score = (s: number): number => {
+      if (o.causal && s > t + o.offset) return -Infinity;
+      const m = mask === null ? 0 : (mask.data[maskAt(s)] ?? 0);
+      if (mask?.dtype === "bool" && m === 0) return -Infinity;
+      let dot = 0;
+      for (let c = 0; c < D; c++)
+        dot += (q.data[index * D + c] ?? 0) * (k.data[(keys + s) * D + c] ?? 0);
+      return dot * o.scale + (mask !== null && mask.dtype !== "bool" ? m : 0);
+    };
+    visit({ keys, index, maskAt, score });
+  });
+}
+
+/** The row's pattern, and the factor of each key after dropout. lse: the row's logSumExp, if known. */
+function patternOf(
+  row: Row,
+  S: number,
+  drop: Drop,
+  known?: number,
+): { p: Float64Array; keep: Float64Array; lse: number } {
+  const p = Float64Array.from({ length: S }, (_, s) => row.score(s));
+  const max = p.reduce((best, x) => Math.max(best, x), -Infinity);
+  let lse = known ?? Infinity; // a row that sees nothing: exp(-inf - inf) = 0
+  if (known === undefined && max > -Infinity)
+    lse = max + Math.log(p.reduce((sum, x) => sum + Math.exp(x - max), 0));
+  if (Number.isNaN(max)) lse = Number.NaN;
+  for (let s = 0; s < S; s++) p[s] = Math.exp((p[s] ?? 0) - lse);
+  const keep = p.map((_, s) =>
+    drop.p === 0 ? 1 : survives(row.index * S + s, drop) ? scaleOf(drop.p) : 0,
+  );
+  return { p, keep, lse };
+}
+
+/** Fills y and the logSumExp of its rows, which the way back reads. */
+export function attentionForward(
+  [y, lses]: readonly [Block, ...Block[]],
+  q: Block,
+  k: Block,
+  v: Block,
+  mask: Block | null,
+  o: Attend,
+): void {
+  const S = k.shape.at(-2) ?? 0;
+  const D = v.shape.at(-1) ?? 0;
+  eachRow(q, k, mask, o, (row) => {
+    const { p, keep, lse } = patternOf(row, S, o.drop);
+    for (let c = 0; c < D; c++) {
+      let sum = 0;
+      for (let s = 0; s < S; s++)
+        sum += (p[s] ?? 0) * (keep[s] ?? 0) * (v.data[(row.keys + s) * D + c] ?? 0);
+      y.data[row.index * D + c] = sum;
+    }
+    if (lses) lses.data[row.index] = lse;
+  });
+}
+
+/** dv = pᵀ g; with dp = g vᵀ: ds = p (dp - Σ dp p) = dmask; dq = scale ds k; dk = scale dsᵀ q. */
+export function attentionBackward(
+  [dq, dk, dv, dmask]: readonly (Block | null)[],
+  g: Block,
+  lses: Block | undefined,
+  q: Block,
+  k: Block,
+  v: Block,
+  mask: Block | null,
+  o: Attend,
+): void {
+  const S = k.shape.at(-2) ?? 0;
+  const [D, Dv] = [q.shape.at(-1) ?? 0, v.shape.at(-1) ?? 0];
+  const [toQ, toK, toV, toMask] = [q, k, v, mask].map(
+    (x) => new Float64Array(x?.data.length ?? 0),
+  ) as [Float64Array, Float64Array, Float64Array, Float64Array];
+  const add = (total: Float64Array, at: number, x: number): void => {
+    total[at] = (total[at] ?? 0) + x;
+  };
+  eachRow(q, k, mask, o, (row) => {
+    const { p, keep } = patternOf(row, S, o.drop, lses?.data[row.index]);
+    const dp = p.map((_, s) => {
+      let dot = 0;
+      for (let c = 0; c < Dv; c++)
+        dot += (g.data[row.index * Dv + c] ?? 0) * (v.data[(row.keys + s) * Dv + c] ?? 0);
+      return dot * (keep[s] ?? 0);
+    });
+    const along = dp.reduce((sum, x, s) => sum + x * (p[s] ?? 0), 0);
+    for (let s = 0; s < S; s++) {
+      const weight = p[s] ?? 0;
+      if (weight === 0) continue;
+      const dscore = weight * ((dp[s] ?? 0) - along);
+      const ds = dscore * o.scale;
+      if (dmask) add(toMask, row.maskAt(s), dscore);
+      const key = row.keys + s;
+      for (let c = 0; c < Dv; c++)
+        add(toV, key * Dv + c, weight * (keep[s] ?? 0) * (g.data[row.index * Dv + c] ?? 0));
+      for (let c = 0; c < D; c++) {
+        add(toQ, row.index * D + c, ds * (k.data[key * D + c] ?? 0));
+        add(toK, key * D + c, ds * (q.data[row.index * D + c] ?? 0));
+      }
+    }
+  });
+  dq?.data.set(toQ);
+  dk?.data.set(toK);
+  dv?.data.set(toV);
+  dmask?.data.set(toMask);
+}
+
+/** Throws unless a mask is of bools or of the inputs' dtype and broadcasts to the scores. */
+export function checkMask(name: string, mask: Tensor, dtype: DType, scores: Shape): void {
+  checkTensor(name, mask, "mask");
+  if (mask.dtype !== "bool" && mask.dtype !== dtype) {
+    throw new DTypeError(`${name}: mask must be bool or ${dtype}, got ${mask.dtype}`);
+  }
+  if (!sameShape(broadcastShapes(name, mask.shape, scores), scores)) {
+    throw new ShapeError(
+      `${name}: mask ${formatShape(mask.shape)} doesn't broadcast to ${formatShape(scores)}`,
+    );
+  }
+}

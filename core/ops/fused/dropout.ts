@@ -1,0 +1,40 @@
+// Dropout: elements become 0 at random, and the others grow so that the mean stays. Next: rope.ts.
+
+import { checkFloat } from "../../dtype.ts";
+import { fused, like } from "../../kinds.ts";
+import type { Op } from "../../op.ts";
+import { Random } from "../../random.ts";
+import { checkTensor, type Tensor } from "../../tensor.ts";
+import { checkDrop, type Drop, dropMask, scaleOf, survives } from "./drop.ts";
+
+export interface DropoutOptions {
+  /** Probability that an element becomes 0; the others are scaled by 1 / (1 - p). */
+  readonly p: number;
+  /** Where the mask comes from: one draw seeds it. */
+  readonly rng: Random;
+}
+
+/** Zeroes elements at random and scales the rest so that the mean stays. */
+export const dropout: Op<(x: Tensor, options: DropoutOptions) => Tensor> = fused({
+  definition: (x: Tensor, drop: Drop) => x.mul(dropMask(x, x.shape, drop)),
+  infer: like,
+  forward: ([y], x, drop) => {
+    for (let i = 0; i < x.data.length; i++) {
+      y.data[i] = survives(i, drop) ? (x.data[i] ?? 0) * scaleOf(drop.p) : 0;
+    }
+  },
+  backward: ([dx], g, _results, _x, drop) => {
+    for (let i = 0; dx && i < g.data.length; i++) {
+      dx.data[i] = survives(i, drop) ? (g.data[i] ?? 0) * scaleOf(drop.p) : 0;
+    }
+  },
+  call:
+    (run: (x: Tensor, drop: Drop) => Tensor, { name }) =>
+    (x, { p, rng }) => {
+      checkFloat(name, checkTensor(name, x).dtype);
+      const drop = checkDrop(name, p, rng);
+      return p === 0 ? x : run(x, drop);
+    },
+  example: "ones([4]).dropout({ p: 0.5, rng: random(1) })  // [0, 2, 2, 2]",
+  draw: (d) => [d.tensor(d.shape()), { p: d.pick(0, 0.25, 0.5), rng: Random.from(1) }],
+});

@@ -1,0 +1,136 @@
+// The layers' product: a matrix product and a bias in one go. Next: ../einsum.ts.
+
+import type { Draw } from "../../draw.ts";
+import { DTypeError, ShapeError } from "../../errors.ts";
+import { fused } from "../../kinds.ts";
+import type { Op } from "../../op.ts";
+import { formatShape } from "../../shape.ts";
+import { checkTensor, type Tensor } from "../../tensor.ts";
+import { asRows } from "../lines.ts";
+
+type LinearRule = (x: Tensor, weight: Tensor, bias: Tensor | null) => Tensor;
+
+/** y = x Wᵀ + bias over the last axis: x [..., in], weight [out, in], bias [out] or none. */
+export const linear: Op<(x: Tensor, weight: Tensor, bias?: Tensor | null) => Tensor> = fused({
+  definition: (x: Tensor, weight: Tensor, bias: Tensor | null) => {
+    const y = x.matmul(weight, { transposeB: true });
+    return bias === null ? y : y.add(bias);
+  },
+  infer: (x, weight) => [
+    { shape: [...x.shape.slice(0, -1), weight.shape[0] ?? 0], dtype: x.dtype },
+  ],
+  forward: ([y], x, weight, bias) => {
+    const [out = 0, width = 0] = weight.shape;
+    for (let i = 0; i < y.data.length; i++) {
+      const [row, o] = [Math.floor(i / out), i % out];
+      let sum = bias?.data[o] ?? 0;
+      for (let k = 0; k < width; k++)
+        sum += (x.data[row * width + k] ?? 0) * (weight.data[o * width + k] ?? 0);
+      y.data[i] = sum;
+    }
+  },
+  vjp: (g, _y, x, weight) => {
+    const rows = asRows(g);
+    return [
+      () => g.matmul(weight),
+      () => rows.matmul(asRows(x), { transposeA: true }),
+      () => rows.sum({ dims: 0 }),
+    ];
+  },
+  call:
+    (run: LinearRule) =>
+    (x, weight, bias = null) => {
+      checkLinear(x, weight, bias);
+      return run(x, weight, bias);
+    },
+  example: "tensor([1, 2]).linear(tensor([[3, 4], [5, 6]]), tensor([0, 1]))  // [11, 18]",
+  draw: (d: Draw) => {
+    const [width, out] = [d.integer(0, 3), d.integer(0, 3)];
+    return [
+      d.tensor([...d.shape({ maxRank: 2 }), width]),
+      d.tensor([out, width]),
+      d.pick(d.tensor([out]), null),
+    ];
+  },
+});
+
+/** y = bias + x W over the last axis: x [..., in], weight [in, out], bias [out]. linear with W as it is multiplied. */
+export const addmm: Op<(bias: Tensor, x: Tensor, weight: Tensor) => Tensor> = fused({
+  definition: (bias: Tensor, x: Tensor, weight: Tensor) => x.matmul(weight).add(bias),
+  infer: (_bias, x, weight) => [
+    { shape: [...x.shape.slice(0, -1), weight.shape[1] ?? 0], dtype: x.dtype },
+  ],
+  forward: ([y], bias, x, weight) => {
+    const [width = 0, out = 0] = weight.shape;
+    for (let i = 0; i < y.data.length; i++) {
+      const [row, o] = [Math.floor(i / out), i % out];
+      let sum = bias.data[o] ?? 0;
+      for (let k = 0; k < width; k++)
+        sum += (x.data[row * width + k] ?? 0) * (weight.data[k * out + o] ?? 0);
+      y.data[i] = sum;
+    }
+  },
+  vjp: (g, _y, _bias, x, weight) => {
+    const rows = asRows(g);
+    return [
+      () => rows.sum({ dims: 0 }),
+      () => g.matmul(weight, { transposeB: true }),
+      () => asRows(x).matmul(rows, { transposeA: true }),
+    ];
+  },
+  call: (run: (bias: Tensor, x: Tensor, weight: Tensor) => Tensor) => (bias, x, weight) => {
+    checkAddmm(bias, x, weight);
+    return run(bias, x, weight);
+  },
+  example: "tensor([1, 1]).addmm(tensor([[1, 2]]), tensor([[3, 4], [5, 6]]))  // [[14, 17]]",
+  draw: (d: Draw) => {
+    const [width, out] = [d.integer(0, 3), d.integer(0, 3)];
+    const x = d.tensor([...d.shape({ maxRank: 2 }), width]);
+    return [d.tensor([out]), x, d.tensor([width, out])];
+  },
+});
+
+function checkAddmm(bias: Tensor, x: Tensor, weight: Tensor): void {
+  const [width, out] = checkTensor("addmm", weight, "weight").shape;
+  const isRow = checkTensor("addmm", bias, "bias").rank === 1 && bias.size === out;
+  if (
+    weight.rank !== 2 ||
+    checkTensor("addmm", x, "x").rank === 0 ||
+    x.shape.at(-1) !== width ||
+    !isRow
+  ) {
+    throw new ShapeError(
+      `addmm: bias ${formatShape(bias.shape)}, x ${formatShape(x.shape)}, weight ${formatShape(weight.shape)}: ` +
+        "needed [out], [..., in] and [in, out]",
+    );
+  }
+  if (x.dtype !== weight.dtype || bias.dtype !== x.dtype) {
+    throw new DTypeError(
+      `addmm: bias is ${bias.dtype}, x ${x.dtype}, weight ${weight.dtype}; they must be the same, see x.to(dtype)`,
+    );
+  }
+}
+
+function checkLinear(x: Tensor, weight: Tensor, bias: Tensor | null): void {
+  const [out, width] = checkTensor("linear", weight, "weight").shape;
+  if (weight.rank !== 2 || checkTensor("linear", x, "x").rank === 0 || x.shape.at(-1) !== width) {
+    throw new ShapeError(
+      `linear: x ${formatShape(x.shape)} and weight ${formatShape(weight.shape)}: needed x [..., in] and weight [out, in]`,
+    );
+  }
+  if (bias !== null && (checkTensor("linear", bias, "bias").rank !== 1 || bias.shape[0] !== out)) {
+    throw new ShapeError(
+      `linear: bias ${formatShape(bias.shape)} must be [${out}], as weight has ${out} rows`,
+    );
+  }
+  for (const [name, other] of [
+    ["weight", weight],
+    ["bias", bias],
+  ] as const) {
+    if (other !== null && other.dtype !== x.dtype) {
+      throw new DTypeError(
+        `linear: x is ${x.dtype}, ${name} is ${other.dtype}; ${name}.to("${x.dtype}") converts it`,
+      );
+    }
+  }
+}
