@@ -17,14 +17,11 @@ import {
   loraStateDict,
   mergeLoRA,
   Projection,
-  replaceFile,
   type StateDict,
-  saveModel,
-  saveSafetensors,
-  saveTokenizer,
   type Tokenizer,
   unmergeLoRA,
 } from "../nn/index.ts";
+import { replaceFile, saveModel, saveSafetensors, saveTokenizer } from "../nn/node.ts";
 import { jinjaOf, type Reading } from "./data/index.ts";
 import type { RewardModel } from "./rewardModel.ts";
 import { adaptersOf, headToHF, type RewardModelFolder } from "./rewardModelFiles.ts";

@@ -6,7 +6,6 @@ export * from "./batches.ts";
 export * from "./data/index.ts";
 export * from "./ensemble.ts";
 export * from "./evaluation.ts";
-export { type ExportOptions, exportRewardModel } from "./export.ts";
 export * as inspect from "./inspect/index.ts";
 export * from "./losses.ts";
 export type { Pair, Sequence } from "./pairs.ts";
@@ -20,7 +19,11 @@ export {
   type Targets,
   ValueHead,
 } from "./rewardModel.ts";
-export { loadRewardModel, type RewardModelFolder, saveRewardModel } from "./rewardModelFiles.ts";
+export {
+  type RewardModelFolder,
+  rewardModelFiles,
+  rewardModelFromFiles,
+} from "./rewardModelFiles.ts";
 export {
   type PairScores,
   perplexityOf,
@@ -31,13 +34,7 @@ export {
 } from "./scores.ts";
 export * as statistics from "./statistics.ts";
 export { tokenRewards } from "./tokenRewards.ts";
-export {
-  loadTrainCheckpoint,
-  saveTrainCheckpoint,
-  type TrainCheckpoint,
-  type TrainState,
-} from "./trainer/checkpoint.ts";
-export { TrainFolder } from "./trainer/folder.ts";
+export type { TrainCheckpoint, TrainState } from "./trainer/checkpoint.ts";
 export type { TrainMethod } from "./trainer/objective.ts";
 export {
   type DriftRecord,

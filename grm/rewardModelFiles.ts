@@ -1,7 +1,7 @@
-// A reward model as a folder: config.json, model.safetensors and the tokenizer's files. Names and fields
+// A reward model as files: config.json, model.safetensors and the tokenizer's files. Names and fields
 // are those of Hugging Face and of the official GRM code (v_head.summary.*, vhead_*), so what is trained
 // without adapters opens there as it is; what they have no field for begins with "twoheads_".
-// Next: export.ts for the layouts with adapters; data/sequences.ts for Reading.
+// Next: rewardModelFolder.ts for paths; export.ts for the layouts with adapters; data/sequences.ts for Reading.
 
 import { z } from "zod";
 import { ArgumentError, random } from "../core/index.ts";
@@ -12,14 +12,16 @@ import {
   configFromHF,
   configToHF,
   FileError,
+  type Files,
+  type LoadedModel,
   LoRA,
-  loadModel,
-  loadTokenizer,
   type ModelConfig,
+  type ModelParts,
+  modelFiles,
+  modelFromFiles,
   type RawConfig,
-  saveModel,
-  saveTokenizer,
   type Tokenizer,
+  tokenizerFromFiles,
 } from "../nn/index.ts";
 import { type Reading, truncations } from "./data/sequences.ts";
 import { chatTemplateSchema, transcript } from "./data/template.ts";
@@ -90,11 +92,8 @@ export function adaptersOf(model: RewardModel) {
   return { layers: found.map(({ layer }) => layer), ...first.settings };
 }
 
-/** Writes a reward model into a folder, each file replaced atomically, the weights last. */
-export async function saveRewardModel(
-  folder: string,
-  { model, tokenizer, reading }: RewardModelFolder,
-): Promise<void> {
+/** What is saved of a reward model beside its tokenizer. */
+export function rewardModelParts({ model, reading }: RewardModelFolder): ModelParts {
   const lora = adaptersOf(model);
   const config = {
     ...configToHF(model.config),
@@ -102,8 +101,22 @@ export async function saveRewardModel(
     ...(lora !== null && { twoheads_lora: lora }),
     twoheads_reading: reading,
   };
-  await saveTokenizer(folder, tokenizer);
-  await saveModel(folder, { config, stateDict: model.stateDict() });
+  return { config, stateDict: model.stateDict() };
+}
+
+/** The files that rewardModelFromFiles reads, in memory. */
+export async function rewardModelFiles(folder: RewardModelFolder): Promise<Files> {
+  const tokenizer = folder.tokenizer.files().map(({ name, bytes }) => [name, bytes] as const);
+  return new Map([...(await modelFiles(rewardModelParts(folder))), ...tokenizer]);
+}
+
+/**
+ * A reward model from files in memory, by name, ours or the official code's: config.json, the weights, the
+ * tokenizer's. In evaluation mode. Weights that don't fit the configuration are a FileError, and nothing is
+ * loaded.
+ */
+export function rewardModelFromFiles(files: Files): RewardModelFolder {
+  return rewardModelOf("the files", modelFromFiles(files), () => tokenizerFromFiles(files));
 }
 
 /** The reading that is taken where a folder doesn't say one. */
@@ -112,13 +125,13 @@ function defaultReading(config: ModelConfig): Reading {
   return { maxLength, truncation: "prompt", template: transcript };
 }
 
-/**
- * Opens a reward model's folder, ours or the official code's, in evaluation mode. Weights that don't fit
- * the configuration are a FileError, and nothing is loaded.
- */
-export function loadRewardModel(folder: string): RewardModelFolder {
-  const { config: raw, tensors } = loadModel(folder);
-  const fields = readFields(folder, raw);
+/** The reward model that a folder called `name` holds. */
+export function rewardModelOf(
+  name: string,
+  { config: raw, tensors }: LoadedModel,
+  tokenizer: () => Tokenizer,
+): RewardModelFolder {
+  const fields = readFields(name, raw);
   const config = configFromHF(raw);
   const lm = new CausalLM(config, { rng: random(0) });
   const model = new RewardModel(lm, { head: headFromHF(fields), rng: random(0) });
@@ -128,10 +141,10 @@ export function loadRewardModel(folder: string): RewardModelFolder {
   } catch (cause) {
     if (!(cause instanceof ArgumentError)) throw cause;
     const problem = `config.json and the weights don't go together\n${cause.message}`;
-    throw new FileError(folder, "", problem, { cause });
+    throw new FileError(name, "", problem, { cause });
   }
   const reading = fields.twoheads_reading ?? defaultReading(config);
-  return { model: model.eval(), tokenizer: loadTokenizer(folder), reading };
+  return { model: model.eval(), tokenizer: tokenizer(), reading };
 }
 
 type Fields = z.infer<typeof configSchema>;

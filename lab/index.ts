@@ -4,6 +4,13 @@
 // Read worlds/world.ts, worlds/spelled.ts, demo/plan.ts, demo/job.ts in this order.
 
 export * from "./goldFeatures.ts";
-export * from "./overopt/lexicons.ts";
+export {
+  type Lexicon,
+  type LexiconName,
+  lexiconFromFiles,
+  lexiconJudge,
+  lexiconNames,
+  sentiment,
+} from "./overopt/lexicons.ts";
 export * from "./overopt/tasks.ts";
 export * as worlds from "./worlds/index.ts";

@@ -39,7 +39,6 @@ export {
   type CorpusFacts,
   documentStart,
   documentsOf,
-  loadPretrainCheckpoint,
   makeCorpus,
   type PretrainCheckpoint,
   type Pretrained,
@@ -55,10 +54,9 @@ export {
   pretrainSchema,
   pretrainSettings,
   quickPretrain,
-  savePretrainCheckpoint,
   shapeOf,
 } from "./pretrain.ts";
-export { loadCausalLM, saveCausalLM } from "./pretrained.ts";
+export { causalLMFiles, causalLMFromFiles } from "./pretrained.ts";
 export type { SamplingOptions } from "./sampling.ts";
 export * from "./schedule.ts";
 export * from "./tokenizers/index.ts";

@@ -18,11 +18,7 @@ import {
 import { Trainer } from "./pretrain/trainer.ts";
 import { constantSchedule } from "./schedule.ts";
 
-export {
-  loadPretrainCheckpoint,
-  type PretrainCheckpoint,
-  savePretrainCheckpoint,
-} from "./pretrain/checkpoint.ts";
+export type { PretrainCheckpoint } from "./pretrain/checkpoint.ts";
 export {
   type Corpus,
   type CorpusFacts,

@@ -10,9 +10,11 @@ import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { main } from "../cli/cli.ts";
 import { random } from "../core/index.ts";
-import { type Evaluation, loadRewardModel } from "../grm/index.ts";
-import { ByteTokenizer, CausalLM, saveCausalLM, saveTokenizer } from "../nn/index.ts";
+import type { Evaluation } from "../grm/index.ts";
+import { ByteTokenizer, CausalLM } from "../nn/index.ts";
 import "../kernels/index.ts";
+import { loadRewardModel } from "../grm/node.ts";
+import { saveCausalLM, saveTokenizer } from "../nn/node.ts";
 
 const bin = fileURLToPath(new URL("../cli/bin.js", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "twoheads-commands-"));

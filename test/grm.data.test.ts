@@ -17,19 +17,19 @@ import {
   encodeJudged,
   type Judged,
   jinjaOf,
-  linesOf,
   type Message,
   plain,
   type ReadPairsOptions,
-  readPairs,
   reasons,
   render,
   sequenceOf,
   transcript,
   truncations,
 } from "../grm/data/index.ts";
+import { linesOf, readPairs } from "../grm/node.ts";
 import type { Pair, Sequence } from "../grm/pairs.ts";
-import { ByteTokenizer, loadTokenizer, type Tokenizer, trainBPE } from "../nn/index.ts";
+import { ByteTokenizer, type Tokenizer, trainBPE } from "../nn/index.ts";
+import { loadTokenizer } from "../nn/node.ts";
 import { holds } from "./property.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));

@@ -15,18 +15,13 @@ import { random } from "../core/index.ts";
 import { interval, signOf } from "../grm/intervals.ts";
 import { dataOf } from "../lab/demo/job.ts";
 import { armsOf, fullPlan, type Plan, quickPlan, type RowName, rowsOf } from "../lab/demo/plan.ts";
-import {
-  inOrder,
-  type Result,
-  readResults,
-  resultsOfPlan,
-  writeResults,
-} from "../lab/demo/results.ts";
+import { readResults, resultsOfPlan, writeResults } from "../lab/demo/resultFile.ts";
+import { inOrder, type Result } from "../lab/demo/results.ts";
 import { committedBase } from "../lab/demo/run.ts";
 import { accuracyTable, differenceTable, verdict } from "../lab/demo/table.ts";
 import { Workers } from "../lab/workers.ts";
 import { documents, perplexity, spelled } from "../lab/worlds/index.ts";
-import { loadCausalLM } from "../nn/index.ts";
+import { loadCausalLM } from "../nn/node.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "twoheads-demo-test-"));

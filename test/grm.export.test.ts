@@ -10,16 +10,15 @@ import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import {
   encodeJudged,
-  exportRewardModel,
-  loadRewardModel,
   type RewardModel,
   type Sequence,
-  saveRewardModel,
   scoreSequences,
   sequenceOf,
   transcript,
 } from "../grm/index.ts";
-import { loadCausalLM, loadSafetensors, type ModelOptions } from "../nn/index.ts";
+import { exportRewardModel, loadRewardModel, saveRewardModel } from "../grm/node.ts";
+import type { ModelOptions } from "../nn/index.ts";
+import { loadCausalLM, loadSafetensors } from "../nn/node.ts";
 import { backbones, drawnModel, heads, reading, tokenizer, twoheadsHere } from "./rewardFolders.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "twoheads-export-"));

@@ -12,21 +12,17 @@ import { promisify } from "node:util";
 import { policySettings } from "../grm/policies/index.ts";
 import { fullPlan, type Plan, planSchema, policyOptions, quickPlan } from "../lab/overopt/plan.ts";
 import { rowsOf, textReport } from "../lab/overopt/report.ts";
-import {
-  type CurveResult,
-  type SeedResult,
-  seedsOfPlan,
-  writeResults,
-} from "../lab/overopt/results.ts";
+import { seedsOfPlan, writeResults } from "../lab/overopt/resultFile.ts";
+import type { CurveResult, SeedResult } from "../lab/overopt/results.ts";
 import { runSeed } from "../lab/overopt/seed.ts";
 import { runSeeds } from "../lab/overopt/seeds.ts";
 import { atEqualKL, coursesOf, endDifference, goldAtKL, verdict } from "../lab/overopt/summary.ts";
 import { pretrainBase, tales } from "../lab/worlds/index.ts";
-import { loadCausalLM, saveCausalLM } from "../nn/index.ts";
 import { figureOf } from "../report/overoptFigure.ts";
 import { overoptPage } from "../report/overoptPages.ts";
 import { figureSvg } from "../report/panels.ts";
 import "../kernels/index.ts";
+import { loadCausalLM, saveCausalLM } from "../nn/node.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "twoheads-overopt-"));
 after(() => rmSync(folder, { recursive: true }));

@@ -16,7 +16,6 @@ import {
   ensembleJudge,
   fluencyJudge,
   type Judge,
-  loadPolicyCheckpoint,
   type PolicyCheckpoint,
   type PolicyOptions,
   type PolicyRecord,
@@ -24,16 +23,17 @@ import {
   policyRecordSchema,
   policySettings,
   sampleAnswers,
-  savePolicyCheckpoint,
   syntheticPreferences,
   type Task,
   trainPolicy,
 } from "../grm/policies/index.ts";
 import { ppoAdvantages, recall, rlooAdvantages, usableRewards } from "../grm/policies/rollouts.ts";
-import { lexiconJudge, readLexicon, sentiment, storiesTask, worldTask } from "../lab/index.ts";
+import { lexiconJudge, sentiment, worldTask } from "../lab/index.ts";
 import { setB, tales } from "../lab/worlds/index.ts";
 import { CausalLM, type StateDict, WordTokenizer } from "../nn/index.ts";
 import "../kernels/index.ts";
+import { loadPolicyCheckpoint, savePolicyCheckpoint } from "../grm/node.ts";
+import { readLexicon, storiesTask } from "../lab/node.ts";
 
 const data =
   process.env.TWOHEADS_DATA ?? fileURLToPath(new URL("../../shared/data", import.meta.url));

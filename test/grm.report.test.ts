@@ -21,7 +21,8 @@ import { TrainFolder } from "../grm/trainer/folder.ts";
 import type { DriftRecord, TrainRecord } from "../grm/trainer/records.ts";
 import { quickPlan as plan } from "../lab/overopt/plan.ts";
 import type { ResultFile } from "../lab/overopt/results.ts";
-import { ByteTokenizer, CausalLM, saveCausalLM, saveTokenizer } from "../nn/index.ts";
+import { ByteTokenizer, CausalLM } from "../nn/index.ts";
+import { saveCausalLM, saveTokenizer } from "../nn/node.ts";
 import { numberText } from "../report/html.ts";
 import {
   bestOfNPage,

@@ -20,18 +20,18 @@ import { gzipSync } from "node:zlib";
 import { noGrad, random } from "../core/index.ts";
 import {
   encodeJudged,
-  loadRewardModel,
   makeBatch,
   type RewardModel,
   type Sequence,
-  saveRewardModel,
   scoreSequences,
   sequenceOf,
   transcript,
 } from "../grm/index.ts";
 import { tokenRewards } from "../grm/tokenRewards.ts";
 import "../kernels/index.ts";
-import { addLoRA, mergeLoRA, saveCausalLM } from "../nn/index.ts";
+import { loadRewardModel, saveRewardModel } from "../grm/node.ts";
+import { addLoRA, mergeLoRA } from "../nn/index.ts";
+import { saveCausalLM } from "../nn/node.ts";
 import {
   backbones,
   drawnModel,

@@ -14,7 +14,6 @@ import {
   DataOrder,
   dpoRegularizer,
   grmLoss,
-  loadTrainCheckpoint,
   makePairBatch,
   type Pair,
   parseTrainMetrics,
@@ -22,7 +21,6 @@ import {
   type RewardModel,
   rewardCentering,
   type StepRecord,
-  saveTrainCheckpoint,
   sftRegularizer,
   type TrainHooks,
   type TrainMethod,
@@ -35,6 +33,7 @@ import {
 } from "../grm/index.ts";
 import { addLoRA, capture, type StateDict } from "../nn/index.ts";
 import "../kernels/index.ts";
+import { loadTrainCheckpoint, saveTrainCheckpoint } from "../grm/node.ts";
 import { holds } from "./property.ts";
 import { toyModel, toyOptions, toyPairs, toyRun } from "./toyPreferences.ts";
 

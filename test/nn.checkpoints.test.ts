@@ -24,21 +24,23 @@ import { type Tensor, tensor, zeros } from "../core/index.ts";
 import {
   bytesAsFile,
   FileError,
+  parseLlama2c,
+  SafetensorsFile,
+  safetensorsBytes,
+  type Tensors,
+} from "../nn/checkpoints/index.ts";
+import {
   loadModel,
   loadSafetensors,
   openFile,
   openSharded,
   openWeights,
-  parseLlama2c,
   readLlama2c,
   replaceFile,
-  SafetensorsFile,
-  safetensorsBytes,
   saveModel,
   saveSafetensors,
   saveSharded,
-  type Tensors,
-} from "../nn/checkpoints/index.ts";
+} from "../nn/node.ts";
 import { holds } from "./property.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));

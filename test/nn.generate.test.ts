@@ -17,7 +17,6 @@ import {
   tensor,
   use,
 } from "../core/index.ts";
-import { readLlama2c } from "../nn/checkpoints/index.ts";
 import {
   CausalLM,
   configFromHF,
@@ -27,6 +26,7 @@ import {
   generateAsync,
   type ModelOptions,
 } from "../nn/index.ts";
+import { readLlama2c } from "../nn/node.ts";
 import { best, draw } from "../nn/sampling.ts";
 import { holds } from "./property.ts";
 

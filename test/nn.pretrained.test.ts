@@ -7,15 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { noGrad, ones, random, tensor } from "../core/index.ts";
-import {
-  addLoRA,
-  CausalLM,
-  configToHF,
-  loadCausalLM,
-  type ModelOptions,
-  saveCausalLM,
-  saveModel,
-} from "../nn/index.ts";
+import { addLoRA, CausalLM, configToHF, type ModelOptions } from "../nn/index.ts";
+import { loadCausalLM, saveCausalLM, saveModel } from "../nn/node.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "twoheads-pretrained-"));
 after(() => rmSync(folder, { recursive: true, force: true }));

@@ -13,13 +13,12 @@ import { gunzipSync } from "node:zlib";
 import { Tokenizer as Library } from "@huggingface/tokenizers";
 import { ArgumentError, type Draw, IndexError, random } from "../core/index.ts";
 import { FileError } from "../nn/checkpoints/index.ts";
+import { loadTokenizer, saveTokenizer } from "../nn/node.ts";
 import {
   BPETokenizer,
   ByteTokenizer,
   HuggingFaceTokenizer,
   Llama2cTokenizer,
-  loadTokenizer,
-  saveTokenizer,
   type Tokenizer,
   trainBPE,
   WordTokenizer,

@@ -21,7 +21,6 @@ import {
   tensor,
   withDefinitions,
 } from "../core/index.ts";
-import { readLlama2c } from "../nn/checkpoints/index.ts";
 import {
   AdamW,
   CausalLM,
@@ -40,6 +39,7 @@ import {
   SwiGLU,
   Transformer,
 } from "../nn/index.ts";
+import { readLlama2c } from "../nn/node.ts";
 import { holds } from "./property.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));

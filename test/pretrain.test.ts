@@ -18,10 +18,6 @@ import { WasmDevice } from "../kernels/index.ts";
 import {
   type CausalLM,
   type Corpus,
-  loadCausalLM,
-  loadPretrainCheckpoint,
-  loadSafetensors,
-  loadTokenizer,
   makeCorpus,
   type PretrainCheckpoint,
   type PretrainHooks,
@@ -30,10 +26,16 @@ import {
   parsePretrainMetrics,
   pretrain,
   pretrainSettings,
+} from "../nn/index.ts";
+import {
+  loadCausalLM,
+  loadPretrainCheckpoint,
+  loadSafetensors,
+  loadTokenizer,
   saveCausalLM,
   savePretrainCheckpoint,
   saveSafetensors,
-} from "../nn/index.ts";
+} from "../nn/node.ts";
 import { Windows } from "../nn/pretrain/windows.ts";
 import { holds } from "./property.ts";
 
@@ -331,10 +333,12 @@ describe("the corpus", () => {
     const [json] = learnt.tokenizer.files();
     writeFileSync(at, json?.bytes ?? "");
     const missing = { ...tiny, tokenizer: at };
-    await assert.rejects(makeCorpus(stories(20), missing), /no token has the role eos/);
+    await assert.rejects(makeCorpus(stories(20), missing), /neither bpe nor bytes/);
+    const corpus = () => makeCorpus(stories(20), missing, loadTokenizer(at));
+    await assert.rejects(corpus(), /no token has the role eos/);
     const roles = { bos_token: "<|endoftext|>", eos_token: "<|endoftext|>" };
     writeFileSync(join(folder, "tokenizer_config.json"), JSON.stringify(roles));
-    const { facts } = await makeCorpus(stories(20), missing);
+    const { facts } = await corpus();
     assert.equal(facts.digest, learnt.facts.digest);
   });
 

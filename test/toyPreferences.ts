@@ -4,16 +4,11 @@
 
 import { argv, stdout } from "node:process";
 import { type Random, random } from "../core/index.ts";
-import {
-  type Pair,
-  RewardModel,
-  type Sequence,
-  TrainFolder,
-  type TrainOptions,
-  train,
-} from "../grm/index.ts";
+import { type Pair, RewardModel, type Sequence, type TrainOptions, train } from "../grm/index.ts";
 import "../kernels/index.ts";
-import { CausalLM, saveSafetensors } from "../nn/index.ts";
+import { TrainFolder } from "../grm/node.ts";
+import { CausalLM } from "../nn/index.ts";
+import { saveSafetensors } from "../nn/node.ts";
 
 const isProgram = argv[1] === import.meta.filename;
 const vocabSize = 24;

@@ -143,7 +143,7 @@ describe("every lesson has its parts", () => {
 describe("the lessons' code", () => {
   test("imports what a user can import", () => {
     const allowed =
-      /^(twoheads(\/(core|kernels|nn|grm|report))?|node:fs|fast-check|@observablehq\/plot)$/;
+      /^(twoheads(\/(core|kernels|nn|grm|lab|report|node))?|node:fs|fast-check|@observablehq\/plot)$/;
     for (const { name, markdown } of lessons) {
       const imports = [...moduleOf(markdown).matchAll(/from "([^"]+)"|import\("([^"]+)"\)/g)];
       for (const [, from, dynamic] of imports) assert.match(from ?? dynamic ?? "", allowed, name);

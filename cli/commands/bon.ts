@@ -11,7 +11,7 @@ import { bestOfNKL } from "../../grm/policies/kl.ts";
 import { sampleAnswers } from "../../grm/policies/preferences.ts";
 import type { Task } from "../../grm/policies/task.ts";
 import { aligned } from "../../lab/overopt/report.ts";
-import { replaceFile } from "../../nn/index.ts";
+import { replaceFile } from "../../nn/node.ts";
 import { wholeNumber } from "./numbers.ts";
 import { addOptimisedOptions, type OptimisedFlags, optimised } from "./optimised.ts";
 

@@ -4,7 +4,8 @@
 import type { Command } from "commander";
 import { ArgumentError, random } from "../../core/index.ts";
 import { compareScores, type ModelComparison } from "../../grm/evaluation.ts";
-import { loadRewardModel, type RewardModelFolder } from "../../grm/rewardModelFiles.ts";
+import type { RewardModelFolder } from "../../grm/rewardModelFiles.ts";
+import { loadRewardModel } from "../../grm/rewardModelFolder.ts";
 import { type PairScores, type Scores, scorePairs } from "../../grm/scores.ts";
 import type { Difference } from "../../grm/statistics.ts";
 import { share } from "./eval.ts";

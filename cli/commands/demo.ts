@@ -7,12 +7,13 @@ import { availableParallelism } from "node:os";
 import { type Command, InvalidArgumentError } from "commander";
 import { runJob } from "../../lab/demo/job.ts";
 import { fullPlan, type Plan, quickPlan } from "../../lab/demo/plan.ts";
-import { demoFile, type Result, resultsOfPlan, writeResults } from "../../lab/demo/results.ts";
+import { demoFile, resultsOfPlan, writeResults } from "../../lab/demo/resultFile.ts";
+import type { Result } from "../../lab/demo/results.ts";
 import { committedBase, type RunOptions, runDemo } from "../../lab/demo/run.ts";
 import { conclusion, introduction, nextCommands } from "../../lab/demo/text.ts";
 import { serveJobs, workerOf } from "../../lab/workers.ts";
 import { joinPath } from "../../nn/checkpoints/files.ts";
-import { replaceFile } from "../../nn/index.ts";
+import { replaceFile } from "../../nn/node.ts";
 import { clockTime, type Display, display } from "./progress.ts";
 import { stopOnSignals } from "./stop.ts";
 

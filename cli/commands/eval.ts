@@ -20,11 +20,13 @@ import {
   textSequences,
 } from "../../grm/evaluation.ts";
 import type { Pair, Sequence } from "../../grm/pairs.ts";
-import { loadRewardModel, type RewardModelFolder } from "../../grm/rewardModelFiles.ts";
+import type { RewardModelFolder } from "../../grm/rewardModelFiles.ts";
+import { loadRewardModel } from "../../grm/rewardModelFolder.ts";
 import { scorePairs } from "../../grm/scores.ts";
 import { winsOf } from "../../grm/statistics.ts";
 import { readText } from "../../nn/checkpoints/text.ts";
-import { documentsOf, FileError, replaceFile } from "../../nn/index.ts";
+import { documentsOf, FileError } from "../../nn/index.ts";
+import { replaceFile } from "../../nn/node.ts";
 import { wholeNumber } from "./numbers.ts";
 import { addPreferenceOptions, type PreferenceFlags, readPreferences } from "./preferences.ts";
 import { type Display, display } from "./progress.ts";

@@ -3,7 +3,8 @@
 import type { Command } from "commander";
 import { ArgumentError } from "../../core/index.ts";
 import { exportRewardModel } from "../../grm/export.ts";
-import { adaptersOf, loadRewardModel } from "../../grm/rewardModelFiles.ts";
+import { adaptersOf } from "../../grm/rewardModelFiles.ts";
+import { loadRewardModel } from "../../grm/rewardModelFolder.ts";
 import { fileExists, joinPath } from "../../nn/checkpoints/files.ts";
 
 interface Given {

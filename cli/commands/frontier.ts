@@ -17,7 +17,7 @@ import {
 } from "../../lab/frontier.ts";
 import { pretrainBase, spelled } from "../../lab/worlds/index.ts";
 import { fileExists, joinPath } from "../../nn/checkpoints/files.ts";
-import { saveCausalLM } from "../../nn/index.ts";
+import { saveCausalLM } from "../../nn/node.ts";
 import { wholeNumber } from "./numbers.ts";
 import { clockTime, type Display, display } from "./progress.ts";
 

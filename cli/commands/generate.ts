@@ -4,7 +4,8 @@
 
 import { type Command, InvalidArgumentError } from "commander";
 import { random } from "../../core/index.ts";
-import { documentStart, generateAsync, loadCausalLM, loadTokenizer } from "../../nn/index.ts";
+import { documentStart, generateAsync } from "../../nn/index.ts";
+import { loadCausalLM, loadTokenizer } from "../../nn/node.ts";
 
 interface Given {
   readonly prompt: string;

@@ -9,13 +9,15 @@ import { type Answer, ensembleJudge, type Judge, proxyJudge } from "../../grm/po
 import { sampleAnswers, syntheticPreferences } from "../../grm/policies/preferences.ts";
 import { Proxies, type ProxyName, proxyNames } from "../../grm/policies/proxies.ts";
 import type { Task } from "../../grm/policies/task.ts";
-import { loadRewardModel } from "../../grm/rewardModelFiles.ts";
+import { loadRewardModel } from "../../grm/rewardModelFolder.ts";
 import { breathe } from "../../grm/scores.ts";
 import { fullPlan, proxyTraining } from "../../lab/overopt/plan.ts";
-import { storiesTask, worldTask } from "../../lab/overopt/tasks.ts";
+import { storiesTask } from "../../lab/overopt/stories.ts";
+import { worldTask } from "../../lab/overopt/tasks.ts";
 import { pretrainBase, worldNamed, worlds } from "../../lab/worlds/index.ts";
 import { fileExists, joinPath } from "../../nn/checkpoints/files.ts";
-import { type CausalLM, loadCausalLM, saveCausalLM, saveTokenizer } from "../../nn/index.ts";
+import type { CausalLM } from "../../nn/index.ts";
+import { loadCausalLM, saveCausalLM, saveTokenizer } from "../../nn/node.ts";
 import { wholeNumber } from "./numbers.ts";
 
 export interface OptimisedFlags {

@@ -14,7 +14,7 @@ import type { Pair } from "../../grm/pairs.ts";
 import { PolicyFolder } from "../../grm/policies/policyFolder.ts";
 import { scorePairs } from "../../grm/scores.ts";
 import { committedFrontier } from "../../lab/frontier.ts";
-import { readResults } from "../../lab/overopt/results.ts";
+import { readResults } from "../../lab/overopt/resultFile.ts";
 import { joinPath, readFile } from "../../nn/checkpoints/files.ts";
 import { parseJson } from "../../nn/checkpoints/json.ts";
 import { FileError, parsePretrainMetrics } from "../../nn/index.ts";

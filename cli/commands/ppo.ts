@@ -4,8 +4,9 @@
 
 import type { Command } from "commander";
 import { ArgumentError } from "../../core/index.ts";
+import type { PolicyCheckpoint } from "../../grm/policies/policyCheckpoint.ts";
 import { PolicyFolder } from "../../grm/policies/policyFolder.ts";
-import type { PolicyCheckpoint, PolicyRecord } from "../../grm/policies/policyRecords.ts";
+import type { PolicyRecord } from "../../grm/policies/policyRecords.ts";
 import {
   type PolicyOptions,
   type PolicySettings,
@@ -14,7 +15,8 @@ import {
 } from "../../grm/policies/policySettings.ts";
 import { type TrainedPolicy, trainPolicy } from "../../grm/policies/policyTrainer.ts";
 import { fileExists } from "../../nn/checkpoints/files.ts";
-import { type CausalLM, mergeLoRA, saveCausalLM, saveTokenizer } from "../../nn/index.ts";
+import { type CausalLM, mergeLoRA } from "../../nn/index.ts";
+import { saveCausalLM, saveTokenizer } from "../../nn/node.ts";
 import {
   addOptimisedOptions,
   type Optimised,

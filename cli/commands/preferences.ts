@@ -3,7 +3,8 @@
 
 import { type Command, InvalidArgumentError } from "commander";
 import { ArgumentError } from "../../core/index.ts";
-import { type PairReport, type Reading, readPairs } from "../../grm/data/index.ts";
+import type { PairReport, Reading } from "../../grm/data/index.ts";
+import { readPairs } from "../../grm/data/onDisk.ts";
 import type { Pair } from "../../grm/pairs.ts";
 import type { Tokenizer } from "../../nn/index.ts";
 import { wholeNumber } from "./numbers.ts";

@@ -9,8 +9,6 @@ import {
   type CausalLM,
   type Corpus,
   documentsOf,
-  loadCausalLM,
-  loadTokenizer,
   makeCorpus,
   type PretrainCheckpoint,
   type Pretrained,
@@ -24,6 +22,7 @@ import {
   quickPretrain,
   shapeOf,
 } from "../../nn/index.ts";
+import { loadCausalLM, loadTokenizer } from "../../nn/node.ts";
 import { checkSameSettings } from "../../nn/pretrain.ts";
 import { addOptions } from "./options.ts";
 import { clockTime, type Display, display, Rate } from "./progress.ts";
@@ -95,8 +94,10 @@ async function begin({ corpus: files, out, base: from, ...options }: Given): Pro
       `pretrain: ${folder.path} holds a run or a model already; go on with it, --resume ${folder.path}, or choose another --out`,
     );
   }
-  const tokenizer = from === undefined ? undefined : loadTokenizer(from);
-  const corpus = await makeCorpus(documentsIn(files, settings), settings, tokenizer);
+  const tokenizer = from ?? settings.tokenizer;
+  const made = from === undefined && ["bpe", "bytes"].includes(tokenizer); // from the corpus, or of bytes
+  const given = made ? undefined : loadTokenizer(tokenizer);
+  const corpus = await makeCorpus(documentsIn(files, settings), settings, given);
   const run = { corpus: [...files], settings, ...(from !== undefined && { base: from }) };
   await folder.begin(run, corpus.tokenizer);
   return { folder, settings, corpus, ...(base && { base }) };

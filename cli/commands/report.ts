@@ -5,7 +5,7 @@
 import type { Command } from "commander";
 import { TwoheadsError } from "../../core/index.ts";
 import { joinPath } from "../../nn/checkpoints/files.ts";
-import { replaceFile } from "../../nn/index.ts";
+import { replaceFile } from "../../nn/node.ts";
 import { display } from "./progress.ts";
 import { nameOf } from "./runs.ts";
 

@@ -13,19 +13,21 @@ import {
 } from "../../nn/checkpoints/files.ts";
 import {
   type CausalLM,
-  loadCausalLM,
-  loadPretrainCheckpoint,
-  loadTokenizer,
   type PretrainCheckpoint,
   type PretrainRecord,
   parsePretrainMetrics,
   pretrainSchema,
+  type Tokenizer,
+} from "../../nn/index.ts";
+import {
+  loadCausalLM,
+  loadPretrainCheckpoint,
+  loadTokenizer,
   replaceFile,
   saveCausalLM,
   savePretrainCheckpoint,
   saveTokenizer,
-  type Tokenizer,
-} from "../../nn/index.ts";
+} from "../../nn/node.ts";
 
 const runSchema = z.strictObject({
   corpus: z.array(z.string()).min(1),

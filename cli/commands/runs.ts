@@ -6,7 +6,8 @@ import { basename, dirname, resolve } from "node:path";
 import { random } from "../../core/index.ts";
 import type { Evaluation } from "../../grm/evaluation.ts";
 import type { InspectOptions } from "../../grm/inspect/inspect.ts";
-import { loadRewardModel, type RewardModelFolder } from "../../grm/rewardModelFiles.ts";
+import type { RewardModelFolder } from "../../grm/rewardModelFiles.ts";
+import { loadRewardModel } from "../../grm/rewardModelFolder.ts";
 import { TrainFolder } from "../../grm/trainer/folder.ts";
 import { methods } from "../../grm/trainer/objective.ts";
 import type { TrainRecord } from "../../grm/trainer/records.ts";
@@ -15,7 +16,8 @@ import { probeGoldFeatures } from "../../lab/goldFeatures.ts";
 import { spelled, spelledPairs } from "../../lab/worlds/index.ts";
 import { fileExists, joinPath, readFile } from "../../nn/checkpoints/files.ts";
 import { parseJson } from "../../nn/checkpoints/json.ts";
-import { type CausalLM, FileError, loadCausalLM, type Tokenizer } from "../../nn/index.ts";
+import { type CausalLM, FileError, type Tokenizer } from "../../nn/index.ts";
+import { loadCausalLM } from "../../nn/node.ts";
 import { type RunData, readRunData, readTrainRun, type TrainRun } from "./trainRun.ts";
 
 /** A training run with what is needed to look into it. */

@@ -5,14 +5,17 @@
 import { once } from "node:events";
 import type { Command } from "commander";
 import { ArgumentError } from "../../core/index.ts";
-import { type Response, readResponses } from "../../grm/data/index.ts";
+import type { Response } from "../../grm/data/index.ts";
 import { standardInput } from "../../grm/data/lines.ts";
+import { readResponses } from "../../grm/data/onDisk.ts";
 import { IGNORE } from "../../grm/losses.ts";
 import type { Sequence } from "../../grm/pairs.ts";
-import { loadRewardModel, type RewardModelFolder } from "../../grm/rewardModelFiles.ts";
+import type { RewardModelFolder } from "../../grm/rewardModelFiles.ts";
+import { loadRewardModel } from "../../grm/rewardModelFolder.ts";
 import { scoreSequences } from "../../grm/scores.ts";
 import { tokenRewards } from "../../grm/tokenRewards.ts";
-import { replaceFile, type Tokenizer } from "../../nn/index.ts";
+import type { Tokenizer } from "../../nn/index.ts";
+import { replaceFile } from "../../nn/node.ts";
 import { wholeNumber } from "./numbers.ts";
 import { addReadingOptions, type ReadingFlags, readingOf } from "./reading.ts";
 

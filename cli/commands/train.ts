@@ -8,11 +8,8 @@ import { type Reading, transcript } from "../../grm/data/index.ts";
 import { type Evaluation, evaluate } from "../../grm/evaluation.ts";
 import { driftWatch } from "../../grm/inspect/watch.ts";
 import { type HeadOptions, RewardModel } from "../../grm/rewardModel.ts";
-import {
-  loadRewardModel,
-  type RewardModelFolder,
-  saveRewardModel,
-} from "../../grm/rewardModelFiles.ts";
+import type { RewardModelFolder } from "../../grm/rewardModelFiles.ts";
+import { loadRewardModel, saveRewardModel } from "../../grm/rewardModelFolder.ts";
 import type { TrainCheckpoint } from "../../grm/trainer/checkpoint.ts";
 import { TrainFolder } from "../../grm/trainer/folder.ts";
 import type { TrainRecord } from "../../grm/trainer/records.ts";
@@ -27,13 +24,8 @@ import {
 } from "../../grm/trainer.ts";
 import { fileExists, readFile } from "../../nn/checkpoints/files.ts";
 import { parseJson } from "../../nn/checkpoints/json.ts";
-import {
-  loadCausalLM,
-  loadTokenizer,
-  readConfig,
-  replaceFile,
-  type Tokenizer,
-} from "../../nn/index.ts";
+import type { Tokenizer } from "../../nn/index.ts";
+import { loadCausalLM, loadTokenizer, readConfig, replaceFile } from "../../nn/node.ts";
 import { wholeNumber } from "./numbers.ts";
 import { addOptions } from "./options.ts";
 import { addPreferenceOptions, type PreferenceFlags, type Where, where } from "./preferences.ts";

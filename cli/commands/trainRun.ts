@@ -10,7 +10,8 @@ import { trainSchema } from "../../grm/trainer.ts";
 import { problemsOf } from "../../nn/checked.ts";
 import { fileExists, joinPath, readFile } from "../../nn/checkpoints/files.ts";
 import { parseJson } from "../../nn/checkpoints/json.ts";
-import { FileError, replaceFile } from "../../nn/index.ts";
+import { FileError } from "../../nn/index.ts";
+import { replaceFile } from "../../nn/node.ts";
 import { type PreferenceFlags, type Reader, readPreferences } from "./preferences.ts";
 
 const count = z.int().min(1);

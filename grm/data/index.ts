@@ -2,9 +2,9 @@
 // what became of each line. Next: readPairs.ts.
 
 export { type Comparison, comparisonOf, responseOf } from "./formats.ts";
-export { type Line, linesOf, parseLine } from "./lines.ts";
-export { type ReadPairsOptions, readPairs } from "./readPairs.ts";
-export { type ReadResponsesOptions, type Response, readResponses } from "./readResponses.ts";
+export { type Line, parseLine } from "./lines.ts";
+export { pairsFromFiles, type ReadPairs, type ReadPairsOptions } from "./readPairs.ts";
+export { type ReadResponsesOptions, type Response, responsesFromFiles } from "./readResponses.ts";
 export { type FileCount, PairReport, type Place, type Reason, reasons } from "./report.ts";
 export {
   type Cut,

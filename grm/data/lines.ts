@@ -1,12 +1,9 @@
 // The lines of a file as they come, so that a file of any size takes the memory of its longest line, and a
-// line without end is refused before it fills the machine. Plain or gzip, from a path or standard input.
-// Next: formats.ts for what a line holds.
+// line without end is refused before it fills the machine. Plain or gzip, from memory here.
+// Next: onDisk.ts for paths and standard input, formats.ts for what a line holds.
 
-import { createReadStream } from "node:fs";
-import { pipeline, Readable } from "node:stream";
-import { createGunzip } from "node:zlib";
+import { FileError } from "../../nn/checkpoints/byteSource.ts";
 import { type Field, parseJson } from "../../nn/checkpoints/json.ts";
-import { FileError } from "../../nn/index.ts";
 
 export interface Line {
   /** From 1. */
@@ -21,67 +18,47 @@ export const mostLineBytes = 2 ** 24;
 /** The path that means standard input. */
 export const standardInput = "-";
 
-/**
- * Reads a file line by line, unpacking gzip by its first bytes. A file that isn't there, can't be read,
- * is empty, or whose gzip data is damaged or cut short is a FileError.
- */
-export async function* linesOf(path: string, most = mostLineBytes): AsyncGenerator<Line> {
-  let last = 0;
-  try {
-    for await (const line of split(contentOf(path), most)) {
-      last = line.line;
-      yield line;
-    }
-  } catch (error) {
-    if (error instanceof FileError) throw error;
-    const problem = problemOf(error as NodeJS.ErrnoException, last);
-    throw new FileError(nameOf(path), "", problem, { cause: error });
-  }
-  if (last === 0) throw new FileError(nameOf(path), "", "is empty");
+/** A file by name, whose lines come when they are asked for, none longer than `most` bytes. */
+export interface LineSource {
+  readonly file: string;
+  lines(most: number): AsyncIterable<Line>;
 }
 
-function problemOf({ code = "", message }: NodeJS.ErrnoException, last: number): string {
-  if (code === "ENOENT") return "there is no such file";
-  if (code === "EISDIR") return "is a folder; name the files in it";
-  if (code === "Z_BUF_ERROR") return `its gzip data is cut short after line ${last}`;
-  if (code.startsWith("Z_")) return `its gzip data is damaged after line ${last}: ${message}`;
-  return message;
+/** A file in memory, plain or gzip. Damaged gzip data and an empty file are FileErrors. */
+export function linesInMemory(file: string, bytes: Uint8Array): LineSource {
+  return {
+    file,
+    async *lines(most) {
+      let last = 0;
+      try {
+        for await (const line of split(unpacked(bytes), most)) {
+          last = line.line;
+          yield line;
+        }
+      } catch (cause) {
+        if (cause instanceof FileError || !(cause instanceof TypeError)) throw cause;
+        const problem = `its gzip data is damaged or cut short after line ${last}`;
+        throw new FileError(file, "", problem, { cause });
+      }
+      if (last === 0) throw new FileError(file, "", "is empty");
+    },
+  };
 }
 
-/** The bytes of a file, unpacked. */
-async function* contentOf(path: string): AsyncGenerator<Uint8Array> {
-  const stream: AsyncIterable<Uint8Array> =
-    path === standardInput ? process.stdin : createReadStream(path);
-  const chunks = stream[Symbol.asyncIterator]();
-  const first = await chunks.next();
-  if (first.done) return;
-  const all = follow(first.value, chunks);
-  if (first.value[0] === 0x1f && first.value[1] === 0x8b) {
-    yield* pipeline(Readable.from(all), createGunzip(), () => {}); // its errors come out of the loop
-  } else if (path.endsWith(".gz")) {
-    await all.return();
-    throw new FileError(path, "", "is called .gz, but holds no gzip data");
-  } else {
-    yield* all;
-  }
-}
-
-async function* follow(
-  first: Uint8Array,
-  rest: AsyncIterator<Uint8Array>,
-): AsyncGenerator<Uint8Array, void, void> {
-  try {
-    yield first;
-    yield* { [Symbol.asyncIterator]: () => rest };
-  } finally {
-    await rest.return?.();
-  }
+async function* unpacked(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  if (!isGzip(bytes)) return yield bytes;
+  const packed = new Blob([Uint8Array.from(bytes)]).stream();
+  const reader = packed.pipeThrough(new DecompressionStream("gzip")).getReader();
+  for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) yield chunk.value;
 }
 
 const newline = 0x0a;
 
 /** Cuts at line ends. What is longer than `most` is passed over, and comes out as null at once. */
-async function* split(chunks: AsyncIterable<Uint8Array>, most: number): AsyncGenerator<Line> {
+export async function* split(
+  chunks: AsyncIterable<Uint8Array>,
+  most: number,
+): AsyncGenerator<Line> {
   let line = 1;
   let parts: Uint8Array[] = [];
   let length = 0; // of the line so far
@@ -107,7 +84,22 @@ async function* split(chunks: AsyncIterable<Uint8Array>, most: number): AsyncGen
 }
 
 function joined(parts: readonly Uint8Array[]): Uint8Array {
-  return parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts);
+  return parts.length === 1 && parts[0] !== undefined ? parts[0] : concatenated(parts);
+}
+
+function concatenated(parts: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+/** Whether the first bytes of a file are gzip's. */
+export function isGzip(bytes: Uint8Array): boolean {
+  return bytes[0] === 0x1f && bytes[1] === 0x8b;
 }
 
 /** Whether there is nothing but white space in a line. */
@@ -126,6 +118,6 @@ export function parseLine(file: string, { line, bytes }: Line, most = mostLineBy
 }
 
 /** What a file is called in messages. */
-function nameOf(path: string): string {
+export function nameOf(path: string): string {
   return path === standardInput ? "standard input" : path;
 }

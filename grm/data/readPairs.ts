@@ -1,12 +1,19 @@
-// Preference data from files to pairs of token sequences, with a report on every line.
-// Next: formats.ts for the forms that are read, sequences.ts for the tokens, report.ts for the report.
+// Preference data from files to pairs of token sequences, with a report on every line. Files are in memory
+// here, as a browser has them; onDisk.ts reads them from paths. Next: formats.ts for the forms that are read, sequences.ts for the tokens, report.ts for the report.
 
 import { ArgumentError } from "../../core/index.ts";
 import type { Field } from "../../nn/checkpoints/json.ts";
-import { FileError, type Tokenizer } from "../../nn/index.ts";
+import { FileError, type Files, filesAsFolder, type Tokenizer } from "../../nn/index.ts";
 import type { Pair } from "../pairs.ts";
 import { type Comparison, comparisonOf } from "./formats.ts";
-import { isBlank, type Line, linesOf, parseLine } from "./lines.ts";
+import {
+  isBlank,
+  type Line,
+  type LineSource,
+  linesInMemory,
+  mostLineBytes,
+  parseLine,
+} from "./lines.ts";
 import { PairReport, type Place, type Reason } from "./report.ts";
 import { cutToLength, encodeJudged, hasLabels, sequenceOf, type Truncation } from "./sequences.ts";
 import { type ChatTemplate, type Judged, transcript } from "./template.ts";
@@ -29,23 +36,39 @@ export interface ReadPairsOptions {
   readonly mostLineBytes?: number;
 }
 
+/** Pairs, and what became of each line. */
+export interface ReadPairs {
+  readonly pairs: Pair[];
+  readonly report: PairReport;
+}
+
 /**
- * Reads files of JSON Lines, plain or .gz, one after the other. A malformed line is a FileError that names
- * file and line, unless `lenient`; files without a single pair are an ArgumentError that holds the report.
+ * Pairs from files of JSON Lines in memory, plain or .gz, one after the other. A malformed line is a
+ * FileError that names file and line, unless `lenient`; files without a single pair are an ArgumentError that
+ * holds the report.
  */
-export async function readPairs(
-  files: readonly string[],
+export function pairsFromFiles(files: Files, options: ReadPairsOptions): Promise<ReadPairs> {
+  filesAsFolder(files); // throws unless they are what they should be
+  return pairsOf(
+    Array.from(files, ([name, bytes]) => linesInMemory(name, bytes)),
+    options,
+  );
+}
+
+/** The same from files whose lines come as they are asked for. */
+export async function pairsOf(
+  files: readonly LineSource[],
   options: ReadPairsOptions,
-): Promise<{ readonly pairs: Pair[]; readonly report: PairReport }> {
+): Promise<ReadPairs> {
   check(files, options);
-  const { limit = Number.POSITIVE_INFINITY } = options;
+  const { limit = Number.POSITIVE_INFINITY, mostLineBytes: most = mostLineBytes } = options;
   const report = new PairReport();
   const pairs: Pair[] = [];
-  for (const file of files) {
+  for (const { file, lines: linesIn } of files) {
     const before = pairs.length;
     let lines = 0;
     let stopped = before >= limit;
-    for await (const line of stopped ? [] : linesOf(file, options.mostLineBytes)) {
+    for await (const line of stopped ? [] : linesIn(most)) {
       if (isBlank(line)) continue;
       lines++;
       const pair = readLine(file, line, options, report);
@@ -59,7 +82,7 @@ export async function readPairs(
   return { pairs, report };
 }
 
-function check(files: readonly string[], { maxLength, limit = 1 }: ReadPairsOptions): void {
+function check(files: readonly LineSource[], { maxLength, limit = 1 }: ReadPairsOptions): void {
   if (files.length === 0) throw new ArgumentError("readPairs: name at least one file");
   for (const [name, value] of Object.entries({ maxLength, limit })) {
     if (Number.isSafeInteger(value) && value > 0) continue;

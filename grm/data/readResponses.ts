@@ -1,11 +1,18 @@
-// Answers to be scored, from files or standard input, one line at a time and in their order. Every line
-// comes out: as tokens, or with the reason why there are none.
+// Answers to be scored, one line at a time and in their order. Every line comes out: as tokens, or with the
+// reason why there are none. Files are in memory here; onDisk.ts reads them from paths or standard input.
 // Next: ../tokenRewards.ts for the rewards, ../../cli/commands/score.ts for the command.
 
-import { FileError, type Tokenizer } from "../../nn/index.ts";
+import { FileError, type Files, filesAsFolder, type Tokenizer } from "../../nn/index.ts";
 import type { Sequence } from "../pairs.ts";
 import { responseOf } from "./formats.ts";
-import { isBlank, type Line, linesOf, parseLine } from "./lines.ts";
+import {
+  isBlank,
+  type Line,
+  type LineSource,
+  linesInMemory,
+  mostLineBytes,
+  parseLine,
+} from "./lines.ts";
 import { cutToLength, encodeJudged, type Reading } from "./sequences.ts";
 
 /** A line of answers, read. */
@@ -28,15 +35,27 @@ export interface ReadResponsesOptions extends Reading {
 }
 
 /**
- * Reads files of JSON Lines, plain or .gz; "-" is standard input. A malformed line is a FileError that names
- * file and line, unless `lenient`.
+ * Answers from files of JSON Lines in memory, plain or .gz. A malformed line is a FileError that names file
+ * and line, unless `lenient`.
  */
-export async function* readResponses(
-  files: readonly string[],
+export function responsesFromFiles(
+  files: Files,
   options: ReadResponsesOptions,
 ): AsyncGenerator<Response> {
-  for (const file of files) {
-    for await (const line of linesOf(file)) {
+  filesAsFolder(files); // throws unless they are what they should be
+  return responsesOf(
+    Array.from(files, ([name, bytes]) => linesInMemory(name, bytes)),
+    options,
+  );
+}
+
+/** The same from files whose lines come as they are asked for. */
+export async function* responsesOf(
+  files: readonly LineSource[],
+  options: ReadResponsesOptions,
+): AsyncGenerator<Response> {
+  for (const { file, lines } of files) {
+    for await (const line of lines(mostLineBytes)) {
       if (!isBlank(line)) yield readResponse(file, line, options);
     }
   }

@@ -7,15 +7,9 @@ export * from "./bestOfN.ts";
 export * from "./fits.ts";
 export * from "./judges.ts";
 export * from "./kl.ts";
+export type { PolicyCheckpoint, PolicyState } from "./policyCheckpoint.ts";
 export * from "./policyLosses.ts";
-export {
-  loadPolicyCheckpoint,
-  type PolicyCheckpoint,
-  type PolicyRecord,
-  type PolicyState,
-  policyRecordSchema,
-  savePolicyCheckpoint,
-} from "./policyRecords.ts";
+export { type PolicyRecord, policyRecordSchema } from "./policyRecords.ts";
 export {
   type PolicyOptions,
   type PolicySettings,

@@ -4,14 +4,13 @@
 import { parseLines } from "../../nn/checked.ts";
 import { appendLine, fileExists, joinPath, readFile } from "../../nn/checkpoints/files.ts";
 import { parseJson } from "../../nn/checkpoints/json.ts";
-import { replaceFile } from "../../nn/index.ts";
+import { replaceFile } from "../../nn/node.ts";
 import {
   loadPolicyCheckpoint,
   type PolicyCheckpoint,
-  type PolicyRecord,
-  policyRecordSchema,
   savePolicyCheckpoint,
-} from "./policyRecords.ts";
+} from "./policyCheckpoint.ts";
+import { type PolicyRecord, policyRecordSchema } from "./policyRecords.ts";
 
 export class PolicyFolder {
   constructor(readonly path: string) {}

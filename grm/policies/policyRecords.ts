@@ -1,16 +1,7 @@
 // The lines of a policy's metrics.jsonl: one for each round, of the answers that the policy wrote before
-// it learnt from them; the last is of answers that nothing was learnt from. And a checkpoint: everything
-// that decides how a run goes on, in one file. Next: policyTrainer.ts.
+// it learnt from them; the last is of answers that nothing was learnt from. Next: policyTrainer.ts.
 
 import { z } from "zod";
-import { parseChecked } from "../../nn/checked.ts";
-import {
-  FileError,
-  readTensors,
-  SafetensorsFile,
-  type StateDict,
-  saveSafetensors,
-} from "../../nn/index.ts";
 
 const count = z.int().min(0);
 const optional = z.number().nullable();
@@ -51,58 +42,3 @@ export const policyRecordSchema = z.strictObject({
 
 /** A line of metrics.jsonl. */
 export type PolicyRecord = Readonly<z.infer<typeof policyRecordSchema>>;
-
-const stateSchema = z.strictObject({
-  settings: z.record(z.string(), z.unknown()),
-  step: count,
-  seconds: z.number().min(0),
-  optimiserStep: count,
-  klWeight: z.number(),
-  /** The first round's mean and deviation of rewards; null before it. */
-  scale: z.strictObject({ mean: z.number(), deviation: z.number() }).nullable(),
-});
-
-/** How far a run is, without its tensors. Randomness is not in here: each round has a seed of its own. */
-export type PolicyState = Readonly<z.infer<typeof stateSchema>>;
-
-export interface PolicyCheckpoint {
-  readonly state: PolicyState;
-  readonly model: StateDict;
-  /** Optimiser state by `<parameter>.<slot>`. */
-  readonly optimiser: StateDict;
-}
-
-const key = "twoheads.policy";
-
-/** Writes a checkpoint; a kill at any moment leaves the old file or the new one. */
-export async function savePolicyCheckpoint(
-  path: string,
-  { state, model, optimiser }: PolicyCheckpoint,
-): Promise<void> {
-  const named = (part: string, dict: StateDict) =>
-    Object.entries(dict).map(([name, x]) => [`${part}.${name}`, x] as const);
-  const tensors = Object.fromEntries([...named("model", model), ...named("optimiser", optimiser)]);
-  await saveSafetensors(path, tensors, { metadata: { [key]: JSON.stringify(state) } });
-}
-
-/** Reads a checkpoint onto the current device; a FileError if it is none, or damaged. */
-export function loadPolicyCheckpoint(path: string): PolicyCheckpoint {
-  const file = SafetensorsFile.open(path);
-  const text = file.metadata.get(key);
-  if (text === undefined) {
-    file.close();
-    throw new FileError(path, "", "is no checkpoint of a policy's training");
-  }
-  const tensors = Object.entries(readTensors(file));
-  const part = (name: string): StateDict =>
-    Object.fromEntries(
-      tensors.flatMap(([full, x]) =>
-        full.startsWith(`${name}.`) ? [[full.slice(name.length + 1), x]] : [],
-      ),
-    );
-  return {
-    state: parseChecked(path, text, key, stateSchema),
-    model: part("model"),
-    optimiser: part("optimiser"),
-  };
-}

@@ -24,8 +24,9 @@ import { mean } from "../statistics.ts";
 import { chooseParameters } from "../trainer/parameters.ts";
 import type { Answer, Judge } from "./judges.ts";
 import { adaptedCoefficient } from "./kl.ts";
+import type { PolicyCheckpoint, PolicyState } from "./policyCheckpoint.ts";
 import { clipShare, ppoLoss, ppoValueLoss, rlooLoss } from "./policyLosses.ts";
-import type { PolicyCheckpoint, PolicyRecord, PolicyState } from "./policyRecords.ts";
+import type { PolicyRecord } from "./policyRecords.ts";
 import { type PolicyOptions, type PolicySettings, policySettings } from "./policySettings.ts";
 import {
   actionsOf,

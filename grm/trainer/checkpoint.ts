@@ -5,13 +5,8 @@
 
 import { z } from "zod";
 import { parseChecked } from "../../nn/checked.ts";
-import {
-  FileError,
-  readTensors,
-  SafetensorsFile,
-  type StateDict,
-  saveSafetensors,
-} from "../../nn/index.ts";
+import { FileError, readTensors, type StateDict } from "../../nn/index.ts";
+import { openSafetensors, saveSafetensors } from "../../nn/node.ts";
 
 const count = z.int().min(0);
 
@@ -65,7 +60,7 @@ export async function saveTrainCheckpoint(
 
 /** Reads a checkpoint onto the current device; a FileError if it is none, or damaged. */
 export function loadTrainCheckpoint(path: string): TrainCheckpoint {
-  const file = SafetensorsFile.open(path);
+  const file = openSafetensors(path);
   const text = file.metadata.get(key);
   if (text === undefined) {
     file.close();

@@ -8,8 +8,8 @@ import {
   joinPath,
   makeFolder,
   readFile,
+  replaceFile,
 } from "../../nn/checkpoints/files.ts";
-import { replaceFile } from "../../nn/index.ts";
 import { loadTrainCheckpoint, saveTrainCheckpoint, type TrainCheckpoint } from "./checkpoint.ts";
 import { parseTrainMetrics, type TrainRecord } from "./records.ts";
 

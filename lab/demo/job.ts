@@ -8,13 +8,8 @@ import type { Pair } from "../../grm/pairs.ts";
 import { RewardModel } from "../../grm/rewardModel.ts";
 import { breathe, scorePairs } from "../../grm/scores.ts";
 import { type TrainOptions, train } from "../../grm/trainer.ts";
-import {
-  type CausalLM,
-  generateAsync,
-  loadCausalLM,
-  saveCausalLM,
-  saveTokenizer,
-} from "../../nn/index.ts";
+import { type CausalLM, generateAsync } from "../../nn/index.ts";
+import { loadCausalLM, saveCausalLM, saveTokenizer } from "../../nn/node.ts";
 import {
   asPair,
   type BaseProgress,

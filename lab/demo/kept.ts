@@ -8,12 +8,12 @@ import { plain } from "../../grm/data/index.ts";
 import { driftWatch } from "../../grm/inspect/watch.ts";
 import type { Pair } from "../../grm/pairs.ts";
 import type { RewardModel } from "../../grm/rewardModel.ts";
-import { saveRewardModel } from "../../grm/rewardModelFiles.ts";
+import { saveRewardModel } from "../../grm/rewardModelFolder.ts";
 import { TrainFolder } from "../../grm/trainer/folder.ts";
 import { type TrainHooks, trainMethods } from "../../grm/trainer.ts";
 import { fileExists, joinPath, readFile } from "../../nn/checkpoints/files.ts";
 import { parseJson } from "../../nn/checkpoints/json.ts";
-import { loadCausalLM, replaceFile, saveCausalLM, saveTokenizer } from "../../nn/index.ts";
+import { loadCausalLM, replaceFile, saveCausalLM, saveTokenizer } from "../../nn/node.ts";
 import { spelled } from "../worlds/index.ts";
 import { type Plan, planSchema } from "./plan.ts";
 

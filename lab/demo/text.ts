@@ -6,7 +6,8 @@ import { fileURLToPath } from "node:url";
 import { random } from "../../core/index.ts";
 import { type Comparison, spelled, spelledPairs, storyText } from "../worlds/index.ts";
 import { type Plan, quickPlan } from "./plan.ts";
-import { type Result, type ResultFile, readResults } from "./results.ts";
+import { readResults } from "./resultFile.ts";
+import type { Result, ResultFile } from "./results.ts";
 import { committedBase } from "./run.ts";
 import { accuracyTable, differenceTable, verdict } from "./table.ts";
 

@@ -3,9 +3,9 @@
 // Next: tasks.ts.
 
 import type { Judge } from "../../grm/policies/judges.ts";
-import { joinPath, readFile } from "../../nn/checkpoints/files.ts";
+import { type Folder, readAll } from "../../nn/checkpoints/byteSource.ts";
 import { parseJson } from "../../nn/checkpoints/json.ts";
-import { FileError, type Tokenizer } from "../../nn/index.ts";
+import { FileError, type Files, filesAsFolder, type Tokenizer } from "../../nn/index.ts";
 
 /** A word's worth, in whatever unit the list has. */
 export type Lexicon = ReadonlyMap<string, number>;
@@ -13,18 +13,26 @@ export type Lexicon = ReadonlyMap<string, number>;
 export const lexiconNames = ["afinn", "vader", "opinion"] as const;
 export type LexiconName = (typeof lexiconNames)[number];
 
-/** Reads a list from a folder laid out as sentiment-lexicons/ of the shared data. */
-export function readLexicon(folder: string, name: LexiconName): Lexicon {
-  const text = (file: string): string => new TextDecoder().decode(readFile(joinPath(folder, file)));
+/** A list from files in memory, by their names in sentiment-lexicons/ of the shared data. */
+export function lexiconFromFiles(files: Files, name: LexiconName): Lexicon {
+  return lexiconIn(filesAsFolder(files), name);
+}
+
+/** A list from a folder laid out as sentiment-lexicons/ of the shared data. */
+export function lexiconIn(folder: Folder, name: LexiconName): Lexicon {
+  const text = (file: string): NamedText => {
+    const source = folder.open(file);
+    return { path: source.name, text: new TextDecoder().decode(readAll(source)) };
+  };
   switch (name) {
     case "afinn":
-      return parseAfinn(joinPath(folder, "afinn-165.json"));
+      return parseAfinn(text("afinn-165.json"));
     case "vader":
-      return parseVader(text("vader_lexicon.txt"), joinPath(folder, "vader_lexicon.txt"));
+      return parseVader(text("vader_lexicon.txt"));
     default: {
       const words = (file: string, worth: number): [string, number][] =>
         text(`opinion-lexicon/${file}`)
-          .split(/\r?\n/)
+          .text.split(/\r?\n/)
           .filter((line) => line !== "" && !line.startsWith(";"))
           .map((word) => [word, worth]);
       return new Map([...words("positive-words.txt", 1), ...words("negative-words.txt", -1)]);
@@ -32,8 +40,13 @@ export function readLexicon(folder: string, name: LexiconName): Lexicon {
   }
 }
 
-function parseAfinn(path: string): Lexicon {
-  const json = parseJson(path, readFile(path));
+interface NamedText {
+  readonly path: string;
+  readonly text: string;
+}
+
+function parseAfinn({ path, text }: NamedText): Lexicon {
+  const json = parseJson(path, text);
   const entries = Object.entries(json.value as Record<string, unknown>);
   return new Map(
     entries.map(([word, worth]) =>
@@ -43,7 +56,7 @@ function parseAfinn(path: string): Lexicon {
 }
 
 /** Lines of token, mean, deviation and ratings, with tabs between. */
-function parseVader(text: string, path: string): Lexicon {
+function parseVader({ path, text }: NamedText): Lexicon {
   const lines = text.split("\n").filter((line) => line.trim() !== "");
   return new Map(
     lines.map((line, i) => {

@@ -1,13 +1,8 @@
-// What came of a seed, and the file that results are kept in: the command, the plan, then a line for each
-// seed. A run that finds its own file goes on with the seeds that are missing.
-// Next: summary.ts for what is concluded.
+// What came of a seed, and what the file of results holds: the command, the plan, then a line for each seed.
+// Next: summary.ts for what is concluded, resultFile.ts for the file.
 
 import { z } from "zod";
-import { ArgumentError } from "../../core/index.ts";
-import { parseChecked } from "../../nn/checked.ts";
-import { fileExists, readFile } from "../../nn/checkpoints/files.ts";
-import { replaceFile } from "../../nn/index.ts";
-import { judgeNames, type Plan, planSchema } from "./plan.ts";
+import { judgeNames, planSchema } from "./plan.ts";
 
 /** How something was optimised. */
 export const methodNames = ["bon", "ppo", "rloo"] as const;
@@ -46,7 +41,7 @@ const seedSchema = z.strictObject({
 export type CurveResult = Readonly<z.infer<typeof curveSchema>>;
 export type SeedResult = Readonly<z.infer<typeof seedSchema>>;
 
-const fileSchema = z.strictObject({
+export const fileSchema = z.strictObject({
   /** The command that made it. */
   command: z.string(),
   plan: planSchema,
@@ -54,39 +49,3 @@ const fileSchema = z.strictObject({
 });
 
 export type ResultFile = Readonly<z.infer<typeof fileSchema>>;
-
-/** Reads results; null if there is no such file, a FileError if it is something else. */
-export function readResults(path: string): ResultFile | null {
-  if (!fileExists(path)) return null;
-  return parseChecked(path, readFile(path), "", fileSchema);
-}
-
-/** The seeds of a file that a run with this plan goes on with; an ArgumentError if its plan is another. */
-export function seedsOfPlan(path: string, plan: Plan): readonly SeedResult[] {
-  const found = readResults(path);
-  if (found === null) return [];
-  if (JSON.stringify(found.plan) === JSON.stringify(plan)) return found.seeds;
-  throw new ArgumentError(
-    `overopt: ${path} holds results of another plan; choose another --out, or delete it`,
-  );
-}
-
-/** Writes results, a seed to a line; a kill at any moment leaves the old file or the new one. */
-export async function writeResults(path: string, { command, plan, seeds }: ResultFile) {
-  const lines = seeds
-    .toSorted((a, b) => a.seed - b.seed)
-    .map((seed) => `  ${JSON.stringify(seed, rounded)}`);
-  const text = [
-    `{"command": ${JSON.stringify(command)},`,
-    ` "plan": ${JSON.stringify(plan)},`,
-    ` "seeds": [`,
-    lines.join(",\n"),
-    " ]}\n",
-  ].join("\n");
-  await replaceFile(path, text);
-}
-
-/** Six digits are more than any figure here is sure of. */
-function rounded(_name: string, value: unknown): unknown {
-  return typeof value === "number" ? Number(value.toPrecision(6)) : value;
-}

@@ -9,11 +9,11 @@ import { ArgumentError } from "../../core/index.ts";
 import {
   type Comparison,
   comparisonOf,
-  linesOf,
   parseLine,
   render,
   transcript,
 } from "../../grm/data/index.ts";
+import { linesOf } from "../../grm/data/onDisk.ts";
 import { readText } from "../../nn/checkpoints/text.ts";
 import { conversations } from "./plan.ts";
 

@@ -1,21 +1,22 @@
 // A model as a folder, in the layout of Hugging Face: config.json beside model.safetensors (or shards of
-// it behind an index). The configuration is plain JSON here and the weights are named tensors; what a
-// model makes of them is the model's matter. Next: ../tokenizers/folder.ts for the tokenizer beside them.
+// it behind an index), on disk or in memory. The configuration is plain JSON here and the weights are named
+// tensors; what a model makes of them is the model's matter. Next: onDisk.ts for paths,
+// ../tokenizers/folder.ts for the tokenizer beside them.
 
-import { FileError, fileExists, joinPath, readFile, removeFile, replaceFile } from "./files.ts";
+import { FileError, type Files, type Folder, filesAsFolder, readAll } from "./byteSource.ts";
 import { parseJson } from "./json.ts";
 import {
+  openTensors,
   readTensors,
-  SafetensorsFile,
-  saveSafetensors,
+  safetensorsBytes,
   type TensorFile,
   type Tensors,
 } from "./safetensors.ts";
-import { openSharded, saveSharded } from "./sharded.ts";
+import { openShards } from "./sharded.ts";
 
-const configName = "config.json";
-const weightsName = "model.safetensors";
-const indexName = `${weightsName}.index.json`;
+export const configName = "config.json";
+export const weightsName = "model.safetensors";
+export const indexName = `${weightsName}.index.json`;
 
 /** What config.json holds, in Hugging Face's terms. */
 export type RawConfig = Readonly<Record<string, unknown>>;
@@ -28,50 +29,61 @@ export interface LoadedModel {
   readonly metadata: ReadonlyMap<string, string>;
 }
 
-export interface SaveModelOptions {
+/** A model as it is saved. */
+export interface ModelParts {
   readonly config: RawConfig;
   readonly stateDict: Tensors;
   readonly metadata?: Readonly<Record<string, string>>;
-  /** Splits the weights into files of about this many bytes; one file unless said. */
-  readonly shardBytes?: number;
-}
-
-/**
- * Writes `config.json` and the weights into a folder. Each is replaced atomically, the weights last; what
- * must change together with the weights belongs into `metadata`.
- */
-export async function saveModel(
-  folder: string,
-  { config, stateDict, metadata, shardBytes }: SaveModelOptions,
-): Promise<void> {
-  const text = `${JSON.stringify(config, null, 2)}\n`;
-  const options = { metadata: { format: "pt", ...metadata } }; // transformers opens no file without it
-  const weights = joinPath(folder, weightsName);
-  await replaceFile(joinPath(folder, configName), text);
-  if (shardBytes === undefined) return saveSafetensors(weights, stateDict, options);
-  await saveSharded(joinPath(folder, indexName), stateDict, { ...options, shardBytes });
-  removeFile(weights); // a single file would be taken before the index
 }
 
 /** Opens the weights of a folder without reading them: the single file, or else the index of shards. */
-export function openWeights(folder: string): TensorFile {
-  const single = joinPath(folder, weightsName);
-  if (fileExists(single)) return SafetensorsFile.open(single);
-  const index = joinPath(folder, indexName);
-  if (fileExists(index)) return openSharded(index);
-  throw new FileError(folder, "", `holds neither ${weightsName} nor ${indexName}`);
+export function weightsIn(folder: Folder): TensorFile {
+  if (folder.has(weightsName)) return openTensors(folder.open(weightsName));
+  if (folder.has(indexName)) return openShards(folder, indexName);
+  throw new FileError(folder.name, "", `holds neither ${weightsName} nor ${indexName}`);
 }
 
 /** Reads a folder's config.json. */
-export function readConfig(folder: string): RawConfig {
-  const path = joinPath(folder, configName);
-  return parseJson(path, readFile(path)).object();
+export function configIn(folder: Folder): RawConfig {
+  const source = folder.open(configName);
+  return parseJson(source.name, readAll(source)).object();
 }
 
-/** Reads a model's configuration and weights from a folder, onto the current device. */
-export function loadModel(folder: string): LoadedModel {
-  const config = readConfig(folder);
-  const file = openWeights(folder);
+/** Reads a model's configuration and weights, onto the current device. */
+export function modelIn(folder: Folder): LoadedModel {
+  const config = configIn(folder);
+  const file = weightsIn(folder);
   const { metadata } = file;
   return { config, metadata, tensors: readTensors(file) };
+}
+
+/**
+ * A model from files in memory, by name: config.json, and model.safetensors or an index with its shards.
+ * Such as a browser fetched; `new Map([["config.json", bytes], ...])`.
+ */
+export function modelFromFiles(files: Files): LoadedModel {
+  return modelIn(filesAsFolder(files));
+}
+
+/** The text of a model's config.json. */
+export function configText(config: RawConfig): string {
+  return `${JSON.stringify(config, null, 2)}\n`;
+}
+
+/** What is written beside the weights: transformers opens no file without a format. */
+export function weightsMetadata(metadata: ModelParts["metadata"]) {
+  return { metadata: { format: "pt", ...metadata } };
+}
+
+/** The files that modelFromFiles reads, in memory: to be sent, or kept by a page. */
+export async function modelFiles({ config, stateDict, metadata }: ModelParts) {
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  for await (const chunk of safetensorsBytes(stateDict, weightsMetadata(metadata))) {
+    chunks.push(Uint8Array.from(chunk));
+  }
+  const weights = new Uint8Array(await new Blob(chunks).arrayBuffer());
+  return new Map([
+    [configName, new TextEncoder().encode(configText(config))],
+    [weightsName, weights],
+  ]);
 }

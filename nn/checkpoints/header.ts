@@ -5,8 +5,8 @@
 
 import { byteSize } from "../../core/dtype.ts";
 import { ArgumentError, type DType, type Shape } from "../../core/index.ts";
+import { type ByteSource, FileError } from "./byteSource.ts";
 import { storedTypes, writtenTypes } from "./dtypes.ts";
-import { type ByteSource, FileError } from "./files.ts";
 import { type Field, parseJson } from "./json.ts";
 
 /** What a file says of one tensor. */

@@ -3,7 +3,7 @@
 // end. A Field is a value with its path, so that every complaint names the file and the place in it.
 // Next: header.ts, which reads a header through this.
 
-import { FileError } from "./files.ts";
+import { FileError } from "./byteSource.ts";
 
 const deepest = 64;
 

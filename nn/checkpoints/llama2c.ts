@@ -4,7 +4,7 @@
 // wq and wk change places. Next: folder.ts, which would save the result.
 
 import { type Tensor, tensor } from "../../core/index.ts";
-import { type ByteSource, FileError, openFile } from "./files.ts";
+import { type ByteSource, FileError } from "./byteSource.ts";
 import type { LoadedModel } from "./folder.ts";
 
 interface Dims {
@@ -22,17 +22,10 @@ interface Dims {
 
 const headerBytes = 28;
 
-/** Reads a llama2.c `.bin` (version 0, float32); config and names are those of LlamaForCausalLM. */
-export function readLlama2c(path: string): LoadedModel {
-  const source = openFile(path);
-  try {
-    return parseLlama2c(source);
-  } finally {
-    source.close();
-  }
-}
-
-/** The same from any source of bytes. */
+/**
+ * Reads a llama2.c `.bin` (version 0, float32); config and names are those of LlamaForCausalLM. In a browser,
+ * bytesAsFile makes a source of what was fetched.
+ */
 export function parseLlama2c(source: ByteSource): LoadedModel {
   const dims = readDims(source);
   const tensors: Record<string, Tensor> = {};

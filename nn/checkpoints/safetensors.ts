@@ -1,11 +1,11 @@
 // safetensors files, read and written from scratch: the format in which models are exchanged. Reading
-// takes the header first and then only the tensors that are asked for, one ranged read each; writing
-// replaces the file atomically. Numbers become core's dtypes as dtypes.ts says.
-// Next: header.ts for what is checked, sharded.ts for models in several files.
+// takes the header first and then only the tensors that are asked for, one ranged read each. Numbers become
+// core's dtypes as dtypes.ts says. Next: header.ts for what is checked, sharded.ts for models in several
+// files, onDisk.ts for paths.
 
 import { type Tensor, tensor } from "../../core/index.ts";
+import { type ByteSource, bytesAsFile, FileError } from "./byteSource.ts";
 import { storedTypes } from "./dtypes.ts";
-import { type ByteSource, FileError, openFile, replaceFile } from "./files.ts";
 import { planHeader, readHeader, type StoredTensor } from "./header.ts";
 
 /** Tensors by name: what a module's stateDict() gives and loadStateDict() takes. */
@@ -33,16 +33,6 @@ export class SafetensorsFile implements TensorFile {
 
   constructor(readonly source: ByteSource) {
     ({ metadata: this.metadata, tensors: this.stored } = readHeader(source));
-  }
-
-  static open(path: string): SafetensorsFile {
-    const source = openFile(path);
-    try {
-      return new SafetensorsFile(source);
-    } catch (error) {
-      source.close();
-      throw error;
-    }
   }
 
   read(name: string): Tensor {
@@ -74,6 +64,16 @@ export class SafetensorsFile implements TensorFile {
   }
 }
 
+/** Opens a source as a safetensors file; closes it if it is none. */
+export function openTensors(source: ByteSource): SafetensorsFile {
+  try {
+    return new SafetensorsFile(source);
+  } catch (error) {
+    source.close();
+    throw error;
+  }
+}
+
 function listed(names: Iterable<string>): string {
   const all = [...names];
   const shown = all.slice(0, 8).join(", ");
@@ -91,9 +91,13 @@ export function readTensors(file: TensorFile, names?: Iterable<string>): Tensors
   }
 }
 
-/** Reads a safetensors file: all tensors, or those named. */
-export function loadSafetensors(path: string, names?: Iterable<string>): Tensors {
-  return readTensors(SafetensorsFile.open(path), names);
+/** The tensors in the bytes of a safetensors file: all, or those named. `name` stands in errors. */
+export function parseSafetensors(
+  bytes: Uint8Array,
+  names?: Iterable<string>,
+  name = "model.safetensors",
+): Tensors {
+  return readTensors(openTensors(bytesAsFile(name, bytes)), names);
 }
 
 export interface SafetensorsOptions {
@@ -112,13 +116,4 @@ export async function* safetensorsBytes(
     const { buffer, byteOffset, byteLength } = await x.read();
     yield new Uint8Array(buffer, byteOffset, byteLength);
   }
-}
-
-/** Writes named tensors; a kill at any moment leaves the old file or the new one. */
-export function saveSafetensors(
-  path: string,
-  tensors: Tensors,
-  options: SafetensorsOptions = {},
-): Promise<void> {
-  return replaceFile(path, safetensorsBytes(tensors, options));
 }

@@ -2,7 +2,8 @@
 // Next: files.ts.
 
 import { gunzipSync } from "node:zlib";
-import { FileError, readFile } from "./files.ts";
+import { FileError } from "./byteSource.ts";
+import { readFile } from "./files.ts";
 
 const mostBytes = 2 ** 29; // what a string holds
 

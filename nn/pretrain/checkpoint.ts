@@ -5,7 +5,8 @@
 
 import { z } from "zod";
 import { parseChecked } from "../checked.ts";
-import { FileError, readTensors, SafetensorsFile, saveSafetensors } from "../checkpoints/index.ts";
+import { FileError, readTensors } from "../checkpoints/index.ts";
+import { openSafetensors, saveSafetensors } from "../checkpoints/onDisk.ts";
 import type { StateDict } from "../module.ts";
 import { pretrainSchema } from "./settings.ts";
 
@@ -63,7 +64,7 @@ export async function savePretrainCheckpoint(
 
 /** Reads a checkpoint onto the current device; a FileError if it is none, or damaged. */
 export function loadPretrainCheckpoint(path: string): PretrainCheckpoint {
-  const file = SafetensorsFile.open(path);
+  const file = openSafetensors(path);
   const text = file.metadata.get(key);
   if (text === undefined) {
     file.close();

@@ -5,7 +5,6 @@
 import { ArgumentError, random } from "../../core/index.ts";
 import {
   ByteTokenizer,
-  loadTokenizer,
   type SpecialTokens,
   type Tokenizer,
   trainBPE,
@@ -44,7 +43,8 @@ export function documentsOf(text: string, separator: string): string[] {
 
 /**
  * Prepares documents for a run. The settings' seed decides which are held out; the tokenizer sees only
- * the others. `tokenizer` is one that is there already, in place of the one in the settings.
+ * the others. `given` is a tokenizer that is there already, in place of the one in the settings: needed where
+ * those name a file.
  */
 export async function makeCorpus(
   documents: Iterable<string>,
@@ -115,7 +115,11 @@ function makeTokenizer(
   { tokenizer, vocabSize }: PretrainSettings,
 ): Tokenizer {
   if (tokenizer === "bpe") return trainBPE(texts, { vocabSize, special });
-  return tokenizer === "bytes" ? new ByteTokenizer({ special }) : loadTokenizer(tokenizer);
+  if (tokenizer === "bytes") return new ByteTokenizer({ special });
+  throw new ArgumentError(
+    `pretrain: the tokenizer "${tokenizer}" is neither bpe nor bytes; one from a file is handed over: ` +
+      `makeCorpus(documents, settings, loadTokenizer("${tokenizer}")), see twoheads/node`,
+  );
 }
 
 /** A document as training sees it: closed by the end token, opened by a begin token if that is another. */

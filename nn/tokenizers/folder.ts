@@ -1,16 +1,15 @@
-// Tokenizers on disk: the file beside a model that says how its text is cut. Which of our tokenizers reads
-// it follows from what it holds. Next: ../checkpoints/folder.ts for the model.
+// A model's tokenizer, by the files beside it that say how its text is cut. Which of our tokenizers reads
+// them follows from what they hold. Next: onDisk.ts for paths, ../checkpoints/folder.ts for the model.
 
 import { ArgumentError } from "../../core/index.ts";
 import {
+  type ByteSource,
   FileError,
-  fileExists,
-  folderOf,
-  joinPath,
-  readFile,
-  removeFile,
-  replaceFile,
-} from "../checkpoints/files.ts";
+  type Files,
+  type Folder,
+  filesAsFolder,
+  readAll,
+} from "../checkpoints/byteSource.ts";
 import { Field, parseJson } from "../checkpoints/json.ts";
 import { BPETokenizer } from "./bpe.ts";
 import { isByteLevelBPE } from "./bpeFile.ts";
@@ -20,37 +19,33 @@ import { Llama2cTokenizer } from "./llama2c.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { isWordLevel, WordTokenizer } from "./word.ts";
 
-const binName = "tokenizer.bin";
+export const binName = "tokenizer.bin";
 
 /**
- * Loads a tokenizer from a folder that holds tokenizer.json or tokenizer.bin, or from such a file by any
- * name. Roles of special tokens come from the tokenizer_config.json beside it, if there is one.
+ * A tokenizer from files in memory, by name: tokenizer.json (and tokenizer_config.json, which says who is
+ * bos, eos, pad and unk) or tokenizer.bin.
  */
-export function loadTokenizer(path: string): Tokenizer {
-  if (path.endsWith(".json")) return loadJson(path);
-  if (path.endsWith(".bin")) return Llama2cTokenizer.fromBytes(readFile(path), path);
-  const [json, bin] = [joinPath(path, jsonName), joinPath(path, binName)];
-  if (fileExists(json)) return loadJson(json);
-  if (fileExists(bin)) return Llama2cTokenizer.fromBytes(readFile(bin), bin);
-  throw new FileError(path, "", `holds neither ${jsonName} nor ${binName}`);
+export function tokenizerFromFiles(files: Files): Tokenizer {
+  return tokenizerIn(filesAsFolder(files));
 }
 
-/** Writes a tokenizer's files into a folder, each replaced atomically, in place of another's. */
-export async function saveTokenizer(folder: string, tokenizer: Tokenizer): Promise<void> {
-  const others = new Set([jsonName, binName, configName]);
-  for (const { name, bytes } of tokenizer.files()) {
-    await replaceFile(joinPath(folder, name), [bytes]);
-    others.delete(name);
-  }
-  for (const name of others) removeFile(joinPath(folder, name));
+/** The tokenizer of a folder. */
+export function tokenizerIn(folder: Folder): Tokenizer {
+  if (folder.has(jsonName)) return tokenizerOfJson(folder.open(jsonName), folder);
+  if (folder.has(binName)) return tokenizerOfBin(folder.open(binName));
+  throw new FileError(folder.name, "", `holds neither ${jsonName} nor ${binName}`);
 }
 
-function loadJson(file: string): Tokenizer {
-  const root = parseJson(file, readFile(file));
-  const configFile = joinPath(folderOf(file), configName);
-  const config = fileExists(configFile)
-    ? parseJson(configFile, readFile(configFile))
-    : new Field(configFile, "", {});
+/** The tokenizer in a llama2.c file, which is closed. */
+export function tokenizerOfBin(source: ByteSource): Tokenizer {
+  return Llama2cTokenizer.fromBytes(readAll(source), source.name);
+}
+
+/** The tokenizer in a tokenizer.json by any name, with the tokenizer_config.json of its folder. */
+export function tokenizerOfJson(source: ByteSource, folder: Folder): Tokenizer {
+  const file = source.name;
+  const root = parseJson(file, readAll(source));
+  const config = configIn(folder);
   const special = readRoles(config);
   try {
     if (isByteLevelBPE(root)) return BPETokenizer.fromJSON(root.value, { special, file });
@@ -58,6 +53,12 @@ function loadJson(file: string): Tokenizer {
     return HuggingFaceTokenizer.fromJSON(root.value, { config: config.object(), file });
   } catch (cause) {
     if (!(cause instanceof ArgumentError)) throw cause;
-    throw new FileError(configFile, "", cause.message, { cause }); // a role of a token that isn't there
+    throw new FileError(config.file, "", cause.message, { cause }); // a role of a token that isn't there
   }
+}
+
+function configIn(folder: Folder): Field {
+  if (!folder.has(configName)) return new Field(configName, "", {});
+  const source = folder.open(configName);
+  return parseJson(source.name, readAll(source));
 }

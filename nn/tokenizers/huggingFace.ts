@@ -4,7 +4,7 @@
 
 import { Tokenizer as Library } from "@huggingface/tokenizers";
 import { ArgumentError, IndexError, TwoheadsError } from "../../core/index.ts";
-import { FileError } from "../checkpoints/files.ts";
+import { FileError } from "../checkpoints/byteSource.ts";
 import { Field } from "../checkpoints/json.ts";
 import { addedFields, configName, filesOf, readId, readRoles } from "./jsonFile.ts";
 import {

@@ -4,7 +4,7 @@
 export { BPETokenizer, ByteTokenizer } from "./bpe.ts";
 export { type BPETrainOptions, trainBPE } from "./bpeTrain.ts";
 export type { Offsets } from "./bytes.ts";
-export { loadTokenizer, saveTokenizer } from "./folder.ts";
+export { tokenizerFromFiles } from "./folder.ts";
 export { type HuggingFaceEncodeOptions, HuggingFaceTokenizer } from "./huggingFace.ts";
 export { Llama2cTokenizer } from "./llama2c.ts";
 export type {

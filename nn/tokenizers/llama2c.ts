@@ -3,7 +3,7 @@
 // neighbours whose joined piece has the highest score merge, the leftmost first. The ids are those of
 // run.c (https://github.com/karpathy/llama2.c). Next: folder.ts.
 
-import { bytesAsFile, FileError } from "../checkpoints/files.ts";
+import { bytesAsFile, FileError } from "../checkpoints/byteSource.ts";
 import { toBytes, toText } from "./bytes.ts";
 import { mostTokens } from "./jsonFile.ts";
 import { type Merge, MergeTable } from "./merges.ts";

@@ -1,0 +1,101 @@
+// Preference data and answers from paths and standard input: lines.ts, readPairs.ts and readResponses.ts, with
+// Node's streams. Next: readPairs.ts.
+
+import { createReadStream } from "node:fs";
+import { pipeline, Readable } from "node:stream";
+import { createGunzip } from "node:zlib";
+import { FileError } from "../../nn/index.ts";
+import {
+  isGzip,
+  type Line,
+  type LineSource,
+  mostLineBytes,
+  nameOf,
+  split,
+  standardInput,
+} from "./lines.ts";
+import { pairsOf, type ReadPairs, type ReadPairsOptions } from "./readPairs.ts";
+import { type ReadResponsesOptions, type Response, responsesOf } from "./readResponses.ts";
+
+/**
+ * Reads a file line by line, unpacking gzip by its first bytes. A file that isn't there, can't be read,
+ * is empty, or whose gzip data is damaged or cut short is a FileError.
+ */
+export async function* linesOf(path: string, most = mostLineBytes): AsyncGenerator<Line> {
+  let last = 0;
+  try {
+    for await (const line of split(contentOf(path), most)) {
+      last = line.line;
+      yield line;
+    }
+  } catch (error) {
+    if (error instanceof FileError) throw error;
+    const problem = problemOf(error as NodeJS.ErrnoException, last);
+    throw new FileError(nameOf(path), "", problem, { cause: error });
+  }
+  if (last === 0) throw new FileError(nameOf(path), "", "is empty");
+}
+
+function problemOf({ code = "", message }: NodeJS.ErrnoException, last: number): string {
+  if (code === "ENOENT") return "there is no such file";
+  if (code === "EISDIR") return "is a folder; name the files in it";
+  if (code === "Z_BUF_ERROR") return `its gzip data is cut short after line ${last}`;
+  if (code.startsWith("Z_")) return `its gzip data is damaged after line ${last}: ${message}`;
+  return message;
+}
+
+/** The bytes of a file, unpacked. */
+async function* contentOf(path: string): AsyncGenerator<Uint8Array> {
+  const stream: AsyncIterable<Uint8Array> =
+    path === standardInput ? process.stdin : createReadStream(path);
+  const chunks = stream[Symbol.asyncIterator]();
+  const first = await chunks.next();
+  if (first.done) return;
+  const all = follow(first.value, chunks);
+  if (isGzip(first.value)) {
+    yield* pipeline(Readable.from(all), createGunzip(), () => {}); // its errors come out of the loop
+  } else if (path.endsWith(".gz")) {
+    await all.return();
+    throw new FileError(path, "", "is called .gz, but holds no gzip data");
+  } else {
+    yield* all;
+  }
+}
+
+async function* follow(
+  first: Uint8Array,
+  rest: AsyncIterator<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, void> {
+  try {
+    yield first;
+    yield* { [Symbol.asyncIterator]: () => rest };
+  } finally {
+    await rest.return?.();
+  }
+}
+
+function sourceOf(file: string): LineSource {
+  return { file, lines: (most) => linesOf(file, most) };
+}
+
+/**
+ * Reads files of JSON Lines, plain or .gz, one after the other. A malformed line is a FileError that names
+ * file and line, unless `lenient`; files without a single pair are an ArgumentError that holds the report.
+ */
+export async function readPairs(
+  files: readonly string[],
+  options: ReadPairsOptions,
+): Promise<ReadPairs> {
+  return pairsOf(files.map(sourceOf), options);
+}
+
+/**
+ * Reads files of JSON Lines, plain or .gz; "-" is standard input. A malformed line is a FileError that names
+ * file and line, unless `lenient`.
+ */
+export function readResponses(
+  files: readonly string[],
+  options: ReadResponsesOptions,
+): AsyncGenerator<Response> {
+  return responsesOf(files.map(sourceOf), options);
+}

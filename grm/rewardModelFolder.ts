@@ -1,0 +1,19 @@
+// A reward model in a folder on disk: rewardModelFiles.ts, from paths. Next: export.ts for others to open.
+
+import { loadModel, loadTokenizer, saveModel, saveTokenizer } from "../nn/node.ts";
+import { type RewardModelFolder, rewardModelOf, rewardModelParts } from "./rewardModelFiles.ts";
+
+/** Writes a reward model into a folder, each file replaced atomically, the weights last. */
+export async function saveRewardModel(folder: string, parts: RewardModelFolder): Promise<void> {
+  const model = rewardModelParts(parts);
+  await saveTokenizer(folder, parts.tokenizer);
+  await saveModel(folder, model);
+}
+
+/**
+ * Opens a reward model's folder, ours or the official code's, in evaluation mode. Weights that don't fit
+ * the configuration are a FileError, and nothing is loaded.
+ */
+export function loadRewardModel(folder: string): RewardModelFolder {
+  return rewardModelOf(folder, loadModel(folder), () => loadTokenizer(folder));
+}

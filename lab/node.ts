@@ -1,0 +1,3 @@
+// The lab's doors to the disk: the task on real text, and the lists of words that measure it. Next: overopt/stories.ts.
+
+export { readLexicon, type StoriesTask, storiesTask } from "./overopt/stories.ts";
