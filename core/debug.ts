@@ -26,7 +26,7 @@ function watched(device: Device, call: Call): readonly Buffer[] {
   const start = performance.now();
   const buffers = device.run(call);
   const milliseconds = performance.now() - start;
-  if (spent.size === 0 && typeof process !== "undefined") process.once("exit", printSpent);
+  if (spent.size === 0 && typeof process !== "undefined") process.once?.("exit", printSpent);
   const sum = spent.get(name) ?? { calls: 0, milliseconds: 0 };
   spent.set(name, { calls: sum.calls + 1, milliseconds: sum.milliseconds + milliseconds });
   if (level >= 3) {

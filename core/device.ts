@@ -40,7 +40,9 @@ export interface Device {
 const factories = new Map<string, () => Device>();
 const started = new Map<string, Device>();
 let preferred = "reference";
-let current: Device | null = null;
+/** What use() chose, and what is taken as long as nobody chooses. */
+let chosen: Device | null = null;
+let byDefault: Device | null = null;
 
 /** Makes a device known under `name`. `preferred`: take it by default from now on. */
 export function registerDevice(
@@ -49,10 +51,9 @@ export function registerDevice(
   options: { preferred?: boolean } = {},
 ): void {
   factories.set(name, start);
-  if (options.preferred) {
-    preferred = name;
-    current = null;
-  }
+  if (!options.preferred) return;
+  preferred = name;
+  byDefault = null;
 }
 
 /** The device called `name`, started on first use; a DeviceError that lists the known ones. */
@@ -71,19 +72,48 @@ export function device(name: string): Device {
   return fresh;
 }
 
-/** New tensors are made on this device from now on. Returns it. */
+/** New tensors are made on this device from now on. Returns it; a DeviceError if it can't start. */
 export function use(name: string): Device {
-  current = device(name);
-  return current;
+  chosen = device(name);
+  return chosen;
 }
 
-/** The device that new tensors are made on: the one last used, else TWOHEADS_DEVICE, else the default. */
+/**
+ * The device that new tensors are made on: the one last used, else TWOHEADS_DEVICE, else the default. Where
+ * the default can't start, one sentence says why, and the reference device computes.
+ */
 export function currentDevice(): Device {
-  current ??= device(environment("TWOHEADS_DEVICE") ?? preferred);
-  return current;
+  if (chosen !== null) return chosen;
+  byDefault ??= startDefault();
+  return byDefault;
 }
 
-/** An environment variable where there are any (Node); undefined in browsers and when empty. */
+function startDefault(): Device {
+  const asked = environment("TWOHEADS_DEVICE");
+  if (asked !== undefined) return device(asked);
+  try {
+    return device(preferred);
+  } catch (error) {
+    if (!(error instanceof DeviceError)) throw error;
+    console.warn(`${error.message}; the reference device is taken instead`);
+    return device("reference");
+  }
+}
+
+/** What hosts have of the process's environment; Deno reads it only where that was allowed. */
+interface Host {
+  readonly process?: { readonly env?: Readonly<Record<string, string | undefined>> };
+  readonly Deno?: {
+    readonly permissions: {
+      querySync(what: { name: "env"; variable: string }): { readonly state: string };
+    };
+  };
+}
+
+/** An environment variable where there are any and they may be read; undefined elsewhere and when empty. */
 export function environment(name: string): string | undefined {
-  return typeof process === "undefined" ? undefined : process.env[name] || undefined;
+  const { process, Deno } = globalThis as Host;
+  const mayRead = Deno?.permissions.querySync({ name: "env", variable: name }).state;
+  if (mayRead !== undefined && mayRead !== "granted") return undefined;
+  return process?.env?.[name] || undefined;
 }

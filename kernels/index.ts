@@ -1,24 +1,13 @@
 // kernels: loops over numbers, nothing else. Importing this registers the wasm device and makes it the
 // default: SIMD kernels and threads under core's ops. May import core, and core never imports it.
-// Next: wasm/device.ts.
+// Next: wasm/device.ts; ready.ts for browsers.
 
-import { type Device, DeviceError, device, registerDevice } from "../core/index.ts";
+import { registerDevice } from "../core/index.ts";
 import { GpuDevice } from "./gpu/device.ts";
 import { modes } from "./gpu/modes.ts";
-import { WasmDevice } from "./wasm/device.ts";
+import { registerWasm } from "./ready.ts";
 
-/** The wasm device; where the engine can't run it, one sentence and the reference device. */
-function start(): Device {
-  try {
-    return new WasmDevice();
-  } catch (error) {
-    if (!(error instanceof DeviceError)) throw error;
-    console.warn(`${error.message}; it is taken instead`);
-    return device("reference");
-  }
-}
-
-registerDevice("wasm", start, { preferred: true });
+registerWasm();
 registerDevice("gpu", () => new GpuDevice());
 for (const mode of modes) registerDevice(`gpu:${mode}`, () => new GpuDevice(mode));
 
@@ -26,7 +15,8 @@ export { type Captured, capture } from "./gpu/capture.ts";
 export { GpuDevice } from "./gpu/device.ts";
 export { provideGpu } from "./gpu/library.ts";
 export { type Mode, modes } from "./gpu/modes.ts";
+export { type ReadyOptions, ready } from "./ready.ts";
 export { WasmDevice } from "./wasm/device.ts";
 export { createWasm, type Product, type Wasm, type WasmOptions } from "./wasm/kernels.ts";
 export type { Memory } from "./wasm/memory.ts";
-export { kernelsUrl } from "./wasm/module.ts";
+export { type KernelSource, kernelsUrl, type Program } from "./wasm/module.ts";

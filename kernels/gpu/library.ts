@@ -157,8 +157,8 @@ export function isNode(): boolean {
 export async function provideWebGpu(): Promise<void> {
   const host = globalThis as { navigator?: { gpu?: unknown } };
   if (host.navigator?.gpu || !isNode()) return;
-  const name = "webgpu"; // a variable, so that bundlers for browsers don't look for it
-  const { create, globals } = (await import(name)) as {
+  const name = "webgpu"; // a variable and a comment, so that bundlers for browsers don't look for it
+  const { create, globals } = (await import(/* webpackIgnore: true */ /* @vite-ignore */ name)) as {
     create: (options: string[]) => unknown;
     globals: object;
   };

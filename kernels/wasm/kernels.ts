@@ -8,7 +8,7 @@
 // Read next: exports.ts for every kernel's arguments, test/kernels.test.ts for what each must equal.
 
 import type { Exports, Kernel } from "./exports.ts";
-import { canShare, compile, createMemory, instantiate, readFma, readKernels } from "./module.ts";
+import { loadNow, type Program, type ProgramOptions } from "./module.ts";
 import { Pool } from "./pool.ts";
 import { controlBytes, scratchBytes, Threads, threadCount } from "./threads.ts";
 
@@ -47,13 +47,12 @@ export interface Product {
   bias?: number;
 }
 
-export interface WasmOptions {
-  shared?: boolean;
-  threads?: number;
+export interface WasmOptions extends ProgramOptions {
+  threads?: number | undefined;
   /** Nanoseconds of work from which threads share it. */
   worthSharing?: number;
-  /** The bytes of kernels.wasm, where there is no file system to read them from. */
-  bytes?: Uint8Array;
+  /** The kernels, if they are loaded already. */
+  program?: Program;
 }
 
 export function createWasm(options: WasmOptions = {}): Wasm {
@@ -79,12 +78,10 @@ export class Wasm {
 
   constructor(options: WasmOptions) {
     this.worthSharing = options.worthSharing ?? worthSharing;
-    const shared = options.shared ?? canShare();
-    const fused = options.bytes === undefined ? readFma() : null;
-    this.fma = fused !== null;
-    const module = compile(options.bytes ?? fused ?? readKernels(), shared);
-    this.memory = createMemory(shared, 64);
-    this.exports = instantiate(module, this.memory);
+    const { module, memory, exports, fma } = options.program ?? loadNow(options);
+    this.fma = fma;
+    this.memory = memory;
+    this.exports = exports;
     this.pool = new Pool(this.memory, this.exports.heapBase(), () => this.renewViews());
     this.renewViews();
     const allocScratch = () => this.pool.alloc(scratchBytes);
@@ -92,8 +89,8 @@ export class Wasm {
     this.layoutAt = this.pool.alloc(512);
     this.threads = new Threads({
       module,
-      memory: this.memory,
-      exports: this.exports,
+      memory,
+      exports,
       count: options.threads ?? threadCount(),
       control: this.pool.alloc(controlBytes),
       allocScratch,

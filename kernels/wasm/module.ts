@@ -1,5 +1,6 @@
-// Loads kernels.wasm and makes the memory it works on. Synchronous: Node reads the file beside this
-// one.
+// Loads kernels.wasm and makes the memory it works on: at once where there are files (Node reads the one
+// beside this module), with waiting where it is fetched (browsers). A browser compiles with waiting too:
+// its main thread may not do so at once.
 //
 // One committed module serves shared memory (threads) and unshared memory (no cross-origin
 // isolation). A module must declare which of the two it imports, in one bit of its import section;
@@ -7,7 +8,7 @@
 // `forSharedMemory` sets it on the way in.
 // Read next: pool.ts for the memory, threads.ts for the sharing.
 
-import { DeviceError, environment } from "../../core/index.ts";
+import { ArgumentError, DeviceError, environment } from "../../core/index.ts";
 import type { Exports } from "./exports.ts";
 
 const page = 65536;
@@ -20,54 +21,183 @@ export function builtin<T>(name: string): T | undefined {
 }
 
 /**
- * The bytes of kernels.wasm, or of the module with fused multiply-add. In a browser, fetch `kernelsUrl`
- * first and hand the bytes to `compile`.
+ * An address beside this module, in the words that bundlers look for; they move the file and change them.
+ * A script that isn't a module has no address: there it is beside the page.
  */
-export function readKernels(url = kernelsUrl): Uint8Array {
-  const fs = builtin<{ readFileSync: (url: URL) => Uint8Array }>("node:fs");
-  if (!fs) throw new DeviceError(`wasm: no file system here; fetch ${url} and pass its bytes`);
-  return fs.readFileSync(url);
+function beside(name: string, locate: () => URL): URL {
+  try {
+    return locate();
+  } catch {
+    const { location } = globalThis as { location?: { href: string } };
+    const base = location?.href.startsWith("http") ? location.href : "file:///";
+    return new URL(name, base);
+  }
 }
 
-export const kernelsUrl = new URL("./kernels.wasm", import.meta.url);
-const fmaUrl = new URL("./kernels.fma.wasm", import.meta.url);
+/** Where kernels.wasm is: beside this module, or where a bundler put it. */
+export const kernelsUrl: URL = beside(
+  "kernels.wasm",
+  () => new URL("./kernels.wasm", import.meta.url),
+);
+const fmaUrl = beside("kernels.fma.wasm", () => new URL("./kernels.fma.wasm", import.meta.url));
+
+/** The kernels, compiled, with their memory. */
+export interface Program {
+  readonly module: WebAssembly.Module;
+  readonly memory: WebAssembly.Memory;
+  readonly exports: Exports;
+  /** Whether products use fused multiply-add. */
+  readonly fma: boolean;
+}
+
+export interface ProgramOptions {
+  /** Whether the memory is shared between threads; unless said, where it can be. */
+  readonly shared?: boolean | undefined;
+  /** The bytes of kernels.wasm, where there is no file system to read them from. */
+  readonly bytes?: Uint8Array | undefined;
+}
+
+/** Loads the kernels at once, from the file beside this module or from bytes. */
+export function loadNow({ shared = canShare(), bytes }: ProgramOptions): Program {
+  const fused = bytes === undefined ? readFma() : null;
+  const code = codeFor(bytes ?? fused ?? readKernels(kernelsUrl), shared);
+  const memory = createMemory(shared);
+  try {
+    const module = new WebAssembly.Module(code);
+    const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+    return { module, memory, exports: exports as unknown as Exports, fma: fused !== null };
+  } catch (cause) {
+    throw refusal(cause);
+  }
+}
+
+/** Where the kernels are, or their bytes, to load them with waiting. */
+export type KernelSource = string | URL | Uint8Array | ArrayBuffer;
+
+/** Loads the kernels from a URL or from bytes, with waiting. A DeviceError says why that can't be. */
+export async function load(from: KernelSource | undefined, wantsFma: boolean): Promise<Program> {
+  const shared = canShare();
+  const fused = wantsFma ? await fetchKernels(fmaUrl) : null;
+  const fma = fused !== null && canRunFma(fused);
+  const code = codeFor(fma && fused ? fused : await fetchKernels(from ?? kernelsUrl), shared);
+  const memory = createMemory(shared);
+  try {
+    const module = await WebAssembly.compile(code);
+    const { exports } = await WebAssembly.instantiate(module, { env: { memory } });
+    return { module, memory, exports: exports as unknown as Exports, fma };
+  } catch (cause) {
+    throw refusal(cause);
+  }
+}
+
+/** Whether kernels are read from files here, at once; elsewhere they are fetched. */
+export function hasFiles(): boolean {
+  return builtin("node:fs") !== undefined && kernelsUrl.protocol === "file:";
+}
+
+const remedy = "hand it over: await ready({ kernels: its URL or its bytes })";
+
+function readKernels(url: URL): Uint8Array {
+  if (!hasFiles()) {
+    throw new DeviceError(
+      "wasm: its kernels are fetched before the first tensor: await ready(), which twoheads and twoheads/kernels export",
+    );
+  }
+  const fs = builtin<{ readFileSync: (url: URL) => Uint8Array }>("node:fs");
+  try {
+    return fs?.readFileSync(url) as Uint8Array;
+  } catch (cause) {
+    throw new DeviceError(`wasm: ${url} can't be read (${reasonOf(cause)}); ${remedy}`, { cause });
+  }
+}
+
+async function fetchKernels(from: KernelSource): Promise<Uint8Array> {
+  if (from instanceof ArrayBuffer) return new Uint8Array(from);
+  if (from instanceof Uint8Array) return from;
+  if (typeof from !== "string" && !(from instanceof URL)) {
+    throw new ArgumentError(`ready: kernels is ${String(from)}, needed a URL, bytes, or nothing`);
+  }
+  const url = typeof from === "string" ? beside(from, () => new URL(from)) : from;
+  if (url.protocol === "file:") return readKernels(url);
+  const bytes = await fetched(url);
+  const isWasm = [0, 0x61, 0x73, 0x6d].every((byte, i) => bytes[i] === byte); // "\0asm"
+  if (isWasm) return bytes;
+  throw new DeviceError(
+    `wasm: what ${url} gives is no WebAssembly (a page, perhaps); serve twoheads/kernels.wasm there, or ${remedy}`,
+  );
+}
+
+async function fetched(url: URL): Promise<Uint8Array> {
+  let why: string;
+  try {
+    const response = await fetch(url);
+    if (response.ok) return new Uint8Array(await response.arrayBuffer());
+    why = `status ${response.status}`;
+  } catch (cause) {
+    why = reasonOf(cause);
+  }
+  throw new DeviceError(`wasm: ${url} can't be fetched (${why}); ${remedy}`);
+}
+
+function reasonOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
 
 /**
  * The module with fused multiply-add, if TWOHEADS_FMA=1 asks for it and the engine has it (Node 22 and
  * newer). About a fifth faster in products, and its bits depend on the processor: never by default.
  */
-export function readFma(): Uint8Array | null {
+function readFma(): Uint8Array | null {
   if (environment("TWOHEADS_FMA") !== "1") return null;
   const bytes = readKernels(fmaUrl);
-  if (WebAssembly.validate(bytes as Uint8Array<ArrayBuffer>)) return bytes;
-  console.warn("wasm: TWOHEADS_FMA=1, but this engine lacks relaxed SIMD; running without FMA");
-  return null;
+  return canRunFma(bytes) ? bytes : null;
+}
+
+function canRunFma(bytes: Uint8Array): boolean {
+  if (WebAssembly.validate(bytes as Uint8Array<ArrayBuffer>)) return true;
+  console.warn(
+    "wasm: fused multiply-add was asked for, but this engine lacks relaxed SIMD; running without",
+  );
+  return false;
 }
 
 /** Whether a memory can be shared between threads here. */
-export function canShare(): boolean {
+function canShare(): boolean {
   if (typeof SharedArrayBuffer === "undefined") return false;
   const isolated = (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated;
   return isolated !== false;
 }
 
-export function createMemory(shared: boolean, initialPages = 16): WebAssembly.Memory {
-  return new WebAssembly.Memory({ initial: initialPages, maximum: mostPages, shared });
-}
-
-/** Compiles the kernels for that kind of memory; an engine without SIMD gets one sentence. */
-export function compile(bytes: Uint8Array, shared: boolean): WebAssembly.Module {
-  const code = (shared ? forSharedMemory(bytes) : bytes) as Uint8Array<ArrayBuffer>;
-  if (!WebAssembly.validate(code)) {
-    throw new DeviceError(
-      "wasm: this engine lacks WebAssembly SIMD; every op runs without it on the reference device, slowly",
-    );
+/** A memory that may grow to 4 GiB, or to as much as the system lets it reserve. */
+function createMemory(shared: boolean): WebAssembly.Memory {
+  for (let maximum = mostPages; ; maximum /= 2) {
+    try {
+      return new WebAssembly.Memory({ initial: 64, maximum, shared });
+    } catch (cause) {
+      if (maximum > 4096) continue;
+      throw new DeviceError(`wasm: no memory can be reserved (${reasonOf(cause)})`, { cause });
+    }
   }
-  return new WebAssembly.Module(code);
 }
 
-export function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): Exports {
-  return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Exports;
+/** The code for that kind of memory; an engine without SIMD gets one sentence. */
+function codeFor(bytes: Uint8Array, shared: boolean): Uint8Array<ArrayBuffer> {
+  if (typeof WebAssembly === "undefined") {
+    throw new DeviceError("wasm: this engine has no WebAssembly, or was told to do without");
+  }
+  const code = (shared ? forSharedMemory(bytes) : bytes) as Uint8Array<ArrayBuffer>;
+  if (WebAssembly.validate(code)) return code;
+  throw new DeviceError("wasm: this engine lacks WebAssembly SIMD");
+}
+
+/** Why code that is valid doesn't compile or start: the page's policy, as a rule. */
+function refusal(cause: unknown): DeviceError {
+  const message = reasonOf(cause);
+  const byPolicy = /unsafe-eval|Content.Security.Policy|\bCSP\b/i.test(message);
+  const why = byPolicy
+    ? "this page's Content-Security-Policy lets no WebAssembly compile (script-src needs 'wasm-unsafe-eval')"
+    : `its kernels don't compile here (${message})`;
+  return new DeviceError(`wasm: ${why}`, { cause });
 }
 
 /**

@@ -6,7 +6,7 @@
 // the process alive.
 // Read next: kernels.ts, which says how much work is worth sharing.
 
-import { ArgumentError, DeviceError } from "../../core/index.ts";
+import { ArgumentError, DeviceError, environment } from "../../core/index.ts";
 import type { Exports, Kernel } from "./exports.ts";
 import { builtin } from "./module.ts";
 
@@ -84,35 +84,60 @@ function serve({ module, memory, control: at, scratch, names, spins }) {
 }
 `;
 const nodeStart = 'serve(require("node:worker_threads").workerData);';
-const webStart = "onmessage = ({ data }) => serve(data);";
+const webStart = "onmessage = ({ data }) => { postMessage(0); serve(data); };";
 
 interface Helper {
   terminate(): unknown;
-  unref?(): void;
-  postMessage?(data: object): void;
+  /** Whether it started; a page's policy may forbid it. */
+  readonly started: Promise<boolean>;
 }
 type MakeHelper = (source: string, data: object) => Helper;
 
+interface NodeWorker {
+  terminate(): unknown;
+  unref(): void;
+}
+
+interface WebWorker {
+  terminate(): unknown;
+  postMessage(data: object): void;
+  onmessage: (() => void) | null;
+  onerror: ((event: { preventDefault(): void }) => void) | null;
+}
+
 /** How this platform makes a worker: Node's threads, a browser's workers; null where there are none. */
 function workerMaker(): MakeHelper | null {
-  const node = builtin<{ Worker: new (source: string, options: object) => Helper }>(
+  const node = builtin<{ Worker: new (source: string, options: object) => NodeWorker }>(
     "node:worker_threads",
   );
   if (node) {
     return (source, workerData) => {
       const options = { eval: true, workerData, execArgv: [], env: {} };
-      const helper = new node.Worker(source + nodeStart, options);
-      helper.unref?.(); // it doesn't keep the process alive
-      return helper;
+      const worker = new node.Worker(source + nodeStart, options);
+      worker.unref(); // it doesn't keep the process alive
+      return { terminate: () => worker.terminate(), started: Promise.resolve(true) };
     };
   }
-  const web = (globalThis as { Worker?: new (url: string) => Helper }).Worker;
-  if (web === undefined) return null;
-  return (source, data) => {
-    const helper = new web(URL.createObjectURL(new Blob([source + webStart])));
-    helper.postMessage?.(data);
-    return helper;
-  };
+  const web = (globalThis as { Worker?: new (url: string) => WebWorker }).Worker;
+  return web === undefined ? null : (source, data) => webHelper(web, source + webStart, data);
+}
+
+/** Milliseconds within which a browser's worker must say that it is there. */
+const mostWaiting = 10_000;
+
+function webHelper(web: new (url: string) => WebWorker, source: string, data: object): Helper {
+  const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+  const worker = new web(url);
+  const started = new Promise<boolean>((resolve) => {
+    worker.onmessage = () => resolve(true);
+    worker.onerror = (event) => {
+      event.preventDefault();
+      resolve(false);
+    };
+    setTimeout(() => resolve(false), mostWaiting);
+  }).finally(() => URL.revokeObjectURL(url));
+  worker.postMessage(data);
+  return { terminate: () => worker.terminate(), started };
 }
 
 /** A browser's page may not sleep: there the caller looks until the job is done. */
@@ -132,18 +157,18 @@ export interface ThreadOptions {
 
 /** How many threads to use: TWOHEADS_THREADS, or the processor's, at most 8. */
 export function threadCount(): number {
-  const host = globalThis as {
-    process?: { env: Record<string, string | undefined> };
-    navigator?: { hardwareConcurrency?: number };
-  };
-  const asked = host.process?.env.TWOHEADS_THREADS;
-  if (asked !== undefined && asked !== "") {
-    const count = Number(asked);
-    if (Number.isInteger(count) && count >= 1 && count <= 64) return count;
-    throw new ArgumentError(`TWOHEADS_THREADS=${asked}: a whole number from 1 to 64 is needed`);
-  }
+  const asked = environment("TWOHEADS_THREADS");
+  if (asked === undefined) return Math.min(8, processors());
+  const count = Number(asked);
+  if (Number.isInteger(count) && count >= 1 && count <= 64) return count;
+  throw new ArgumentError(`TWOHEADS_THREADS=${asked}: a whole number from 1 to 64 is needed`);
+}
+
+/** Browsers say it, and newer Node; Node 20 has it from the system. */
+function processors(): number {
+  const { navigator } = globalThis as { navigator?: { hardwareConcurrency?: number } };
   const os = builtin<{ availableParallelism: () => number }>("node:os");
-  return Math.min(8, os?.availableParallelism() ?? host.navigator?.hardwareConcurrency ?? 1);
+  return navigator?.hardwareConcurrency ?? os?.availableParallelism() ?? 1;
 }
 
 /**
@@ -158,7 +183,8 @@ const shortestPause = 5;
 const longestPause = 500;
 
 export class Threads {
-  readonly count: number;
+  /** Threads in all, the caller's included: 1 where workers can't start. */
+  count: number;
   /** How many jobs were shared. */
   shared = 0;
   private pause = shortestPause;
@@ -256,6 +282,25 @@ export class Threads {
     }
   }
 
+  /**
+   * Starts the workers and waits until they are there, as a page does before its first step. Where one can't
+   * start, a sentence says so, and the caller computes alone.
+   */
+  async begin(): Promise<void> {
+    if (this.count === 1 || this.started) return;
+    this.start();
+    const started = await Promise.all(this.workers.map((worker) => worker.started));
+    if (!started.includes(false)) return;
+    this.alone("a worker didn't start (worker-src of a Content-Security-Policy needs blob:)");
+  }
+
+  private alone(why: string): void {
+    console.warn(`wasm: ${why}; computing with one thread`);
+    for (const worker of this.workers) worker.terminate();
+    this.workers = [];
+    this.count = 1;
+  }
+
   private start(): void {
     this.started = true;
     const { module, memory, control, allocScratch } = this.options;
@@ -264,8 +309,13 @@ export class Threads {
       const scratch = this.scratches[i] ?? allocScratch();
       this.scratches[i] = scratch;
       const common = { module, memory, control, scratch, names: this.names, spins: workerSpins };
-      const helper = this.make?.(source, common);
-      if (helper) this.workers.push(helper);
+      try {
+        const helper = this.make?.(source, common);
+        if (helper) this.workers.push(helper);
+      } catch (error) {
+        const why = error instanceof Error ? error.message : String(error);
+        this.alone(`a worker didn't start (${why})`);
+      }
     }
   }
 
