@@ -1,6 +1,6 @@
 // Builds dist/, what other projects import: JavaScript and type declarations of everything that the
-// package exports, and what stands beside it (compiled kernels, the demo's bases, what was measured
-// once). Nothing in this repository needs it; tests and commands run the TypeScript. npm runs it before
+// package exports, what stands beside it (compiled kernels, the demo's bases, what was measured once), and
+// dist/browser, the same doors for a page that has no bundler. Nothing in this repository needs it; tests and commands run the TypeScript. npm runs it before
 // it packs.
 // Next: tsconfig.build.json for what is compiled, package.json for what is exported.
 
@@ -9,6 +9,7 @@ import { cpSync, existsSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
 
 const root = fileURLToPath(new URL(".", import.meta.url));
 const typescript = dirname(createRequire(import.meta.url).resolve("typescript/package.json"));
@@ -22,3 +23,27 @@ const beside = ["kernels/wasm/kernels.wasm", "kernels/wasm/kernels.fma.wasm", "l
 for (const results of ["lab/demo/seeds.jsonl", "lab/frontier.jsonl"])
   if (existsSync(join(root, results))) beside.push(results);
 for (const path of beside) cpSync(join(root, path), join(root, "dist", path), { recursive: true });
+
+// One file for each door, and what they share in others beside them: a page loads each part once. With what
+// the package depends on, which is CommonJS in part, and which a page couldn't find.
+const doors = ["core", "kernels", "nn", "grm", "lab"];
+await build({
+  absWorkingDir: root,
+  entryPoints: {
+    index: "dist/index.js",
+    ...Object.fromEntries(doors.map((door) => [door, `dist/${door}/index.js`])),
+  },
+  outdir: "dist/browser",
+  bundle: true,
+  splitting: true,
+  minify: true,
+  format: "esm",
+  platform: "browser",
+  target: "es2022",
+  banner: {
+    js: "/* twoheads, with seedrandom and zod (MIT) and @huggingface/tokenizers (Apache-2.0) */",
+  },
+  logLevel: "warning",
+});
+for (const name of ["kernels.wasm", "kernels.fma.wasm"])
+  cpSync(join(root, "kernels/wasm", name), join(root, "dist/browser", name));

@@ -32,7 +32,7 @@ export type { Block, Call, Entry, Kernel, Op, Spec } from "./op.ts";
 export { withDefinitions } from "./op.ts";
 export * from "./ops/index.ts";
 export * as portable from "./portable.ts";
-export { Random, type RandomState, random } from "./random.ts";
+export { type AleaState, Random, type RandomState, random } from "./random.ts";
 export { runLoops } from "./reference.ts";
 export { scope } from "./scope.ts";
 export type { Shape } from "./shape.ts";

@@ -4,25 +4,33 @@
 // The normal ones take their logarithm from portable.ts, so that a seed gives the same bits in every
 // engine. Next: creation.ts (rand, randn).
 
-import seedrandom from "seedrandom";
+import alea from "seedrandom/lib/alea.js"; // that generator alone: a page needs no other
 import { ArgumentError } from "./errors.ts";
 import { log } from "./portable.ts";
+
+/** The numbers that seedrandom's alea goes on from. */
+export interface AleaState {
+  readonly c: number;
+  readonly s0: number;
+  readonly s1: number;
+  readonly s2: number;
+}
 
 /** Everything needed to go on drawing where a generator stopped; plain data for a checkpoint. */
 export interface RandomState {
   readonly seed: string;
-  readonly alea: seedrandom.State.Alea;
+  readonly alea: AleaState;
 }
 
 export class Random {
-  readonly #draw: seedrandom.StatefulPRNG<seedrandom.State.Alea>;
+  readonly #draw: ReturnType<typeof alea>;
 
   private constructor(
     /** The seed, with the names of the forks that led here. */
     readonly seed: string,
-    state: seedrandom.State.Alea | true,
+    state: AleaState | true,
   ) {
-    this.#draw = seedrandom.alea(seed, { state });
+    this.#draw = alea(seed, { state });
   }
 
   static from(seed: number | string): Random {

@@ -3,7 +3,7 @@
 // without adapters opens there as it is; what they have no field for begins with "twoheads_".
 // Next: rewardModelFolder.ts for paths; export.ts for the layouts with adapters; data/sequences.ts for Reading.
 
-import { z } from "zod";
+import * as z from "zod";
 import { ArgumentError, random } from "../core/index.ts";
 import { problemsOf } from "../nn/checked.ts";
 import {

@@ -5,7 +5,7 @@
 // Next: trainer/objective.ts for what a step minimises, trainer/parameters.ts for what is trained,
 // trainer/records.ts for what is logged; evaluation.ts.
 
-import { z } from "zod";
+import * as z from "zod";
 import {
   AnomalyError,
   ArgumentError,

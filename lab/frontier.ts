@@ -4,7 +4,7 @@
 // Next: demo/job.ts for data and settings, ../cli/commands/frontier.ts for who makes many.
 
 import { fileURLToPath } from "node:url";
-import { z } from "zod";
+import * as z from "zod";
 import { random } from "../core/index.ts";
 import { retention } from "../grm/inspect/retention.ts";
 import { readJsonLines, writeJsonLines } from "../grm/jsonLines.ts";

@@ -3,7 +3,7 @@
 // Next: pretrain.ts.
 
 import { resolve } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { parseChecked } from "../../nn/checked.ts";
 import {
   appendLine,

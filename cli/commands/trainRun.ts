@@ -2,7 +2,7 @@
 // checkpoint beside it, to go on. Next: train.ts.
 
 import { resolve } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { random } from "../../core/index.ts";
 import type { PairReport } from "../../grm/data/index.ts";
 import type { Pair } from "../../grm/pairs.ts";

@@ -4,7 +4,7 @@
 // BPE can write it and a small base model need not learn marks of its own.
 // Next: sequences.ts for the tokens.
 
-import { z } from "zod";
+import * as z from "zod";
 import { ArgumentError } from "../../core/index.ts";
 import { problemsOf } from "../../nn/checked.ts";
 import type { SpecialIds } from "../../nn/index.ts";

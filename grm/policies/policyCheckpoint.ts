@@ -1,7 +1,7 @@
 // A policy's training stopped between two rounds, as one value and as one file: everything that decides how a
 // run goes on. Next: policyTrainer.ts.
 
-import { z } from "zod";
+import * as z from "zod";
 import { parseChecked } from "../../nn/checked.ts";
 import { FileError, readTensors, type StateDict } from "../../nn/index.ts";
 import { openSafetensors, saveSafetensors } from "../../nn/node.ts";

@@ -1,7 +1,7 @@
 // The lines of a policy's metrics.jsonl: one for each round, of the answers that the policy wrote before
 // it learnt from them; the last is of answers that nothing was learnt from. Next: policyTrainer.ts.
 
-import { z } from "zod";
+import * as z from "zod";
 
 const count = z.int().min(0);
 const optional = z.number().nullable();

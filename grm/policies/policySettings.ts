@@ -1,7 +1,7 @@
 // The settings of a policy's training, each with what it means and a default.
 // Next: policyTrainer.ts.
 
-import { z } from "zod";
+import * as z from "zod";
 import { ArgumentError } from "../../core/index.ts";
 import { problemsOf } from "../../nn/checked.ts";
 

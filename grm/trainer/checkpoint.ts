@@ -3,7 +3,7 @@
 // file's metadata, everything else that decides how it goes on. One file, replaced in one step, so that a
 // kill at any moment leaves a whole checkpoint. Next: ../trainer.ts.
 
-import { z } from "zod";
+import * as z from "zod";
 import { parseChecked } from "../../nn/checked.ts";
 import { FileError, readTensors, type StateDict } from "../../nn/index.ts";
 import { openSafetensors, saveSafetensors } from "../../nn/node.ts";

@@ -2,7 +2,7 @@
 // evaluation, one for how far the hidden states have drifted by then. Names are those that people look for (loss, accuracy, grad_norm), in snake case as other
 // tools write them. Next: ../trainer.ts, which makes them.
 
-import { z } from "zod";
+import * as z from "zod";
 import { type Lines, parseLines } from "../../nn/checked.ts";
 
 const step = z.int().min(0);

@@ -3,7 +3,7 @@
 // wants to look inside. Keeping one watches its training and changes nothing of it.
 // Next: ../../cli/commands/demoReport.ts, which opens them.
 
-import { z } from "zod";
+import * as z from "zod";
 import { plain } from "../../grm/data/index.ts";
 import { driftWatch } from "../../grm/inspect/watch.ts";
 import type { Pair } from "../../grm/pairs.ts";

@@ -3,7 +3,7 @@
 // tests, its reward head. All arms of a seed share these, so that arms are compared in pairs.
 // Next: job.ts for how one is trained, run.ts for how all are.
 
-import { z } from "zod";
+import * as z from "zod";
 import type { TrainSettings } from "../../grm/trainer.ts";
 
 type TrainMethod = TrainSettings["method"];

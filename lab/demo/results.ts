@@ -2,7 +2,7 @@
 // line for each, in an order that doesn't depend on who was done first.
 // Next: table.ts for what is made of it, resultFile.ts for the file.
 
-import { z } from "zod";
+import * as z from "zod";
 import { trainMethods } from "../../grm/trainer.ts";
 import { planSchema, rowsAtRate } from "./plan.ts";
 

@@ -3,7 +3,7 @@
 // reward models of a seed share these, so that they are compared in pairs.
 // Next: seed.ts for one seed's work.
 
-import { z } from "zod";
+import * as z from "zod";
 import type { PolicyOptions } from "../../grm/policies/policySettings.ts";
 import { type ProxyName, proxyNames } from "../../grm/policies/proxies.ts";
 import type { TrainOptions } from "../../grm/trainer.ts";

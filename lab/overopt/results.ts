@@ -1,7 +1,7 @@
 // What came of a seed, and what the file of results holds: the command, the plan, then a line for each seed.
 // Next: summary.ts for what is concluded, resultFile.ts for the file.
 
-import { z } from "zod";
+import * as z from "zod";
 import { judgeNames, planSchema } from "./plan.ts";
 
 /** How something was optimised. */

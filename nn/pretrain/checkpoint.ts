@@ -3,7 +3,7 @@
 // replaced in one step, so that a kill at any moment leaves a whole checkpoint.
 // Next: ../pretrain.ts, which makes them and goes on from them.
 
-import { z } from "zod";
+import * as z from "zod";
 import { parseChecked } from "../checked.ts";
 import { FileError, readTensors } from "../checkpoints/index.ts";
 import { openSafetensors, saveSafetensors } from "../checkpoints/onDisk.ts";

@@ -2,7 +2,7 @@
 // validations and samples. Checked when read back, because a file may be edited, cut or another's.
 // Next: trainer.ts, which makes them.
 
-import { z } from "zod";
+import * as z from "zod";
 import { type Lines, parseLines } from "../checked.ts";
 
 const step = z.int().min(0);

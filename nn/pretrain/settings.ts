@@ -2,7 +2,7 @@
 // The command line makes an option of each field, with the description and the default that stand here.
 // Defaults are for five minutes on two cores of a laptop. Next: corpus.ts for the text.
 
-import { z } from "zod";
+import * as z from "zod";
 import { ArgumentError } from "../../core/index.ts";
 import type { CausalLM } from "../causalLM.ts";
 import { problemsOf } from "../checked.ts";
