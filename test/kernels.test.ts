@@ -1,7 +1,7 @@
 // Every SIMD kernel against plain loops in double precision, on drawn shapes: sizes 0 and 1, every
 // remainder of four and eight, infinities, NaN and denormals where they mean something; and every
-// shared kernel against itself with one and three threads, bit for bit. A failure prints the seed and
-// the path that replay it. Next: the kernel in ../kernels/wasm whose line failed.
+// shared kernel against itself with one and three threads, bit for bit. A failure prints a command that
+// replays it. Next: the kernel in ../kernels/wasm whose line failed.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -10,6 +10,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { isCurrent, targets } from "../kernels/wasm/build.ts";
 import { createWasm, type Product, type Wasm } from "../kernels/wasm/kernels.ts";
+import { checkProperty } from "./property.ts";
 
 const one = createWasm({ threads: 1 });
 const three = createWasm({ threads: 3, worthSharing: 0 });
@@ -25,7 +26,7 @@ const flag = fc.boolean();
 
 /** Draws arguments and holds `body` to them. */
 function holds<T>(arb: fc.Arbitrary<T>, body: (value: T) => void, numRuns = 60): void {
-  fc.assert(fc.property(arb, body), { numRuns });
+  checkProperty("kernels", fc.property(arb, body), { runs: numRuns });
 }
 
 /** Deterministic numbers in [-1, 1), from a seed. */
