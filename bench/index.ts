@@ -6,6 +6,7 @@ import { fork as startProcess } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { flagsTakenByNpm } from "../cli/npmFlags.ts";
 import { generation } from "./generation.ts";
 import { gpu } from "./gpu.ts";
 import { growth } from "./growth.ts";
@@ -110,6 +111,7 @@ const subjects: Readonly<Record<string, Subject>> = {
 
 async function main(): Promise<void> {
   const { values: options, positionals } = parseArgs({
+    args: [...process.argv.slice(2), ...flagsTakenByNpm(["--quick"])],
     options: { quick: { type: "boolean", default: false } },
     allowPositionals: true,
   });

@@ -22,6 +22,7 @@ import { addRloo } from "./commands/rloo.ts";
 import { addScore } from "./commands/score.ts";
 import { addTrain } from "./commands/train.ts";
 import { addWorld } from "./commands/world.ts";
+import { flagsTakenByNpm } from "./npmFlags.ts";
 
 const examples = `
 Examples:
@@ -121,10 +122,20 @@ export function program(): Command {
   return command;
 }
 
+/** Flags that npm kept for itself where a script of package.json is a command: `npm run demo --quick`. */
+function takenByNpm(program: Command, name: string | undefined): string[] {
+  if (process.env.npm_lifecycle_event !== name) return [];
+  const options = program.commands.find((command) => command.name() === name)?.options ?? [];
+  const flags = (isValued: boolean): string[] =>
+    options.flatMap(({ required, long }) => (required === isValued && long ? [long] : []));
+  return flagsTakenByNpm(flags(false), flags(true));
+}
+
 /** Runs a command line; `argv` as Node gives it. */
 export async function main(argv: readonly string[]): Promise<void> {
   try {
-    await program().parseAsync(argv);
+    const command = program();
+    await command.parseAsync([...argv, ...takenByNpm(command, argv[2])]);
   } catch (error) {
     if (!(error instanceof TwoheadsError)) throw error;
     console.error(error.message);

@@ -5,17 +5,23 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { parseArgs } from "node:util";
+import { flagsTakenByNpm } from "../cli/npmFlags.ts";
 import { exercises, problemsOf, root, runLesson, stepsOf, updated } from "./lesson.ts";
 
 const folder = join(root, "walkthroughs");
-const usage = `npm run walkthrough 3                   lesson 3, without its exercises' solutions
-npm run walkthrough 3 -- --solutions    with them
-npm run walkthrough 3 -- --update       for maintainers: writes what is printed into the lesson`;
+const usage = `npm run walkthrough 3                lesson 3, without its exercises' solutions
+npm run walkthrough 3 solutions      with them; --solutions says the same
+npm run walkthrough 3 update         for maintainers: writes what is printed into the lesson`;
 
+const switches = ["--solutions", "--update"];
 const { values, positionals } = parseArgs({
+  args: [...process.argv.slice(2), ...flagsTakenByNpm(switches)],
   options: { solutions: { type: "boolean" }, update: { type: "boolean" } },
   allowPositionals: true,
 });
+const words = positionals.slice(1); // as npm refuses or keeps flags that it doesn't know, words do too
+const isUpdated = values.update || words.includes("update");
+const isWhole = isUpdated || values.solutions || words.includes("solutions");
 
 function lessons(): string[] {
   return readdirSync(folder).filter((name) => /^\d\d-.*\.md$/.test(name));
@@ -39,7 +45,6 @@ function figuresSince(since: number): string[] {
 async function runNamed(name: string): Promise<void> {
   const file = join(folder, name);
   const whole = readFileSync(file, "utf8");
-  const isWhole = values.solutions || values.update;
   const markdown = isWhole ? whole : (whole.split(`\n${exercises}\n`)[0] ?? "");
   const lines = stepsOf(markdown).map(({ code }) => code.line);
   const started = Date.now();
@@ -51,8 +56,8 @@ async function runNamed(name: string): Promise<void> {
     current = step;
     process.stdout.write(text);
   });
-  if (values.update) writeFileSync(file, updated(whole, outputs));
-  const problems = values.update ? [] : problemsOf(markdown, outputs);
+  if (isUpdated) writeFileSync(file, updated(whole, outputs));
+  const problems = isUpdated ? [] : problemsOf(markdown, outputs);
   const seconds = ((Date.now() - started) / 1000).toFixed(1);
   console.log(`\nwalkthroughs/${name}: ${seconds} s; ${verdict(problems)}`);
   for (const figure of figuresSince(started)) console.log(`figure: ${figure}`);
@@ -60,7 +65,7 @@ async function runNamed(name: string): Promise<void> {
 }
 
 function verdict(problems: readonly string[]): string {
-  if (values.update) return "the lesson says now what was printed";
+  if (isUpdated) return "the lesson says now what was printed";
   return problems.length === 0
     ? "as the lesson says"
     : "not as the lesson says (- said, + printed)";
@@ -68,7 +73,8 @@ function verdict(problems: readonly string[]): string {
 
 const number = positionals[0]?.padStart(2, "0") ?? "";
 const name = lessons().find((lesson) => lesson.startsWith(`${number}-`));
-if (name === undefined || positionals.length !== 1) {
+const isKnown = words.every((word) => switches.includes(`--${word}`));
+if (name === undefined || !isKnown) {
   console.log(`${usage}\n\n${lessons().join("\n")}`);
   process.exitCode = 1;
 } else {
