@@ -4,9 +4,8 @@
 
 import { type Buffer, type Device, environment } from "./device.ts";
 import { shortName } from "./dtype.ts";
-import type { Call, Spec } from "./op.ts";
+import { type Call, type Spec, tensorsOf } from "./op.ts";
 import { formatShape } from "./shape.ts";
-import { Tensor } from "./tensor.ts";
 
 const level = Number(environment("DEBUG") ?? 0) || 0;
 
@@ -22,7 +21,7 @@ export const runCall: (device: Device, call: Call) => readonly Buffer[] =
   level < 2 ? (device, call) => device.run(call) : watched;
 
 function watched(device: Device, call: Call): readonly Buffer[] {
-  const name = call.pass === "forward" ? call.entry.name : `${call.entry.name} backward`;
+  const name = call.pass === "backward" ? `${call.entry.name} backward` : call.entry.name;
   const start = performance.now();
   const buffers = device.run(call);
   const milliseconds = performance.now() - start;
@@ -30,7 +29,7 @@ function watched(device: Device, call: Call): readonly Buffer[] {
   const sum = spent.get(name) ?? { calls: 0, milliseconds: 0 };
   spent.set(name, { calls: sum.calls + 1, milliseconds: sum.milliseconds + milliseconds });
   if (level >= 3) {
-    const inputs = call.args.flatMap((x) => (x instanceof Tensor ? [describe(x)] : []));
+    const inputs = tensorsOf(call).map(describe);
     const outputs = call.outputs.flatMap((y) => (y === null ? [] : [describe(y)]));
     console.error(
       `${name} ${inputs.join(" ")} -> ${outputs.join(" ")} ${milliseconds.toFixed(3)} ms`,

@@ -5,7 +5,7 @@
 
 import type { DType, TypedArray } from "./dtype.ts";
 import { DeviceError } from "./errors.ts";
-import type { Call } from "./op.ts";
+import type { Call, Entry } from "./op.ts";
 import type { Storage } from "./storage.ts";
 
 /** A device's own handle on a block of numbers; a typed array on the reference device. */
@@ -34,7 +34,7 @@ export interface Device {
    */
   retire?(storage: Storage): void;
   /** Whether a fused op has a kernel for these arguments; without one, its definition runs. Default: yes. */
-  fuses?(entry: Call["entry"], args: readonly unknown[]): boolean;
+  fuses?(entry: Entry, args: readonly unknown[]): boolean;
 }
 
 const factories = new Map<string, () => Device>();

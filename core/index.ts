@@ -28,7 +28,17 @@ export { hvp, vjp } from "./functional.ts";
 export { type GradcheckOptions, gradcheck } from "./gradcheck.ts";
 export { type Hook, registerHook, retainGrad } from "./hooks.ts";
 export { enableGrad, noGrad } from "./modes.ts";
-export type { Block, Call, Entry, Kernel, Op, Spec } from "./op.ts";
+export type {
+  BackwardCall,
+  Block,
+  Call,
+  Entry,
+  ForwardCall,
+  Kernel,
+  Op,
+  Spec,
+  UpdateCall,
+} from "./op.ts";
 export { withDefinitions } from "./op.ts";
 export * from "./ops/index.ts";
 export * as portable from "./portable.ts";

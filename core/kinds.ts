@@ -7,7 +7,7 @@ import { constant } from "./creation.ts";
 import type { Device } from "./device.ts";
 import type { Domain, Draw } from "./draw.ts";
 import { type DType, isFloat, promote } from "./dtype.ts";
-import { DTypeError, ShapeError } from "./errors.ts";
+import { DTypeError, GraphError, ShapeError } from "./errors.ts";
 import {
   type Around,
   apply,
@@ -21,9 +21,9 @@ import {
   type Entry,
   type EntrySpec,
   type Formula,
-  type Kernel,
   type LoopKernel,
   type Op,
+  type Outputs,
   type ReduceKernel,
   type Spec,
 } from "./op.ts";
@@ -40,8 +40,11 @@ import type { Gradient } from "./tape.ts";
 import { checkTensor, Tensor } from "./tensor.ts";
 
 export type Operand = Tensor | number | boolean;
-export type Unary = Op<(x: Tensor) => Tensor>;
-export type Binary = Op<(a: Operand, b: Operand) => Tensor>;
+export type Unary = Op<(x: Tensor) => Tensor, [x: Tensor, options: object]>;
+export type Binary = Op<
+  (a: Operand, b: Operand) => Tensor,
+  [a: Tensor, b: Tensor, options: object]
+>;
 
 // --- Elementwise -------------------------------------------------------------------------------------
 
@@ -201,7 +204,10 @@ export interface Reduced {
   readonly keepDims: boolean;
 }
 
-export type Reduction = Op<(x: Tensor, options?: ReduceOptions) => Tensor>;
+export type Reduction = Op<
+  (x: Tensor, options?: ReduceOptions) => Tensor,
+  [x: Tensor, options: Reduced]
+>;
 
 /** The shape with the reduced axes left in as 1, which broadcasts against the input. */
 export function keptShape(shape: Shape, dims: readonly number[]): Shape {
@@ -233,7 +239,8 @@ function reduceCall(run: ReduceRule, { name }: Entry): (x: Tensor, o?: ReduceOpt
   };
 }
 
-function aroundDims(x: Tensor, { dims }: Reduced): Around {
+/** The walk of a reduction. */
+export function aroundDims(x: Tensor, { dims }: Reduced): Around {
   const [first = 0] = dims;
   return around(x.shape, first, first + dims.length - 1);
 }
@@ -264,7 +271,7 @@ export function reduce(spec: ReduceSpec): Reduction {
       kind: "reduce",
       start: spec.start,
       step: spec.step,
-      around: aroundDims as ReduceKernel["around"],
+      around: aroundDims,
     },
     {
       ...spec,
@@ -323,7 +330,7 @@ export function pick(
     [x: Tensor, options: Reduced],
     (x: Tensor, options?: ReduceOptions) => Tensor
   >(
-    { kind: "pick", better: spec.better, around: aroundDims as ReduceKernel["around"] },
+    { kind: "pick", better: spec.better, around: aroundDims },
     {
       ...spec,
       infer: (x, options) => {
@@ -341,18 +348,15 @@ export function pick(
 /** P itself, in a form that TypeScript doesn't infer P from. */
 type Fixed<P extends readonly unknown[]> = { [K in keyof P]: P[K] extends infer X ? X : never };
 
-type KernelOf<K extends Kernel["kind"]> = Extract<Kernel, { kind: K }>;
-
 interface ViewSpec<P extends readonly unknown[], F> extends EntrySpec<P, F> {
   readonly copies: (...args: Fixed<P>) => readonly Copy[];
   readonly fill?: (...args: Fixed<P>) => number;
 }
 
 /** An op that moves elements without computing. P: the arguments that its rules see. */
-export function view<P extends readonly unknown[], F>(spec: ViewSpec<P, F>): Op<F> {
+export function view<P extends readonly unknown[], F>(spec: ViewSpec<P, F>): Op<F, P> {
   const { copies, fill } = spec;
-  const kernel = { kind: "view", copies, ...(fill && { fill }) };
-  return define<P, F>(kernel as unknown as KernelOf<"view">, spec);
+  return define<P, F>({ kind: "view", copies, ...(fill && { fill }) }, spec);
 }
 
 interface ContractSpec<P extends readonly unknown[], F> extends EntrySpec<P, F> {
@@ -360,43 +364,48 @@ interface ContractSpec<P extends readonly unknown[], F> extends EntrySpec<P, F> 
 }
 
 /** An op that is a batch of matrix products. */
-export function contract<P extends readonly unknown[], F>(spec: ContractSpec<P, F>): Op<F> {
-  const kernel = { kind: "contract", contraction: spec.contraction };
-  return define<P, F>(kernel as unknown as KernelOf<"contract">, spec);
+export function contract<P extends readonly unknown[], F>(spec: ContractSpec<P, F>): Op<F, P> {
+  return define<P, F>({ kind: "contract", contraction: spec.contraction }, spec);
 }
 
-/** The loops of an op: its outputs are the result, then what the way back reads again. */
-interface Loops<P extends readonly unknown[]> {
-  readonly forward: (outputs: readonly [Block, ...Block[]], ...args: Blocks<P>) => void;
+/** The loops of an op. Its outputs are the result, then by name what the way back reads again. */
+interface Loops<P extends readonly unknown[], S extends string> {
+  readonly forward: (outputs: Outputs<S, Block>, ...args: Blocks<P>) => void;
   readonly backward?: (
     gradients: readonly (Block | null)[],
     g: Block,
-    results: readonly [Block, ...Block[]],
+    results: Outputs<S, Block>,
     ...args: Blocks<P>
   ) => void;
 }
 
 /** An op with a loop of its own that reads or writes where an index says. */
-export function indexed<P extends readonly unknown[], F>(spec: EntrySpec<P, F> & Loops<P>): Op<F> {
-  return define<P, F>(loops<P>("index", spec), spec);
+export function indexed<P extends readonly unknown[], F>(
+  spec: EntrySpec<P, F> & Loops<P, never>,
+): Op<F, P> {
+  return define<P, F>(loops<P, never>("index", spec), spec);
 }
 
-interface FusedSpec<P extends readonly unknown[], F>
-  extends Omit<EntrySpec<P, F>, "infer" | "vjp"> {
+interface FusedSpec<P extends readonly unknown[], F, S extends string>
+  extends Omit<EntrySpec<P, F, S>, "infer" | "vjp"> {
   /** The textbook composition; its parameters give the types of all the other rules. */
   readonly definition: (...args: P) => Tensor;
-  readonly infer: (...args: Fixed<P>) => readonly Spec[];
+  readonly infer: (...args: Fixed<P>) => Outputs<S, Spec>;
   readonly vjp?: (g: Tensor, y: Tensor, ...args: Fixed<P>) => readonly Gradient[];
 }
 
-/** An op that does at once what its definition does step by step. */
-export function fused<P extends readonly unknown[], F>(spec: FusedSpec<P, F> & Loops<P>): Op<F> {
-  return define<P, F>(loops<P>("fused", spec), spec as unknown as EntrySpec<P, F>);
+/** An op that does at once what its definition does step by step. S: the names of what it saves. */
+export function fused<P extends readonly unknown[], F, S extends string = never>(
+  spec: FusedSpec<P, F, S> & Loops<P, S>,
+): Op<F, P, S> {
+  return define<P, F, S>(loops<P, S>("fused", spec), spec as unknown as EntrySpec<P, F, S>);
 }
 
-function loops<P extends readonly unknown[]>(kind: LoopKernel["kind"], spec: Loops<P>): LoopKernel {
-  const { forward, backward } = spec;
-  return { kind, forward, ...(backward && { backward }) } as unknown as LoopKernel;
+function loops<P extends readonly unknown[], S extends string>(
+  kind: LoopKernel["kind"],
+  { forward, backward }: Loops<P, S>,
+): LoopKernel {
+  return { kind, forward, ...(backward && { backward }) };
 }
 
 /** An op that is written in other ops: nothing for a device to know, nothing to differentiate. */
@@ -404,11 +413,15 @@ export function composed<F>(spec: Described & { readonly definition: F }): Op<F>
   const { example, draw, definition } = spec;
   return define<never[], F>(
     { kind: "composed" },
-    { example, draw, infer: () => [], call: () => definition },
+    { example, draw, infer: notRun, call: () => definition },
   );
 }
 
+function notRun(): never {
+  throw new GraphError("a composed op is never run as a whole: its parts are");
+}
+
 /** The result has the shape and dtype of the first tensor. */
-export function like(x: Tensor): readonly Spec[] {
+export function like(x: Tensor): readonly [y: Spec] {
   return [{ shape: x.shape, dtype: x.dtype }];
 }

@@ -111,12 +111,12 @@ export interface ContractKernel {
 /** Loops of its own: index ops, and fused ops, whose backward pass is a loop too. */
 export interface LoopKernel {
   readonly kind: "index" | "fused";
-  forward(outputs: readonly Block[], ...args: readonly unknown[]): void;
+  forward(outputs: Outputs<string, Block>, ...args: readonly unknown[]): void;
   /** Fills the gradients that are asked for; `results` are the outputs of the forward pass. */
   backward?(
     gradients: readonly (Block | null)[],
     g: Block,
-    results: readonly Block[],
+    results: Outputs<string, Block>,
     ...args: readonly unknown[]
   ): void;
 }
@@ -125,12 +125,27 @@ export interface LoopKernel {
  * Works on whole lists of tensors and may overwrite them: what an optimiser does to all parameters at
  * once. Its arguments are lists of tensors, tensors, nulls and options.
  */
-export interface UpdateKernel {
+export interface UpdateKernel<P extends readonly unknown[] = readonly unknown[]> {
   readonly kind: "update";
-  forward(outputs: readonly Block[], ...args: readonly unknown[]): void;
+  forward(outputs: readonly Block[], ...args: ListBlocks<P>): void;
   /** The tensors among the arguments that it overwrites. */
-  writes(...args: readonly unknown[]): readonly Tensor[];
+  writes(...args: P): readonly Tensor[];
 }
+
+/** An update is called, but neither recorded nor differentiated: it needs no more than a name and a kernel. */
+export interface UpdateEntry<P extends readonly unknown[] = readonly unknown[]> {
+  readonly name: string;
+  readonly kernel: UpdateKernel<P>;
+}
+
+/** Arguments with tensors, and lists of them, seen as blocks. */
+export type ListBlocks<P extends readonly unknown[]> = {
+  [K in keyof P]: P[K] extends readonly Tensor[] | null
+    ? readonly Block[] | Extract<P[K], null>
+    : P[K] extends Tensor | null
+      ? Block | Extract<P[K], null>
+      : P[K];
+};
 
 /** Made of other ops: no device ever sees it. */
 export interface ComposedKernel {
@@ -146,7 +161,6 @@ export type Kernel =
   | AliasKernel
   | ContractKernel
   | LoopKernel
-  | UpdateKernel
   | ComposedKernel;
 
 /** What the tests and the documentation read; the same for every kind. */
@@ -157,21 +171,40 @@ export interface Described {
   readonly draw: (d: Draw) => readonly unknown[];
 }
 
-/** Everything about one op. */
-export interface Entry extends Described, Recordable {
+/**
+ * What an op makes: its result, and by name what its backward kernel reads again. S: those names; an op
+ * that saves nothing has `never`, and makes [y] alone. Names, because places could be mixed up unseen.
+ */
+export type Outputs<S extends string, T> = [S] extends [never]
+  ? readonly [y: T]
+  : string extends S
+    ? readonly [y: T, saved?: Readonly<Record<string, T>>]
+    : readonly [y: T, saved: Readonly<Record<S, T>>];
+
+/**
+ * Everything about one op. P: the arguments that its rules and its kernels see, S: the names of what it
+ * saves for its backward kernel. Devices type their kernels by them (see rule.ts).
+ */
+export interface Entry<P extends readonly unknown[] = readonly unknown[], S extends string = string>
+  extends Described,
+    Recordable {
   /** The exported name; set when the table is loaded (index.ts). */
   name: string;
   /** Its place in the table: how many ops were defined before it. */
   readonly order: number;
   readonly kernel: Kernel;
-  /** The outputs: the result, then what the backward kernel reads again. */
-  infer(...args: readonly unknown[]): readonly Spec[];
+  /** Shape and dtype of each output. */
+  infer(...args: P): Outputs<S, Spec>;
   /** The textbook composition of smaller ops, for fused ops. */
-  readonly definition?: (...args: readonly never[]) => Tensor;
+  definition?(...args: P): Tensor;
 }
 
-/** The function that people call, with its entry on it. */
-export type Op<F> = F & { readonly entry: Entry };
+/** The function F that people call, with its entry on it. P and S as in Entry. */
+export type Op<
+  F,
+  P extends readonly unknown[] = readonly unknown[],
+  S extends string = never,
+> = F & { readonly entry: Entry<P, S> };
 
 /** Arguments with tensors seen as the blocks of numbers that loops walk. */
 export type Blocks<P extends readonly unknown[]> = {
@@ -180,13 +213,57 @@ export type Blocks<P extends readonly unknown[]> = {
 
 // --- Running -----------------------------------------------------------------------------------------
 
-/** One run of one op on a device. */
-export interface Call {
-  readonly entry: Entry;
-  /** The backward kernel of a fused op takes [g, result and saved..., args...]. */
-  readonly pass: "forward" | "backward";
-  readonly args: readonly unknown[];
-  readonly outputs: readonly (Spec | null)[];
+/** One run of an op on a device. */
+export interface ForwardCall<
+  P extends readonly unknown[] = readonly unknown[],
+  S extends string = string,
+> {
+  readonly entry: Entry<P, S>;
+  readonly pass: "forward";
+  readonly args: P;
+  /** What to make: the result, then what is saved, in the order of `saved`. */
+  readonly outputs: readonly [y: Spec, ...saved: Spec[]];
+  readonly saved: Readonly<Record<S, Spec>>;
+}
+
+/** One run of the backward kernel of a fused op. */
+export interface BackwardCall<
+  P extends readonly unknown[] = readonly unknown[],
+  S extends string = string,
+> {
+  readonly entry: Entry<P, S>;
+  readonly pass: "backward";
+  /** The gradient of the result, and the result. */
+  readonly g: Tensor;
+  readonly y: Tensor;
+  readonly saved: Readonly<Record<S, Tensor>>;
+  readonly args: P;
+  /** What to make: a gradient for each of `args` that wants one. */
+  readonly outputs: Wanted<P>;
+}
+
+/** For each argument its gradient's shape and dtype, or null where nobody wants one. */
+type Wanted<P extends readonly unknown[]> = { readonly [K in keyof P]: Spec | null };
+
+/** One run of an update. */
+export interface UpdateCall<P extends readonly unknown[] = readonly unknown[]> {
+  readonly entry: UpdateEntry<P>;
+  readonly pass: "update";
+  readonly args: P;
+  readonly outputs: readonly Spec[];
+}
+
+export type Call = ForwardCall | BackwardCall | UpdateCall;
+
+/** Every tensor that a call reads; of an update, those in its lists too. */
+export function tensorsOf(call: Call): Tensor[] {
+  const found = call.pass === "backward" ? [call.g, call.y, ...Object.values(call.saved)] : [];
+  for (const arg of call.args) {
+    if (arg instanceof Tensor) found.push(arg);
+    else if (call.pass === "update" && Array.isArray(arg))
+      for (const x of arg) if (x instanceof Tensor) found.push(x);
+  }
+  return found;
 }
 
 let definitions = false;
@@ -209,20 +286,34 @@ export function withDefinitions<T>(fn: () => T): T {
 export function apply(entry: Entry, args: readonly unknown[]): Tensor {
   const device = commonDevice(entry.name, args);
   if (entry.definition !== undefined && (definitions || device.fuses?.(entry, args) === false)) {
-    return entry.definition(...(args as never[]));
+    return entry.definition(...args);
   }
-  const outputs = execute(device, { entry, pass: "forward", args, outputs: entry.infer(...args) });
-  const y = outputs[0] as Tensor;
+  const [spec, saved = nothing] = entry.infer(...args);
+  const outputs: [Spec, ...Spec[]] = [spec, ...Object.values(saved)];
+  const made = execute(device, { entry, pass: "forward", args, outputs, saved });
+  const y = made[0] as Tensor;
   let caller = "";
   if (isDetectingAnomaly()) {
     caller = callerLine();
-    checkAnomaly(entry.name, outputs, tensorsIn(args), caller);
+    checkAnomaly(entry.name, made, tensorsIn(args), caller);
   }
   if (isRecording() && isFloat(y.dtype) && args.some(asksForGradients)) {
     y.requiresGrad = true;
-    y.node = new Node(entry, args, y, outputs.slice(1), caller);
+    y.node = new Node(entry, args, y, named(saved, made), caller);
   }
   return y;
+}
+
+/** What an op that saves nothing saves. */
+const nothing: Readonly<Record<string, never>> = {};
+
+/** What was made besides the result, by the names in `saved`. */
+function named(
+  saved: Readonly<Record<string, Spec>>,
+  made: readonly Tensor[],
+): Readonly<Record<string, Tensor>> {
+  if (made.length === 1) return nothing;
+  return Object.fromEntries(Object.keys(saved).map((name, i) => [name, made[i + 1] as Tensor]));
 }
 
 function asksForGradients(x: unknown): boolean {
@@ -235,14 +326,12 @@ function tensorsIn(args: readonly unknown[]): Tensor[] {
 
 /** Runs a call's kernel; shares the storage where the op only changes the shape. */
 function execute(device: Device, call: Call): Tensor[] {
-  const { entry, args } = call;
+  const { entry } = call;
   const [first] = call.outputs;
-  if (entry.kernel.kind === "alias" && first) {
-    const [x] = args as [Tensor];
-    x.storage.buffer(entry.name);
-    return [new Tensor(x.storage, first.shape)];
-  }
-  for (const arg of args) if (arg instanceof Tensor) arg.storage.buffer(entry.name);
+  const read = tensorsOf(call);
+  for (const x of read) x.storage.buffer(entry.name);
+  if (entry.kernel.kind === "alias" && first)
+    return read.slice(0, 1).map((x) => new Tensor(x.storage, first.shape));
   const buffers = runCall(device, call);
   const made: Tensor[] = [];
   let at = 0;
@@ -271,11 +360,11 @@ export function commonDevice(name: string, args: readonly unknown[]): Device {
 
 // --- Gradients of entries ----------------------------------------------------------------------------
 
-type Vjp = (g: Tensor, y: Tensor, ...args: never[]) => readonly Gradient[];
-
 /** Gradients by a rule that is written in ops. */
-function byRule(vjp: Vjp): Recordable["gradients"] {
-  return (node, g) => vjp(g, node.y, ...(node.args as never[]));
+function byRule<P extends readonly unknown[], F>(
+  vjp: EntrySpec<P, F>["vjp"] & object,
+): Recordable["gradients"] {
+  return (node, g) => vjp(g, node.y, ...(node.args as P));
 }
 
 /** Gradients by one backward kernel; through the definition when they must be differentiable again. */
@@ -286,8 +375,8 @@ function byKernel(entry: () => Entry): Recordable["gradients"] {
     const outputs = node.args.map((x) =>
       x instanceof Tensor && x.requiresGrad ? { shape: x.shape, dtype: x.dtype } : null,
     );
-    const args = [g, node.y, ...node.saved, ...node.args];
-    const made = execute(g.device, { entry: self, pass: "backward", args, outputs });
+    const { y, saved, args } = node;
+    const made = execute(g.device, { entry: self, pass: "backward", g, y, saved, args, outputs });
     let at = 0;
     return outputs.map((spec) => (spec === null ? null : (made[at++] ?? null)));
   };
@@ -302,7 +391,7 @@ function throughDefinition(entry: Entry, node: Node, g: Tensor): readonly Gradie
     x instanceof Tensor && x.requiresGrad ? x.reshape(x.shape) : x,
   );
   const inputs = standIns.filter((x, i): x is Tensor => x !== node.args[i]);
-  const found = grad(definition(...(standIns as never[])), inputs, {
+  const found = grad(definition(...standIns), inputs, {
     gradOutputs: g,
     createGraph: true,
     allowUnused: true,
@@ -310,10 +399,11 @@ function throughDefinition(entry: Entry, node: Node, g: Tensor): readonly Gradie
   return standIns.map((x) => (x instanceof Tensor ? (found[inputs.indexOf(x)] ?? null) : null));
 }
 
-/** What a kind's builder gives to `define`, besides the kernel. P: the arguments that the rules see. */
-export interface EntrySpec<P extends readonly unknown[], F> extends Described {
-  /** Shapes and dtypes of the result and of what the backward kernel reads again. */
-  readonly infer: (...args: P) => readonly Spec[];
+/** What a kind's builder gives to `define`, besides the kernel. P and S as in Entry. */
+export interface EntrySpec<P extends readonly unknown[], F, S extends string = never>
+  extends Described {
+  /** Shapes and dtypes of the result and, by name, of what the backward kernel reads again. */
+  readonly infer: (...args: P) => Outputs<S, Spec>;
   /** Gradients of the arguments, in their order, written in ops. */
   readonly vjp?: (g: Tensor, y: Tensor, ...args: P) => readonly Gradient[];
   readonly definition?: (...args: P) => Tensor;
@@ -324,36 +414,30 @@ export interface EntrySpec<P extends readonly unknown[], F> extends Described {
 let defined = 0;
 
 /** Makes an entry and joins it to the function that people call. */
-export function define<P extends readonly unknown[], F>(
+export function define<P extends readonly unknown[], F, S extends string = never>(
   kernel: Kernel,
-  spec: EntrySpec<P, F>,
-): Op<F> {
+  spec: EntrySpec<P, F, S>,
+): Op<F, P, S> {
+  const { infer, vjp, definition, call, example, draw } = spec;
   const hasBackward = "backward" in kernel && kernel.backward !== undefined;
-  const entry: Entry = {
+  const entry: Entry<P, S> = {
     name: "",
     order: defined++,
     kernel,
-    example: spec.example,
-    draw: spec.draw,
-    infer: spec.infer as unknown as Entry["infer"],
-    gradients: spec.vjp
-      ? byRule(spec.vjp as unknown as Vjp)
-      : hasBackward
-        ? byKernel(() => entry)
-        : () => [],
-    ...(spec.definition && {
-      definition: spec.definition as unknown as Entry["definition"] & object,
-    }),
+    example,
+    draw,
+    infer,
+    gradients: vjp ? byRule(vjp) : hasBackward ? byKernel(() => entry) : () => [],
+    ...(definition && { definition }),
   };
   const run = (...args: P): Tensor => apply(entry, args);
-  const { call } = spec;
-  if (call === undefined) return Object.assign(run as F & object, { entry }) as Op<F>;
+  if (call === undefined) return Object.assign(run as F & object, { entry });
   let made: ((...args: unknown[]) => unknown) | undefined; // on first use, when the entry has its name
   const prepared = (...args: unknown[]): unknown => {
     made ??= call(run, entry) as typeof made & object;
     return made(...args);
   };
-  return Object.assign(prepared as F & object, { entry }) as Op<F>;
+  return Object.assign(prepared as F & object, { entry });
 }
 
 /** `[2,3] and [4]`, as shapes stand in messages. */

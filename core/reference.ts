@@ -6,10 +6,12 @@
 import { type Device, registerDevice } from "./device.ts";
 import { allocate, type TypedArray } from "./dtype.ts";
 import type {
+  BackwardCall,
   Block,
   Call,
   ContractKernel,
   ElementwiseKernel,
+  ForwardCall,
   PickKernel,
   ReduceKernel,
   ViewKernel,
@@ -44,31 +46,48 @@ export function runLoops(
   outputs: readonly (Block | null)[],
   dataOf: (x: Tensor) => TypedArray = (x) => x.data,
 ): void {
-  const { kernel } = call.entry;
-  const blockOf = (x: unknown): unknown => {
-    if (x instanceof Tensor) return { shape: x.shape, dtype: x.dtype, data: dataOf(x) };
-    return kernel.kind === "update" && Array.isArray(x) ? x.map(blockOf) : x;
+  const blockOf = (x: Tensor): Block => ({ shape: x.shape, dtype: x.dtype, data: dataOf(x) });
+  const seen = (x: unknown): unknown => {
+    if (x instanceof Tensor) return blockOf(x);
+    return call.pass === "update" && Array.isArray(x) ? x.map(seen) : x;
   };
-  const args = call.args.map(blockOf);
-  const y = outputs[0];
-  if (kernel.kind === "elementwise" && call.pass === "backward") {
-    if (y) elementwiseBackward(kernel, y, args);
-  } else if (kernel.kind === "fused" && call.pass === "backward") {
-    const results = args.length - outputs.length;
-    const [g, ...rest] = args as Block[];
-    kernel.backward?.(outputs, g as Block, rest.slice(0, results - 1), ...rest.slice(results - 1));
-  } else if (kernel.kind === "update") {
-    kernel.forward(outputs as readonly Block[], ...args);
-  } else if (y) {
-    if (kernel.kind === "elementwise") mapLoop(kernel, y, args);
-    else if (kernel.kind === "reduce" || kernel.kind === "scan")
-      foldLoop(kernel, y, call.args, args);
-    else if (kernel.kind === "pick") pickLoop(kernel, y, call.args, args);
-    else if (kernel.kind === "view") copyLoop(kernel, y, call.args, args);
-    else if (kernel.kind === "contract") matmulLoop(kernel, y, call.args, args);
-    else if (kernel.kind === "index" || kernel.kind === "fused") {
-      kernel.forward(outputs as readonly Block[], ...args);
-    }
+  const args = call.args.map(seen);
+  if (call.pass === "backward") backwardLoops(call, outputs, blockOf, args);
+  else {
+    const made = outputs.filter((block) => block !== null);
+    if (call.pass === "update") call.entry.kernel.forward(made, ...args);
+    else forwardLoops(call, made, args);
+  }
+}
+
+/** The gradients that are wanted, by the backward loop of a fused op. */
+function backwardLoops(
+  { entry: { kernel }, g, y, saved }: BackwardCall,
+  gradients: readonly (Block | null)[],
+  blockOf: (x: Tensor) => Block,
+  args: readonly unknown[],
+): void {
+  const [dx] = gradients;
+  if (kernel.kind === "elementwise" && dx) elementwiseBackward(kernel, dx, blockOf(g), args);
+  if (kernel.kind === "fused") {
+    const rest = Object.entries(saved).map(([name, x]) => [name, blockOf(x)] as const);
+    kernel.backward?.(gradients, blockOf(g), [blockOf(y), Object.fromEntries(rest)], ...args);
+  }
+}
+
+function forwardLoops(call: ForwardCall, made: readonly Block[], args: readonly unknown[]): void {
+  const { kernel } = call.entry;
+  const [y, ...rest] = made;
+  if (y === undefined) return;
+  if (kernel.kind === "elementwise") mapLoop(kernel, y, args);
+  else if (kernel.kind === "reduce" || kernel.kind === "scan") foldLoop(kernel, y, call.args, args);
+  else if (kernel.kind === "pick") pickLoop(kernel, y, call.args, args);
+  else if (kernel.kind === "view") copyLoop(kernel, y, call.args, args);
+  else if (kernel.kind === "contract") matmulLoop(kernel, y, call.args, args);
+  else if (kernel.kind === "index" || kernel.kind === "fused") {
+    const names = Object.keys(call.saved);
+    const saved = rest.map((block, i) => [names[i] ?? "", block] as const);
+    kernel.forward([y, Object.fromEntries(saved)], ...args);
   }
 }
 
@@ -100,11 +119,16 @@ function mapLoop(
 }
 
 /** dx[i] = f'(g[i], x[i], scalars). */
-function elementwiseBackward(kernel: ElementwiseKernel, dx: Block, args: readonly unknown[]): void {
-  const [g, , x] = args as Block[];
+function elementwiseBackward(
+  kernel: ElementwiseKernel,
+  dx: Block,
+  g: Block,
+  args: readonly unknown[],
+): void {
+  const [x] = args as [Block];
   const extra = kernel.scalars(args.at(-1));
   for (let i = 0; i < dx.data.length; i++) {
-    dx.data[i] = kernel.backward?.(g?.data[i] ?? 0, x?.data[i] ?? 0, ...extra) as number;
+    dx.data[i] = kernel.backward?.(g.data[i] ?? 0, x.data[i] ?? 0, ...extra) as number;
   }
 }
 

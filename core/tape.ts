@@ -37,8 +37,8 @@ export class Node {
     readonly entry: Recordable,
     args: readonly unknown[],
     readonly y: Tensor,
-    /** Further outputs of the kernel that its backward pass reads. */
-    public saved: readonly Tensor[],
+    /** Further outputs of the kernel that its backward pass reads, by name. */
+    public saved: Readonly<Record<string, Tensor>>,
     /** The caller's file and line, in anomaly mode. */
     readonly caller: string,
   ) {
@@ -61,17 +61,17 @@ export class Node {
 
   /** Every tensor whose numbers the gradient may need. */
   holds(): readonly Tensor[] {
-    return [...this.inputs, this.y, ...this.saved];
+    return [...this.inputs, this.y, ...Object.values(this.saved)];
   }
 
   /** Forgets the arguments and retires what it computed, so that memory which only the graph held can go. */
   release(): void {
-    for (const { storage } of this.saved) storage.retire();
+    for (const { storage } of Object.values(this.saved)) storage.retire();
     const { storage } = this.y;
     const isAlias = this.args.some((x) => x instanceof Tensor && x.storage === storage);
     if (!isAlias) storage.retire();
     this.#args = null;
-    this.saved = [];
+    this.saved = {};
   }
 
   /** Throws if the graph is gone or a value was overwritten since it was recorded. */

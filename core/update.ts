@@ -5,39 +5,34 @@
 import { runCall } from "./debug.ts";
 import type { Device } from "./device.ts";
 import { DTypeError, GraphError, ShapeError } from "./errors.ts";
-import { type Block, type Call, commonDevice, type Spec, type UpdateKernel } from "./op.ts";
+import {
+  type Block,
+  commonDevice,
+  type Spec,
+  tensorsOf,
+  type UpdateCall,
+  type UpdateEntry,
+} from "./op.ts";
 import { pow } from "./portable.ts";
 import { formatShape, sameShape } from "./shape.ts";
 import { Storage } from "./storage.ts";
 import { checkTensor, Tensor } from "./tensor.ts";
 
-type Entry = Call["entry"];
 type Tensors = readonly Tensor[];
 type Blocks = readonly Block[];
 
-/** An entry that is called, but neither recorded nor differentiated. */
-function updateEntry(name: string, kernel: Omit<UpdateKernel, "kind">): Entry {
-  return {
-    name,
-    order: -1,
-    kernel: { kind: "update", ...kernel },
-    example: "",
-    draw: () => [],
-    infer: () => [],
-    gradients: () => [],
-  };
-}
-
-function run(entry: Entry, args: readonly unknown[], outputs: readonly Spec[]): Tensor[] {
-  const tensors: Tensor[] = [];
-  for (const arg of args) {
-    if (arg instanceof Tensor) tensors.push(arg);
-    else if (Array.isArray(arg)) for (const x of arg as Tensors) tensors.push(x);
-  }
+/** Runs an update on the device of its tensors; each of its outputs is a scalar. */
+function run<P extends readonly unknown[]>(
+  entry: UpdateEntry<P>,
+  args: P,
+  outputs: readonly Spec[],
+): Tensor[] {
+  const call: UpdateCall = { entry, pass: "update", args, outputs };
+  const tensors = tensorsOf(call);
   for (const x of tensors) x.storage.buffer(entry.name);
   const device: Device = commonDevice(entry.name, tensors);
-  const buffers = runCall(device, { entry, pass: "forward", args, outputs });
-  for (const x of (entry.kernel as UpdateKernel).writes(...args)) x.storage.version++;
+  const buffers = runCall(device, call);
+  for (const x of entry.kernel.writes(...args)) x.storage.version++;
   return outputs.map(({ dtype, shape }, i) => {
     return new Tensor(new Storage(device, dtype, 1, buffers[i] as object), shape);
   });
@@ -112,10 +107,23 @@ function adamwLoop(
   });
 }
 
-const adamwEntry = updateEntry("adamwStep", {
-  forward: (_, ...args) => adamwLoop(...(args as Parameters<typeof adamwLoop>)),
-  writes: (w, _g, m, v) => [...(w as Tensors), ...(m as Tensors), ...(v as Tensors)],
-});
+const adamwEntry: UpdateEntry<
+  [
+    parameters: Tensors,
+    gradients: Tensors,
+    m: Tensors,
+    v: Tensors,
+    gradScale: Tensor | null,
+    options: AdamWOptions,
+  ]
+> = {
+  name: "adamwStep",
+  kernel: {
+    kind: "update",
+    forward: (_, ...args) => adamwLoop(...args),
+    writes: (w, _g, m, v) => [...w, ...m, ...v],
+  },
+};
 
 /**
  * One step of AdamW (1711.05101) on a list of parameters, in place. With g the gradient times gradScale:
@@ -163,10 +171,22 @@ function sgdLoop(
   });
 }
 
-const sgdEntry = updateEntry("sgdStep", {
-  forward: (_, ...args) => sgdLoop(...(args as Parameters<typeof sgdLoop>)),
-  writes: (w, _g, m) => [...(w as Tensors), ...((m as Tensors | null) ?? [])],
-});
+const sgdEntry: UpdateEntry<
+  [
+    parameters: Tensors,
+    gradients: Tensors,
+    momenta: Tensors | null,
+    gradScale: Tensor | null,
+    options: SGDOptions,
+  ]
+> = {
+  name: "sgdStep",
+  kernel: {
+    kind: "update",
+    forward: (_, ...args) => sgdLoop(...args),
+    writes: (w, _g, m) => [...w, ...(m ?? [])],
+  },
+};
 
 /**
  * One step of gradient descent on a list of parameters, in place. With g the gradient times gradScale plus
@@ -185,14 +205,18 @@ export function sgdStep(
 
 // --- Clipping ----------------------------------------------------------------------------------------
 
-const normEntry = updateEntry("globalNorm", {
-  forward: ([y], list) => {
-    let squares = 0;
-    for (const { data } of list as Blocks) for (const x of data) squares += x * x;
-    if (y) y.data[0] = Math.sqrt(squares);
+const normEntry: UpdateEntry<[list: Tensors]> = {
+  name: "globalNorm",
+  kernel: {
+    kind: "update",
+    forward: ([y], list) => {
+      let squares = 0;
+      for (const { data } of list) for (const x of data) squares += x * x;
+      if (y) y.data[0] = Math.sqrt(squares);
+    },
+    writes: () => [],
   },
-  writes: () => [],
-});
+};
 
 /** √Σ x² over all elements of a list of tensors of one float dtype, as a scalar off the tape. */
 export function globalNorm(list: Tensors): Tensor {
@@ -205,3 +229,6 @@ export function globalNorm(list: Tensors): Tensor {
   const [norm] = run(normEntry, [list], [{ shape: [], dtype: first.dtype }]);
   return norm as Tensor;
 }
+
+/** The updates by name, for the devices that have kernels for them. */
+export const updates = { adamwStep: adamwEntry, sgdStep: sgdEntry, globalNorm: normEntry };

@@ -149,21 +149,22 @@ function hasFraction({ min = 0, max = 0 }: Bounds): boolean {
 }
 
 /** Brings every value into [min, max]; either may be left out, and max wins where they cross. The gradient is 0 where it was outside. */
-export const clamp: Op<(x: Tensor, options: Bounds) => Tensor> = elementwise({
-  arity: 1,
-  typing: {
-    operands: numbers.operands, // integers stay integers, unless a bound is none
-    result: (dtype, bounds) =>
-      dtype === "int32" && hasFraction(bounds as Bounds) ? "float32" : dtype,
-  },
-  scalars: ({ min = -Infinity, max = Infinity }) => [min, max],
-  forward: (x, min, max) => {
-    const low = x < min ? min : x;
-    return low > max ? max : low;
-  },
-  vjp: (g, _y, x, { min = -Infinity, max = Infinity }) => [
-    x.ge(min).logicalAnd(x.le(max)).where(g, 0),
-  ],
-  example: "tensor([-2, 0.5, 2]).clamp({ min: -1, max: 1 })  // [-1, 0.5, 1]",
-  draw: (d) => [d.tensor(d.shape(), offGrid), { min: -1, max: d.pick(1, 2) }],
-});
+export const clamp: Op<(x: Tensor, options: Bounds) => Tensor, [x: Tensor, options: Bounds]> =
+  elementwise({
+    arity: 1,
+    typing: {
+      operands: numbers.operands, // integers stay integers, unless a bound is none
+      result: (dtype, bounds) =>
+        dtype === "int32" && hasFraction(bounds as Bounds) ? "float32" : dtype,
+    },
+    scalars: ({ min = -Infinity, max = Infinity }) => [min, max],
+    forward: (x, min, max) => {
+      const low = x < min ? min : x;
+      return low > max ? max : low;
+    },
+    vjp: (g, _y, x, { min = -Infinity, max = Infinity }) => [
+      x.ge(min).logicalAnd(x.le(max)).where(g, 0),
+    ],
+    example: "tensor([-2, 0.5, 2]).clamp({ min: -1, max: 1 })  // [-1, 0.5, 1]",
+    draw: (d) => [d.tensor(d.shape(), offGrid), { min: -1, max: d.pick(1, 2) }],
+  });

@@ -71,7 +71,10 @@ function drawAlong(d: Draw): { shape: Shape; dim: number; picks: Shape } {
 }
 
 /** y[i][j][k] = x[index[i][j][k]][j][k] for dim 0, and so on for the others; the shape is index's. */
-export const gather: Op<(x: Tensor, index: Tensor, options: Along) => Tensor> = indexed({
+export const gather: Op<
+  (x: Tensor, index: Tensor, options: Along) => Tensor,
+  [x: Tensor, index: Tensor, options: Along]
+> = indexed({
   infer: (x: Tensor, index: Tensor, _options: Along) => [{ shape: index.shape, dtype: x.dtype }],
   forward: ([y], x, index, { dim }) => {
     checkIndices("gather", index.data, x.shape[dim] ?? 0);
@@ -93,79 +96,84 @@ export const gather: Op<(x: Tensor, index: Tensor, options: Along) => Tensor> = 
 });
 
 /** x with source[i] added where index[i] says (see gather). Several may add to one place. */
-export const scatterAdd: Op<(x: Tensor, index: Tensor, source: Tensor, options: Along) => Tensor> =
-  indexed({
-    infer: (x: Tensor, _index: Tensor, _source: Tensor, _options: Along) => [
-      { shape: x.shape, dtype: x.dtype },
-    ],
-    forward: ([y], x, index, source, { dim }) => {
-      checkIndices("scatterAdd", index.data, x.shape[dim] ?? 0);
-      const total = Float64Array.from(x.data);
-      eachPick(x.shape, index, dim, (at, place) => {
-        total[place] = (total[place] ?? 0) + (source.data[at] ?? 0);
-      });
-      y.data.set(total);
+export const scatterAdd: Op<
+  (x: Tensor, index: Tensor, source: Tensor, options: Along) => Tensor,
+  [x: Tensor, index: Tensor, source: Tensor, options: Along]
+> = indexed({
+  infer: (x: Tensor, _index: Tensor, _source: Tensor, _options: Along) => [
+    { shape: x.shape, dtype: x.dtype },
+  ],
+  forward: ([y], x, index, source, { dim }) => {
+    checkIndices("scatterAdd", index.data, x.shape[dim] ?? 0);
+    const total = Float64Array.from(x.data);
+    eachPick(x.shape, index, dim, (at, place) => {
+      total[place] = (total[place] ?? 0) + (source.data[at] ?? 0);
+    });
+    y.data.set(total);
+  },
+  vjp: (g, _y, _x, index, _source, { dim }) => [g, null, () => g.gather(index, { dim })],
+  call:
+    (run: (x: Tensor, index: Tensor, source: Tensor, options: Along) => Tensor, { name }) =>
+    (x, index, source, { dim }) => {
+      const at = checkAlong(name, x, index, dim);
+      checkTensor(name, source, "source");
+      if (formatShape(source.shape) !== formatShape(index.shape) || source.dtype !== x.dtype) {
+        throw new ShapeError(
+          `${name}: source ${source.dtype} ${formatShape(source.shape)} must have index's shape ` +
+            `${formatShape(index.shape)} and x's dtype ${x.dtype}`,
+        );
+      }
+      return run(x, index, source, { dim: at });
     },
-    vjp: (g, _y, _x, index, _source, { dim }) => [g, null, () => g.gather(index, { dim })],
-    call:
-      (run: (x: Tensor, index: Tensor, source: Tensor, options: Along) => Tensor, { name }) =>
-      (x, index, source, { dim }) => {
-        const at = checkAlong(name, x, index, dim);
-        checkTensor(name, source, "source");
-        if (formatShape(source.shape) !== formatShape(index.shape) || source.dtype !== x.dtype) {
-          throw new ShapeError(
-            `${name}: source ${source.dtype} ${formatShape(source.shape)} must have index's shape ` +
-              `${formatShape(index.shape)} and x's dtype ${x.dtype}`,
-          );
-        }
-        return run(x, index, source, { dim: at });
-      },
-    example:
-      'zeros([3]).scatterAdd(tensor([2, 2], { dtype: "int32" }), tensor([1, 5]), { dim: 0 })  // [0, 0, 6]',
-    draw: (d) => {
-      const { shape, dim, picks } = drawAlong(d);
-      return [d.tensor(shape), d.indices(picks, shape[dim] ?? 0), d.tensor(picks), { dim }];
-    },
-  });
+  example:
+    'zeros([3]).scatterAdd(tensor([2, 2], { dtype: "int32" }), tensor([1, 5]), { dim: 0 })  // [0, 0, 6]',
+  draw: (d) => {
+    const { shape, dim, picks } = drawAlong(d);
+    return [d.tensor(shape), d.indices(picks, shape[dim] ?? 0), d.tensor(picks), { dim }];
+  },
+});
 
 /** The slices of x along an axis that a list of indices names, in its order. */
-export const indexSelect: Op<(x: Tensor, index: Tensor, options?: { dim?: number }) => Tensor> =
-  indexed({
-    infer: (x: Tensor, index: Tensor, { dim }: Along) => [
-      { shape: x.shape.map((side, d) => (d === dim ? index.size : side)), dtype: x.dtype },
-    ],
-    forward: ([y], x, index, { dim }) => {
-      const { outer, n, inner } = around(x.shape, dim);
-      checkIndices("indexSelect", index.data, n);
-      index.data.forEach((pick, m) => {
-        for (let o = 0; o < outer; o++) {
-          const from = (o * n + pick) * inner;
-          y.data.set(x.data.subarray(from, from + inner), (o * index.data.length + m) * inner);
-        }
-      });
+export const indexSelect: Op<
+  (x: Tensor, index: Tensor, options?: { dim?: number }) => Tensor,
+  [x: Tensor, index: Tensor, options: Along]
+> = indexed({
+  infer: (x: Tensor, index: Tensor, { dim }: Along) => [
+    { shape: x.shape.map((side, d) => (d === dim ? index.size : side)), dtype: x.dtype },
+  ],
+  forward: ([y], x, index, { dim }) => {
+    const { outer, n, inner } = around(x.shape, dim);
+    checkIndices("indexSelect", index.data, n);
+    index.data.forEach((pick, m) => {
+      for (let o = 0; o < outer; o++) {
+        const from = (o * n + pick) * inner;
+        y.data.set(x.data.subarray(from, from + inner), (o * index.data.length + m) * inner);
+      }
+    });
+  },
+  vjp: (g, _y, x, index, { dim }) => [zerosLike(x).indexAdd(index, g, { dim })],
+  call:
+    (run: (x: Tensor, index: Tensor, options: Along) => Tensor, { name }) =>
+    (x, index, { dim = 0 } = {}) => {
+      checkIndexTensor(name, index);
+      if (index.rank > 1) {
+        throw new ShapeError(
+          `${name}: index must be a list, got shape ${formatShape(index.shape)}; embedding or gather take more axes`,
+        );
+      }
+      return run(x, index, { dim: checkDim(name, dim, checkTensor(name, x).rank) });
     },
-    vjp: (g, _y, x, index, { dim }) => [zerosLike(x).indexAdd(index, g, { dim })],
-    call:
-      (run: (x: Tensor, index: Tensor, options: Along) => Tensor, { name }) =>
-      (x, index, { dim = 0 } = {}) => {
-        checkIndexTensor(name, index);
-        if (index.rank > 1) {
-          throw new ShapeError(
-            `${name}: index must be a list, got shape ${formatShape(index.shape)}; embedding or gather take more axes`,
-          );
-        }
-        return run(x, index, { dim: checkDim(name, dim, checkTensor(name, x).rank) });
-      },
-    example: 'tensor([10, 20, 30]).indexSelect(tensor([2, 0], { dtype: "int32" }))  // [30, 10]',
-    draw: (d) => {
-      const { shape, dim } = drawAlong(d);
-      return [d.tensor(shape), d.indices([d.integer(0, 4)], shape[dim] ?? 0), { dim }];
-    },
-  });
+  example: 'tensor([10, 20, 30]).indexSelect(tensor([2, 0], { dtype: "int32" }))  // [30, 10]',
+  draw: (d) => {
+    const { shape, dim } = drawAlong(d);
+    return [d.tensor(shape), d.indices([d.integer(0, 4)], shape[dim] ?? 0), { dim }];
+  },
+});
 
 /** x with the slices of source added at the places along an axis that a list of indices names. */
 export const indexAdd: Op<
-  (x: Tensor, index: Tensor, source: Tensor, options?: { dim?: number }) => Tensor
+  (x: Tensor, index: Tensor, source: Tensor, options?: { dim?: number }) => Tensor,
+  [x: Tensor, index: Tensor, source: Tensor, options: Along]
 > = indexed({
   infer: (x: Tensor, _index: Tensor, _source: Tensor, _options: Along) => [
     { shape: x.shape, dtype: x.dtype },
@@ -219,30 +227,32 @@ interface Order extends Along {
 }
 
 /** Positions that sort an axis, int32; equal elements keep their order, NaN counts as the largest. */
-export const argsort: Op<(x: Tensor, options?: { dim?: number; descending?: boolean }) => Tensor> =
-  indexed({
-    infer: (x: Tensor, _options: Order) => [{ shape: x.shape, dtype: "int32" }],
-    forward: ([y], x, { dim, descending }) => {
-      const { outer, n, inner } = around(x.shape, dim);
-      const sign = descending ? -1 : 1;
-      const order = Array.from({ length: n }, (_, k) => k);
-      for (let o = 0; o < outer; o++) {
-        for (let i = 0; i < inner; i++) {
-          const value = (k: number): number => x.data[(o * n + k) * inner + i] ?? 0;
-          const sorted = order.toSorted((p, q) => sign * compare(value(p), value(q)));
-          sorted.forEach((k, rank) => {
-            y.data[(o * n + rank) * inner + i] = k;
-          });
-        }
+export const argsort: Op<
+  (x: Tensor, options?: { dim?: number; descending?: boolean }) => Tensor,
+  [x: Tensor, options: Order]
+> = indexed({
+  infer: (x: Tensor, _options: Order) => [{ shape: x.shape, dtype: "int32" }],
+  forward: ([y], x, { dim, descending }) => {
+    const { outer, n, inner } = around(x.shape, dim);
+    const sign = descending ? -1 : 1;
+    const order = Array.from({ length: n }, (_, k) => k);
+    for (let o = 0; o < outer; o++) {
+      for (let i = 0; i < inner; i++) {
+        const value = (k: number): number => x.data[(o * n + k) * inner + i] ?? 0;
+        const sorted = order.toSorted((p, q) => sign * compare(value(p), value(q)));
+        sorted.forEach((k, rank) => {
+          y.data[(o * n + rank) * inner + i] = k;
+        });
       }
-    },
-    call:
-      (run: (x: Tensor, options: Order) => Tensor, { name }) =>
-      (x, { dim = -1, descending = false } = {}) =>
-        run(x, { dim: checkDim(name, dim, checkTensor(name, x).rank), descending }),
-    example: "tensor([3, 1, 2]).argsort()  // [1, 2, 0]",
-    draw: drawSort,
-  });
+    }
+  },
+  call:
+    (run: (x: Tensor, options: Order) => Tensor, { name }) =>
+    (x, { dim = -1, descending = false } = {}) =>
+      run(x, { dim: checkDim(name, dim, checkTensor(name, x).rank), descending }),
+  example: "tensor([3, 1, 2]).argsort()  // [1, 2, 0]",
+  draw: drawSort,
+});
 
 function compare(a: number, b: number): number {
   if (Number.isNaN(a) || Number.isNaN(b)) return Number(Number.isNaN(a)) - Number(Number.isNaN(b));

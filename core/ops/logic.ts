@@ -107,7 +107,10 @@ export const isFinite: Unary = elementwise({
 });
 
 /** a where the condition (bool) holds, else b. The branch not taken gets gradient 0, even if it is NaN. */
-export const where: Op<(condition: Tensor, a: Operand, b: Operand) => Tensor> = elementwise({
+export const where: Op<
+  (condition: Tensor, a: Operand, b: Operand) => Tensor,
+  [condition: Tensor, a: Tensor, b: Tensor, options: object]
+> = elementwise({
   typing: anything,
   mask: 0,
   forward: (condition, a, b) => (condition !== 0 ? a : b),
@@ -120,7 +123,10 @@ export const where: Op<(condition: Tensor, a: Operand, b: Operand) => Tensor> = 
 });
 
 /** `value` where the mask (bool) holds, x elsewhere. */
-export const maskedFill: Op<(x: Operand, mask: Tensor, value: Operand) => Tensor> = elementwise({
+export const maskedFill: Op<
+  (x: Operand, mask: Tensor, value: Operand) => Tensor,
+  [x: Tensor, mask: Tensor, value: Tensor, options: object]
+> = elementwise({
   typing: anything,
   mask: 1,
   forward: (x, mask, value) => (mask !== 0 ? value : x),
@@ -133,7 +139,7 @@ export const maskedFill: Op<(x: Operand, mask: Tensor, value: Operand) => Tensor
 });
 
 /** The same numbers in another dtype. To int32 the fraction is cut off; to bool everything but 0 is true. */
-export const to: Op<(x: Tensor, dtype: DType) => Tensor> = elementwise({
+export const to: Op<(x: Tensor, dtype: DType) => Tensor, [x: Tensor, dtype: DType]> = elementwise({
   arity: 1,
   typing: { operands: (d) => d, result: (_, dtype) => checkDType("to", dtype) },
   scalars: (dtype) => [dtype === "bool" ? 1 : 0],

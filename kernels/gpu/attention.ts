@@ -3,7 +3,8 @@
 // the pattern p. Backwards, with dp = g vᵀ: ds = p (dp - Σ dp p), dq = scale ds k, dk = scale dsᵀ q, dv = pᵀ g.
 // Next: update.ts, for what an optimiser does.
 
-import { type Call, Tensor } from "../../core/index.ts";
+import type { Tensor } from "../../core/index.ts";
+import type { Attend } from "../../core/ops/fused/attentionLoops.ts";
 import { broadcastStrides } from "../../core/shape.ts";
 import { type Helper, kernel, type Numbers, type Thread } from "./compile.ts";
 import type { Engine } from "./engine.ts";
@@ -187,14 +188,6 @@ const collectKernel = kernel(
   helpers,
 );
 
-interface Options {
-  readonly layout: "bhtd" | "bthd";
-  readonly causal: boolean;
-  readonly offset: number;
-  readonly scale: number;
-  readonly drop: { readonly p: number };
-}
-
 interface Sizes {
   readonly T: number;
   readonly S: number;
@@ -220,7 +213,7 @@ function scoresOf(
   engine: Engine,
   [q, k]: readonly [Tensor, Tensor],
   mask: Tensor | null,
-  { causal, offset, scale }: Options,
+  { causal, offset, scale }: Attend,
   { T, S, D, H, group, rows }: Sizes,
 ): Block {
   const last = causal ? offset : S;
@@ -237,61 +230,51 @@ function patternOf(engine: Engine, scores: Block, lse: Block, { rows, S }: Sizes
   return engine.launch(patternKernel, "float32", rows * S, [scores, lse], [S]);
 }
 
-function forward(engine: Engine, { args }: Call): readonly Block[] {
-  const [q, k, v, mask, options] = args as [Tensor, Tensor, Tensor, Tensor | null, Options];
-  const sizes = sizesOf(q, k, v);
-  const { T, S, Dv, H, group, rows } = sizes;
-  const scores = scoresOf(engine, [q, k], mask, options, sizes);
-  const largest = max(engine, scores, { outer: rows, n: S, inner: 1 });
-  const lse = engine.launch(logSumExp, "float32", rows, [scores, largest], [S, closed]);
-  const p = patternOf(engine, scores, lse, sizes);
-  const numbers = [T, S, Dv, H, group, 1];
-  return [engine.launch(mixKernel, "float32", rows * Dv, [p, blockOf(v)], numbers), lse];
-}
-
-function backward(engine: Engine, call: Call): readonly Block[] {
-  const [g, y, lse, q, k, v, mask, options] = call.args as [
-    ...[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor],
-    Tensor | null,
-    Options,
-  ];
-  const sizes = sizesOf(q, k, v);
-  const { T, S, D, Dv, H, group, rows, keys } = sizes;
-  const [gs, ys, ks, qs, vs] = blocksOf(g, y, k, q, v) as [Block, Block, Block, Block, Block];
-  const scores = scoresOf(engine, [q, k], mask, options, sizes);
-  const p = patternOf(engine, scores, blockOf(lse), sizes);
-  const dscores = (): Block => {
-    const numbers = [T, S, Dv, H, group, 1, S, closed];
-    const dp = engine.launch(scoreKernel, "float32", rows * S, [gs, vs], numbers);
-    const along = engine.launch(rowDot, "float32", rows, [gs, ys], [Dv]);
-    return engine.launch(scoreBackward, "float32", rows * S, [p, dp, along], [S]);
-  };
-  const isWanted = (i: number): boolean => call.outputs[i] !== null;
-  const ds = isWanted(0) || isWanted(1) ? dscores() : null;
-  const { scale } = options;
-  const made: Block[] = [];
-  if (ds && isWanted(0)) {
-    made.push(engine.launch(mixKernel, "float32", rows * D, [ds, ks], [T, S, D, H, group, scale]));
-  }
-  if (ds && isWanted(1)) {
-    made.push(engine.launch(collectKernel, "float32", keys * D, [ds, qs], [T, S, D, group, scale]));
-  }
-  if (isWanted(2)) {
-    made.push(engine.launch(collectKernel, "float32", keys * Dv, [p, gs], [T, S, Dv, group, 1]));
-  }
-  return made;
-}
-
 /** Heads before positions, no dropout, and no gradient for the mask: the rest runs the definition. */
-export const attention: Rule = {
-  fits: (args) => {
-    const [q, , v, mask, { layout, drop }] = args as [
-      ...[Tensor, Tensor, Tensor, Tensor | null],
-      Options,
-    ];
+export const attention: Rule<"scaledDotProductAttention"> = {
+  fits: ([q, , v, mask, { layout, drop }]) => {
     if (layout !== "bhtd" || drop.p > 0 || q.size === 0 || v.size === 0) return false;
-    return !(mask instanceof Tensor && mask.requiresGrad);
+    return !mask?.requiresGrad;
   },
-  forward,
-  backward,
+  forward: (engine, { args: [q, k, v, mask, options] }) => {
+    const sizes = sizesOf(q, k, v);
+    const { T, S, Dv, H, group, rows } = sizes;
+    const scores = scoresOf(engine, [q, k], mask, options, sizes);
+    const largest = max(engine, scores, { outer: rows, n: S, inner: 1 });
+    const lse = engine.launch(logSumExp, "float32", rows, [scores, largest], [S, closed]);
+    const p = patternOf(engine, scores, lse, sizes);
+    const numbers = [T, S, Dv, H, group, 1];
+    return [engine.launch(mixKernel, "float32", rows * Dv, [p, blockOf(v)], numbers), { lse }];
+  },
+  backward: (engine, { g, y, saved: { lse }, args: [q, k, v, mask, options], outputs }) => {
+    const sizes = sizesOf(q, k, v);
+    const { T, S, D, Dv, H, group, rows, keys } = sizes;
+    const [gs, qs, ks] = [blockOf(g), blockOf(q), blockOf(k)];
+    const scores = scoresOf(engine, [q, k], mask, options, sizes);
+    const p = patternOf(engine, scores, blockOf(lse), sizes);
+    const dscores = (): Block => {
+      const numbers = [T, S, Dv, H, group, 1, S, closed];
+      const dp = engine.launch(scoreKernel, "float32", rows * S, [gs, blockOf(v)], numbers);
+      const along = engine.launch(rowDot, "float32", rows, [gs, blockOf(y)], [Dv]);
+      return engine.launch(scoreBackward, "float32", rows * S, [p, dp, along], [S]);
+    };
+    const [wantsQ, wantsK, wantsV] = outputs.map((spec) => spec !== null);
+    const ds = wantsQ || wantsK ? dscores() : null;
+    const made: Block[] = [];
+    const collect = (from: Block, by: Block, width: number, scale: number): Block =>
+      engine.launch(
+        collectKernel,
+        "float32",
+        keys * width,
+        [from, by],
+        [T, S, width, group, scale],
+      );
+    if (ds && wantsQ) {
+      const numbers = [T, S, D, H, group, options.scale];
+      made.push(engine.launch(mixKernel, "float32", rows * D, [ds, ks], numbers));
+    }
+    if (ds && wantsK) made.push(collect(ds, qs, D, options.scale));
+    if (wantsV) made.push(collect(p, gs, Dv, 1));
+    return made;
+  },
 };

@@ -2,22 +2,18 @@
 // wanted. The mean is over the targets that count, whose number is worked out on the device too.
 // Next: norm.ts.
 
-import type { Tensor } from "../../core/index.ts";
+import type { CrossEntropyOptions, Tensor } from "../../core/index.ts";
 import { type Helper, kernel, type Numbers, type Thread } from "./compile.ts";
 import type { Engine } from "./engine.ts";
 import { expOf, logOf, quotient } from "./math.ts";
 import { max, sum } from "./reduce.ts";
-import { blockOf, blocksOf, type Rule } from "./rule.ts";
+import { blockOf, blocksOf, type Rule, type Rules } from "./rule.ts";
 import { mass } from "./softmax.ts";
 import type { Block } from "./storage.ts";
 
 const helpers: readonly Helper[] = [expOf as Helper, logOf as Helper, quotient as Helper];
 
-interface Losses {
-  readonly reduction: "mean" | "sum" | "none";
-  readonly ignoreIndex: number;
-  readonly labelSmoothing: number;
-}
+type Losses = Required<CrossEntropyOptions>;
 
 /** ln Σ exp x of each row. */
 const logSumExp = kernel(
@@ -117,28 +113,23 @@ function countedOf(engine: Engine, target: Tensor, { reduction, ignoreIndex }: L
   return sum(engine, ones, { outer: 1, n: target.size, inner: 1 });
 }
 
-const crossEntropy: Rule = {
-  forward: (engine, { args }) => {
-    const [logits, target, options] = args as [Tensor, Tensor, Losses];
+const crossEntropy: Rule<"crossEntropy"> = {
+  forward: (engine, { args: [logits, target, options] }) => {
     const classes = logits.shape.at(-1) ?? 0;
     const rows = target.size;
-    const [x, t] = blocksOf(logits, target) as [Block, Block];
+    const [x, t] = [blockOf(logits), blockOf(target)];
     const largest = max(engine, x, { outer: rows, n: classes, inner: 1 });
     const masses = engine.launch(mass, x.dtype, rows, [x, largest], [classes, 1]);
     const lse = engine.launch(logSumExp, x.dtype, rows, [masses, largest], []);
     const numbers = [classes, options.ignoreIndex, options.labelSmoothing];
     const losses = engine.launch(rowLoss, x.dtype, rows, [x, t, lse], numbers);
-    if (options.reduction === "none") return [losses, lse];
+    if (options.reduction === "none") return [losses, { lse }];
     const total = sum(engine, losses, { outer: 1, n: rows, inner: 1 });
-    if (options.reduction === "sum") return [total, lse];
+    if (options.reduction === "sum") return [total, { lse }];
     const counted = countedOf(engine, target, options);
-    return [engine.launch(ratio, x.dtype, 1, [total, counted], []), lse];
+    return [engine.launch(ratio, x.dtype, 1, [total, counted], []), { lse }];
   },
-  backward: (engine, { args }) => {
-    const [g, , lse, logits, target, options] = args as [
-      ...[Tensor, Tensor, Tensor, Tensor, Tensor],
-      Losses,
-    ];
+  backward: (engine, { g, saved: { lse }, args: [logits, target, options] }) => {
     const classes = logits.shape.at(-1) ?? 0;
     const gStep = options.reduction === "none" ? 1 : 0;
     const sources = [...blocksOf(g, logits, target, lse), countedOf(engine, target, options)];
@@ -147,4 +138,4 @@ const crossEntropy: Rule = {
   },
 };
 
-export const crossEntropyRules: Readonly<Record<string, Rule>> = { crossEntropy };
+export const crossEntropyRules: Rules = { crossEntropy };

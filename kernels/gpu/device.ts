@@ -9,16 +9,18 @@ import {
   type Device,
   DeviceError,
   DTypeError,
+  type Entry,
   type Storage,
-  Tensor,
+  type Tensor,
   type TypedArray,
 } from "../../core/index.ts";
+import { tensorsOf } from "../../core/op.ts";
 import { Engine } from "./engine.ts";
 import { gpuLibrary } from "./library.ts";
 import { type Mode, startBest, startNow, startWebGpu } from "./modes.ts";
 import { blockOf } from "./rule.ts";
 import { Block, type MemoryStatistics } from "./storage.ts";
-import { fuses, runOf } from "./table.ts";
+import { fuses, runKernels } from "./table.ts";
 
 export class GpuDevice implements Device {
   readonly name: string;
@@ -132,22 +134,22 @@ export class GpuDevice implements Device {
     this.#engine.memory.retire(storage, storage.buffer("retire") as Block);
   }
 
-  fuses(entry: Call["entry"], args: readonly unknown[]): boolean {
+  fuses(entry: Entry, args: readonly unknown[]): boolean {
     return fuses(entry, args);
   }
 
   run(call: Call): readonly Block[] {
-    const tensors = call.args.flat().filter((x) => x instanceof Tensor);
+    const tensors = tensorsOf(call);
     for (const x of tensors) this.#engineOf(blockOf(x));
     if ([...tensors, ...call.outputs].some((x) => x?.dtype === "float64"))
       return this.#double(call, tensors);
-    const run = runOf(call);
-    if (run === undefined) {
+    const blocks = this.#engine.within(() => {
+      const made = runKernels(this.#engine, call);
+      if (made !== null) return made;
       throw new DeviceError(
         `${this.name}: ${call.entry.name} has no kernel; withDefinitions() runs its parts`,
       );
-    }
-    const blocks = this.#engine.within(() => run(this.#engine, call));
+    });
     for (const block of blocks) this.#engines.set(block, this.#engine);
     return blocks;
   }

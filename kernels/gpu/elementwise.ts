@@ -2,29 +2,40 @@
 // operands lie alike (or are one number), cell i reads element i * step; else it walks their axes.
 // Next: reduce.ts, which builds loops around a step in the same way.
 
-import { type Call, Tensor } from "../../core/index.ts";
+import type { BackwardCall, ForwardCall } from "../../core/index.ts";
 import type { ElementwiseKernel } from "../../core/op.ts";
 import { broadcastStrides } from "../../core/shape.ts";
 import type { Helper, Kernel } from "./compile.ts";
 import type { Engine } from "./engine.ts";
 import { formulaSource, textKernel } from "./formulas.ts";
-import { blockOf, firstOf, sizeOf } from "./rule.ts";
+import { blockOf, inputsOf, sizeOf } from "./rule.ts";
 import type { Block } from "./storage.ts";
 import { coordinates, place, sizeNames, stepNames, walkNumbers, walkOf } from "./walk.ts";
 
 /** y[i] = formula(a[...], b[...], ..., scalars), all operands stretched to y's shape. */
-export function elementwise(engine: Engine, call: Call): readonly Block[] {
-  const kernel = call.entry.kernel as ElementwiseKernel;
-  const isForward = call.pass === "forward";
-  const tensors = call.args.filter((x) => x instanceof Tensor);
-  const operands = isForward ? tensors : [tensors[0] as Tensor, tensors[2] as Tensor]; // g, (y,) x
+export function elementwise(
+  engine: Engine,
+  kernel: ElementwiseKernel,
+  call: ForwardCall | BackwardCall,
+): readonly Block[] {
+  const inputs = inputsOf(call);
+  const operands = call.pass === "forward" ? inputs : [call.g, ...inputs];
   const scalars = kernel.scalars(call.args.at(-1));
-  const { shape, dtype } = firstOf(call);
+  const [spec] = call.outputs;
+  if (!spec) return [];
+  const { shape, dtype } = spec;
   const walk = walkOf(
     shape,
     operands.map((x) => broadcastStrides(x.shape, shape)),
   );
-  const source = elementwiseKernel(call, dtype, operands.length, walk.sizes.length, scalars.length);
+  const source = elementwiseKernel(
+    kernel,
+    call,
+    dtype,
+    operands.length,
+    walk.sizes.length,
+    scalars.length,
+  );
   const length = sizeOf({ shape });
   return [
     engine.launch(source, dtype, length, operands.map(blockOf), [...walkNumbers(walk), ...scalars]),
@@ -32,13 +43,13 @@ export function elementwise(engine: Engine, call: Call): readonly Block[] {
 }
 
 function elementwiseKernel(
-  { entry, pass }: Call,
+  { forward, backward, uses }: ElementwiseKernel,
+  { entry, pass }: ForwardCall | BackwardCall,
   dtype: Block["dtype"],
   operands: number,
   rank: number,
   scalars: number,
 ): Kernel {
-  const { forward, backward, uses } = entry.kernel as ElementwiseKernel;
   const formula = (pass === "forward" ? forward : backward) as Helper;
   const arrays = ["a", "b", "c"].slice(0, operands);
   const options = Array.from({ length: scalars }, (_, i) => `s${i}`);

@@ -2,21 +2,20 @@
 // add to goes through all that may mean it, and takes those whose index names it. An index outside of its
 // axis is an IndexError where the host knows the indices, and NaN where it doesn't. Next: update.ts.
 
-import type { Call, Tensor } from "../../core/index.ts";
+import type { ForwardCall, Tensor } from "../../core/index.ts";
 import { checkIndices } from "../../core/ops/indexing.ts";
 import { around, stridesOf } from "../../core/shape.ts";
 import { type Helper, type Kernel, kernel, type Numbers, type Thread } from "./compile.ts";
-import type { Engine } from "./engine.ts";
 import { textKernel } from "./formulas.ts";
 import { expOf, logOf, quotient } from "./math.ts";
-import { blockOf, blocksOf, firstOf, type Rule, sizeOf } from "./rule.ts";
+import { blockOf, blocksOf, type Rule, type Rules, sizeOf } from "./rule.ts";
 import type { Block } from "./storage.ts";
 import { coordinates, place, sizeNames, stepNames, walkNumbers } from "./walk.ts";
 
 const helpers: readonly Helper[] = [expOf as Helper, logOf as Helper, quotient as Helper];
 
 /** Throws if the host knows the indices and one is outside of [0, size). */
-function check(call: Call, index: Tensor, size: number): void {
+function check(call: ForwardCall, index: Tensor, size: number): void {
   const { host } = blockOf(index);
   if (host !== null) checkIndices(call.entry.name, host, size);
 }
@@ -69,20 +68,20 @@ const addSlices = kernel(
   helpers,
 );
 
-const indexSelect: Rule = {
+const indexSelect: Rule<"indexSelect"> = {
   forward: (engine, call) => {
-    const [x, index, { dim }] = call.args as [Tensor, Tensor, { dim: number }];
+    const [x, index, { dim }] = call.args;
     const { n, inner } = around(x.shape, dim);
     check(call, index, n);
-    const spec = firstOf(call);
+    const [spec] = call.outputs;
     const numbers = [n, inner, index.size];
     return [engine.launch(pickSlices, spec.dtype, sizeOf(spec), blocksOf(x, index), numbers)];
   },
 };
 
-const indexAdd: Rule = {
+const indexAdd: Rule<"indexAdd"> = {
   forward: (engine, call) => {
-    const [x, index, source, { dim }] = call.args as [Tensor, Tensor, Tensor, { dim: number }];
+    const [x, index, source, { dim }] = call.args;
     const { n, inner } = around(x.shape, dim);
     check(call, index, n);
     const numbers = [n, inner, index.size, 1];
@@ -90,17 +89,16 @@ const indexAdd: Rule = {
   },
 };
 
-const embedding: Rule = {
+const embedding: Rule<"embedding"> = {
   forward: (engine, call) => {
-    const [weight, index] = call.args as [Tensor, Tensor];
+    const [weight, index] = call.args;
     const [rows = 0, width = 0] = weight.shape;
     check(call, index, rows);
-    const spec = firstOf(call);
+    const [spec] = call.outputs;
     const numbers = [rows, width, index.size];
     return [engine.launch(pickSlices, spec.dtype, sizeOf(spec), blocksOf(weight, index), numbers)];
   },
-  backward: (engine, call) => {
-    const [g, , weight, index] = call.args as [Tensor, Tensor, Tensor, Tensor];
+  backward: (engine, { g, args: [weight, index] }) => {
     const [rows = 0, width = 0] = weight.shape;
     const sources = [engine.scalar(0), ...blocksOf(index, g)];
     const numbers = [rows, width, index.size, 0];
@@ -154,9 +152,9 @@ function without(shape: readonly number[], dim: number): [number[], number] {
   return [strides.map((stride, d) => (d === dim ? 0 : stride)), strides[dim] ?? 0];
 }
 
-const gather: Rule = {
+const gather: Rule<"gather"> = {
   forward: (engine, call) => {
-    const [x, index, { dim }] = call.args as [Tensor, Tensor, { dim: number }];
+    const [x, index, { dim }] = call.args;
     const side = x.shape[dim] ?? 0;
     check(call, index, side);
     const [steps, step] = without(x.shape, dim);
@@ -166,9 +164,9 @@ const gather: Rule = {
   },
 };
 
-const scatterAdd: Rule = {
+const scatterAdd: Rule<"scatterAdd"> = {
   forward: (engine, call) => {
-    const [x, index, source, { dim }] = call.args as [Tensor, Tensor, Tensor, { dim: number }];
+    const [x, index, source, { dim }] = call.args;
     check(call, index, x.shape[dim] ?? 0);
     const [steps, step] = without(index.shape, dim);
     const walk = walkNumbers({ sizes: x.shape, steps: [steps] });
@@ -233,9 +231,8 @@ const withRank = kernel(
   helpers,
 );
 
-const argsort: Rule = {
-  forward: (engine: Engine, { args }) => {
-    const [x, { dim, descending }] = args as [Tensor, { dim: number; descending: boolean }];
+const argsort: Rule<"argsort"> = {
+  forward: (engine, { args: [x, { dim, descending }] }) => {
     const { n, inner } = around(x.shape, dim);
     const numbers = [n, inner, descending ? 1 : 0];
     const ranks: Block = engine.launch(rankOf, "float32", x.size, [blockOf(x)], numbers);
@@ -243,7 +240,7 @@ const argsort: Rule = {
   },
 };
 
-export const gatherRules: Readonly<Record<string, Rule>> = {
+export const gatherRules: Rules = {
   indexSelect,
   indexAdd,
   embedding,

@@ -2,13 +2,13 @@
 // lie, so a transposed one costs nothing; batches are walked along at most two axes of their own.
 // Next: softmax.ts, crossEntropy.ts and norm.ts, for what a network does between its products.
 
-import type { Call, Tensor } from "../../core/index.ts";
+import type { ForwardCall } from "../../core/index.ts";
 import type { Contraction, ContractKernel } from "../../core/op.ts";
 import { stridesOf } from "../../core/shape.ts";
 import { type Helper, kernel, type Numbers, type Thread } from "./compile.ts";
 import type { Engine } from "./engine.ts";
 import { quotient } from "./math.ts";
-import { blockOf, firstOf, sizeOf } from "./rule.ts";
+import { blockOf, firstOf, inputsOf, sizeOf } from "./rule.ts";
 import type { Block } from "./storage.ts";
 import { move } from "./view.ts";
 import { walkOf } from "./walk.ts";
@@ -72,11 +72,17 @@ function spread(
   return move(engine, x, [...batch, cells], [...strides, 1]);
 }
 
-export function contract(engine: Engine, call: Call): readonly Block[] {
+export function contract(
+  engine: Engine,
+  { contraction }: ContractKernel,
+  call: ForwardCall,
+): readonly Block[] {
   const spec = firstOf(call);
-  const c = (call.entry.kernel as ContractKernel).contraction(...call.args);
+  const c = contraction(...call.args);
   const { m, n, k } = c;
-  let [a, b] = (call.args.slice(0, 2) as Tensor[]).map(blockOf) as [Block, Block];
+  const [left, right] = inputsOf(call);
+  if (left === undefined || right === undefined) return []; // a product has two
+  let [a, b] = [blockOf(left), blockOf(right)];
   let walk = walkOf(c.batch, [c.strideA, c.strideB]);
   if (walk.sizes.length > 2) {
     a = spread(engine, a, c, c.strideA, m * k);

@@ -2,12 +2,12 @@
 // 0), then every cell. Backwards, with u the unit rows and h = g weight: dx = scale (h - u mean(h u) -
 // mean(h)), dweight = Σ g u, dbias = Σ g. Next: rope.ts.
 
-import type { Call, Tensor } from "../../core/index.ts";
+import type { Spec, Tensor } from "../../core/index.ts";
 import { type Helper, kernel, type Numbers, type Thread } from "./compile.ts";
 import type { Engine } from "./engine.ts";
 import { expOf, logOf, quotient } from "./math.ts";
 import { sum } from "./reduce.ts";
-import { blockOf, blocksOf, type Rule } from "./rule.ts";
+import { blockOf, type Rule, type Rules } from "./rule.ts";
 import type { Block } from "./storage.ts";
 
 const helpers: readonly Helper[] = [expOf as Helper, logOf as Helper, quotient as Helper];
@@ -149,95 +149,98 @@ function rowSize(x: Tensor, ...parameters: readonly (Tensor | null)[]): number {
   return parameters.find((p) => p !== null)?.size ?? x.shape.at(-1) ?? 1;
 }
 
+interface Statistics {
+  /** The mean of each row, or one 0 for all, and what to step from row to row. */
+  readonly means: Block;
+  readonly meanStep: 0 | 1;
+  readonly eps: number;
+}
+
+/** y, and one over the deviation of each row. */
 function forwardNorm(
   engine: Engine,
   x: Tensor,
   weight: Tensor | null,
   bias: Tensor | null,
-  eps: number,
-  isCentred: boolean,
-): readonly Block[] {
+  { means, meanStep, eps }: Statistics,
+): { readonly y: Block; readonly scales: Block } {
   const n = rowSize(x, weight, bias);
-  const rows = n === 0 ? 0 : x.size / n;
   const block = blockOf(x);
-  const means = isCentred
-    ? engine.launch(rowMean, "float32", rows, [block], [n])
-    : engine.scalar(0);
-  const meanStep = isCentred ? 1 : 0;
+  const rows = rowsOf(x, n);
   const scales = engine.launch(rowScale, "float32", rows, [block, means], [n, meanStep, eps]);
   const [w, wStep] = optional(engine, weight, 1);
   const [b, bStep] = optional(engine, bias, 0);
   const numbers = [n, meanStep, wStep, bStep];
   const y = engine.launch(normalise, "float32", x.size, [block, means, scales, w, b], numbers);
-  return isCentred ? [y, means, scales] : [y, scales];
+  return { y, scales };
 }
 
+function rowsOf(x: Tensor, n: number): number {
+  return n === 0 ? 0 : x.size / n;
+}
+
+interface Operands {
+  readonly g: Tensor;
+  readonly x: Tensor;
+  readonly weight: Tensor | null;
+  readonly bias: Tensor | null;
+}
+
+/** The gradients that are wanted. Without means: rmsNorm's. */
 function backwardNorm(
   engine: Engine,
-  call: Call,
-  [g, x, weight, bias]: readonly [Tensor, Tensor, Tensor | null, Tensor | null],
-  means: Block,
+  outputs: readonly (Spec | null)[],
+  { g, x, weight, bias }: Operands,
+  means: Block | null,
   scales: Block,
-  isCentred: boolean,
 ): readonly Block[] {
   const n = rowSize(x, weight, bias);
-  const rows = n === 0 ? 0 : x.size / n;
-  const [gs, xs] = blocksOf(g, x) as [Block, Block];
-  const meanStep = isCentred ? 1 : 0;
+  const rows = rowsOf(x, n);
+  const [gs, xs] = [blockOf(g), blockOf(x)];
+  const [m, meanStep] = means === null ? [engine.scalar(0), 0] : [means, 1];
   const [w, wStep] = optional(engine, weight, 1);
   const columns = { outer: 1, n: rows, inner: n };
   const gradients = [
     () => {
       const perRow = (wantsUnit: number): Block =>
-        engine.launch(
-          rowAlong,
-          "float32",
-          rows,
-          [gs, xs, means, w],
-          [n, meanStep, wStep, wantsUnit],
-        );
-      const totals = isCentred ? perRow(0) : engine.scalar(0);
-      const sources = [gs, xs, means, scales, w, perRow(1), totals];
+        engine.launch(rowAlong, "float32", rows, [gs, xs, m, w], [n, meanStep, wStep, wantsUnit]);
+      const totals = means ? perRow(0) : engine.scalar(0);
+      const sources = [gs, xs, m, scales, w, perRow(1), totals];
       return engine.launch(normBackward, "float32", x.size, sources, [n, meanStep, wStep]);
     },
     () => {
-      const sources = [gs, xs, means, scales];
+      const sources = [gs, xs, m, scales];
       const terms = engine.launch(weightTerms, "float32", x.size, sources, [n, meanStep]);
       return sum(engine, terms, columns);
     },
     () => sum(engine, gs, columns),
   ];
-  return call.outputs.flatMap((spec, i) => (spec === null ? [] : (gradients[i]?.() ?? [])));
+  return outputs.flatMap((spec, i) => (spec === null ? [] : (gradients[i]?.() ?? [])));
 }
 
-const layerNorm: Rule = {
-  forward: (engine, { args }) => {
-    const [x, weight, bias, { eps }] = args as [
-      Tensor,
-      Tensor | null,
-      Tensor | null,
-      { eps: number },
-    ];
-    return forwardNorm(engine, x, weight, bias, eps, true);
+const layerNorm: Rule<"layerNorm"> = {
+  forward: (engine, { args: [x, weight, bias, { eps }] }) => {
+    const n = rowSize(x, weight, bias);
+    const means = engine.launch(rowMean, "float32", rowsOf(x, n), [blockOf(x)], [n]);
+    const { y, scales } = forwardNorm(engine, x, weight, bias, { means, meanStep: 1, eps });
+    return [y, { means, scales }];
   },
-  backward: (engine, call) => {
-    const [g, , means, scales, x, weight, bias] = call.args as Tensor[];
-    const tensors = [g, x, weight, bias] as [Tensor, Tensor, Tensor | null, Tensor | null];
-    const [mean, scale] = blocksOf(means, scales) as [Block, Block];
-    return backwardNorm(engine, call, tensors, mean, scale, true);
+  backward: (engine, { g, saved, args: [x, weight, bias], outputs }) => {
+    const [means, scales] = [blockOf(saved.means), blockOf(saved.scales)];
+    return backwardNorm(engine, outputs, { g, x, weight, bias }, means, scales);
   },
 };
 
-const rmsNorm: Rule = {
-  forward: (engine, { args }) => {
-    const [x, weight, { eps }] = args as [Tensor, Tensor | null, { eps: number }];
-    return forwardNorm(engine, x, weight, null, eps, false);
+const rmsNorm: Rule<"rmsNorm"> = {
+  forward: (engine, { args: [x, weight, { eps }] }) => {
+    const means = engine.scalar(0);
+    const { y, scales } = forwardNorm(engine, x, weight, null, { means, meanStep: 0, eps });
+    return [y, { scales }];
   },
-  backward: (engine, call) => {
-    const [g, , scales, x, weight] = call.args as [...Tensor[]];
-    const tensors = [g, x, weight, null] as [Tensor, Tensor, Tensor | null, null];
-    return backwardNorm(engine, call, tensors, engine.scalar(0), blockOf(scales as Tensor), false);
+  backward: (engine, { g, saved, args: [x, weight], outputs }) => {
+    const operands = { g, x, weight, bias: null };
+    return backwardNorm(engine, outputs, operands, null, blockOf(saved.scales));
   },
 };
 
-export const normRules: Readonly<Record<string, Rule>> = { layerNorm, rmsNorm };
+export const normRules: Rules = { layerNorm, rmsNorm };

@@ -3,14 +3,13 @@
 // A scan folds, for each cell, everything up to it; a pick looks for the position that no other beats.
 // Next: view.ts.
 
-import type { Call, Spec } from "../../core/index.ts";
-import { opTable, type Tensor } from "../../core/index.ts";
+import { type Entry, type ForwardCall, opTable } from "../../core/index.ts";
 import type { PickKernel, ReduceKernel } from "../../core/op.ts";
 import type { Helper, Kernel } from "./compile.ts";
 import type { Engine } from "./engine.ts";
 import { formulaSource, textKernel } from "./formulas.ts";
 import type { HelperSource } from "./library.ts";
-import { blockOf, firstOf, sizeOf } from "./rule.ts";
+import { blockOf, firstOf, inputsOf, sizeOf } from "./rule.ts";
 import type { Block } from "./storage.ts";
 
 /** Elements that one cell folds in a round. */
@@ -69,7 +68,7 @@ const pickText = `function pick(x, n, inner) {
 /** y[o, i] = fold of x[o, 0..n-1, i] with the step of a reduce entry. */
 export function fold(
   engine: Engine,
-  entry: Call["entry"],
+  entry: Entry,
   x: Block,
   { outer, n, inner }: { readonly outer: number; readonly n: number; readonly inner: number },
   dtype: Block["dtype"] = x.dtype,
@@ -98,7 +97,7 @@ export function sum(
   x: Block,
   around: { readonly outer: number; readonly n: number; readonly inner: number },
 ): Block {
-  return fold(engine, opTable.get("sum") as Call["entry"], x, around);
+  return fold(engine, opTable.get("sum") as Entry, x, around);
 }
 
 /** Largest elements, with the step of the op `max`. */
@@ -107,35 +106,49 @@ export function max(
   x: Block,
   around: { readonly outer: number; readonly n: number; readonly inner: number },
 ): Block {
-  return fold(engine, opTable.get("max") as Call["entry"], x, around);
+  return fold(engine, opTable.get("max") as Entry, x, around);
 }
 
-export function reduce(engine: Engine, call: Call): readonly Block[] {
-  const kernel = call.entry.kernel as ReduceKernel;
-  const [x] = call.args as [Tensor];
-  return [fold(engine, call.entry, blockOf(x), kernel.around(...call.args), firstOf(call).dtype)];
+export function reduce(
+  engine: Engine,
+  { around }: ReduceKernel,
+  call: ForwardCall,
+): readonly Block[] {
+  return inputsOf(call).map((x) =>
+    fold(engine, call.entry, blockOf(x), around(...call.args), firstOf(call).dtype),
+  );
 }
 
-export function scan(engine: Engine, call: Call): readonly Block[] {
-  const { step, start, around, reverse } = call.entry.kernel as ReduceKernel;
+export function scan(
+  engine: Engine,
+  { step, start, around, reverse }: ReduceKernel,
+  call: ForwardCall,
+): readonly Block[] {
   const { n, inner } = around(...call.args);
   const functions = (): readonly HelperSource[] => formulaSource("stepOf", step);
   const kernel = textKernel(call.entry.name, 1, () => scanText, functions);
   const numbers = [n, inner, reverse?.(...call.args) ? 1 : 0, start];
-  return [launchLike(engine, kernel, call, numbers)];
+  return launchLike(engine, kernel, call, numbers);
 }
 
-export function pick(engine: Engine, call: Call): readonly Block[] {
-  const { better, around } = call.entry.kernel as PickKernel;
+export function pick(
+  engine: Engine,
+  { better, around }: PickKernel,
+  call: ForwardCall,
+): readonly Block[] {
   const { n, inner } = around(...call.args);
   const functions = (): readonly HelperSource[] =>
     formulaSource("isBetter", better as Helper, [], true);
   const kernel = textKernel(call.entry.name, 1, () => pickText, functions);
-  return [launchLike(engine, kernel, call, [n, inner])];
+  return launchLike(engine, kernel, call, [n, inner]);
 }
 
-function launchLike(engine: Engine, kernel: Kernel, call: Call, numbers: number[]): Block {
-  const spec: Spec = firstOf(call);
-  const [x] = call.args as [Tensor];
-  return engine.launch(kernel, spec.dtype, sizeOf(spec), [blockOf(x)], numbers);
+function launchLike(
+  engine: Engine,
+  kernel: Kernel,
+  call: ForwardCall,
+  numbers: number[],
+): readonly Block[] {
+  const spec = firstOf(call);
+  return [engine.launch(kernel, spec.dtype, sizeOf(spec), inputsOf(call).map(blockOf), numbers)];
 }

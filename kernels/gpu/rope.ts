@@ -2,7 +2,6 @@
 // and sines broadcast over the rows, so the kernel walks the rows' axes to find its angle. Backwards it is
 // the same turn the other way. Next: attention.ts.
 
-import type { Tensor } from "../../core/index.ts";
 import { broadcastStrides } from "../../core/shape.ts";
 import type { Kernel } from "./compile.ts";
 import { textKernel } from "./formulas.ts";
@@ -42,12 +41,8 @@ function turnKernel(rank: number): Kernel {
   return textKernel(`rope.${rank}`, 3, text);
 }
 
-export const rope: Rule = {
-  forward: (engine, { args }) => {
-    const [x, cos, sin, { interleaved, inverse }] = args as [
-      ...[Tensor, Tensor, Tensor],
-      { interleaved: boolean; inverse: boolean },
-    ];
+export const rope: Rule<"rope"> = {
+  forward: (engine, { args: [x, cos, sin, { interleaved, inverse }] }) => {
     const half = (x.shape.at(-1) ?? 0) / 2;
     const rows = x.shape.slice(0, -1);
     const walk = walkOf(rows, [broadcastStrides(cos.shape, [...rows, half]).slice(0, -1)]);

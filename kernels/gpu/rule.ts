@@ -1,26 +1,32 @@
 // What a rule is: how one op runs as kernels. A rule takes a call apart into blocks and numbers and
-// launches kernels; an op without one runs by its kind (elementwise, reduce, view, contract), a fused op
-// without one runs its definition. Next: table.ts for which op has which rule.
+// launches kernels; its types are those of its op's entry. An op without one runs by its kind (elementwise,
+// reduce, view, contract), a fused op without one runs its definition.
+// Next: table.ts for which op has which rule.
 
-import { type Call, type Spec, Tensor } from "../../core/index.ts";
+import type { Call, ForwardCall, Spec } from "../../core/index.ts";
+import { Tensor } from "../../core/index.ts";
+import type * as Ops from "../../core/ops/index.ts";
+import type { RuleOf, RulesOf } from "../../core/rule.ts";
 import type { Engine } from "./engine.ts";
 import type { Block } from "./storage.ts";
 
-export type Run = (engine: Engine, call: Call) => readonly Block[];
+/** The rule of the op of this name. */
+export type Rule<K extends keyof typeof Ops> = RuleOf<Engine, Block, (typeof Ops)[K]>;
 
-export interface Rule {
-  /** Whether the kernels take these arguments; else the op's definition runs. */
-  fits?(args: readonly unknown[]): boolean;
-  readonly forward: Run;
-  readonly backward?: Run;
-}
+/** Rules by the names of their ops. */
+export type Rules = RulesOf<Engine, Block, typeof Ops>;
 
 export function blockOf(x: Tensor): Block {
   return x.storage.buffer("gpu") as Block;
 }
 
-export function blocksOf(...tensors: readonly unknown[]): Block[] {
-  return tensors.flatMap((x) => (x instanceof Tensor ? blockOf(x) : []));
+export function blocksOf(...tensors: readonly Tensor[]): Block[] {
+  return tensors.map(blockOf);
+}
+
+/** The tensors among a call's arguments. */
+export function inputsOf({ args }: Call): Tensor[] {
+  return args.filter((x) => x instanceof Tensor);
 }
 
 export function sizeOf({ shape }: { readonly shape: readonly number[] }): number {
@@ -28,6 +34,6 @@ export function sizeOf({ shape }: { readonly shape: readonly number[] }): number
 }
 
 /** The call's only (or first) output. */
-export function firstOf(call: Call): Spec {
-  return call.outputs[0] as Spec;
+export function firstOf({ outputs: [spec] }: ForwardCall): Spec {
+  return spec;
 }

@@ -2,21 +2,13 @@
 // line (its largest, its sum) and one makes every cell from that. Line (o, i) has its elements at
 // (o n + k) inner + i. Next: crossEntropy.ts.
 
-import type { Tensor } from "../../core/index.ts";
 import { around } from "../../core/shape.ts";
 import { type Helper, kernel, type Numbers, type Thread } from "./compile.ts";
 import { expOf, logOf, quotient } from "./math.ts";
 import { max } from "./reduce.ts";
-import { blockOf, blocksOf, type Rule } from "./rule.ts";
-import type { Block } from "./storage.ts";
+import { blockOf, type Rule, type Rules } from "./rule.ts";
 
 const helpers: readonly Helper[] = [expOf as Helper, logOf as Helper, quotient as Helper];
-
-interface Lines {
-  readonly outer: number;
-  readonly n: number;
-  readonly inner: number;
-}
 
 /** For each line, Σ exp(x - max). */
 export const mass = kernel(
@@ -107,32 +99,28 @@ const shareBackward = kernel(
   helpers,
 );
 
-function softmax(isLog: 0 | 1): Rule {
-  const linesOf = (x: Tensor, options: unknown): Lines =>
-    around(x.shape, (options as { dim: number }).dim);
+function softmax(isLog: 0 | 1): Rule<"softmax"> {
   return {
-    forward: (engine, { args: [x, options] }) => {
-      const tensor = x as Tensor;
-      const { outer, n, inner } = linesOf(tensor, options);
-      const block = blockOf(tensor);
+    forward: (engine, { args: [x, { dim }] }) => {
+      const { outer, n, inner } = around(x.shape, dim);
+      const block = blockOf(x);
       const lines = outer * inner;
       const largest = max(engine, block, { outer, n, inner });
       const masses = engine.launch(mass, block.dtype, lines, [block, largest], [n, inner]);
       const sources = [block, largest, masses];
-      return [engine.launch(share, block.dtype, tensor.size, sources, [n, inner, isLog])];
+      return [engine.launch(share, block.dtype, x.size, sources, [n, inner, isLog])];
     },
-    backward: (engine, { args: [g, y, , options] }) => {
-      const tensor = y as Tensor;
-      const { outer, n, inner } = linesOf(tensor, options);
-      const [gs, ys] = blocksOf(g, y) as [Block, Block];
+    backward: (engine, { g, y, args: [, { dim }] }) => {
+      const { outer, n, inner } = around(y.shape, dim);
+      const [gs, ys] = [blockOf(g), blockOf(y)];
       const numbers = [n, inner, isLog];
       const sums = engine.launch(along, ys.dtype, outer * inner, [gs, ys], numbers);
-      return [engine.launch(shareBackward, ys.dtype, tensor.size, [gs, ys, sums], numbers)];
+      return [engine.launch(shareBackward, ys.dtype, y.size, [gs, ys, sums], numbers)];
     },
   };
 }
 
-export const softmaxRules: Readonly<Record<string, Rule>> = {
+export const softmaxRules: Rules = {
   softmax: softmax(0),
   logSoftmax: softmax(1),
 };

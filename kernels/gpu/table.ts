@@ -3,19 +3,22 @@
 // dropout, packed attention) is a fused op that runs its definition, whose parts have kernels.
 // Next: device.ts.
 
-import type { Call, Entry, Tensor } from "../../core/index.ts";
+import type { Call, Entry, ForwardCall, Kernel } from "../../core/index.ts";
+import { type Rule as AnyRule, runRule, type UpdateRule } from "../../core/rule.ts";
 import { attention } from "./attention.ts";
 import { type Helper, kernel, type Numbers, type Thread } from "./compile.ts";
 import { crossEntropyRules } from "./crossEntropy.ts";
 import { elementwise } from "./elementwise.ts";
+import type { Engine } from "./engine.ts";
 import { gatherRules } from "./gather.ts";
 import { truncate } from "./math.ts";
 import { contract } from "./matmul.ts";
 import { normRules } from "./norm.ts";
 import { pick, reduce, scan } from "./reduce.ts";
 import { rope } from "./rope.ts";
-import { blockOf, firstOf, type Rule, type Run } from "./rule.ts";
+import { blockOf, type Rule, type Rules } from "./rule.ts";
 import { softmaxRules } from "./softmax.ts";
+import type { Block } from "./storage.ts";
 import { updateRules } from "./update.ts";
 import { view } from "./view.ts";
 
@@ -39,39 +42,52 @@ const converted = kernel(
   [truncate as Helper],
 );
 
-const to: Rule = {
-  forward: (engine, call) => {
-    const [x] = call.args as [Tensor];
-    const { dtype } = firstOf(call);
+const to: Rule<"to"> = {
+  forward: (engine, { args: [x], outputs: [{ dtype }] }) => {
     const numbers = [dtype === "int32" ? 1 : 0, dtype === "bool" ? 1 : 0];
     return [engine.launch(converted, dtype, x.size, [blockOf(x)], numbers)];
   },
 };
 
-const rules = new Map<string, Rule>([
-  ...Object.entries(softmaxRules),
-  ...Object.entries(crossEntropyRules),
-  ...Object.entries(normRules),
-  ...Object.entries(gatherRules),
-  ["to", to],
-  ["rope", rope],
-  ["scaledDotProductAttention", attention],
-]);
-
-const kinds: Readonly<Record<string, Run>> = {
-  elementwise,
-  reduce,
-  scan,
-  pick,
-  view,
-  contract,
+const named: Rules = {
+  ...softmaxRules,
+  ...crossEntropyRules,
+  ...normRules,
+  ...gatherRules,
+  to,
+  rope,
+  scaledDotProductAttention: attention,
 };
+const rules: ReadonlyMap<string, AnyRule<Engine, Block>> = new Map(Object.entries(named));
+const updates: ReadonlyMap<string, UpdateRule<Engine, Block>> = new Map(
+  Object.entries(updateRules),
+);
 
-/** How a call runs; undefined where only the op's definition does. */
-export function runOf({ entry, pass }: Call): Run | undefined {
-  const rule = rules.get(entry.name);
-  if (rule !== undefined) return rule[pass];
-  return entry.kernel.kind === "update" ? updateRules[entry.name] : kinds[entry.kernel.kind];
+/** Runs a call by its op's rule, or that of its kind; null where only the op's definition runs. */
+export function runKernels(engine: Engine, call: Call): readonly Block[] | null {
+  if (call.pass === "update") return updates.get(call.entry.name)?.update(engine, call) ?? null;
+  const { kernel, name } = call.entry;
+  const rule = rules.get(name);
+  if (rule !== undefined) return runRule(rule, engine, call);
+  if (kernel.kind === "elementwise") return elementwise(engine, kernel, call);
+  return call.pass === "backward" ? null : runKind(engine, kernel, call);
+}
+
+function runKind(engine: Engine, kernel: Kernel, call: ForwardCall): readonly Block[] | null {
+  switch (kernel.kind) {
+    case "reduce":
+      return reduce(engine, kernel, call);
+    case "scan":
+      return scan(engine, kernel, call);
+    case "pick":
+      return pick(engine, kernel, call);
+    case "view":
+      return view(engine, kernel, call);
+    case "contract":
+      return contract(engine, kernel, call);
+    default:
+      return null;
+  }
 }
 
 /** Whether a fused op has kernels for these arguments. */

@@ -5,11 +5,12 @@
 
 import type { Tensor } from "../../core/index.ts";
 import { pow } from "../../core/portable.ts";
-import type { AdamWOptions, SGDOptions } from "../../core/update.ts";
+import type { UpdateRulesOf } from "../../core/rule.ts";
+import type { updates } from "../../core/update.ts";
 import { kernel, type Numbers, type Thread } from "./compile.ts";
-import type { Scalar } from "./engine.ts";
+import type { Engine, Scalar } from "./engine.ts";
 import { sum } from "./reduce.ts";
-import { blockOf, type Run } from "./rule.ts";
+import { blockOf } from "./rule.ts";
 import type { Block } from "./storage.ts";
 
 // --- AdamW -------------------------------------------------------------------------------------------
@@ -56,20 +57,18 @@ const weights = kernel(
   },
 );
 
-const adamw: Run = (engine, { args }) => {
-  const [ws, gs, ms, vs, gradScale, options] = args as [
-    ...[Tensor[], Tensor[], Tensor[], Tensor[], Tensor | null],
-    AdamWOptions,
-  ];
+type Rules = Required<UpdateRulesOf<Engine, Block, typeof updates>>;
+type Update<K extends keyof Rules> = Rules[K]["update"];
+
+const adamwStep: Update<"adamwStep"> = (engine, { args: [ws, gs, ms, vs, gradScale, options] }) => {
   const { beta1, beta2, eps, weightDecay } = options;
   const by = gradScale === null ? engine.scalar(1) : blockOf(gradScale);
   const time = engine.time(options);
   const rest = (beta: number): Scalar => time((_, step) => 1 - pow(beta, step));
   const numbers = [time((lr) => lr), weightDecay, rest(beta1), rest(beta2), eps];
   for (const [i, parameter] of ws.entries()) {
-    const [w, g, m, v] = [parameter, gs[i], ms[i], vs[i]].map((x) => blockOf(x as Tensor)) as [
-      ...[Block, Block, Block, Block],
-    ];
+    const [w, g, m, v] = [parameter, gs[i], ms[i], vs[i]].map((x) => x && blockOf(x));
+    if (!w || !g || !m || !v) continue; // the lists are equally long
     engine.overwrite(m, engine.launch(firstMoment, m.dtype, m.length, [m, g, by], [beta1]));
     engine.overwrite(v, engine.launch(secondMoment, v.dtype, v.length, [v, g, by], [beta2]));
     engine.overwrite(w, engine.launch(weights, w.dtype, w.length, [w, m, v], numbers));
@@ -108,11 +107,7 @@ const descend = kernel(
   },
 );
 
-const sgd: Run = (engine, { args }) => {
-  const [ws, gs, ms, gradScale, options] = args as [
-    ...[Tensor[], Tensor[], Tensor[] | null, Tensor | null],
-    SGDOptions,
-  ];
+const sgdStep: Update<"sgdStep"> = (engine, { args: [ws, gs, ms, gradScale, options] }) => {
   const { momentum, nesterov, weightDecay } = options;
   const by = gradScale === null ? engine.scalar(1) : blockOf(gradScale);
   const lr = engine.time({ ...options, step: 1 })((rate) => rate);
@@ -151,8 +146,7 @@ const root = kernel("globalNorm", 1, function (this: Thread, x: Numbers) {
   return Math.sqrt(x[this.thread.x]!);
 });
 
-const globalNorm: Run = (engine, { args }) => {
-  const [list] = args as [Tensor[]];
+const globalNorm: Update<"globalNorm"> = (engine, { args: [list] }) => {
   const squares = list
     .filter((x) => x.size > 0)
     .map((x) => {
@@ -166,8 +160,8 @@ const globalNorm: Run = (engine, { args }) => {
   return [engine.launch(root, "float32", 1, [total], [])];
 };
 
-export const updateRules: Readonly<Record<string, Run>> = {
-  adamwStep: adamw,
-  sgdStep: sgd,
-  globalNorm,
+export const updateRules: Rules = {
+  adamwStep: { update: adamwStep },
+  sgdStep: { update: sgdStep },
+  globalNorm: { update: globalNorm },
 };

@@ -1,13 +1,13 @@
 // Views: elements that move and don't change. permute, expand and slice read every cell's element from
 // where strides say; pad and cat put boxes into a larger tensor, one launch for each. Next: matmul.ts.
 
-import { type Call, type Shape, Tensor } from "../../core/index.ts";
+import type { ForwardCall, Shape, Tensor } from "../../core/index.ts";
 import type { Copy, ViewKernel } from "../../core/op.ts";
 import { stridesOf } from "../../core/shape.ts";
 import type { Kernel } from "./compile.ts";
 import type { Engine } from "./engine.ts";
 import { textKernel } from "./formulas.ts";
-import { blockOf, firstOf, sizeOf } from "./rule.ts";
+import { blockOf, firstOf, inputsOf, sizeOf } from "./rule.ts";
 import type { Block } from "./storage.ts";
 import { coordinates, place, sizeNames, stepNames, walkNumbers, walkOf } from "./walk.ts";
 
@@ -60,10 +60,9 @@ function insertKernel(rank: number, isFirst: boolean): Kernel {
   return textKernel(`insert.${rank}${isFirst ? ".first" : ""}`, isFirst ? 1 : 2, text);
 }
 
-export function view(engine: Engine, call: Call): readonly Block[] {
-  const kernel = call.entry.kernel as ViewKernel;
+export function view(engine: Engine, kernel: ViewKernel, call: ForwardCall): readonly Block[] {
   const spec = firstOf(call);
-  const inputs = call.args.filter((x) => x instanceof Tensor);
+  const inputs = inputsOf(call);
   const copies = kernel.copies(...call.args);
   const [only] = copies;
   if (copies.length === 1 && only && sizeOf(only) === sizeOf(spec)) {

@@ -2,28 +2,21 @@
 // apart, [B, H, T, D], or packed in the rows of one projection, [B, T, (H + 2 Hkv) D].
 // Next: attention.as.ts, which walks; update.ts.
 
-import type { Call, Spec, Tensor } from "../../core/index.ts";
+import type { Tensor } from "../../core/index.ts";
+import type { Attend, Packed } from "../../core/ops/fused/attentionLoops.ts";
 import { stretched } from "./broadcast.ts";
-import type { Block } from "./memory.ts";
 import {
   areFloat32,
   blockOf,
   type Machine,
   makeLike,
-  makeWanted,
   type Rule,
+  type Rules,
   read,
+  sideOf,
   sizeOf,
   wanted,
 } from "./rule.ts";
-
-interface Attend {
-  readonly layout: "bhtd" | "bthd";
-  readonly causal: boolean;
-  readonly offset: number;
-  readonly scale: number;
-  readonly drop: { readonly p: number };
-}
 
 /** Elements from one batch entry, head and row to the next. */
 type Strides = readonly [batch: number, head: number, row: number];
@@ -63,21 +56,20 @@ function layoutOf(
   return layout;
 }
 
+/** `addresses`: of q, k and v; `places` of the result and its rows' logSumExp. */
 function runForward(
   machine: Machine,
   shape: Shape,
   addresses: readonly number[],
+  places: readonly number[],
   mask: Tensor | null,
   options: Attend,
-  outputs: Call["outputs"],
-): Block[] {
+): void {
   const { B, H, T, S, D } = shape;
-  const [o, lse] = wanted(makeWanted(machine, outputs)) as [Block, Block];
   const layout = layoutOf(machine, shape, mask, options);
   const cost = (Math.min(T, 64) * S * D) / (options.causal ? 16 : 8);
   const units = B * H * Math.ceil(T / 64);
-  machine.wasm.run("attention", units, cost, 1, layout, ...addresses, o.at, lse.at);
-  return [o, lse];
+  machine.wasm.run("attention", units, cost, 1, layout, ...addresses, ...places);
 }
 
 /** `addresses`: of g, q, k, v, the result and its rows' logSumExp; `places` of dq, dk and dv. */
@@ -99,8 +91,8 @@ function runBackward(
 
 /** Of q [B, T, H, D] and k [B, S, Hkv, D]. */
 function shapeByRows(q: Tensor, k: Tensor): Shape {
-  const [B, T, H, D] = q.shape as [number, number, number, number];
-  const [, S, Hkv] = k.shape as [number, number, number];
+  const [B = 0, T = 0, H = 0, D = 0] = q.shape;
+  const [, S = 0, Hkv = 0] = k.shape;
   const own: Strides = [T * H * D, D, H * D];
   return { B, H, Hkv, T, S, D, q: own, k: [S * Hkv * D, D, Hkv * D], o: own };
 }
@@ -108,53 +100,46 @@ function shapeByRows(q: Tensor, k: Tensor): Shape {
 /** Of q [B, H, T, D] and k [B, Hkv, S, D], with ones for the axes that aren't there; or by rows. */
 function shapeApart(q: Tensor, k: Tensor, { layout }: Attend): Shape {
   if (layout === "bthd") return shapeByRows(q, k);
-  const [T, D] = q.shape.slice(-2) as [number, number];
-  const [H, Hkv] = [q.shape.at(-3) ?? 1, k.shape.at(-3) ?? 1];
-  const S = k.shape.at(-2) as number;
+  const [T, D] = [sideOf(q, -2), sideOf(q, -1)];
+  const [H, Hkv] = [sideOf(q, -3), sideOf(k, -3)];
+  const S = sideOf(k, -2);
   const own: Strides = [H * T * D, T * D, D];
   const keys: Strides = [Hkv * S * D, S * D, D];
   return { B: sizeOf(q.shape.slice(0, -3)), H, Hkv, T, S, D, q: own, k: keys, o: own };
 }
 
-export const scaledDotProductAttention: Rule = {
-  fits: (args) => {
-    const [q, k, v, mask, { drop }] = args as [Tensor, Tensor, Tensor, Tensor | null, Attend];
+const scaledDotProductAttention: Rule<"scaledDotProductAttention"> = {
+  fits: ([q, k, v, mask, { drop }]) => {
     if (!areFloat32(q, k, v) || drop.p > 0 || q.rank > 4 || q.size === 0 || k.size === 0)
       return false;
-    const D = q.shape.at(-1) as number;
-    return maskFits(mask) && v.shape.at(-1) === D && D <= widestHead;
+    const D = sideOf(q, -1);
+    return maskFits(mask) && sideOf(v, -1) === D && D <= widestHead;
   },
-  forward: (machine, { args, outputs }) => {
-    const [q, k, v, mask, options] = args as [Tensor, Tensor, Tensor, Tensor | null, Attend];
-    const addresses = read(machine, q, k, v);
-    return runForward(machine, shapeApart(q, k, options), addresses, mask, options, outputs);
+  forward: (machine, { args: [q, k, v, mask, options], outputs: [spec], saved }) => {
+    const addresses = [q, k, v].map((x) => read(machine, x));
+    const [y, lse] = [makeLike(machine, spec), makeLike(machine, saved.lse)];
+    runForward(machine, shapeApart(q, k, options), addresses, [y.at, lse.at], mask, options);
+    return [y, { lse }];
   },
-  backward: (machine, { args, outputs }) => {
-    const [g, y, lse, q, k, v, mask, options] = args as [
-      ...[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor | null],
-      Attend,
-    ];
-    const addresses = read(machine, g, q, k, v, y, lse);
+  backward: (machine, { g, y, saved: { lse }, args: [q, k, v, mask, options], outputs }) => {
+    const addresses = [g, q, k, v, y, lse].map((x) => read(machine, x));
     const { wasm } = machine;
     const blocks = [q, k, v].map((x, i) => (outputs[i] ? makeLike(machine, x) : null));
     const spares = [q, k, v].map((x, i) => (blocks[i] ? 0 : wasm.alloc(4 * x.size)));
-    const places = blocks.map((block, i) => block?.at ?? (spares[i] as number));
+    const places = spares.map((spare, i) => blocks[i]?.at ?? spare);
     runBackward(machine, shapeApart(q, k, options), addresses, places, mask, options);
-    for (const [i, x] of [q, k, v].entries())
-      if (spares[i]) wasm.free(spares[i] as number, 4 * x.size);
+    for (const [i, x] of [q, k, v].entries()) {
+      const spare = spares[i] ?? 0;
+      if (spare !== 0) wasm.free(spare, 4 * x.size);
+    }
     return wanted(blocks);
   },
 };
 
 // --- Heads packed ------------------------------------------------------------------------------------
 
-interface Packed extends Attend {
-  readonly heads: number;
-  readonly kvHeads: number;
-}
-
 function shapePacked(qkv: Tensor, { heads: H, kvHeads: Hkv }: Packed): Shape {
-  const [B, T, width] = qkv.shape as [number, number, number];
+  const [B = 0, T = 0, width = 0] = qkv.shape;
   const D = width / (H + 2 * Hkv);
   const packed: Strides = [T * width, D, width];
   return { B, H, Hkv, T, S: T, D, q: packed, k: packed, o: [T * H * D, D, H * D] };
@@ -165,33 +150,27 @@ function packedParts(at: number, { H, Hkv, D }: Shape): number[] {
   return [at, at + 4 * H * D, at + 4 * (H + Hkv) * D];
 }
 
-export const packedAttention: Rule = {
-  fits: (args) => {
-    const [qkv, mask, options] = args as [Tensor, Tensor | null, Packed];
+const packedAttention: Rule<"packedAttention"> = {
+  fits: ([qkv, mask, options]) => {
     if (!areFloat32(qkv) || options.drop.p > 0 || qkv.size === 0) return false;
     return maskFits(mask) && shapePacked(qkv, options).D <= widestHead;
   },
-  forward: (machine, { args, outputs }) => {
-    const [qkv, mask, options] = args as [Tensor, Tensor | null, Packed];
+  forward: (machine, { args: [qkv, mask, options], outputs: [spec], saved }) => {
     const shape = shapePacked(qkv, options);
-    const addresses = packedParts(machine.memory.read(blockOf(qkv)), shape);
-    return runForward(machine, shape, addresses, mask, options, outputs);
+    const addresses = packedParts(read(machine, qkv), shape);
+    const [y, lse] = [makeLike(machine, spec), makeLike(machine, saved.lse)];
+    runForward(machine, shape, addresses, [y.at, lse.at], mask, options);
+    return [y, { lse }];
   },
-  backward: (machine, { args, outputs: [spec] }) => {
-    const [g, y, lse, qkv, mask, options] = args as [
-      ...[Tensor, Tensor, Tensor, Tensor, Tensor | null],
-      Packed,
-    ];
+  backward: (machine, { g, y, saved, args: [qkv, mask, options] }) => {
     const shape = shapePacked(qkv, options);
-    const [pg, px, py, pl] = read(machine, g, qkv, y, lse) as [number, number, number, number];
-    const dqkv = makeLike(machine, spec as Spec);
+    const [pg, px] = [read(machine, g), read(machine, qkv)];
+    const [py, pl] = [read(machine, y), read(machine, saved.lse)];
+    const dqkv = makeLike(machine, qkv);
     const addresses = [pg, ...packedParts(px, shape), py, pl];
     runBackward(machine, shape, addresses, packedParts(dqkv.at, shape), mask, options);
     return [dqkv];
   },
 };
 
-export const attentionRules: Readonly<Record<string, Rule>> = {
-  scaledDotProductAttention,
-  packedAttention,
-};
+export const attentionRules: Rules = { scaledDotProductAttention, packedAttention };

@@ -7,16 +7,18 @@ import {
   type Buffer,
   type Call,
   type Device,
+  type Entry,
   environment,
   runLoops,
   type Storage,
   Tensor,
   type TypedArray,
 } from "../../core/index.ts";
+import { tensorsOf } from "../../core/op.ts";
 import { createWasm, type Wasm, type WasmOptions } from "./kernels.ts";
 import { type Block, Memory } from "./memory.ts";
-import { blockOf } from "./rule.ts";
-import { ruleOf } from "./table.ts";
+import { blockOf, isFloat32 } from "./rule.ts";
+import { fitsRule, runKernels } from "./table.ts";
 
 export class WasmDevice implements Device {
   readonly name = "wasm";
@@ -58,31 +60,25 @@ export class WasmDevice implements Device {
     this.memory.retire(storage, storage.buffer("retire") as Block);
   }
 
-  fuses(entry: Call["entry"], args: readonly unknown[]): boolean {
+  fuses(entry: Entry, args: readonly unknown[]): boolean {
     const [first] = args;
     if (!(first instanceof Tensor) || first.dtype !== "float32") return true;
-    const rule = ruleOf(entry);
-    return rule !== undefined && (rule.fits?.(args) ?? true);
+    return fitsRule(entry, args);
   }
 
   run(call: Call): readonly Block[] {
     const { memory } = this;
     memory.tidy();
-    for (const x of call.args) {
-      if (x instanceof Tensor) memory.hold(blockOf(x));
-      else if (call.entry.kernel.kind === "update" && Array.isArray(x))
-        for (const y of x as Tensor[]) memory.hold(blockOf(y));
-    }
-    const [first] = call.args;
-    const isDouble = first instanceof Tensor && first.dtype === "float64";
-    const rule = isDouble ? undefined : ruleOf(call.entry);
-    return rule?.[call.pass]?.(this, call) ?? this.#loops(call);
+    const tensors = tensorsOf(call);
+    for (const x of tensors) memory.hold(blockOf(x));
+    const isDouble = tensors[0]?.dtype === "float64";
+    return (isDouble ? null : runKernels(this, call)) ?? this.#loops(call);
   }
 
   #loops(call: Call): readonly Block[] {
     const { memory } = this;
-    if (call.args.some((x) => x instanceof Tensor && x.dtype === "float32")) this.#count(call);
-    const inPlace = call.entry.kernel.kind === "update";
+    if (call.pass !== "update" && tensorsOf(call).some(isFloat32)) this.#count(call);
+    const inPlace = call.pass === "update";
     const dataOf = (x: Tensor): TypedArray =>
       inPlace ? memory.view(blockOf(x)) : memory.peek(blockOf(x));
     const outputs = call.outputs.map((spec) => {
@@ -95,11 +91,12 @@ export class WasmDevice implements Device {
     return outputs.flatMap((y) => (y === null ? [] : [y.block]));
   }
 
-  #count({ entry, args }: Call): void {
+  #count(call: Call): void {
+    const { entry } = call;
     const before = this.fallbacks.get(entry.name) ?? 0;
     this.fallbacks.set(entry.name, before + 1);
     if (before > 0 || environment("DEBUG") === undefined) return;
-    const shapes = args.flatMap((x) => (x instanceof Tensor ? [`[${x.shape}]`] : []));
+    const shapes = tensorsOf(call).map((x) => `[${x.shape}]`);
     console.error(`wasm: ${entry.name} ${shapes.join(" ")} runs reference loops: no kernel fits`);
   }
 }

@@ -1,10 +1,10 @@
 // The rules of ops whose kernels do at once what their definitions do step by step, forwards and
-// backwards, and of those that pick by index. In a backward call the arguments are the incoming
-// gradient, the results of the forward pass, then its arguments; outputs that nobody wants are null.
+// backwards, and of those that pick by index. In a backward call, outputs that nobody wants are null.
 // Next: attention.ts; norm.as.ts, softmax.as.ts, gather.as.ts for the kernels.
 
-import type { Call, Spec, Tensor } from "../../core/index.ts";
+import type { CrossEntropyOptions, Spec, Tensor } from "../../core/index.ts";
 import { shareOf } from "../../core/ops/fused/crossEntropy.ts";
+import type { Drop } from "../../core/ops/fused/drop.ts";
 import { stretched } from "./broadcast.ts";
 import type { Kernel } from "./exports.ts";
 import type { Block } from "./memory.ts";
@@ -16,35 +16,27 @@ import {
   makeLike,
   makeWanted,
   type Rule,
-  type Run,
+  type Rules,
   read,
+  sideOf,
   sizeOf,
   wanted,
 } from "./rule.ts";
 
-type Tensors = readonly Tensor[];
-
 // --- Rows: softmax, logSoftmax, crossEntropy ---------------------------------------------------------
 
-/** The kernels walk the last axis. */
-function isLastAxis([x, options]: readonly unknown[]): boolean {
-  return isFloat32(x) && x.size > 0 && (options as { dim: number }).dim === x.rank - 1;
-}
-
-function rowsRule(forward: Kernel, backward: Kernel, cost: number): Rule {
-  const run = (machine: Machine, kernel: Kernel, inputs: Tensors, spec: Spec): Block[] => {
+function rowsRule(forward: Kernel, backward: Kernel, cost: number): Rule<"softmax"> {
+  const run = (machine: Machine, kernel: Kernel, inputs: readonly Tensor[], spec: Spec): Block => {
     const n = spec.shape.at(-1) ?? 1;
-    const addresses = read(machine, ...inputs);
+    const addresses = inputs.map((x) => read(machine, x));
     const y = makeLike(machine, spec);
     machine.wasm.run(kernel, y.length / n, n * cost, 1, ...addresses, y.at, n);
-    return [y];
+    return y;
   };
   return {
-    fits: isLastAxis,
-    forward: (machine, { args: [x], outputs: [spec] }) =>
-      run(machine, forward, [x as Tensor], spec as Spec),
-    backward: (machine, { args: [g, y], outputs: [spec] }) =>
-      run(machine, backward, [g as Tensor, y as Tensor], spec as Spec),
+    fits: ([x, { dim }]) => isFloat32(x) && x.size > 0 && dim === x.rank - 1, // the kernels walk the last axis
+    forward: (machine, { args: [x], outputs: [spec] }) => [run(machine, forward, [x], spec)],
+    backward: (machine, { g, y }) => [run(machine, backward, [g, y], y)],
   };
 }
 
@@ -58,27 +50,22 @@ function inRange({ memory }: Machine, index: Tensor, size: number, none = 0): bo
   return true;
 }
 
-interface Losses {
-  readonly reduction: "mean" | "sum" | "none";
-  readonly ignoreIndex: number;
-  readonly labelSmoothing: number;
-}
+type Losses = Required<CrossEntropyOptions>;
 
 /** What each row's loss is multiplied by: see shareOf in core. */
 function lossShare({ memory }: Machine, target: Tensor, losses: Losses): number {
   return shareOf(memory.peek(blockOf(target)), losses);
 }
 
-const crossEntropy: Rule = {
+const crossEntropy: Rule<"crossEntropy"> = {
   fits: ([x]) => isFloat32(x) && x.size > 0,
-  forward: (machine, { args, outputs }) => {
-    const [x, target, losses] = args as [Tensor, Tensor, Losses];
+  forward: (machine, { args: [x, target, losses], outputs: [spec], saved }) => {
     const { reduction, ignoreIndex, labelSmoothing } = losses;
-    const n = x.shape.at(-1) as number;
+    const n = sideOf(x, -1);
     if (!inRange(machine, target, n, ignoreIndex)) return null;
     const { wasm } = machine;
-    const [from, at] = read(machine, x, target) as [number, number];
-    const [loss, lse] = wanted(makeWanted(machine, outputs)) as [Block, Block];
+    const [from, at] = [read(machine, x), read(machine, target)];
+    const [loss, lse] = [makeLike(machine, spec), makeLike(machine, saved.lse)];
     const rows = target.size;
     const each = reduction === "none" ? loss.at : wasm.alloc(4 * rows);
     const rest = [from, at, n, ignoreIndex, labelSmoothing, each, lse.at];
@@ -87,17 +74,14 @@ const crossEntropy: Rule = {
       wasm.sum(each, loss.at, 1, rows, 1, lossShare(machine, target, losses));
       wasm.free(each, 4 * rows);
     }
-    return [loss, lse];
+    return [loss, { lse }];
   },
-  backward: (machine, { args, outputs }) => {
-    const [g, , lse, x, target, losses] = args as [
-      ...[Tensor, Tensor, Tensor, Tensor, Tensor],
-      Losses,
-    ];
+  backward: (machine, { g, saved, args: [x, target, losses] }) => {
     const { reduction, ignoreIndex, labelSmoothing } = losses;
-    const n = x.shape.at(-1) as number;
-    const [pg, px, pt, pl] = read(machine, g, x, target, lse) as [number, number, number, number];
-    const [dx] = wanted(makeWanted(machine, outputs)) as [Block];
+    const n = sideOf(x, -1);
+    const [pg, px, pt] = [read(machine, g), read(machine, x), read(machine, target)];
+    const pl = read(machine, saved.lse);
+    const dx = makeLike(machine, x);
     const [gStep, share] = [reduction === "none" ? 1 : 0, lossShare(machine, target, losses)];
     const rest = [pg, gStep, share, px, pt, pl, dx.at, n, ignoreIndex, labelSmoothing];
     machine.wasm.run("crossEntropyGrad", target.size, n, 1, ...rest);
@@ -112,114 +96,99 @@ function rowOf(x: Tensor, ...parameters: readonly (Tensor | null)[]): number {
   return parameters.find((p) => p !== null)?.size ?? x.shape.at(-1) ?? 1;
 }
 
-const layerNorm: Rule = {
-  fits: ([x, weight, bias]) => areFloat32(x, weight, bias) && (x as Tensor).size > 0,
-  forward: (machine, { args, outputs }) => {
-    const [x, weight, bias, { eps }] = args as [Tensor, Tensor, Tensor, { eps: number }];
+const layerNorm: Rule<"layerNorm"> = {
+  fits: ([x, weight, bias]) => areFloat32(x, weight, bias) && x.size > 0,
+  forward: (machine, { args: [x, weight, bias, { eps }], outputs: [spec], saved }) => {
     const n = rowOf(x, weight, bias);
-    const [px, pw, pb] = read(machine, x, weight, bias) as [number, number, number];
-    const [y, means, rstds] = wanted(makeWanted(machine, outputs)) as [Block, Block, Block];
-    const rest = [px, y.at, n, pw, pb, eps, means.at, rstds.at];
+    const [px, pw, pb] = [read(machine, x), read(machine, weight), read(machine, bias)];
+    const y = makeLike(machine, spec);
+    const [means, scales] = [makeLike(machine, saved.means), makeLike(machine, saved.scales)];
+    const rest = [px, y.at, n, pw, pb, eps, means.at, scales.at];
     machine.wasm.run("norm", x.size / n, n, 1, ...rest);
-    return [y, means, rstds];
+    return [y, { means, scales }];
   },
-  backward: (machine, { args, outputs }) => {
-    const [g, , means, rstds, x, weight, bias] = args as Tensors;
-    return normBackward(machine, outputs, [g, x, weight ?? null, means, rstds] as Tensors, bias);
+  backward: (machine, { g, saved, args: [x, weight, bias], outputs }) => {
+    const { means, scales } = saved;
+    return normBackward(machine, outputs, { g, x, weight, bias, means, scales });
   },
 };
 
-const rmsNorm: Rule = {
-  fits: ([x, weight]) => areFloat32(x, weight) && (x as Tensor).size > 0,
-  forward: (machine, { args, outputs }) => {
-    const [x, weight, { eps }] = args as [Tensor, Tensor, { eps: number }];
+const rmsNorm: Rule<"rmsNorm"> = {
+  fits: ([x, weight]) => areFloat32(x, weight) && x.size > 0,
+  forward: (machine, { args: [x, weight, { eps }], outputs: [spec], saved }) => {
     const n = rowOf(x, weight);
-    const [px, pw] = read(machine, x, weight) as [number, number];
-    const [y, rstds] = wanted(makeWanted(machine, outputs)) as [Block, Block];
-    machine.wasm.run("norm", x.size / n, n, 1, px, y.at, n, pw, 0, eps, 0, rstds.at);
-    return [y, rstds];
+    const [px, pw] = [read(machine, x), read(machine, weight)];
+    const [y, scales] = [makeLike(machine, spec), makeLike(machine, saved.scales)];
+    machine.wasm.run("norm", x.size / n, n, 1, px, y.at, n, pw, 0, eps, 0, scales.at);
+    return [y, { scales }];
   },
-  backward: (machine, { args, outputs }) => {
-    const [g, , rstds, x, weight] = args as Tensors;
-    return normBackward(machine, outputs, [g, x, weight ?? null, null, rstds] as Tensors);
-  },
+  backward: (machine, { g, saved: { scales }, args: [x, weight], outputs }) =>
+    normBackward(machine, outputs, { g, x, weight, bias: null, means: null, scales }),
 };
+
+interface NormBackward {
+  readonly g: Tensor;
+  readonly x: Tensor;
+  readonly weight: Tensor | null;
+  readonly bias: Tensor | null;
+  readonly means: Tensor | null;
+  readonly scales: Tensor;
+}
 
 /** Gradients of x, weight and bias; the kernel always writes x's. */
 function normBackward(
   machine: Machine,
-  outputs: Call["outputs"],
-  tensors: readonly (Tensor | null)[],
-  bias: Tensor | null = null,
+  outputs: readonly (Spec | null)[],
+  { g, x, weight, bias, means, scales }: NormBackward,
 ): Block[] {
-  const [, x, weight] = tensors as [Tensor, Tensor, Tensor | null];
   const n = rowOf(x, weight, bias);
-  const [pg, px, pw, means, rstds] = read(machine, ...tensors) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
+  const [pg, px, pw] = [read(machine, g), read(machine, x), read(machine, weight)];
+  const [pm, ps] = [read(machine, means), read(machine, scales)];
   const blocks = makeWanted(machine, outputs);
   const [dx, dw, db] = blocks;
   const { wasm } = machine;
   const spare = dx ? 0 : wasm.alloc(4 * x.size);
   const rows = x.size / n;
-  wasm.normGrad(pg, px, dx?.at ?? spare, rows, n, pw, means, rstds, dw?.at ?? 0, db?.at ?? 0);
+  wasm.normGrad(pg, px, dx?.at ?? spare, rows, n, pw, pm, ps, dw?.at ?? 0, db?.at ?? 0);
   if (spare !== 0) wasm.free(spare, 4 * x.size);
   return wanted(blocks);
 }
 
 // --- Linear, dropout, rotary positions ---------------------------------------------------------------
 
-const linear: Rule = {
-  fits: ([x, weight, bias]) =>
-    areFloat32(x, weight, bias) && ((weight as Tensor).shape[1] as number) > 0,
-  forward: (machine, { args, outputs: [spec] }) => {
-    const [x, weight, bias] = args as [Tensor, Tensor, Tensor | null];
-    const [N, K] = weight.shape as [number, number];
-    const [px, pw, pb] = read(machine, x, weight, bias) as [number, number, number];
-    const y = makeLike(machine, spec as Spec);
+const linear: Rule<"linear"> = {
+  fits: ([x, weight, bias]) => areFloat32(x, weight, bias) && sideOf(weight, 1) > 0,
+  forward: (machine, { args: [x, weight, bias], outputs: [spec] }) => {
+    const [N, K] = [sideOf(weight, 0), sideOf(weight, 1)];
+    const [px, pw, pb] = [read(machine, x), read(machine, weight), read(machine, bias)];
+    const y = makeLike(machine, spec);
     machine.wasm.matmul(px, pw, y.at, { M: x.size / K, N, K, transposeB: true, bias: pb });
     return [y];
   },
 };
 
-const addmm: Rule = {
-  fits: ([bias, x, weight]) =>
-    areFloat32(bias, x, weight) && ((weight as Tensor).shape[0] as number) > 0,
-  forward: (machine, { args, outputs: [spec] }) => {
-    const [bias, x, weight] = args as [Tensor, Tensor, Tensor];
-    const [K, N] = weight.shape as [number, number];
-    const [pb, px, pw] = read(machine, bias, x, weight) as [number, number, number];
-    const y = makeLike(machine, spec as Spec);
+const addmm: Rule<"addmm"> = {
+  fits: ([bias, x, weight]) => areFloat32(bias, x, weight) && sideOf(weight, 0) > 0,
+  forward: (machine, { args: [bias, x, weight], outputs: [spec] }) => {
+    const [K, N] = [sideOf(weight, 0), sideOf(weight, 1)];
+    const [pb, px, pw] = [read(machine, bias), read(machine, x), read(machine, weight)];
+    const y = makeLike(machine, spec);
     machine.wasm.matmul(px, pw, y.at, { M: x.size / K, N, K, bias: pb });
     return [y];
   },
 };
 
-interface Drop {
-  readonly p: number;
-  readonly seed: number;
-}
-
-function dropped(machine: Machine, x: Tensor, { p, seed }: Drop): Block[] {
-  const [at] = read(machine, x) as [number];
+function dropped(machine: Machine, x: Tensor, { p, seed }: Drop): [Block] {
+  const at = read(machine, x);
   const y = machine.memory.make("float32", x.size);
   machine.wasm.run("dropout", x.size, 1, 1024, at, y.at, p, seed);
   return [y];
 }
 
-const dropout: Rule = {
-  forward: (machine, { args: [x, drop] }) => dropped(machine, x as Tensor, drop as Drop),
-  backward: (machine, { args: [g, , , drop] }) => dropped(machine, g as Tensor, drop as Drop),
+const dropout: Rule<"dropout"> = {
+  forward: (machine, { args: [x, drop] }) => dropped(machine, x, drop),
+  backward: (machine, { g, args: [, drop] }) => dropped(machine, g, drop),
 };
-
-interface Turn {
-  readonly interleaved: boolean;
-  readonly inverse: boolean;
-}
 
 /**
  * How rows of x find theirs in the tables: `inner` neighbouring rows share a position, T positions
@@ -231,13 +200,13 @@ function positionsOf(
   cos: Tensor,
 ): { inner: number; T: number; batch: number; stride: number } | null {
   const rows = x.shape.slice(0, -1);
-  const half = (x.shape.at(-1) as number) / 2;
+  const half = sideOf(x, -1) / 2;
   if (cos.shape.at(-1) !== half || x.size === 0) return null;
   const strides = stretched(cos.shape, [...rows, half]).slice(0, -1);
   const axis = strides.findLastIndex((stride) => stride !== 0); // of the positions
   if (axis < 0) return { inner: sizeOf(rows), T: 1, batch: sizeOf(rows), stride: 0 };
   if (strides[axis] !== half) return null;
-  const T = rows[axis] as number;
+  const T = sideOf(x, axis);
   const inner = sizeOf(rows.slice(axis + 1));
   const others = strides.slice(0, axis);
   const first = rows.findIndex((side) => side !== 1);
@@ -246,17 +215,16 @@ function positionsOf(
   return isBatched ? { inner, T, batch: sizeOf(rows.slice(first + 1)), stride: T * half } : null;
 }
 
-const rope: Rule = {
-  fits: ([x, cos]) => isFloat32(x) && positionsOf(x, cos as Tensor) !== null,
-  forward: (machine, { args }) => {
-    const [x, cos, sin, turn] = args as [Tensor, Tensor, Tensor, Turn];
+const rope: Rule<"rope"> = {
+  fits: ([x, cos]) => isFloat32(x) && positionsOf(x, cos) !== null,
+  forward: (machine, { args: [x, cos, sin, { interleaved, inverse }] }) => {
     const positions = positionsOf(x, cos);
     if (positions === null) return null;
     const { inner, T, batch, stride } = positions;
-    const D = x.shape.at(-1) as number;
-    const [px, pc, ps] = read(machine, x, cos, sin) as [number, number, number];
+    const D = sideOf(x, -1);
+    const [px, pc, ps] = [read(machine, x), read(machine, cos), read(machine, sin)];
     const y = machine.memory.make("float32", x.size);
-    const flags = [Number(turn.interleaved), Number(turn.inverse)];
+    const flags = [Number(interleaved), Number(inverse)];
     const rest = [px, y.at, pc, ps, inner, T, batch, D, D, stride, ...flags];
     machine.wasm.run("rope", x.size / D, D / 2, 16, ...rest);
     return [y];
@@ -266,55 +234,56 @@ const rope: Rule = {
 // --- By index ----------------------------------------------------------------------------------------
 
 /** Rows of x by a list of indices: embedding, and indexSelect along the first axis. */
-const pickRows = (x: Tensor, index: Tensor, machine: Machine, spec: Spec): Block[] | null => {
-  if (!isFloat32(x) || x.size === 0 || !inRange(machine, index, x.shape[0] as number)) return null;
-  const n = x.size / (x.shape[0] as number);
-  const [px, pi] = read(machine, x, index) as [number, number];
+function pickRows(machine: Machine, x: Tensor, index: Tensor, spec: Spec): [Block] | null {
+  if (!isFloat32(x) || x.size === 0 || !inRange(machine, index, sideOf(x, 0))) return null;
+  const n = x.size / sideOf(x, 0);
+  const [px, pi] = [read(machine, x), read(machine, index)];
   const y = makeLike(machine, spec);
   machine.wasm.run("gatherRows", index.size, n / 8, 16, px, pi, y.at, n);
   return [y];
-};
+}
 
 /** Adds rows of g into the rows of y that a list of indices names. */
 function addRows(machine: Machine, g: Tensor, index: Tensor, y: Block, rows: number): void {
   const n = y.length / rows;
-  const [pg, pi] = read(machine, g, index) as [number, number];
+  const [pg, pi] = [read(machine, g), read(machine, index)];
   const cost = (index.size * n) / (8 * rows) + index.size / 4;
   machine.wasm.run("scatterAddRows", rows, cost, 16, pg, pi, index.size, y.at, n);
 }
 
-const embedding: Rule = {
+const embedding: Rule<"embedding"> = {
   fits: ([weight]) => isFloat32(weight) && weight.size > 0,
   forward: (machine, { args: [weight, index], outputs: [spec] }) =>
-    pickRows(weight as Tensor, index as Tensor, machine, spec as Spec),
-  backward: (machine, { args: [g, , weight, index], outputs: [spec] }) => {
-    const dweight = makeLike(machine, spec as Spec);
+    pickRows(machine, weight, index, spec),
+  backward: (machine, { g, args: [weight, index] }) => {
+    const dweight = makeLike(machine, weight);
     machine.wasm.run("fill", dweight.length, 0.1, 1024, dweight.at, 0);
-    addRows(machine, g as Tensor, index as Tensor, dweight, (weight as Tensor).shape[0] as number);
+    addRows(machine, g, index, dweight, sideOf(weight, 0));
     return [dweight];
   },
 };
 
-const indexSelect: Run = (machine, { args, outputs: [spec] }) => {
-  const [x, index, { dim }] = args as [Tensor, Tensor, { dim: number }];
-  return dim === 0 ? pickRows(x, index, machine, spec as Spec) : null;
+const indexSelect: Rule<"indexSelect"> = {
+  forward: (machine, { args: [x, index, { dim }], outputs: [spec] }) =>
+    dim === 0 ? pickRows(machine, x, index, spec) : null,
 };
 
 /** A copy of x, to add to. */
 function copied(machine: Machine, x: Tensor): Block {
-  const [at] = read(machine, x) as [number];
+  const at = read(machine, x);
   const y = machine.memory.make("float32", x.size);
   machine.wasm.run("copyBytes", 4 * x.size, 0.05, 4096, at, y.at);
   return y;
 }
 
-const indexAdd: Run = (machine, { args }) => {
-  const [x, index, source, { dim }] = args as [Tensor, Tensor, Tensor, { dim: number }];
-  const rows = x.shape[0] as number;
-  if (dim !== 0 || !isFloat32(x) || x.size === 0 || !inRange(machine, index, rows)) return null;
-  const y = copied(machine, x);
-  addRows(machine, source, index, y, rows);
-  return [y];
+const indexAdd: Rule<"indexAdd"> = {
+  forward: (machine, { args: [x, index, source, { dim }] }) => {
+    const rows = sideOf(x, 0);
+    if (dim !== 0 || !isFloat32(x) || x.size === 0 || !inRange(machine, index, rows)) return null;
+    const y = copied(machine, x);
+    addRows(machine, source, index, y, rows);
+    return [y];
+  },
 };
 
 /** x seen as [outer, n, inner] around `dim`, if the index covers all of x's other axes. */
@@ -326,32 +295,34 @@ function along(
   const covers = x.shape.every((side, d) => d === dim || index.shape[d] === side);
   if (!covers || x.size === 0 || index.size === 0) return null;
   const [outer, inner] = [sizeOf(x.shape.slice(0, dim)), sizeOf(x.shape.slice(dim + 1))];
-  return [outer, x.shape[dim] as number, index.shape[dim] as number, inner];
+  return [outer, sideOf(x, dim), sideOf(index, dim), inner];
 }
 
-const gather: Run = (machine, { args, outputs: [spec] }) => {
-  const [x, index, { dim }] = args as [Tensor, Tensor, { dim: number }];
-  const walk = isFloat32(x) ? along(x, index, dim) : null;
-  if (walk === null || !inRange(machine, index, walk[1])) return null;
-  const [outer, n, m, inner] = walk;
-  const [px, pi] = read(machine, x, index) as [number, number];
-  const y = makeLike(machine, spec as Spec);
-  machine.wasm.run("gather", outer, m * inner, 16, px, pi, y.at, n, m, inner);
-  return [y];
+const gather: Rule<"gather"> = {
+  forward: (machine, { args: [x, index, { dim }], outputs: [spec] }) => {
+    const walk = isFloat32(x) ? along(x, index, dim) : null;
+    if (walk === null || !inRange(machine, index, walk[1])) return null;
+    const [outer, n, m, inner] = walk;
+    const [px, pi] = [read(machine, x), read(machine, index)];
+    const y = makeLike(machine, spec);
+    machine.wasm.run("gather", outer, m * inner, 16, px, pi, y.at, n, m, inner);
+    return [y];
+  },
 };
 
-const scatterAdd: Run = (machine, { args }) => {
-  const [x, index, source, { dim }] = args as [Tensor, Tensor, Tensor, { dim: number }];
-  const walk = isFloat32(x) ? along(x, index, dim) : null;
-  if (walk === null || !inRange(machine, index, walk[1])) return null;
-  const [outer, n, m, inner] = walk;
-  const y = copied(machine, x);
-  const [pg, pi] = read(machine, source, index) as [number, number];
-  machine.wasm.run("scatterAdd", outer, m * inner, 16, pg, pi, y.at, n, m, inner);
-  return [y];
+const scatterAdd: Rule<"scatterAdd"> = {
+  forward: (machine, { args: [x, index, source, { dim }] }) => {
+    const walk = isFloat32(x) ? along(x, index, dim) : null;
+    if (walk === null || !inRange(machine, index, walk[1])) return null;
+    const [outer, n, m, inner] = walk;
+    const y = copied(machine, x);
+    const [pg, pi] = [read(machine, source), read(machine, index)];
+    machine.wasm.run("scatterAdd", outer, m * inner, 16, pg, pi, y.at, n, m, inner);
+    return [y];
+  },
 };
 
-export const fusedRules: Readonly<Record<string, Rule>> = {
+export const fusedRules: Rules = {
   softmax: rowsRule("softmax", "softmaxGrad", 1.2),
   logSoftmax: rowsRule("logSoftmax", "logSoftmaxGrad", 1.2),
   crossEntropy,
@@ -362,8 +333,8 @@ export const fusedRules: Readonly<Record<string, Rule>> = {
   dropout,
   rope,
   embedding,
-  indexSelect: { forward: indexSelect },
-  indexAdd: { forward: indexAdd },
-  gather: { forward: gather },
-  scatterAdd: { forward: scatterAdd },
+  indexSelect,
+  indexAdd,
+  gather,
+  scatterAdd,
 };

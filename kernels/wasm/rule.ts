@@ -1,7 +1,10 @@
-// What the rules of table.ts, fused.ts and update.ts are made of: a rule takes a call apart into addresses
-// and sizes for a kernel. Next: table.ts.
+// What the rules of table.ts, fused.ts, attention.ts and update.ts are made of: a rule takes a call apart into
+// addresses and sizes for a kernel. Its types are those of its op's entry, so a rule that doesn't fit its op
+// doesn't compile. Next: table.ts.
 
-import { type Call, type Spec, Tensor } from "../../core/index.ts";
+import { type ForwardCall, type Spec, Tensor } from "../../core/index.ts";
+import type * as Ops from "../../core/ops/index.ts";
+import type { Outputs, RuleOf, RulesOf } from "../../core/rule.ts";
 import type { Wasm } from "./kernels.ts";
 import type { Block, Memory } from "./memory.ts";
 
@@ -11,15 +14,17 @@ export interface Machine {
   readonly memory: Memory;
 }
 
-/** Runs a call, or says with null that no kernel fits. */
-export type Run = (machine: Machine, call: Call) => readonly Block[] | null;
+/** The rule of the op of this name. */
+export type Rule<K extends keyof typeof Ops> = RuleOf<Machine, Block, (typeof Ops)[K]>;
 
-export interface Rule {
-  readonly forward: Run;
-  readonly backward?: Run;
-  /** For fused ops: whether the kernels fit; else the definition runs. */
-  readonly fits?: (args: readonly unknown[]) => boolean;
-}
+/** Rules by the names of their ops. */
+export type Rules = RulesOf<Machine, Block, typeof Ops>;
+
+/** The forward rule of ops whose arguments begin with P and that save nothing; null if no kernel fits. */
+export type Forward<P extends readonly unknown[]> = (
+  machine: Machine,
+  call: ForwardCall<readonly [...P, ...unknown[]], never>,
+) => Outputs<never, Block> | null;
 
 export function blockOf(x: Tensor): Block {
   return x.storage.buffer("wasm") as Block;
@@ -29,27 +34,32 @@ export function isFloat32(x: unknown): x is Tensor {
   return x instanceof Tensor && x.dtype === "float32";
 }
 
+export function areFloat32(...xs: readonly unknown[]): boolean {
+  return xs.every((x) => x === null || isFloat32(x));
+}
+
 export function sizeOf(shape: readonly number[]): number {
   let size = 1;
   for (let d = 0; d < shape.length; d++) size *= shape[d] as number;
   return size;
 }
 
+/** A length of an axis that is there. */
+export function sideOf(x: Tensor, axis: number): number {
+  return x.shape.at(axis) ?? 1;
+}
+
 export function makeLike({ memory }: Machine, { dtype, shape }: Spec): Block {
   return memory.make(dtype, sizeOf(shape));
 }
 
-export function areFloat32(...xs: readonly unknown[]): boolean {
-  return xs.every((x) => x === null || isFloat32(x));
-}
-
-/** The addresses of tensors that the kernels only read; 0 for those left out. */
-export function read({ memory }: Machine, ...tensors: readonly (Tensor | null)[]): number[] {
-  return tensors.map((x) => (x === null ? 0 : memory.read(blockOf(x))));
+/** The address of a tensor that a kernel only reads; 0 for one that is left out. */
+export function read({ memory }: Machine, x: Tensor | null): number {
+  return x === null ? 0 : memory.read(blockOf(x));
 }
 
 /** Blocks for the outputs that are wanted; null for the others. */
-export function makeWanted(machine: Machine, outputs: Call["outputs"]): (Block | null)[] {
+export function makeWanted(machine: Machine, outputs: readonly (Spec | null)[]): (Block | null)[] {
   return outputs.map((spec) => (spec === null ? null : makeLike(machine, spec)));
 }
 

@@ -3,12 +3,33 @@
 // another way. Costs are nanoseconds a unit on one thread, roughly: they decide what is shared.
 // Next: fused.ts for the rules of fused ops, exports.ts for the kernels' arguments, device.ts.
 
-import { type Call, type Kernel as CoreKernel, type Spec, Tensor } from "../../core/index.ts";
+import {
+  type BackwardCall,
+  type Call,
+  type Entry,
+  type ForwardCall,
+  type Spec,
+  Tensor,
+} from "../../core/index.ts";
+import { aroundDims } from "../../core/kinds.ts";
+import type { Contraction, ContractKernel, ViewKernel } from "../../core/op.ts";
+import { type Rule as AnyRule, runRule, type UpdateRule } from "../../core/rule.ts";
 import { attentionRules } from "./attention.ts";
 import { merge, stretched } from "./broadcast.ts";
 import type { Kernel } from "./exports.ts";
 import { fusedRules } from "./fused.ts";
-import { blockOf, isFloat32, type Machine, makeLike, type Rule, type Run, sizeOf } from "./rule.ts";
+import type { Block } from "./memory.ts";
+import {
+  blockOf,
+  type Forward,
+  isFloat32,
+  type Machine,
+  makeLike,
+  type Rule,
+  type Rules,
+  read,
+  sizeOf,
+} from "./rule.ts";
 import { updateRules } from "./update.ts";
 
 /** Elements that a thread takes at least at once. */
@@ -17,7 +38,7 @@ const grain = 1024;
 // --- Elementwise -------------------------------------------------------------------------------------
 
 /** y = f(x). */
-function unary(kernel: Kernel, cost: number): Run {
+function unary(kernel: Kernel, cost: number): Forward<[x: Tensor]> {
   return ({ wasm, memory }, { args: [x] }) => {
     if (!isFloat32(x)) return null;
     const at = memory.read(blockOf(x));
@@ -27,9 +48,12 @@ function unary(kernel: Kernel, cost: number): Run {
   };
 }
 
-/** dx = g f'(x): the backward pass of a fused op of one operand, called with (g, y, x, options). */
-function unaryGrad(kernel: Kernel, cost: number): Run {
-  return ({ wasm, memory }, { args: [g, , x] }) => {
+/** dx = g f'(x): the backward pass of a fused op of one operand. */
+function unaryGrad(kernel: Kernel, cost: number) {
+  return (
+    { wasm, memory }: Machine,
+    { g, args: [x] }: BackwardCall<readonly [x: Tensor, ...rest: unknown[]], never>,
+  ): [Block] | null => {
     if (!isFloat32(x) || !isFloat32(g)) return null;
     const [from, at] = [memory.read(blockOf(g)), memory.read(blockOf(x))];
     const dx = memory.make("float32", x.size);
@@ -76,55 +100,69 @@ function rowsOf(
 }
 
 /** out = f(a, b), under every broadcast. */
-function binary(kernel: Kernel, cost: number): Run {
+function binary(kernel: Kernel, cost: number): Forward<[a: Tensor, b: Tensor]> {
   return (machine, { args: [a, b], outputs: [spec] }) => {
-    if (!isFloat32(a) || !isFloat32(b) || !spec) return null;
+    if (!isFloat32(a) || !isFloat32(b)) return null;
     const rows = rowsOf(machine, spec.shape, [a, b]);
     if (rows === null) return null;
     const { wasm, memory } = machine;
     const { inner, layout, strides, steps } = rows;
     const [pa, pb] = [memory.read(blockOf(a), 0), memory.read(blockOf(b), 1)];
     const out = makeLike(machine, spec);
-    const [sa, sb, ia, ib] = [strides[0], strides[1], steps[0], steps[1]] as [
-      number,
-      number,
-      number,
-      number,
-    ];
+    const [sa = 0, sb = 0] = strides;
+    const [ia = 0, ib = 0] = steps;
     wasm.run(kernel, out.length, cost, grain, inner, layout, pa, sa, ia, pb, sb, ib, out.at);
     return [out];
   };
 }
 
-/** out = c ? a : b; `order` says which arguments are c, a and b. */
-function choose(order: readonly [number, number, number]): Run {
-  return (machine, { args, outputs: [spec] }) => {
-    const [c, a, b] = order.map((i) => args[i]);
-    if (!(c instanceof Tensor) || !isFloat32(a) || !isFloat32(b) || !spec) return null;
-    const rows = rowsOf(machine, spec.shape, [c, a, b]);
-    if (rows === null) return null;
-    const { wasm, memory } = machine;
-    const operands = [c, a, b].flatMap((x, i) => [
-      memory.read(blockOf(x), i),
-      rows.strides[i] as number,
-      rows.steps[i] as number,
-    ]);
-    const out = makeLike(machine, spec);
-    wasm.run("where", out.length, 0.3, grain, rows.inner, rows.layout, ...operands, out.at);
-    return [out];
-  };
+/** out = c ? a : b. */
+function choose(machine: Machine, c: Tensor, a: Tensor, b: Tensor, spec: Spec): [Block] | null {
+  if (!isFloat32(a) || !isFloat32(b)) return null;
+  const rows = rowsOf(machine, spec.shape, [c, a, b]);
+  if (rows === null) return null;
+  const { wasm, memory } = machine;
+  const operands = [c, a, b].flatMap((x, i) => [
+    memory.read(blockOf(x), i),
+    rows.strides[i] ?? 0,
+    rows.steps[i] ?? 0,
+  ]);
+  const out = makeLike(machine, spec);
+  wasm.run("where", out.length, 0.3, grain, rows.inner, rows.layout, ...operands, out.at);
+  return [out];
 }
 
-const clamp: Run = ({ wasm, memory }, { args: [x, bounds], outputs: [spec] }) => {
-  if (!isFloat32(x) || spec?.dtype !== "float32") return null;
-  const { min = -Infinity, max = Infinity } = bounds as { min?: number; max?: number };
-  const at = memory.read(blockOf(x));
-  const y = memory.make("float32", x.size);
-  wasm.run("unaryClamp", x.size, 0.2, grain, at, y.at, min, max);
-  return [y];
+const where: Rule<"where"> = {
+  forward: (machine, { args: [c, a, b], outputs: [spec] }) => choose(machine, c, a, b, spec),
 };
 
-const elementwiseRules: Readonly<Record<string, Rule>> = {
+const maskedFill: Rule<"maskedFill"> = {
+  forward: (machine, { args: [x, mask, value], outputs: [spec] }) =>
+    choose(machine, mask, value, x, spec),
+};
+
+const clamp: Rule<"clamp"> = {
+  forward: ({ wasm, memory }, { args: [x, bounds], outputs: [spec] }) => {
+    if (!isFloat32(x) || spec.dtype !== "float32") return null;
+    const { min = -Infinity, max = Infinity } = bounds;
+    const at = memory.read(blockOf(x));
+    const y = memory.make("float32", x.size);
+    wasm.run("unaryClamp", x.size, 0.2, grain, at, y.at, min, max);
+    return [y];
+  },
+};
+
+const gelus = {
+  forward: { none: unary("unaryGelu", 2), tanh: unary("unaryGeluTanh", 1.8) },
+  backward: { none: unaryGrad("gradGelu", 3), tanh: unaryGrad("gradGeluTanh", 2.2) },
+};
+
+const gelu: Rule<"gelu"> = {
+  forward: (machine, call) => gelus.forward[call.args[1].approximate ?? "none"](machine, call),
+  backward: (machine, call) => gelus.backward[call.args[1].approximate ?? "none"](machine, call),
+};
+
+const elementwiseRules: Rules = {
   neg: { forward: unary("unaryNeg", 0.2) },
   abs: { forward: unary("unaryAbs", 0.2) },
   sign: { forward: unary("unarySign", 0.3) },
@@ -148,11 +186,8 @@ const elementwiseRules: Readonly<Record<string, Rule>> = {
     backward: unaryGrad("gradLogSigmoid", 1.5),
   },
   silu: { forward: unary("unarySilu", 1.3), backward: unaryGrad("gradSilu", 1.6) },
-  gelu: {
-    forward: (machine, call) => geluKernel(call.args[1], "unary")(machine, call),
-    backward: (machine, call) => geluKernel(call.args[3], "grad")(machine, call),
-  },
-  clamp: { forward: clamp },
+  gelu,
+  clamp,
   add: { forward: binary("binaryAdd", 0.25) },
   sub: { forward: binary("binarySub", 0.25) },
   mul: { forward: binary("binaryMul", 0.25) },
@@ -166,96 +201,88 @@ const elementwiseRules: Readonly<Record<string, Rule>> = {
   le: { forward: binary("compareLessEqual", 0.3) },
   gt: { forward: binary("compareGreater", 0.3) },
   ge: { forward: binary("compareGreaterEqual", 0.3) },
-  where: { forward: choose([0, 1, 2]) },
-  maskedFill: { forward: choose([1, 2, 0]) },
+  where,
+  maskedFill,
 };
-
-const gelus = {
-  unary: { none: unary("unaryGelu", 2), tanh: unary("unaryGeluTanh", 1.8) },
-  grad: { none: unaryGrad("gradGelu", 3), tanh: unaryGrad("gradGeluTanh", 2.2) },
-} as const;
-
-function geluKernel(options: unknown, pass: "unary" | "grad"): Run {
-  return gelus[pass][(options as { approximate?: "none" | "tanh" }).approximate ?? "none"];
-}
 
 // --- Reductions --------------------------------------------------------------------------------------
 
-function aroundOf(call: Call): { outer: number; n: number; inner: number } {
-  return (call.entry.kernel as CoreKernel & { kind: "reduce" | "pick" }).around(...call.args);
-}
-
-const sum: Run = (machine, call) => {
-  const [x] = call.args;
-  const [spec] = call.outputs;
-  if (!isFloat32(x) || !spec) return null;
-  const { outer, n, inner } = aroundOf(call);
-  const at = machine.memory.read(blockOf(x));
-  const y = makeLike(machine, spec);
-  machine.wasm.sum(at, y.at, outer, n, inner);
-  return [y];
+const sum: Rule<"sum"> = {
+  forward: (machine, { args: [x, options], outputs: [spec] }) => {
+    if (!isFloat32(x)) return null;
+    const { outer, n, inner } = aroundDims(x, options);
+    const at = read(machine, x);
+    const y = makeLike(machine, spec);
+    machine.wasm.sum(at, y.at, outer, n, inner);
+    return [y];
+  },
 };
 
 /** max, min and their positions. */
-function extreme(kernel: "extreme" | "argExtreme", sign: number): Run {
-  return (machine, call) => {
-    const [x] = call.args;
-    const [spec] = call.outputs;
-    if (!isFloat32(x) || !spec) return null;
-    const { n, inner } = aroundOf(call);
-    const at = machine.memory.read(blockOf(x));
-    const y = makeLike(machine, spec);
-    machine.wasm.run(kernel, y.length, n, 16, at, n, inner, y.at, sign);
-    return [y];
+function extreme(kernel: "extreme" | "argExtreme", sign: number): Rule<"max"> {
+  return {
+    forward: (machine, { args: [x, options], outputs: [spec] }) => {
+      if (!isFloat32(x)) return null;
+      const { n, inner } = aroundDims(x, options);
+      const at = read(machine, x);
+      const y = makeLike(machine, spec);
+      machine.wasm.run(kernel, y.length, n, 16, at, n, inner, y.at, sign);
+      return [y];
+    },
   };
 }
 
-const reduceRules: Readonly<Record<string, Rule>> = {
-  sum: { forward: sum },
-  max: { forward: extreme("extreme", 1) },
-  min: { forward: extreme("extreme", -1) },
-  argmax: { forward: extreme("argExtreme", 1) },
-  argmin: { forward: extreme("argExtreme", -1) },
+const reduceRules: Rules = {
+  sum,
+  max: extreme("extreme", 1),
+  min: extreme("extreme", -1),
+  argmax: extreme("argExtreme", 1),
+  argmin: extreme("argExtreme", -1),
 };
 
 // --- Views and products ------------------------------------------------------------------------------
 
-type ContractKernel = CoreKernel & { kind: "contract" };
-
 /** Every view: strided copies of elements of four bytes. */
-const move: Run = (machine, call) => {
-  const [spec] = call.outputs;
-  const kernel = call.entry.kernel as CoreKernel & { kind: "view" };
-  if (!spec || (spec.dtype !== "float32" && spec.dtype !== "int32")) return null;
+function move(
+  machine: Machine,
+  kernel: ViewKernel,
+  { args, outputs }: ForwardCall,
+): Block[] | null {
+  const [spec] = outputs;
+  if (spec.dtype !== "float32" && spec.dtype !== "int32") return null;
   const { wasm, memory } = machine;
-  const inputs = call.args.filter((x) => x instanceof Tensor);
-  const copies = kernel.copies(...call.args).map(({ input, shape, from, to }) => {
+  const inputs = args.filter((x) => x instanceof Tensor);
+  const copies = kernel.copies(...args).map(({ input, shape, from, to }) => {
     return { input, from, to, axes: merge(shape, [from.strides, to.strides]), size: sizeOf(shape) };
   });
   if (copies.some(({ axes }) => axes.sizes.length > 6)) return null;
   const addresses = inputs.map((x) => memory.read(blockOf(x)));
   const y = makeLike(machine, spec);
   if (copies.reduce((total, { size }) => total + size, 0) < y.length)
-    wasm.run("fill", y.length, 0.1, grain, y.at, bitsOf(kernel.fill?.(...call.args) ?? 0, spec));
+    wasm.run("fill", y.length, 0.1, grain, y.at, bitsOf(kernel.fill?.(...args) ?? 0, spec));
   for (const { input, from, to, axes, size } of copies) {
     if (size === 0) continue;
-    const [source, target] = [(addresses[input] as number) + 4 * from.offset, y.at + 4 * to.offset];
-    const [steps, places] = axes.steps as [number[], number[]];
+    const [source, target] = [(addresses[input] ?? 0) + 4 * from.offset, y.at + 4 * to.offset];
+    const [steps = [], places = []] = axes.steps;
     wasm.stridedCopy(source, target, axes.sizes, steps, places);
   }
   return [y];
-};
+}
 
 /** A number as the four bytes that hold it. */
 function bitsOf(value: number, { dtype }: Spec): number {
   return dtype === "int32" ? value : (new Int32Array(Float32Array.of(value).buffer)[0] as number);
 }
 
-const matmul: Run = (machine, call) => {
-  const [a, b] = call.args;
-  const [spec] = call.outputs;
-  if (!isFloat32(a) || !isFloat32(b) || !spec) return null;
-  const walk = (call.entry.kernel as ContractKernel).contraction(a, b, call.args[2]);
+/** Every product of matrices. */
+function matmul(
+  machine: Machine,
+  kernel: ContractKernel,
+  { args, outputs: [spec] }: ForwardCall,
+): Block[] | null {
+  const [a, b] = args;
+  if (!isFloat32(a) || !isFloat32(b)) return null;
+  const walk = kernel.contraction(...args);
   const { m: M, n: N, k: K, transposeA, transposeB } = walk;
   const { wasm, memory } = machine;
   const [pa, pb] = [memory.read(blockOf(a)), memory.read(blockOf(b))];
@@ -265,7 +292,7 @@ const matmul: Run = (machine, call) => {
   else if (walk.batch.length === 0) wasm.matmul(pa, pb, c.at, { M, N, K, transposeA, transposeB });
   else multiplyBatch(machine, pa, pb, c.at, walk);
   return [c];
-};
+}
 
 /** Batches of products; a batch whose strides aren't one number goes product by product. */
 function multiplyBatch(
@@ -273,7 +300,7 @@ function multiplyBatch(
   a: number,
   b: number,
   c: number,
-  walk: ReturnType<ContractKernel["contraction"]>,
+  walk: Contraction,
 ): void {
   const { m: M, n: N, k: K, transposeA, transposeB } = walk;
   const { sizes, steps } = merge(walk.batch, [walk.strideA, walk.strideB]);
@@ -294,21 +321,28 @@ function multiplyBatch(
   }
 }
 
-const byName: ReadonlyMap<string, Rule> = new Map(
-  Object.entries({
-    ...elementwiseRules,
-    ...reduceRules,
-    ...fusedRules,
-    ...attentionRules,
-    ...updateRules,
-  }),
-);
-const byKind: Readonly<Partial<Record<CoreKernel["kind"], Rule>>> = {
-  view: { forward: move },
-  contract: { forward: matmul },
-};
+// --- Which rule --------------------------------------------------------------------------------------
 
-/** The rule of an op: its own, or that of its kind. */
-export function ruleOf({ name, kernel }: Call["entry"]): Rule | undefined {
-  return byName.get(name) ?? byKind[kernel.kind];
+const rules: ReadonlyMap<string, AnyRule<Machine, Block>> = new Map(
+  Object.entries({ ...elementwiseRules, ...reduceRules, ...fusedRules, ...attentionRules }),
+);
+const updates: ReadonlyMap<string, UpdateRule<Machine, Block>> = new Map(
+  Object.entries(updateRules),
+);
+
+/** Runs a call by its op's rule, or that of its kind; null if no kernel fits. */
+export function runKernels(machine: Machine, call: Call): readonly Block[] | null {
+  if (call.pass === "update") return updates.get(call.entry.name)?.update(machine, call) ?? null;
+  const { kernel, name } = call.entry;
+  const rule = rules.get(name);
+  if (rule !== undefined) return runRule(rule, machine, call);
+  if (call.pass === "backward") return null;
+  if (kernel.kind === "view") return move(machine, kernel, call);
+  return kernel.kind === "contract" ? matmul(machine, kernel, call) : null;
+}
+
+/** Whether an op has a rule of its own that takes these arguments. */
+export function fitsRule({ name }: Entry, args: readonly unknown[]): boolean {
+  const rule = rules.get(name);
+  return rule !== undefined && (rule.fits?.(args) ?? true);
 }

@@ -1,9 +1,11 @@
 // The optimisers' rules: a table of blocks of at most 8192 elements, so that one call of a kernel serves
 // every parameter and threads share it evenly. Next: optimizer.as.ts, which walks the table.
 
-import type { AdamWOptions, SGDOptions, Tensor } from "../../core/index.ts";
-import { portable } from "../../core/index.ts";
-import { blockOf, isFloat32, type Machine, type Rule } from "./rule.ts";
+import { portable, type Tensor } from "../../core/index.ts";
+import type { UpdateRulesOf } from "../../core/rule.ts";
+import type { updates } from "../../core/update.ts";
+import type { Block } from "./memory.ts";
+import { blockOf, isFloat32, type Machine } from "./rule.ts";
 
 const blockLength = 8192;
 const entryBytes = 20; // w, g, m, v, count
@@ -42,12 +44,10 @@ function wrote({ memory }: Machine, ...lists: readonly (Tensors | null)[]): void
   for (const list of lists) for (const x of list ?? []) memory.wrote(blockOf(x));
 }
 
-const adamwStep: Rule = {
-  forward: (machine, { args }) => {
-    const [w, g, m, v, gradScale, options] = args as [
-      ...[Tensors, Tensors, Tensors, Tensors, Tensor | null],
-      AdamWOptions,
-    ];
+type Rules = Required<UpdateRulesOf<Machine, Block, typeof updates>>;
+
+const adamwStep: Rules["adamwStep"] = {
+  update: (machine, { args: [w, g, m, v, gradScale, options] }) => {
     if (!w.every(isFloat32)) return null;
     const { lr, beta1, beta2, eps, weightDecay, step } = options;
     const rates = [
@@ -69,12 +69,8 @@ const adamwStep: Rule = {
   },
 };
 
-const sgdStep: Rule = {
-  forward: (machine, { args }) => {
-    const [w, g, m, gradScale, options] = args as [
-      ...[Tensors, Tensors, Tensors | null, Tensor | null],
-      SGDOptions,
-    ];
+const sgdStep: Rules["sgdStep"] = {
+  update: (machine, { args: [w, g, m, gradScale, options] }) => {
     if (!w.every(isFloat32)) return null;
     const { lr, momentum, weightDecay, nesterov } = options;
     const rates = [scaleOf(machine, gradScale), lr, momentum, weightDecay, Number(nesterov)];
@@ -86,9 +82,8 @@ const sgdStep: Rule = {
   },
 };
 
-const globalNorm: Rule = {
-  forward: (machine, { args: [list] }) => {
-    const tensors = list as Tensors;
+const globalNorm: Rules["globalNorm"] = {
+  update: (machine, { args: [tensors] }) => {
     if (!tensors.every(isFloat32)) return null;
     const { wasm, memory } = machine;
     const norm = memory.make("float32", 1);
@@ -104,4 +99,4 @@ const globalNorm: Rule = {
   },
 };
 
-export const updateRules: Readonly<Record<string, Rule>> = { adamwStep, sgdStep, globalNorm };
+export const updateRules: Rules = { adamwStep, sgdStep, globalNorm };

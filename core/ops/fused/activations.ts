@@ -49,7 +49,10 @@ export interface GeluOptions {
 }
 
 /** x Φ(x) with Φ the normal distribution function; see GeluOptions for the tanh form (1606.08415). */
-export const gelu: Op<(x: Tensor, options?: GeluOptions) => Tensor> = elementwise({
+export const gelu: Op<
+  (x: Tensor, options?: GeluOptions) => Tensor,
+  [x: Tensor, options: GeluOptions]
+> = elementwise({
   typing,
   arity: 1,
   scalars: ({ approximate = "none" }) => [approximate === "tanh" ? 1 : 0],

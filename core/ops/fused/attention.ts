@@ -7,7 +7,7 @@ import { type Draw, within } from "../../draw.ts";
 import { checkFloat } from "../../dtype.ts";
 import { ShapeError } from "../../errors.ts";
 import { fused } from "../../kinds.ts";
-import { apply, type Block, type Op, type Spec } from "../../op.ts";
+import { apply, type Block, type Op } from "../../op.ts";
 import { Random } from "../../random.ts";
 import { formatShape, sameShape } from "../../shape.ts";
 import { checkTensor, type Tensor } from "../../tensor.ts";
@@ -104,30 +104,31 @@ export const scaledDotProductAttention: Op<
     k: Tensor,
     v: Tensor,
     options?: AttentionOptions & { readonly layout?: HeadLayout },
-  ) => Tensor
+  ) => Tensor,
+  [q: Tensor, k: Tensor, v: Tensor, mask: Tensor | null, options: Attend],
+  "lse"
 > = fused({
   definition: attentionDefinition,
-  // the result, and each row's logSumExp for the way back
-  infer: (q, _k, v, _mask, { layout }): readonly Spec[] => {
+  infer: (q, _k, v, _mask, { layout }) => {
     const rows = q.shape.slice(0, -1);
     const [B = 0, T = 0, H = 0] = rows;
     return [
       { shape: [...rows, v.shape.at(-1) ?? 0], dtype: q.dtype },
-      { shape: layout === "bthd" ? [B, H, T] : rows, dtype: q.dtype },
+      { lse: { shape: layout === "bthd" ? [B, H, T] : rows, dtype: q.dtype } }, // each row's logSumExp
     ];
   },
-  forward: ([y, lses], q, k, v, mask, o) => {
-    if (o.layout === "bhtd") return attentionForward(lses ? [y, lses] : [y], q, k, v, mask, o);
+  forward: ([y, { lse }], q, k, v, mask, o) => {
+    if (o.layout === "bhtd") return attentionForward(y, lse, q, k, v, mask, o);
     const [apart, ...inputs] = [headsFirst(y, false), headsFirst(q), headsFirst(k), headsFirst(v)];
-    attentionForward(lses ? [apart, lses] : [apart], ...inputs, mask, o);
+    attentionForward(apart, lse, ...inputs, mask, o);
     headsBack(y, apart);
   },
-  backward: (gradients, g, [, lses], q, k, v, mask, o) => {
-    if (o.layout === "bhtd") return attentionBackward(gradients, g, lses, q, k, v, mask, o);
+  backward: (gradients, g, [, { lse }], q, k, v, mask, o) => {
+    if (o.layout === "bhtd") return attentionBackward(gradients, g, lse, q, k, v, mask, o);
     const [dq, dk, dv, dmask = null] = gradients;
     const apart = [q, k, v].map((x) => headsFirst(x, false));
     const [ga, qa, ka, va] = [headsFirst(g), headsFirst(q), headsFirst(k), headsFirst(v)];
-    attentionBackward([...apart, dmask], ga, lses, qa, ka, va, mask, o);
+    attentionBackward([...apart, dmask], ga, lse, qa, ka, va, mask, o);
     for (const [i, dx] of [dq, dk, dv].entries()) if (dx) headsBack(dx, apart[i] as Block);
   },
   call:

@@ -27,6 +27,12 @@ export interface Attend {
   readonly drop: Drop;
 }
 
+/** The same for packed heads. */
+export interface Packed extends Attend {
+  readonly heads: number;
+  readonly kvHeads: number;
+}
+
 /** One query's row of the pattern, computed when it is needed. */
 interface Row {
   /** Which row of q and y it is, and which row of k and v its first key is. */
@@ -92,7 +98,8 @@ function patternOf(
 
 /** Fills y and the logSumExp of its rows, which the way back reads. */
 export function attentionForward(
-  [y, lses]: readonly [Block, ...Block[]],
+  y: Block,
+  lse: Block,
   q: Block,
   k: Block,
   v: Block,
@@ -102,14 +109,14 @@ export function attentionForward(
   const S = k.shape.at(-2) ?? 0;
   const D = v.shape.at(-1) ?? 0;
   eachRow(q, k, mask, o, (row) => {
-    const { p, keep, lse } = patternOf(row, S, o.drop);
+    const { p, keep, lse: total } = patternOf(row, S, o.drop);
     for (let c = 0; c < D; c++) {
       let sum = 0;
       for (let s = 0; s < S; s++)
         sum += (p[s] ?? 0) * (keep[s] ?? 0) * (v.data[(row.keys + s) * D + c] ?? 0);
       y.data[row.index * D + c] = sum;
     }
-    if (lses) lses.data[row.index] = lse;
+    lse.data[row.index] = total;
   });
 }
 
@@ -117,7 +124,7 @@ export function attentionForward(
 export function attentionBackward(
   [dq, dk, dv, dmask]: readonly (Block | null)[],
   g: Block,
-  lses: Block | undefined,
+  lse: Block,
   q: Block,
   k: Block,
   v: Block,
@@ -133,7 +140,7 @@ export function attentionBackward(
     total[at] = (total[at] ?? 0) + x;
   };
   eachRow(q, k, mask, o, (row) => {
-    const { p, keep } = patternOf(row, S, o.drop, lses?.data[row.index]);
+    const { p, keep } = patternOf(row, S, o.drop, lse.data[row.index]);
     const dp = p.map((_, s) => {
       let dot = 0;
       for (let c = 0; c < Dv; c++)

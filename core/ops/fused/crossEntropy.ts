@@ -94,7 +94,9 @@ export function shareOf(
  * (1 - ε) times that plus ε times the mean over all classes. Mean over the targets that count, unless said.
  */
 export const crossEntropy: Op<
-  (logits: Tensor, target: Tensor, options?: CrossEntropyOptions) => Tensor
+  (logits: Tensor, target: Tensor, options?: CrossEntropyOptions) => Tensor,
+  [logits: Tensor, target: Tensor, options: Losses],
+  "lse"
 > = fused({
   definition: (logits: Tensor, target: Tensor, options: Losses) => {
     const { reduction, ignoreIndex, labelSmoothing } = options;
@@ -110,12 +112,11 @@ export const crossEntropy: Op<
     if (reduction === "none") return losses;
     return reduction === "sum" ? losses.sum() : losses.sum().div(ignored.logicalNot().sum());
   },
-  // the loss, and each row's logSumExp for the way back
   infer: (logits, target, { reduction }) => [
     { shape: reduction === "none" ? target.shape : [], dtype: logits.dtype },
-    { shape: target.shape, dtype: logits.dtype },
+    { lse: { shape: target.shape, dtype: logits.dtype } }, // each row's logSumExp
   ],
-  forward: ([loss, lse], x, target, options) => {
+  forward: ([loss, { lse }], x, target, options) => {
     const { ignoreIndex, labelSmoothing } = options;
     const classes = x.shape.at(-1) ?? 0;
     let sum = 0;
@@ -130,11 +131,11 @@ export const crossEntropy: Op<
         labelSmoothing === 0 ? nll : (1 - labelSmoothing) * nll + (labelSmoothing * even) / classes;
       if (options.reduction === "none") loss.data[row] = c < 0 ? 0 : smooth;
       sum += c < 0 ? 0 : smooth;
-      if (lse) lse.data[row] = total;
+      lse.data[row] = total;
     });
     if (options.reduction !== "none") loss.data[0] = sum * shareOf(target.data, options);
   },
-  backward: ([dx], g, [, lse], x, target, options) => {
+  backward: ([dx], g, [, { lse }], x, target, options) => {
     const { ignoreIndex, labelSmoothing } = options;
     const classes = x.shape.at(-1) ?? 0;
     const share = shareOf(target.data, options);
@@ -143,7 +144,7 @@ export const crossEntropy: Op<
       const by = share * (g.data[row * gStep] ?? 0);
       for (let k = 0; dx && k < classes; k++) {
         const wanted = (k === c ? 1 - labelSmoothing : 0) + labelSmoothing / classes;
-        const p = Math.exp((x.data[at + k] ?? 0) - (lse?.data[row] ?? 0));
+        const p = Math.exp((x.data[at + k] ?? 0) - (lse.data[row] ?? 0));
         dx.data[at + k] = c < 0 ? 0 : by * (p - wanted);
       }
     });

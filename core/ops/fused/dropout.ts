@@ -15,26 +15,27 @@ export interface DropoutOptions {
 }
 
 /** Zeroes elements at random and scales the rest so that the mean stays. */
-export const dropout: Op<(x: Tensor, options: DropoutOptions) => Tensor> = fused({
-  definition: (x: Tensor, drop: Drop) => x.mul(dropMask(x, x.shape, drop)),
-  infer: like,
-  forward: ([y], x, drop) => {
-    for (let i = 0; i < x.data.length; i++) {
-      y.data[i] = survives(i, drop) ? (x.data[i] ?? 0) * scaleOf(drop.p) : 0;
-    }
-  },
-  backward: ([dx], g, _results, _x, drop) => {
-    for (let i = 0; dx && i < g.data.length; i++) {
-      dx.data[i] = survives(i, drop) ? (g.data[i] ?? 0) * scaleOf(drop.p) : 0;
-    }
-  },
-  call:
-    (run: (x: Tensor, drop: Drop) => Tensor, { name }) =>
-    (x, { p, rng }) => {
-      checkFloat(name, checkTensor(name, x).dtype);
-      const drop = checkDrop(name, p, rng);
-      return p === 0 ? x : run(x, drop);
+export const dropout: Op<(x: Tensor, options: DropoutOptions) => Tensor, [x: Tensor, drop: Drop]> =
+  fused({
+    definition: (x: Tensor, drop: Drop) => x.mul(dropMask(x, x.shape, drop)),
+    infer: like,
+    forward: ([y], x, drop) => {
+      for (let i = 0; i < x.data.length; i++) {
+        y.data[i] = survives(i, drop) ? (x.data[i] ?? 0) * scaleOf(drop.p) : 0;
+      }
     },
-  example: "ones([4]).dropout({ p: 0.5, rng: random(1) })  // [0, 2, 2, 2]",
-  draw: (d) => [d.tensor(d.shape()), { p: d.pick(0, 0.25, 0.5), rng: Random.from(1) }],
-});
+    backward: ([dx], g, _results, _x, drop) => {
+      for (let i = 0; dx && i < g.data.length; i++) {
+        dx.data[i] = survives(i, drop) ? (g.data[i] ?? 0) * scaleOf(drop.p) : 0;
+      }
+    },
+    call:
+      (run: (x: Tensor, drop: Drop) => Tensor, { name }) =>
+      (x, { p, rng }) => {
+        checkFloat(name, checkTensor(name, x).dtype);
+        const drop = checkDrop(name, p, rng);
+        return p === 0 ? x : run(x, drop);
+      },
+    example: "ones([4]).dropout({ p: 0.5, rng: random(1) })  // [0, 2, 2, 2]",
+    draw: (d) => [d.tensor(d.shape()), { p: d.pick(0, 0.25, 0.5), rng: Random.from(1) }],
+  });

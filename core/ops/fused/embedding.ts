@@ -7,8 +7,10 @@ import { formatShape } from "../../shape.ts";
 import { checkTensor, type Tensor } from "../../tensor.ts";
 import { checkIndices } from "../indexing.ts";
 
+type EmbeddingRule = (weight: Tensor, index: Tensor) => Tensor;
+
 /** Rows of a table: weight [V, D], index [...] of int32 gives [..., D]. */
-export const embedding: Op<(weight: Tensor, index: Tensor) => Tensor> = fused({
+export const embedding: Op<EmbeddingRule, [weight: Tensor, index: Tensor]> = fused({
   definition: (weight: Tensor, index: Tensor) =>
     weight.indexSelect(index.reshape([index.size])).reshape([...index.shape, weight.shape[1] ?? 0]),
   infer: (weight, index) => [
@@ -31,7 +33,7 @@ export const embedding: Op<(weight: Tensor, index: Tensor) => Tensor> = fused({
     });
     dweight?.data.set(total);
   },
-  call: (run: (weight: Tensor, index: Tensor) => Tensor) => (weight, index) => {
+  call: (run: EmbeddingRule) => (weight, index) => {
     if (checkTensor("embedding", weight, "weight").rank !== 2) {
       throw new ShapeError(`embedding: weight must be [V, D], got ${formatShape(weight.shape)}`);
     }

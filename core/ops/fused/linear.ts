@@ -11,7 +11,10 @@ import { asRows } from "../lines.ts";
 type LinearRule = (x: Tensor, weight: Tensor, bias: Tensor | null) => Tensor;
 
 /** y = x Wᵀ + bias over the last axis: x [..., in], weight [out, in], bias [out] or none. */
-export const linear: Op<(x: Tensor, weight: Tensor, bias?: Tensor | null) => Tensor> = fused({
+export const linear: Op<
+  (x: Tensor, weight: Tensor, bias?: Tensor | null) => Tensor,
+  [x: Tensor, weight: Tensor, bias: Tensor | null]
+> = fused({
   definition: (x: Tensor, weight: Tensor, bias: Tensor | null) => {
     const y = x.matmul(weight, { transposeB: true });
     return bias === null ? y : y.add(bias);
@@ -54,8 +57,10 @@ export const linear: Op<(x: Tensor, weight: Tensor, bias?: Tensor | null) => Ten
   },
 });
 
+type AddmmRule = (bias: Tensor, x: Tensor, weight: Tensor) => Tensor;
+
 /** y = bias + x W over the last axis: x [..., in], weight [in, out], bias [out]. linear with W as it is multiplied. */
-export const addmm: Op<(bias: Tensor, x: Tensor, weight: Tensor) => Tensor> = fused({
+export const addmm: Op<AddmmRule, [bias: Tensor, x: Tensor, weight: Tensor]> = fused({
   definition: (bias: Tensor, x: Tensor, weight: Tensor) => x.matmul(weight).add(bias),
   infer: (_bias, x, weight) => [
     { shape: [...x.shape.slice(0, -1), weight.shape[1] ?? 0], dtype: x.dtype },
@@ -78,7 +83,7 @@ export const addmm: Op<(bias: Tensor, x: Tensor, weight: Tensor) => Tensor> = fu
       () => asRows(x).matmul(rows, { transposeA: true }),
     ];
   },
-  call: (run: (bias: Tensor, x: Tensor, weight: Tensor) => Tensor) => (bias, x, weight) => {
+  call: (run: AddmmRule) => (bias, x, weight) => {
     checkAddmm(bias, x, weight);
     return run(bias, x, weight);
   },

@@ -4,7 +4,7 @@
 import { within } from "../../draw.ts";
 import { checkFloat } from "../../dtype.ts";
 import { DTypeError, ShapeError } from "../../errors.ts";
-import { fused } from "../../kinds.ts";
+import { fused, like } from "../../kinds.ts";
 import type { Block, Op, Spec } from "../../op.ts";
 import { formatShape, type Shape, sameShape, sizeOf } from "../../shape.ts";
 import { checkTensor, type Tensor } from "../../tensor.ts";
@@ -56,10 +56,9 @@ function normalized(
   return parameters.find((p) => p !== null)?.shape.length ?? Math.min(1, x.shape.length);
 }
 
-/** The outputs of a normalisation: y, and `statistics` numbers for each row. */
-function withStatistics(x: Tensor, axes: number, statistics: number): readonly Spec[] {
-  const rows: Spec = { shape: x.shape.slice(0, x.rank - axes), dtype: x.dtype };
-  return [{ shape: x.shape, dtype: x.dtype }, ...new Array<Spec>(statistics).fill(rows)];
+/** One number for each row, of `axes` axes. */
+function perRow(x: Tensor, axes: number): Spec {
+  return { shape: x.shape.slice(0, x.rank - axes), dtype: x.dtype };
 }
 
 function lastDims(axes: number): number[] {
@@ -78,7 +77,9 @@ type LayerNormRule = (
  * times weight plus bias. eps 1e-5 unless said.
  */
 export const layerNorm: Op<
-  (x: Tensor, weight?: Tensor | null, bias?: Tensor | null, options?: NormOptions) => Tensor
+  (x: Tensor, weight?: Tensor | null, bias?: Tensor | null, options?: NormOptions) => Tensor,
+  [x: Tensor, weight: Tensor | null, bias: Tensor | null, options: Eps],
+  "means" | "scales"
 > = fused({
   definition: (x: Tensor, weight: Tensor | null, bias: Tensor | null, { eps }: Eps) => {
     const dims = lastDims(normalized(x, weight, bias));
@@ -88,8 +89,11 @@ export const layerNorm: Op<
     const scaled = weight === null ? unit : unit.mul(weight);
     return bias === null ? scaled : scaled.add(bias);
   },
-  infer: (x, weight, bias) => withStatistics(x, normalized(x, weight, bias), 2),
-  forward: ([y, means, scales], x, weight, bias, { eps }) => {
+  infer: (x, weight, bias) => {
+    const rows = perRow(x, normalized(x, weight, bias));
+    return [...like(x), { means: rows, scales: rows }];
+  },
+  forward: ([y, { means, scales }], x, weight, bias, { eps }) => {
     const n = sizeOf(x.shape.slice(x.shape.length - normalized(x, weight, bias)));
     for (let at = 0, row = 0; at < x.data.length; at += n, row++) {
       let sum = 0;
@@ -102,14 +106,14 @@ export const layerNorm: Op<
         const unit = ((x.data[at + k] ?? 0) - mean) * scale;
         y.data[at + k] = unit * (weight?.data[k] ?? 1) + (bias?.data[k] ?? 0);
       }
-      if (means) means.data[row] = mean;
-      if (scales) scales.data[row] = scale;
+      means.data[row] = mean;
+      scales.data[row] = scale;
     }
   },
-  backward: (gradients, g, [, means, scales], x, weight, bias) => {
+  backward: (gradients, g, [, { means, scales }], x, weight, bias) => {
     const n = sizeOf(x.shape.slice(x.shape.length - normalized(x, weight, bias)));
-    const mean = (row: number): number => means?.data[row] ?? 0;
-    const scale = (row: number): number => scales?.data[row] ?? 0;
+    const mean = (row: number): number => means.data[row] ?? 0;
+    const scale = (row: number): number => scales.data[row] ?? 0;
     normBackward(gradients, g, x, weight, n, mean, scale, true);
   },
   call:
@@ -163,40 +167,43 @@ function normBackward(
 type RmsNormRule = (x: Tensor, weight: Tensor | null, options: Eps) => Tensor;
 
 /** x / sqrt(mean(x²) + eps) over the last axes, times weight (1910.07467). eps: the dtype's, as in PyTorch. */
-export const rmsNorm: Op<(x: Tensor, weight?: Tensor | null, options?: NormOptions) => Tensor> =
-  fused({
-    definition: (x: Tensor, weight: Tensor | null, { eps }: Eps) => {
-      const dims = lastDims(normalized(x, weight));
-      const unit = x.div(x.square().mean({ dims, keepDims: true }).add(eps).sqrt());
-      return weight === null ? unit : unit.mul(weight);
+export const rmsNorm: Op<
+  (x: Tensor, weight?: Tensor | null, options?: NormOptions) => Tensor,
+  [x: Tensor, weight: Tensor | null, options: Eps],
+  "scales"
+> = fused({
+  definition: (x: Tensor, weight: Tensor | null, { eps }: Eps) => {
+    const dims = lastDims(normalized(x, weight));
+    const unit = x.div(x.square().mean({ dims, keepDims: true }).add(eps).sqrt());
+    return weight === null ? unit : unit.mul(weight);
+  },
+  infer: (x, weight) => [...like(x), { scales: perRow(x, normalized(x, weight)) }],
+  forward: ([y, { scales }], x, weight, { eps }) => {
+    const n = sizeOf(x.shape.slice(x.shape.length - normalized(x, weight)));
+    for (let at = 0, row = 0; at < x.data.length; at += n, row++) {
+      let squares = 0;
+      for (let k = at; k < at + n; k++) squares += (x.data[k] ?? 0) ** 2;
+      const scale = 1 / Math.sqrt(squares / n + eps);
+      for (let k = 0; k < n; k++)
+        y.data[at + k] = (x.data[at + k] ?? 0) * scale * (weight?.data[k] ?? 1);
+      scales.data[row] = scale;
+    }
+  },
+  backward: (gradients, g, [, { scales }], x, weight) => {
+    const n = sizeOf(x.shape.slice(x.shape.length - normalized(x, weight)));
+    const scale = (row: number): number => scales.data[row] ?? 0;
+    normBackward(gradients.slice(0, 2), g, x, weight, n, () => 0, scale, false);
+  },
+  call:
+    (run: RmsNormRule) =>
+    (x, weight = null, { eps } = {}) => {
+      checkParameters("rmsNorm", x, weight);
+      return run(x, weight, { eps: eps ?? machineEpsilon[x.dtype] ?? 0 });
     },
-    infer: (x, weight) => withStatistics(x, normalized(x, weight), 1),
-    forward: ([y, scales], x, weight, { eps }) => {
-      const n = sizeOf(x.shape.slice(x.shape.length - normalized(x, weight)));
-      for (let at = 0, row = 0; at < x.data.length; at += n, row++) {
-        let squares = 0;
-        for (let k = at; k < at + n; k++) squares += (x.data[k] ?? 0) ** 2;
-        const scale = 1 / Math.sqrt(squares / n + eps);
-        for (let k = 0; k < n; k++)
-          y.data[at + k] = (x.data[at + k] ?? 0) * scale * (weight?.data[k] ?? 1);
-        if (scales) scales.data[row] = scale;
-      }
-    },
-    backward: (gradients, g, [, scales], x, weight) => {
-      const n = sizeOf(x.shape.slice(x.shape.length - normalized(x, weight)));
-      const scale = (row: number): number => scales?.data[row] ?? 0;
-      normBackward(gradients.slice(0, 2), g, x, weight, n, () => 0, scale, false);
-    },
-    call:
-      (run: RmsNormRule) =>
-      (x, weight = null, { eps } = {}) => {
-        checkParameters("rmsNorm", x, weight);
-        return run(x, weight, { eps: eps ?? machineEpsilon[x.dtype] ?? 0 });
-      },
-    example: "tensor([3, 4]).rmsNorm()  // [0.8485, 1.1314]",
-    draw: (d) => {
-      const [shape, n] = [d.shape({ maxRank: 2 }), d.integer(1, 4)];
-      const x = d.tensor([...shape, n], within(-3, 3, { offset: 1 / 8 }));
-      return [x, d.pick(d.tensor([n]), null), { eps: 0.25 }];
-    },
-  });
+  example: "tensor([3, 4]).rmsNorm()  // [0.8485, 1.1314]",
+  draw: (d) => {
+    const [shape, n] = [d.shape({ maxRank: 2 }), d.integer(1, 4)];
+    const x = d.tensor([...shape, n], within(-3, 3, { offset: 1 / 8 }));
+    return [x, d.pick(d.tensor([n]), null), { eps: 0.25 }];
+  },
+});

@@ -5,11 +5,11 @@ import { within } from "../../draw.ts";
 import { checkFloat } from "../../dtype.ts";
 import { ShapeError } from "../../errors.ts";
 import { fused } from "../../kinds.ts";
-import { apply, type Block, type Op, type Spec } from "../../op.ts";
+import { apply, type Block, type Op } from "../../op.ts";
 import { formatShape } from "../../shape.ts";
 import { checkTensor, type Tensor } from "../../tensor.ts";
 import { type AttentionOptions, scaledDotProductAttention } from "./attention.ts";
-import { type Attend, attentionBackward, attentionForward, checkMask } from "./attentionLoops.ts";
+import { attentionBackward, attentionForward, checkMask, type Packed } from "./attentionLoops.ts";
 import { checkDrop } from "./drop.ts";
 import { pack, unpack } from "./heads.ts";
 
@@ -18,11 +18,6 @@ export interface PackedOptions extends AttentionOptions {
   readonly heads: number;
   /** Key and value heads, which divide them; default as many. */
   readonly kvHeads?: number;
-}
-
-interface Packed extends Attend {
-  readonly heads: number;
-  readonly kvHeads: number;
 }
 
 /** Where q, k and v begin among the heads of a packed row, and how many heads each has. */
@@ -50,31 +45,34 @@ function packedDefinition(qkv: Tensor, mask: Tensor | null, o: Packed): Tensor {
  * then those of the keys, then those of the values; gives [B, T, H · D]. scaledDotProductAttention without
  * taking the heads apart; mask broadcasts to [B, H, T, T].
  */
-export const packedAttention: Op<(qkv: Tensor, options: PackedOptions) => Tensor> = fused({
+export const packedAttention: Op<
+  (qkv: Tensor, options: PackedOptions) => Tensor,
+  [qkv: Tensor, mask: Tensor | null, options: Packed],
+  "lse"
+> = fused({
   definition: packedDefinition,
-  // the result, and each row's logSumExp for the way back
-  infer: (qkv, _mask, { heads, kvHeads }): readonly Spec[] => {
+  infer: (qkv, _mask, { heads, kvHeads }) => {
     const [B = 0, T = 0, width = 0] = qkv.shape;
     const D = width / (heads + 2 * kvHeads);
     return [
       { shape: [B, T, heads * D], dtype: qkv.dtype },
-      { shape: [B, heads, T], dtype: qkv.dtype },
+      { lse: { shape: [B, heads, T], dtype: qkv.dtype } }, // each row's logSumExp
     ];
   },
-  forward: ([y, lses], qkv, mask, o) => {
+  forward: ([y, { lse }], qkv, mask, o) => {
     const all = o.heads + 2 * o.kvHeads;
     const [q, k, v] = partsOf(o).map((part) => unpack(qkv, all, part)) as [Block, Block, Block];
     const apart = unpack(y, o.heads, [0, o.heads], false);
-    attentionForward(lses ? [apart, lses] : [apart], q, k, v, mask, o);
+    attentionForward(apart, lse, q, k, v, mask, o);
     pack(y, o.heads, [0, o.heads], apart);
   },
-  backward: ([dqkv, dmask], g, [, lses], qkv, mask, o) => {
+  backward: ([dqkv, dmask], g, [, { lse }], qkv, mask, o) => {
     const all = o.heads + 2 * o.kvHeads;
     const parts = partsOf(o);
     const [q, k, v] = parts.map((part) => unpack(qkv, all, part)) as [Block, Block, Block];
     const gradients = parts.map((part) => unpack(qkv, all, part, false));
     const apart = unpack(g, o.heads, [0, o.heads]);
-    attentionBackward([...gradients, dmask ?? null], apart, lses, q, k, v, mask, o);
+    attentionBackward([...gradients, dmask ?? null], apart, lse, q, k, v, mask, o);
     if (dqkv) for (const [i, dx] of gradients.entries()) pack(dqkv, all, parts[i] ?? [0, 0], dx);
   },
   call:

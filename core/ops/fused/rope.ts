@@ -114,30 +114,32 @@ function ropeDefinition(
  * Rotary position embedding (2104.09864): turns each pair of x [..., T, D] by the angle of its position.
  * cos and sin (see ropeTables) broadcast to [..., T, D/2]; tables that learn run the definition.
  */
-export const rope: Op<(x: Tensor, cos: Tensor, sin: Tensor, options?: RopeOptions) => Tensor> =
-  fused({
-    definition: ropeDefinition,
-    infer: like,
-    forward: ([y], x, cos, sin, { interleaved, inverse }) =>
-      turn(y, x, cos, sin, interleaved, inverse ? -1 : 1),
-    vjp: (g, _y, _x, cos, sin, { interleaved, inverse }) => [
-      g.rope(cos, sin, { interleaved, inverse: !inverse }),
-    ],
-    call:
-      (run) =>
-      (x, cos, sin, { interleaved = false, inverse = false } = {}) => {
-        checkRope(x, cos, sin);
-        const rule = cos.requiresGrad || sin.requiresGrad ? ropeDefinition : run;
-        return rule(x, cos, sin, { interleaved, inverse });
-      },
-    example: "tensor([[1, 0]]).rope(tensor([[0]]), tensor([[1]]))  // [[0, 1]]",
-    draw: (d: Draw) => {
-      const [T, half] = [d.integer(0, 3), d.integer(1, 2)];
-      const angles = d.tensor(d.pick<Shape>([T, half], [1, half]));
-      const x = d.tensor([...d.shape({ maxRank: 2, maxSide: 2 }), T, 2 * half]);
-      return [x, angles.cos(), angles.sin(), { interleaved: d.pick(true, false) }];
+export const rope: Op<
+  (x: Tensor, cos: Tensor, sin: Tensor, options?: RopeOptions) => Tensor,
+  [x: Tensor, cos: Tensor, sin: Tensor, options: Turn]
+> = fused({
+  definition: ropeDefinition,
+  infer: like,
+  forward: ([y], x, cos, sin, { interleaved, inverse }) =>
+    turn(y, x, cos, sin, interleaved, inverse ? -1 : 1),
+  vjp: (g, _y, _x, cos, sin, { interleaved, inverse }) => [
+    g.rope(cos, sin, { interleaved, inverse: !inverse }),
+  ],
+  call:
+    (run) =>
+    (x, cos, sin, { interleaved = false, inverse = false } = {}) => {
+      checkRope(x, cos, sin);
+      const rule = cos.requiresGrad || sin.requiresGrad ? ropeDefinition : run;
+      return rule(x, cos, sin, { interleaved, inverse });
     },
-  });
+  example: "tensor([[1, 0]]).rope(tensor([[0]]), tensor([[1]]))  // [[0, 1]]",
+  draw: (d: Draw) => {
+    const [T, half] = [d.integer(0, 3), d.integer(1, 2)];
+    const angles = d.tensor(d.pick<Shape>([T, half], [1, half]));
+    const x = d.tensor([...d.shape({ maxRank: 2, maxSide: 2 }), T, 2 * half]);
+    return [x, angles.cos(), angles.sin(), { interleaved: d.pick(true, false) }];
+  },
+});
 
 function checkRope(x: Tensor, cos: Tensor, sin: Tensor): void {
   for (const t of [x, cos, sin]) checkFloat("rope", checkTensor("rope", t).dtype);

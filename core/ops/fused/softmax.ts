@@ -30,7 +30,7 @@ function drawLine(d: Draw): readonly unknown[] {
 }
 
 /** exp(x) / Σ exp(x) along an axis: positive, and sums to 1. -inf becomes exactly 0. */
-export const softmax: Op<DimRule> = fused({
+export const softmax: Op<DimRule, [x: Tensor, options: DimOptions]> = fused({
   definition: (x: Tensor, { dim }: DimOptions) => {
     if (x.size === 0) return x.exp();
     const e = x.sub(x.detach().max({ dims: dim, keepDims: true })).exp();
@@ -56,7 +56,7 @@ export const softmax: Op<DimRule> = fused({
 });
 
 /** ln softmax(x) along an axis, without the underflow: x - logSumExp(x). */
-export const logSoftmax: Op<DimRule> = fused({
+export const logSoftmax: Op<DimRule, [x: Tensor, options: DimOptions]> = fused({
   definition: (x: Tensor, { dim }: DimOptions) => x.sub(x.logSumExp({ dims: dim, keepDims: true })),
   infer: like,
   forward: ([y], x, { dim }) =>
