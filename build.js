@@ -5,9 +5,9 @@
 // Next: tsconfig.build.json for what is compiled, package.json for what is exported.
 
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, rmSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
@@ -23,6 +23,26 @@ const beside = ["kernels/wasm/kernels.wasm", "kernels/wasm/kernels.fma.wasm", "l
 for (const results of ["lab/demo/seeds.jsonl", "lab/frontier.jsonl"])
   if (existsSync(join(root, results))) beside.push(results);
 for (const path of beside) cpSync(join(root, path), join(root, "dist", path), { recursive: true });
+
+/**
+ * A declaration as any TypeScript from 5.0 on reads it: names files that are there, gives typed arrays
+ * no type argument (new in 5.7), and takes schemas' types from nn/schema.ts. Lines and columns stay, so
+ * that the map to the source holds.
+ */
+function portable(declaration, file) {
+  const schema = relative(dirname(file), join(root, "dist/nn/schema.js")).replaceAll("\\", "/");
+  return declaration
+    .replaceAll(/(["'])(\.{1,2}\/[^"'\n]*)\.ts\1/g, "$1$2.js$1")
+    .replaceAll(/\b(\w+Array)<ArrayBuffer(?:Like)?>/g, "$1")
+    .replace(/import (?:type )?\{ z \} from "zod";/, `import type * as z from "./${schema}";`)
+    .replaceAll(", z.core.$strict>", ">");
+}
+
+for (const name of readdirSync(join(root, "dist"), { recursive: true, encoding: "utf8" })) {
+  if (!name.endsWith(".d.ts")) continue;
+  const file = join(root, "dist", name);
+  writeFileSync(file, portable(readFileSync(file, "utf8"), file));
+}
 
 // One file for each door, and what they share in others beside them: a page loads each part once. With what
 // the package depends on, which is CommonJS in part, and which a page couldn't find.

@@ -206,6 +206,9 @@ export type Op<
   S extends string = never,
 > = F & { readonly entry: Entry<P, S> };
 
+/** An op whose first argument is no tensor (cat, stack, einsum): a function, and no method of Tensor. */
+export type FreeOp<F> = Op<F> & { readonly isMethod?: false };
+
 /** Arguments with tensors seen as the blocks of numbers that loops walk. */
 export type Blocks<P extends readonly unknown[]> = {
   [K in keyof P]: Tensor extends P[K] ? (null extends P[K] ? Block | null : Block) : P[K];
@@ -408,7 +411,7 @@ export interface EntrySpec<P extends readonly unknown[], F, S extends string = n
   readonly vjp?: (g: Tensor, y: Tensor, ...args: P) => readonly Gradient[];
   readonly definition?: (...args: P) => Tensor;
   /** Makes the public function out of `run`, where it prepares its arguments; else it is `run` itself. */
-  readonly call?: (run: (...args: NoInfer<P>) => Tensor, entry: Entry) => F;
+  readonly call?: (run: (...args: [...P]) => Tensor, entry: Entry) => F;
 }
 
 let defined = 0;

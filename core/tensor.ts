@@ -13,15 +13,20 @@ import { describe, format } from "./show.ts";
 import { Storage } from "./storage.ts";
 import type { backward, Node } from "./tape.ts";
 
+/** The names of a module's ops, but for those that are no methods. Asks nothing of Tensor, which is made of them. */
+type MethodNames<M> = {
+  [K in keyof M]: M[K] extends { readonly entry: unknown }
+    ? "isMethod" extends keyof M[K]
+      ? never
+      : K
+    : never;
+}[keyof M];
+
 /** The ops of a module that take a tensor first, as methods of that tensor. */
-export type Methods<M> = {
-  readonly [K in keyof M as M[K] extends ((x: infer X, ...rest: never[]) => unknown) & {
-    readonly entry: unknown;
-  }
-    ? Tensor extends X
-      ? K
-      : never
-    : never]: M[K] extends (x: never, ...rest: infer R) => infer Y ? (...rest: R) => Y : never;
+export type Methods<M, Names extends keyof M = MethodNames<M>> = {
+  readonly [K in Names]: M[K] extends (x: never, ...rest: infer R) => infer Y
+    ? (...rest: R) => Y
+    : never;
 };
 
 /** Nested arrays of numbers, as deep as the tensor has axes. */

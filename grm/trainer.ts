@@ -141,7 +141,7 @@ export interface TrainHooks {
   /** Goes on from there. Settings and pairs must be the same, the model one of the same kind. */
   readonly resume?: TrainCheckpoint | undefined;
   /** Ends the run after the current step, with a checkpoint. */
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: { readonly aborted: boolean } | undefined;
   /** Called after every step. */
   readonly onProgress?: ((progress: TrainProgress) => void) | undefined;
   /** Called with each line for metrics.jsonl. */

@@ -64,7 +64,7 @@ export interface PretrainHooks {
   /** Goes on from there. Settings and corpus must be the same. */
   readonly resume?: PretrainCheckpoint | undefined;
   /** Ends the run after the current step, with a checkpoint. */
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: { readonly aborted: boolean } | undefined;
   /** Called with the model before the first step. */
   readonly onModel?: (lm: CausalLM) => void;
   /** Called after every step. */

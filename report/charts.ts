@@ -4,7 +4,8 @@
 
 import * as Plot from "@observablehq/plot";
 import type { Interval } from "../grm/intervals.ts";
-import { colour, dash, drawn, type Figure, type Key } from "./figure.ts";
+import { drawn } from "./drawn.ts";
+import { colour, dash, type Figure, type Key } from "./figure.ts";
 import { type Cell, numberText, type Table } from "./html.ts";
 
 const size = { width: 400, height: 250, marginLeft: 54, marginBottom: 42, marginRight: 16 };

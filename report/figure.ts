@@ -1,11 +1,7 @@
 // A figure: a picture, what to look for in it, what it doesn't show, and all of its numbers as a table.
-// Observable Plot draws it while the page is written, on linkedom's document, so that a page needs no
-// script: it opens from disk in any browser, prints, and is a tenth of the size that Plot's own bundle has.
 // Colours are CSS variables, which light and dark pages fill differently.
-// Next: charts.ts for the kinds of figures.
+// Next: charts.ts for the kinds of figures, drawn.ts for the picture.
 
-import * as Plot from "@observablehq/plot";
-import { parseHTML } from "linkedom";
 import { escape, type Table, tableHtml } from "./html.ts";
 
 /** An entry of a figure's legend. */
@@ -46,31 +42,6 @@ const dashes = ["", "6 3", "2 2", "8 3 2 3"];
 /** A second way to tell lines apart. */
 export function dash(i: number): string {
   return dashes[i % dashes.length] ?? "";
-}
-
-const { document } = parseHTML("<html><body></body></html>");
-
-/** Draws with Plot and names the picture for those who can't see it. */
-export function drawn(label: string, options: Plot.PlotOptions): { readonly svg: string } {
-  const svg = Plot.plot({
-    document,
-    className: "plot",
-    ...options,
-    style: { fontSize: "12px", background: "none" },
-  });
-  svg.querySelector("style")?.remove(); // the page has these rules once
-  const inside = svg.outerHTML
-    .replace(/^<svg( xmlns="[^"]*")?/, "")
-    .replaceAll(/<[^>]*>|^[^<]*>/g, shorter);
-  const name = escape(label); // here, as linkedom leaves < and & in attributes as they are
-  return {
-    svg: `<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="${name}"${inside}`,
-  };
-}
-
-/** A tag whose numbers have hundredths: finer than any pixel. Text between tags stays as it is. */
-function shorter(tag: string): string {
-  return tag.replaceAll(/(\d\.\d\d)\d+/g, "$1");
 }
 
 /** A figure for a page, with an id that is its own there. */

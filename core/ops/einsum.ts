@@ -4,7 +4,7 @@
 import { indicesLike } from "../creation.ts";
 import { ArgumentError, ShapeError } from "../errors.ts";
 import { composed } from "../kinds.ts";
-import type { Op } from "../op.ts";
+import type { FreeOp } from "../op.ts";
 import { formatShape, type Shape, sizeOf } from "../shape.ts";
 import { checkTensor, type Tensor } from "../tensor.ts";
 
@@ -17,7 +17,7 @@ interface Term {
  * Sums of products by naming axes, as in numpy: einsum("bij,bjk->bik", a, b). A letter that the result
  * lacks is summed; one that a tensor repeats takes the diagonal; "..." stands for axes that broadcast.
  */
-export const einsum: Op<(equation: string, ...operands: Tensor[]) => Tensor> = composed({
+export const einsum: FreeOp<(equation: string, ...operands: Tensor[]) => Tensor> = composed({
   definition: (equation: string, ...operands: Tensor[]) => {
     const { terms, result } = parse(equation, operands);
     const diagonal = terms.map(takeDiagonals);

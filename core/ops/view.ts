@@ -6,7 +6,7 @@ import { indicesLike } from "../creation.ts";
 import type { Draw } from "../draw.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../errors.ts";
 import { composed, view } from "../kinds.ts";
-import { type Copy, define, type Op, shapesOf } from "../op.ts";
+import { type Copy, define, type FreeOp, type Op, shapesOf } from "../op.ts";
 import {
   broadcastStrides,
   checkDim,
@@ -339,7 +339,7 @@ function joinedShape(parts: readonly Tensor[], dim: number): Shape {
 }
 
 /** Tensors one behind the other along an axis; their other sides agree. */
-export const cat: Op<(parts: readonly Tensor[], options?: { dim?: number }) => Tensor> = view({
+export const cat: FreeOp<(parts: readonly Tensor[], options?: { dim?: number }) => Tensor> = view({
   infer: (...args: (Tensor | number)[]) => {
     const { parts, dim } = partsOf(args);
     return [{ shape: joinedShape(parts, dim), dtype: parts[0]?.dtype ?? "float32" }];
@@ -375,8 +375,8 @@ export const cat: Op<(parts: readonly Tensor[], options?: { dim?: number }) => T
 });
 
 /** Tensors of one shape side by side along a new axis. */
-export const stack: Op<(parts: readonly Tensor[], options?: { dim?: number }) => Tensor> = composed(
-  {
+export const stack: FreeOp<(parts: readonly Tensor[], options?: { dim?: number }) => Tensor> =
+  composed({
     definition: (parts: readonly Tensor[], { dim = 0 }: { dim?: number } = {}) =>
       cat(
         checkTensors("stack", parts).map((x) => x.unsqueeze(dim)),
@@ -387,8 +387,7 @@ export const stack: Op<(parts: readonly Tensor[], options?: { dim?: number }) =>
       const shape = d.shape({ maxRank: 3 });
       return [[d.tensor(shape), d.tensor(shape)], { dim: d.pick(0, -1) }];
     },
-  },
-);
+  });
 
 /** Parts of `size` along an axis (the last may be smaller), or of the listed sizes. */
 export const split: Op<(x: Tensor, size: number | Shape, options?: { dim?: number }) => Tensor[]> =

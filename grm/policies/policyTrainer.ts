@@ -48,7 +48,7 @@ export interface PolicyHooks {
   /** Goes on from there, with the same settings and a model of the same kind. */
   readonly resume?: PolicyCheckpoint | undefined;
   /** Ends the run after the current round, with a checkpoint. */
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: { readonly aborted: boolean } | undefined;
   /** Called with each line for metrics.jsonl, and how many rounds there are. */
   readonly onRecord?: ((record: PolicyRecord, steps: number) => void) | undefined;
   /** Called with what to save, now and then and at the end. Shares memory with the run. */

@@ -60,6 +60,18 @@ export interface KernelSettings {
   readonly dynamicArguments?: boolean;
 }
 
+/** The few things that a WebGL2RenderingContext is asked. */
+export interface WebGL {
+  readonly OUT_OF_MEMORY: number;
+  getError(): number;
+  isContextLost(): boolean;
+  getExtension(name: "WEBGL_lose_context"): { loseContext(): void } | null;
+  getExtension(
+    name: "WEBGL_debug_renderer_info",
+  ): { readonly UNMASKED_RENDERER_WEBGL: number } | null;
+  getParameter(name: number): unknown;
+}
+
 export interface Gpu {
   createKernel(source: string, settings: KernelSettings): Shortcut;
   createPipeline(
@@ -67,7 +79,7 @@ export interface Gpu {
     settings?: { readonly threads?: boolean },
   ): PipelineShortcut;
   destroy(): Promise<void>;
-  readonly context: WebGL2RenderingContext | null;
+  readonly context: WebGL | null;
 }
 
 /** The module `gpu.js`. */

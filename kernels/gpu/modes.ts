@@ -12,6 +12,7 @@ import {
   isNode,
   provideWebGpu,
   type Shortcut,
+  type WebGL,
 } from "./library.ts";
 
 export const modes = ["webgpu", "webgl2", "webasm", "cpu"] as const;
@@ -74,7 +75,7 @@ export function startNow(mode: Exclude<Mode, "webgpu">): Backend {
   };
 }
 
-function rendererOf(gl: WebGL2RenderingContext | null): string {
+function rendererOf(gl: WebGL | null): string {
   const info = gl?.getExtension("WEBGL_debug_renderer_info");
   return info ? String(gl?.getParameter(info.UNMASKED_RENDERER_WEBGL)) : "WebGL2";
 }
