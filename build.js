@@ -34,7 +34,10 @@ function portable(declaration, file) {
   return declaration
     .replaceAll(/(["'])(\.{1,2}\/[^"'\n]*)\.ts\1/g, "$1$2.js$1")
     .replaceAll(/\b(\w+Array)<ArrayBuffer(?:Like)?>/g, "$1")
-    .replace(/import (?:type )?\{ z \} from "zod";/, `import type * as z from "./${schema}";`)
+    .replace(
+      /import (?:type )?(?:\{ z \}|\* as z) from "zod";/,
+      `import type * as z from "./${schema}";`,
+    )
     .replaceAll(", z.core.$strict>", ">");
 }
 

@@ -8,6 +8,7 @@
 // Read next: exports.ts for every kernel's arguments, test/kernels.test.ts for what each must equal.
 
 import type { Exports, Kernel } from "./exports.ts";
+import type { HostMemory } from "./host.ts";
 import { loadNow, type Program, type ProgramOptions } from "./module.ts";
 import { Pool } from "./pool.ts";
 import { controlBytes, scratchBytes, Threads, threadCount } from "./threads.ts";
@@ -60,7 +61,7 @@ export function createWasm(options: WasmOptions = {}): Wasm {
 }
 
 export class Wasm {
-  readonly memory: WebAssembly.Memory;
+  readonly memory: HostMemory;
   readonly exports: Exports;
   readonly pool: Pool;
   readonly threads: Threads;

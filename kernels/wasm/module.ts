@@ -10,6 +10,7 @@
 
 import { ArgumentError, DeviceError, environment } from "../../core/index.ts";
 import type { Exports } from "./exports.ts";
+import type { HostMemory, HostModule, HostURL } from "./host.ts";
 
 const page = 65536;
 const mostPages = 65536; // 4 GiB, all that 32-bit addresses reach
@@ -35,7 +36,7 @@ function beside(name: string, locate: () => URL): URL {
 }
 
 /** Where kernels.wasm is: beside this module, or where a bundler put it. */
-export const kernelsUrl: URL = beside(
+export const kernelsUrl: HostURL = beside(
   "kernels.wasm",
   () => new URL("./kernels.wasm", import.meta.url),
 );
@@ -43,8 +44,8 @@ const fmaUrl = beside("kernels.fma.wasm", () => new URL("./kernels.fma.wasm", im
 
 /** The kernels, compiled, with their memory. */
 export interface Program {
-  readonly module: WebAssembly.Module;
-  readonly memory: WebAssembly.Memory;
+  readonly module: HostModule;
+  readonly memory: HostMemory;
   readonly exports: Exports;
   /** Whether products use fused multiply-add. */
   readonly fma: boolean;
@@ -72,7 +73,7 @@ export function loadNow({ shared = canShare(), bytes }: ProgramOptions): Program
 }
 
 /** Where the kernels are, or their bytes, to load them with waiting. */
-export type KernelSource = string | URL | Uint8Array | ArrayBuffer;
+export type KernelSource = string | HostURL | Uint8Array | ArrayBuffer;
 
 /** Loads the kernels from a URL or from bytes, with waiting. A DeviceError says why that can't be. */
 export async function load(from: KernelSource | undefined, wantsFma: boolean): Promise<Program> {

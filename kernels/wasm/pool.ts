@@ -6,6 +6,7 @@
 // Read next: threads.ts.
 
 import { DeviceError } from "../../core/index.ts";
+import type { HostMemory } from "./host.ts";
 import { mostPages, page } from "./module.ts";
 
 const smallest = 64;
@@ -48,7 +49,7 @@ export class Pool {
    * views of it.
    */
   constructor(
-    private readonly memory: WebAssembly.Memory,
+    private readonly memory: HostMemory,
     base: number,
     private readonly onGrow: () => void = () => {},
   ) {

@@ -8,6 +8,7 @@
 
 import { ArgumentError, DeviceError, environment } from "../../core/index.ts";
 import type { Exports, Kernel } from "./exports.ts";
+import type { HostMemory, HostModule } from "./host.ts";
 import { builtin } from "./module.ts";
 
 /** A thread's own working memory: matmul's turned operands, attention's blocks. */
@@ -144,8 +145,8 @@ function webHelper(web: new (url: string) => WebWorker, source: string, data: ob
 const maySleep = !("document" in globalThis);
 
 export interface ThreadOptions {
-  module: WebAssembly.Module;
-  memory: WebAssembly.Memory;
+  module: HostModule;
+  memory: HostMemory;
   exports: Exports;
   /** Threads in all, the caller's included. */
   count: number;
