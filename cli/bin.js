@@ -1,11 +1,11 @@
 #!/usr/bin/env node
-// The twoheads command. In a checkout it runs the TypeScript source, so that an edit shows at once;
-// an installed package holds no source and runs what was built. The devices are chosen here, at the
+// The twoheads command. In a checkout it runs the TypeScript source, so that an edit shows at once; an
+// installed package, which has no tsconfig.json, runs what was built. The devices are chosen here, at the
 // program's edge: no room imports kernels. Next: cli.ts.
 
 import { existsSync } from "node:fs";
 
-const inCheckout = existsSync(new URL("./cli.ts", import.meta.url));
+const inCheckout = existsSync(new URL("../tsconfig.json", import.meta.url));
 if (inCheckout) {
   const { register } = await import("tsx/esm/api");
   register();

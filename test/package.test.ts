@@ -1,134 +1,197 @@
-// The package as others meet it: packed, installed into an empty project, imported by plain Node,
-// type-checked by the compiler, and run as a command. Everything happens in a temporary folder; npm
-// takes the two dependencies from its cache where it can.
-// Next: package.json for what is exported, ../build.js for what is packed.
+// The package as others meet it: packed, installed into an empty project, imported by plain Node, compiled
+// against with every TypeScript that it promises, looked up in an editor, and run as a command.
+// Next: emptyProject.ts for where, consumer/ for what is compiled, ../build.js for what is packed.
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { Editor } from "./editor.ts";
+import { checkAlone, type EmptyProject, emptyProject } from "./emptyProject.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-/** Most bytes of the package; 0.6 MB of them are the demo's two bases. */
-const most = 1_500_000;
+/** Most bytes of the package; 0.6 MB of them are the demo's two bases, and as many its sources and maps. */
+const most = 2_500_000;
+/** Compilers from npm, besides the repository's own. */
+const versions = ["5.0.4", "5.5.4", "5.9.3", "6.0.3"] as const;
+const quietly = ["--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund"];
+
+let project: EmptyProject;
+let compilers: EmptyProject;
+let tarball = "";
+let installed = "";
+
+const node = (...args: string[]): Promise<string> => project.run(process.execPath, ...args);
+const evaluate = (program: string): Promise<string> =>
+  node("--input-type=module", "--eval", program);
+
+/** The folder of a version of TypeScript. */
+function typescript(version: string): string {
+  return (versions as readonly string[]).includes(version)
+    ? join(compilers.folder, "node_modules", `typescript-${version}`)
+    : dirname(createRequire(import.meta.url).resolve("typescript/package.json"));
+}
+
+before(async () => {
+  project = emptyProject();
+  compilers = emptyProject();
+  const aliases = versions.map((version) => `typescript-${version}@npm:typescript@${version}`);
+  const compiling = compilers.npm("install", ...aliases, ...quietly);
+  const packed = await project.npm("pack", root, "--json");
+  // the build that npm runs first may print before the JSON
+  const [{ filename }] = JSON.parse(packed.slice(packed.indexOf("[\n"))) as [{ filename: string }];
+  tarball = join(project.folder, filename);
+  await project.npm("install", tarball, ...quietly);
+  await compiling;
+  installed = join(project.folder, "node_modules", "twoheads");
+  for (const name of readdirSync(join(root, "test/consumer")))
+    cpSync(join(root, "test/consumer", name), join(project.folder, name));
+});
+
+after(() => {
+  project.remove();
+  compilers.remove();
+});
+
+test("a folder of modules above a project is an error that says what to do", () => {
+  const inside = join(project.folder, "inside");
+  mkdirSync(inside);
+  assert.throws(() => checkAlone(inside), /node_modules would help .*set TMPDIR/);
+  rmSync(inside, { recursive: true });
+});
 
 describe("the package in an empty project", () => {
-  let project = "";
-  let tarball = "";
-
-  const run = (command: string, ...args: string[]): string =>
-    execFileSync(command, args, { cwd: project, encoding: "utf8", stdio: "pipe" });
-  const node = (...args: string[]): string => run(process.execPath, ...args);
-
-  before(() => {
-    project = mkdtempSync(join(tmpdir(), "twoheads-package-"));
-    const packed = execFileSync("npm", ["pack", "--json", "--pack-destination", project], {
-      cwd: root,
-      encoding: "utf8",
-      stdio: "pipe",
-    });
-    // the build that npm runs first may print before the JSON
-    const [{ filename }] = JSON.parse(packed.slice(packed.indexOf("[\n"))) as [
-      { filename: string },
-    ];
-    tarball = join(project, filename);
-    writeFileSync(join(project, "package.json"), '{ "type": "module", "private": true }\n');
-    run(
-      "npm",
-      "install",
-      tarball,
-      ...["--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund"],
-    );
-  });
-
-  after(() => {
-    rmSync(project, { recursive: true, force: true });
-  });
-
-  test("is smaller than a megabyte", () => {
+  test("isn't larger than it need be", () => {
     const { size } = statSync(tarball);
     assert.ok(size < most, `the tarball has ${size} bytes`);
   });
 
-  test("is imported by plain Node, with gradients", () => {
+  test("is imported by plain Node, with gradients", async () => {
     const program = `
       import { tensor } from "twoheads/core";
       const x = tensor([1, 2, 3], { requiresGrad: true });
       x.mul(x).sum().backward();
       console.log(String(x.grad));
     `;
-    assert.equal(node("--input-type=module", "--eval", program).trim(), "[2, 4, 6]");
+    assert.equal((await evaluate(program)).trim(), "[2, 4, 6]");
   });
 
-  test("every door opens, and the kernels find their WebAssembly", () => {
+  test("every door opens, and the kernels find their WebAssembly", async () => {
     const program = `
-      for (const door of ["", "/core", "/nn", "/grm", "/report"]) await import("twoheads" + door);
+      for (const door of ["", "/core", "/nn", "/grm", "/lab", "/report", "/node"])
+        await import("twoheads" + door);
       const { createWasm } = await import("twoheads/kernels");
       const wasm = createWasm({ threads: 1 });
       console.log(wasm.alloc(64) > 0);
     `;
-    assert.equal(node("--input-type=module", "--eval", program).trim(), "true");
+    assert.equal((await evaluate(program)).trim(), "true");
   });
 
-  test("brings types that a strict project accepts", () => {
-    const source = `
-      import { grad, softmax, type Tensor, tensor } from "twoheads/core";
-      import { tensor as same } from "twoheads";
-      import { createWasm } from "twoheads/kernels";
-      const x: Tensor = tensor([[1, 2]], { requiresGrad: true });
-      export const found: (Tensor | null)[] = grad(x.softmax({ dim: -1 }).sum(), [x]);
-      export const functions = [softmax(x, { dim: 0 }), same(1).data.length, createWasm] as const;
-      // @ts-expect-error: the dtype is misspelt, which proves that the types are there
-      tensor([1], { dtype: "float16" });
-    `;
-    writeFileSync(join(project, "uses.ts"), source);
-    const options = {
-      module: "nodenext",
-      target: "es2022",
-      lib: ["es2023", "dom"],
-      strict: true,
-      noEmit: true,
-      types: [],
-    };
-    const config = { compilerOptions: options, files: ["uses.ts"] };
-    writeFileSync(join(project, "tsconfig.json"), JSON.stringify(config));
-    const typescript = createRequire(import.meta.url).resolve("typescript/package.json");
-    node(join(dirname(typescript), "bin/tsc"), "-p", ".");
-  });
-
-  test("gives the command twoheads", () => {
-    const bin = join(project, "node_modules", ".bin", "twoheads");
-    assert.match(run(bin, "--help"), /Usage: twoheads .*Examples:/s);
+  test("gives the command twoheads", async () => {
+    const bin = join(project.folder, "node_modules", ".bin", "twoheads");
+    assert.match(await project.run(bin, "--help"), /Usage: twoheads .*Examples:/s);
     const { version } = createRequire(import.meta.url)("../package.json") as { version: string };
-    assert.equal(run(bin, "--version").trim(), version);
+    assert.equal((await project.run(bin, "--version")).trim(), version);
   });
 
-  test("has the demo's bases, and runs them", () => {
-    const bin = join(project, "node_modules", ".bin", "twoheads");
-    const base = join(project, "node_modules/twoheads/dist/lab/demo/bases/1");
-    const written = run(
-      bin,
-      "generate",
-      base,
-      "--prompt",
-      "the fox",
-      "--seed",
-      "1",
-      "--max-tokens",
-      "8",
-    );
-    assert.match(written, /the fox/);
+  test("has the demo's bases, and runs them", async () => {
+    const bin = join(project.folder, "node_modules", ".bin", "twoheads");
+    const base = join(installed, "dist/lab/demo/bases/1");
+    const options = ["--prompt", "the fox", "--seed", "1", "--max-tokens", "8"];
+    assert.match(await project.run(bin, "generate", base, ...options), /the fox/);
   });
+
+  test("maps lead from what runs and from declarations to sources that are there", () => {
+    const names = readdirSync(join(installed, "dist"), { recursive: true, encoding: "utf8" });
+    const maps = names.filter((name) => /\.(js|d\.ts)\.map$/.test(name));
+    for (const name of maps) {
+      const file = join(installed, "dist", name);
+      const { sources } = JSON.parse(readFileSync(file, "utf8")) as { sources: string[] };
+      for (const source of sources)
+        assert.ok(existsSync(resolve(dirname(file), source)), `${name}: there is no ${source}`);
+    }
+    const code = names.filter((name) => /(?<!\.d)\.ts$/.test(name) || /\.js$/.test(name));
+    const own = code.filter((name) => !name.startsWith("browser"));
+    const unmapped = own.filter((name) => !maps.includes(`${name}.map`));
+    assert.deepEqual(unmapped, []);
+    assert.ok(maps.length > 400, `${maps.length} maps`);
+  });
+});
+
+describe("types, in strict projects that have no others", { concurrency: 2 }, () => {
+  const common = {
+    target: "es2022",
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    noUncheckedIndexedAccess: true,
+    noEmit: true,
+    types: [],
+  };
+  const styles = {
+    nodenext: { module: "nodenext", lib: ["es2022"] },
+    bundler: { module: "esnext", moduleResolution: "bundler", lib: ["es2022"] },
+    "nodenext with the DOM": { module: "nodenext", lib: ["es2023", "dom"] },
+  };
+
+  const compile = async (version: string, style: keyof typeof styles): Promise<void> => {
+    const name = `tsconfig.${version}.${style.replaceAll(" ", "-")}.json`;
+    const compilerOptions = { ...common, ...styles[style] };
+    project.write(name, JSON.stringify({ compilerOptions, files: ["core.ts", "rooms.ts"] }));
+    try {
+      await node(join(typescript(version), "bin/tsc"), "-p", name);
+    } catch (error) {
+      assert.fail((error as { stdout?: string }).stdout ?? String(error));
+    }
+  };
+
+  for (const version of [...versions, "of this repository"]) {
+    for (const style of ["nodenext", "bundler"] as const)
+      test(`TypeScript ${version}, ${style}`, () => compile(version, style));
+  }
+  test("TypeScript 6.0.3, with the DOM's types", () => compile("6.0.3", "nodenext with the DOM"));
+});
+
+describe("in an editor", () => {
+  for (const version of ["5.0.4", "6.0.3"]) {
+    test(`TypeScript ${version}: a method shows its op's comment and leads to its entry`, async () => {
+      const editor = new Editor(join(typescript(version), "lib/tsserver.js"), project.folder);
+      try {
+        const source = 'import { tensor } from "twoheads";\ntensor([1]).tanh();\n';
+        const file = join(project.folder, "hover.ts");
+        editor.open(file, source);
+        const place = { file, line: 2, offset: "tensor([1]).t".length };
+        const { documentation } = await editor.ask<{ documentation: string }>("quickinfo", place);
+        assert.match(documentation, /^Hyperbolic tangent/);
+        const [found] = await editor.ask<{ file: string; start: { line: number } }[]>(
+          "definition",
+          place,
+        );
+        assert.ok(found);
+        assert.equal(found.file, join(installed, "core/ops/functions.ts").replaceAll("\\", "/"));
+        const line = readFileSync(found.file, "utf8").split("\n")[found.start.line - 1];
+        assert.match(line ?? "", /^export const tanh/);
+      } finally {
+        editor.close();
+      }
+    });
+  }
 });
 
 describe("the command in a checkout", () => {
   const twoheads = (...args: string[]) => {
     try {
-      const bin = join(root, "grm", "bin.js");
+      const bin = join(root, "cli", "bin.js");
       const stdout = execFileSync(process.execPath, [bin, ...args], {
         encoding: "utf8",
         stdio: "pipe",
