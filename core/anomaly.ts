@@ -72,7 +72,13 @@ export function checkGradient(node: Node, gx: Tensor, g: Tensor): void {
   if (anomaly) checkAnomaly(`gradient of ${node.entry.name}`, [gx], [g], node.caller);
 }
 
-const here = decodeURIComponent(new URL(".", import.meta.url).pathname);
+const here = folderOf(import.meta.url);
+
+/** The folder of a module's address, as stack traces have it; null for a script or a blob, which has none. */
+function folderOf(address: string | undefined): string | null {
+  const path = /^\w+:\/\/[^/]*(\/.*\/|\/)/.exec(address ?? "")?.[1];
+  return path === undefined ? null : decodeURIComponent(path);
+}
 
 /** File and line of the first caller outside of this folder. */
 export function callerLine(): string {
@@ -80,7 +86,9 @@ export function callerLine(): string {
   Error.stackTraceLimit = 50;
   const stack = new Error().stack ?? "";
   Error.stackTraceLimit = stackTraceLimit;
-  const outside = stack.split("\n").find((line, i) => i > 0 && !line.includes(here));
+  const outside = stack
+    .split("\n")
+    .find((line, i) => i > 0 && (here === null || !line.includes(here)));
   return (
     outside
       ?.replace(/^\s*at\s+/, "")

@@ -105,7 +105,9 @@ export function rewardModelParts({ model, reading }: RewardModelFolder): ModelPa
 }
 
 /** The files that rewardModelFromFiles reads, in memory. */
-export async function rewardModelFiles(folder: RewardModelFolder): Promise<Files> {
+export async function rewardModelFiles(
+  folder: RewardModelFolder,
+): Promise<Map<string, Uint8Array>> {
   const tokenizer = folder.tokenizer.files().map(({ name, bytes }) => [name, bytes] as const);
   return new Map([...(await modelFiles(rewardModelParts(folder))), ...tokenizer]);
 }

@@ -5,8 +5,13 @@
 
 import { ArgumentError, random } from "../core/index.ts";
 import { CausalLM } from "./causalLM.ts";
-import type { Files, LoadedModel, ModelParts } from "./checkpoints/index.ts";
-import { modelFiles, modelFromFiles } from "./checkpoints/index.ts";
+import {
+  type Files,
+  type LoadedModel,
+  type ModelParts,
+  modelFiles,
+  modelFromFiles,
+} from "./checkpoints/index.ts";
 import { configFromHF, configToHF } from "./configHF.ts";
 import { loraStateDict } from "./lora.ts";
 import type { StateDict } from "./module.ts";
@@ -21,7 +26,7 @@ export function causalLMFromFiles(files: Files): CausalLM {
 }
 
 /** The files that causalLMFromFiles reads, in memory. Adapters are merged before, or saved apart. */
-export function causalLMFiles(lm: CausalLM): Promise<Files> {
+export function causalLMFiles(lm: CausalLM): Promise<Map<string, Uint8Array>> {
   return modelFiles(partsOf("causalLMFiles", lm));
 }
 

@@ -21,15 +21,15 @@ test(`the golden hash of 400 training losses, in Node ${process.version}`, () =>
 
 const browser = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
-/** The page's script: everything in one file, the kernels' bytes handed over by the page. */
+/** The page's script: everything in one file, which fetches the kernels beside it. */
 async function bundle(): Promise<string> {
   const contents = `
     import { registerDevice, use } from "./core/index.ts";
-    import { WasmDevice } from "./kernels/index.ts";
+    import { kernelsUrl, WasmDevice } from "./kernels/index.ts";
     import { goldenHash } from "./test/golden/losses.ts";
     let bytes;
     globalThis.run = async (threads) => {
-      bytes ??= new Uint8Array(await (await fetch("/kernels.wasm")).arrayBuffer());
+      bytes ??= new Uint8Array(await (await fetch(kernelsUrl)).arrayBuffer());
       const name = "wasm with " + threads;
       const device = new WasmDevice({ bytes, threads, worthSharing: 500 });
       registerDevice(name, () => device);
@@ -45,10 +45,9 @@ async function bundle(): Promise<string> {
   const { outputFiles } = await build({
     stdin: { contents, resolveDir: root, loader: "ts" },
     bundle: true,
-    format: "iife",
+    format: "esm",
     target: "es2023",
     write: false,
-    define: { "import.meta.url": '"http://localhost/"' }, // an empty page has no address
     logLevel: "silent",
     ignoreAnnotations: true, // in the repository, importing core registers the reference device
   });
@@ -72,7 +71,8 @@ async function openPage(headless: Browser, isolated: boolean): Promise<Page> {
   await page.route("http://localhost/**", (route) => {
     const path = new URL(route.request().url()).pathname;
     if (path === "/kernels.wasm") return route.fulfill({ body: readFileSync(kernelsUrl), headers });
-    const body = path === "/run.js" ? script : '<!doctype html><script src="/run.js"></script>';
+    const body =
+      path === "/run.js" ? script : '<!doctype html><script type="module" src="/run.js"></script>';
     const contentType = path === "/run.js" ? "text/javascript" : "text/html";
     return route.fulfill({ body, contentType, headers });
   });

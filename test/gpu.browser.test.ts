@@ -60,7 +60,7 @@ async function bundle(minify: boolean): Promise<string> {
     target: "es2023",
     platform: "browser",
     write: false,
-    define: { "import.meta.url": '"http://localhost/"', "process.env": "{}" },
+    define: { "process.env": "{}" },
     logLevel: "silent",
     ignoreAnnotations: true, // in the repository, importing core registers the reference device
   });

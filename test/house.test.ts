@@ -21,6 +21,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -109,6 +110,46 @@ describe("the arrows", () => {
     `;
     const found = specifiersOf(source).sort().join(" ");
     assert.equal(found, "./a.ts ./b.ts ./c.ts ./d.ts ./e.ts ./f.ts");
+  });
+});
+
+describe("the doors that a page may open", () => {
+  /** Built-in modules that a bundler finds behind a door, and who asks for them. */
+  async function builtinsBehind(door: string): Promise<string[]> {
+    const { metafile } = await build({
+      absWorkingDir: root,
+      entryPoints: [door],
+      ...{ bundle: true, write: false, metafile: true, format: "esm", outdir: "none" },
+      packages: "external", // what others import is held by the bundles of bundles.test.ts
+      platform: "node", // so that built-in modules are found, and not refused
+      ignoreAnnotations: true,
+      logLevel: "silent",
+    });
+    const inputs = Object.entries(metafile.inputs);
+    assert.ok(inputs.length > 20, "the graph has modules");
+    return inputs.flatMap(([file, { imports }]) =>
+      imports.filter(({ path }) => isBuiltin(path)).map(({ path }) => `${file}: ${path}`),
+    );
+  }
+
+  for (const door of ["index.ts", ...Object.keys(mayImport).map((room) => `${room}/index.ts`)]) {
+    if (door.startsWith("cli")) continue;
+    test(`${door} leads to no built-in module`, async () => {
+      assert.deepEqual(await builtinsBehind(door), []);
+    });
+  }
+
+  test("node.ts leads to files: the scan sees them", async () => {
+    assert.match((await builtinsBehind("node.ts")).join(), /files\.ts: node:fs/);
+  });
+
+  test("nobody asks the process for one, but the two who start devices", () => {
+    const rooms = Object.keys(mayImport).filter((room) => room !== "cli");
+    const asking = rooms
+      .flatMap(sourcesOf)
+      .filter((file) => readFileSync(file, "utf8").includes("getBuiltinModule"))
+      .map((file) => relative(root, file).split(sep).join("/"));
+    assert.deepEqual(asking, ["kernels/gpu/library.ts", "kernels/wasm/module.ts"]);
   });
 });
 

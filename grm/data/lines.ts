@@ -36,7 +36,7 @@ export function linesInMemory(file: string, bytes: Uint8Array): LineSource {
           yield line;
         }
       } catch (cause) {
-        if (cause instanceof FileError || !(cause instanceof TypeError)) throw cause;
+        if (cause instanceof FileError || !isGzip(bytes)) throw cause;
         const problem = `its gzip data is damaged or cut short after line ${last}`;
         throw new FileError(file, "", problem, { cause });
       }

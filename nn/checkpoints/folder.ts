@@ -76,13 +76,17 @@ export function weightsMetadata(metadata: ModelParts["metadata"]) {
 }
 
 /** The files that modelFromFiles reads, in memory: to be sent, or kept by a page. */
-export async function modelFiles({ config, stateDict, metadata }: ModelParts) {
+export async function modelFiles({
+  config,
+  stateDict,
+  metadata,
+}: ModelParts): Promise<Map<string, Uint8Array>> {
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   for await (const chunk of safetensorsBytes(stateDict, weightsMetadata(metadata))) {
     chunks.push(Uint8Array.from(chunk));
   }
   const weights = new Uint8Array(await new Blob(chunks).arrayBuffer());
-  return new Map([
+  return new Map<string, Uint8Array>([
     [configName, new TextEncoder().encode(configText(config))],
     [weightsName, weights],
   ]);
