@@ -16,6 +16,7 @@ import { Random } from "./random.ts";
 import { checkShape, formatShape, type Shape, sizeOf } from "./shape.ts";
 import { checkTensor, fromData, type Nested, type Tensor } from "./tensor.ts";
 
+/** What a new tensor is: its dtype, whether it asks for gradients, its name in prints. */
 export interface TensorOptions {
   /** float32 unless said; arrays of true and false make bools, typed arrays keep their own. */
   readonly dtype?: DType;
@@ -139,10 +140,18 @@ export function full(shape: Shape, value: number, options: TensorOptions = {}): 
   return filled("full", shape, value, options);
 }
 
+/**
+ * A tensor of zeros: zeros([2, 3]). float32 on the current device unless said; a ShapeError for sides that
+ * are no whole numbers >= 0.
+ */
 export function zeros(shape: Shape, options: TensorOptions = {}): Tensor {
   return filled("zeros", shape, 0, options);
 }
 
+/**
+ * A tensor of ones: ones([2, 3]). float32 on the current device unless said; a ShapeError for sides that are
+ * no whole numbers >= 0.
+ */
 export function ones(shape: Shape, options: TensorOptions = {}): Tensor {
   return filled("ones", shape, 1, options);
 }

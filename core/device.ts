@@ -11,6 +11,10 @@ import type { Storage } from "./storage.ts";
 /** A device's own handle on a block of numbers; a typed array on the reference device. */
 export type Buffer = object;
 
+/**
+ * Where tensors live and ops run. A device stores numbers in buffers of its own kind and computes the kinds
+ * of op; registerDevice makes one known by a name, and use(name) chooses it.
+ */
 export interface Device {
   readonly name: string;
   /** What a record of a run should say of it: threads, options that change bits. */

@@ -4,7 +4,13 @@
 
 import { DTypeError } from "./errors.ts";
 
+/**
+ * What a tensor's elements are. float32 is the default; only floats have gradients; float64 is for the CPU
+ * devices.
+ */
 export type DType = "float32" | "float64" | "int32" | "bool";
+
+/** The host's arrays of each dtype, in the order of DType: bools are bytes of 0 and 1. */
 export type TypedArray = Float32Array | Float64Array | Int32Array | Uint8Array;
 
 const arrays = {

@@ -10,6 +10,7 @@ import { Random } from "./random.ts";
 import { grad } from "./tape.ts";
 import { fromData, Tensor } from "./tensor.ts";
 
+/** How closely gradcheck looks, and to which order. */
 export interface GradcheckOptions {
   /** 1: gradients; 2 (default): also the gradients of the gradients; and so on. */
   readonly order?: number;

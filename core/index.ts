@@ -6,6 +6,7 @@
 import { registerHook, retainGrad } from "./hooks.ts";
 import type { Entry } from "./op.ts";
 import * as ops from "./ops/index.ts";
+import * as portableRoom from "./portable.ts";
 import "./reference.ts";
 import { backward } from "./tape.ts";
 import { Tensor } from "./tensor.ts";
@@ -41,7 +42,6 @@ export type {
 } from "./op.ts";
 export { withDefinitions } from "./op.ts";
 export * from "./ops/index.ts";
-export * as portable from "./portable.ts";
 export { type AleaState, Random, type RandomState, random } from "./random.ts";
 export { runLoops } from "./reference.ts";
 export { scope } from "./scope.ts";
@@ -52,6 +52,13 @@ export { backward, type Gradient, grad, Node, type WalkOptions } from "./tape.ts
 export { type Nested, Tensor } from "./tensor.ts";
 export { namedTensors, type Tree, tensorsOf } from "./tree.ts";
 export { type AdamWOptions, adamwStep, globalNorm, type SGDOptions, sgdStep } from "./update.ts";
+export {
+  /**
+   * Logarithm, exponential, sine and their kin with the same bits in every engine, for float64 numbers: Math leaves
+   * their last digits open.
+   */
+  portableRoom as portable,
+};
 
 /** Every op by its name, in teaching order: the order in which the files of ops/ define them. */
 export const opTable: ReadonlyMap<string, Entry> = tableOf(ops);

@@ -22,6 +22,10 @@ export interface RandomState {
   readonly alea: AleaState;
 }
 
+/**
+ * A seeded generator of random numbers: the same seed gives the same bits on every machine. `random(seed)`
+ * makes one, `fork(name)` an independent one, and `state()` what a checkpoint needs to go on.
+ */
 export class Random {
   readonly #draw: ReturnType<typeof alea>;
 

@@ -4,6 +4,7 @@
 
 import { ShapeError } from "./errors.ts";
 
+/** The sides of a tensor, one for each axis: [2, 3] has 2 rows of 3; [] is a scalar. */
 export type Shape = readonly number[];
 
 /** `[2,3]`, as shapes stand in messages. */

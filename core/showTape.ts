@@ -10,6 +10,7 @@ import { type Node, nodesBehind } from "./tape.ts";
 import { Tensor } from "./tensor.ts";
 import { namedTensors, type Tree } from "./tree.ts";
 
+/** Whatever JSON can hold. */
 export type Json =
   | null
   | boolean

@@ -8,6 +8,10 @@ import type { DType } from "./dtype.ts";
 import { ReleasedError } from "./errors.ts";
 import { noteMade } from "./memory.ts";
 
+/**
+ * The memory behind a tensor: a buffer on a device, its dtype and length. Tensors of other shapes and
+ * detached ones share it; reading it after its release is an error that names the remedy.
+ */
 export class Storage {
   /** Grows with time. */
   readonly serial: number;

@@ -115,6 +115,7 @@ export function nodesBehind(roots: readonly Tensor[]): Node[] {
   return [...seen].sort((a, b) => b.id - a.id);
 }
 
+/** What a walk back along the tape leaves behind: the graph, and a graph of itself. */
 export interface WalkOptions {
   /** Keep the graph for another walk. Default: createGraph. */
   readonly retainGraph?: boolean;

@@ -32,12 +32,24 @@ export type Methods<M, Names extends keyof M = MethodNames<M>> = {
 /** Nested arrays of numbers, as deep as the tensor has axes. */
 export type Nested = number | boolean | readonly Nested[];
 
+/**
+ * Numbers in a shape, on a device, and how they were computed while the tape remembers. tensor(), zeros(),
+ * randn() and others make one; every op that takes a tensor first is a method as well: x.mul(y) is mul(x,
+ * y).
+ */
 export interface Tensor extends Methods<typeof Ops> {
-  /** See tape.ts: fills `.grad` of every leaf behind this scalar. */
+  /**
+   * Adds the gradient of this scalar to `.grad` of every leaf behind it that requires one; other shapes
+   * need `gradient`, the cotangent to start from. Releases the graph unless told to retain it. A GraphError
+   * if nothing here requires a gradient, a ShapeError without `gradient` where this is no scalar.
+   */
   backward(options?: Parameters<typeof backward>[1]): void;
-  /** See hooks.ts: calls `hook` with this tensor's gradient; returns a function that removes it. */
+  /**
+   * Calls `hook` with this tensor's gradient in every walk back; what it returns, if anything, takes the
+   * gradient's place. Returns a function that removes the hook.
+   */
   registerHook(hook: Hook): () => void;
-  /** See hooks.ts: makes backward() fill `.grad` of this tensor although it is no leaf. */
+  /** Makes backward() fill `.grad` of this tensor although it was computed; returns it. */
   retainGrad(): Tensor;
 }
 

@@ -70,6 +70,10 @@ function checkLists(name: string, lists: Readonly<Record<string, Tensors>>): voi
 
 // --- AdamW -------------------------------------------------------------------------------------------
 
+/**
+ * One step of AdamW (1711.05101): rate, averages and decay. All numbers are said; nn's AdamW has the
+ * defaults.
+ */
 export interface AdamWOptions {
   /** Learning rate of this step. */
   readonly lr: number;
@@ -144,6 +148,7 @@ export function adamwStep(
 
 // --- SGD ---------------------------------------------------------------------------------------------
 
+/** One step of gradient descent with momentum. All numbers are said; nn's SGD has the defaults. */
 export interface SGDOptions {
   /** Learning rate of this step. */
   readonly lr: number;

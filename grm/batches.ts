@@ -18,6 +18,7 @@ export interface Batch {
   readonly tokens: number;
 }
 
+/** How sequences of different lengths become one batch. */
 export interface BatchOptions {
   /** Where padding goes. Default "right", which costs a causal model nothing. */
   readonly padding?: "left" | "right";

@@ -11,6 +11,8 @@ import { type Trained, type TrainHooks, type TrainOptions, train } from "./train
 
 /** How members' rewards become one: "lower" is mean - lambda deviation. */
 export const ensembleRules = ["mean", "min", "lower"] as const;
+
+/** How the members' rewards become one: their mean, the least, or the mean less a deviation. */
 export type EnsembleRule = (typeof ensembleRules)[number];
 
 type Rewards = ArrayLike<number>;
@@ -48,6 +50,7 @@ export function standardize(rewards: Rewards, scale: Rewards = rewards): Float64
   return Float64Array.from(rewards, (r) => (spread > 0 ? (r - centre) / spread : 0));
 }
 
+/** How far the members of an ensemble are apart. */
 export interface Disagreement {
   /** Mean over all answers of the deviation between members. */
   readonly deviation: number;

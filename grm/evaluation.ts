@@ -38,6 +38,7 @@ export interface Accuracy extends Share {
   readonly ties: number;
 }
 
+/** Numbers as mean, deviation and histogram. */
 export interface Distribution {
   readonly mean: number;
   readonly deviation: number;
@@ -51,6 +52,7 @@ export interface Perplexity {
   readonly base: number | null;
 }
 
+/** A reward model on pairs: accuracy with intervals, calibration, controls, perplexity. */
 export interface Evaluation {
   readonly pairs: number;
   /** Mean of -log σ(r_c - r_r). */
@@ -73,6 +75,7 @@ export interface Evaluation {
   };
 }
 
+/** What an evaluation may compare with, and how it goes on. */
 export interface EvaluateOptions {
   /** What the model was trained on: the control that sees only words is fitted to it. */
   readonly training?: readonly Pair[] | undefined;
@@ -132,6 +135,10 @@ function length({ ids, labels }: Sequence): number {
   return labels.filter((label) => label >= 0).length || ids.length;
 }
 
+/**
+ * The mean of wins (1: right, 0.5: a tie, 0: wrong) with its 95 % interval (Wilson's), and how many ties
+ * there are.
+ */
 export function accuracyOf(wins: ArrayLike<number>): Accuracy {
   return { ...wilson(wins), ties: Array.from(wins).filter((win) => win === 0.5).length };
 }
@@ -221,6 +228,7 @@ export function textSequences(
 
 // --- Two models --------------------------------------------------------------------------------------
 
+/** Two reward models on the same pairs, with 95 % intervals of paired resamples. */
 export interface ModelComparison {
   readonly first: Accuracy;
   readonly second: Accuracy;

@@ -26,6 +26,7 @@ import { jinjaOf, type Reading } from "./data/index.ts";
 import type { RewardModel } from "./rewardModel.ts";
 import { adaptersOf, headToHF, type RewardModelFolder } from "./rewardModelFiles.ts";
 
+/** How a reward model is written for PyTorch. */
 export interface ExportOptions {
   /** Adds the adapters to the weights: one folder, which needs no PEFT. */
   readonly merge?: boolean;

@@ -2,11 +2,13 @@
 // evaluation, and the command line. May import nn and core, never kernels.
 // Read pairs.ts, losses.ts, rewardModel.ts, trainer.ts, evaluation.ts in this order; ../cli/cli.ts for commands.
 
+import * as inspectRoom from "./inspect/index.ts";
+import * as statisticsRoom from "./statistics.ts";
+
 export * from "./batches.ts";
 export * from "./data/index.ts";
 export * from "./ensemble.ts";
 export * from "./evaluation.ts";
-export * as inspect from "./inspect/index.ts";
 export * from "./losses.ts";
 export type { Pair, Sequence } from "./pairs.ts";
 export * from "./policies/index.ts";
@@ -32,7 +34,6 @@ export {
   scorePairs,
   scoreSequences,
 } from "./scores.ts";
-export * as statistics from "./statistics.ts";
 export { tokenRewards } from "./tokenRewards.ts";
 export type { TrainCheckpoint, TrainState } from "./trainer/checkpoint.ts";
 export type { TrainMethod } from "./trainer/objective.ts";
@@ -58,3 +59,12 @@ export {
   trainSettings,
 } from "./trainer.ts";
 export { WordsOnly, type WordsOnlyOptions } from "./wordsOnly.ts";
+export {
+  /**
+   * Looking into reward models: gradients, drift, attribution, interventions, probes, attention. Each view is a
+   * function of models and a batch, and returns plain numbers.
+   */
+  inspectRoom as inspect,
+  /** Means, intervals, paired comparisons, rank correlation and calibration, as the evaluation uses them. */
+  statisticsRoom as statistics,
+};

@@ -25,6 +25,7 @@ export function sequenceLogProbs(logits: Tensor, labels: Tensor): Tensor {
   return losses.sum({ dim: 1 }).neg();
 }
 
+/** Variants of the Bradley-Terry loss: margins and smoothed labels. */
 export interface BradleyTerryOptions {
   /** By how much y_c was rated better: [B], or the same for all. Default 0. */
   readonly margin?: Tensor | number | undefined;
@@ -63,6 +64,7 @@ export function positiveRegularizer(r_c: Tensor, { eps }: { readonly eps: number
   return r_c.mean().logSigmoid().mul(-eps);
 }
 
+/** The strength β inside the SFT regulariser, and its form. */
 export interface SftOptions {
   /** Default 0.1. */
   readonly beta?: number | undefined;
@@ -79,6 +81,7 @@ export function sftRegularizer(
   return form === "nll" ? s_c.mean().neg() : s_c.mul(beta).logSigmoid().mean().neg();
 }
 
+/** The strength β inside the DPO regulariser, and its reference. */
 export interface DpoOptions {
   /** Default 0.1. */
   readonly beta?: number | undefined;

@@ -10,6 +10,7 @@ export interface Sequence {
   readonly labels: Int32Array;
 }
 
+/** Two answers to one prompt as token sequences, the better one first: what a reward model is trained on. */
 export interface Pair {
   readonly chosen: Sequence;
   readonly rejected: Sequence;

@@ -16,6 +16,7 @@ import {
 } from "../nn/index.ts";
 import { styleName } from "../nn/transformer.ts";
 
+/** What a reward head is: complete, checked, and JSON. */
 export interface HeadConfig {
   /** One matrix, or an MLP d -> neurons -> ReLU -> ... -> 1. */
   readonly type: "linear" | "mlp";
@@ -27,6 +28,10 @@ export interface HeadConfig {
   readonly dropout: number;
 }
 
+/**
+ * What may be said of a reward head; the rest has defaults: an MLP with one hidden layer, as wide as the
+ * hidden state, and dropout 0.1.
+ */
 export type HeadOptions = Partial<HeadConfig>;
 
 /** Fills in defaults and checks; an ArgumentError names what is wrong. */
@@ -105,6 +110,7 @@ export interface Targets {
   readonly counts: readonly number[];
 }
 
+/** What a forward pass of a reward model on ids [B,T] gives. */
 export interface Rewarded {
   /** Final hidden states [B,T,C]: what both heads read. */
   readonly hidden: Tensor;
@@ -114,6 +120,10 @@ export interface Rewarded {
   readonly places: Tensor;
 }
 
+/**
+ * A language model with a second head: both read the same final hidden state [B,T,C], the one for the next
+ * token, the other for a reward at the last token (2406.10216, section 3).
+ */
 export class RewardModel extends Module {
   readonly config: ModelConfig;
   readonly model: Backbone;

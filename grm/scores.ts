@@ -8,6 +8,7 @@ import { batchesByLength, makeBatch } from "./batches.ts";
 import type { Pair, Sequence } from "./pairs.ts";
 import type { RewardModel } from "./rewardModel.ts";
 
+/** What a model says of N sequences, in their order. */
 export interface Scores {
   /** One reward for each sequence. */
   readonly rewards: Float64Array;
@@ -17,6 +18,7 @@ export interface Scores {
   readonly counts: Int32Array;
 }
 
+/** How sequences are scored: batches, log probabilities too, with or without adapters. */
 export interface ScoreOptions {
   /** Places of a batch, padding included. Default 4096. */
   readonly batchTokens?: number;
@@ -85,6 +87,10 @@ export interface PairScores {
   readonly rejected: Scores;
 }
 
+/**
+ * Rewards of both answers of each pair, in the order of the pairs; with `logProbs`, s(y) as well. Nothing is
+ * recorded, and the model's mode stays as it is.
+ */
 export async function scorePairs(
   model: RewardModel,
   pairs: readonly Pair[],

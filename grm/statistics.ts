@@ -139,6 +139,7 @@ export function quantile(sorted: ArrayLike<number>, q: number): number {
 
 // --- Calibration -------------------------------------------------------------------------------------
 
+/** Pairs of about the same confidence σ(r_c - r_r): how often they were right. */
 export interface CalibrationBin {
   /** Confidences from low to high, the highest bin with its upper end. */
   readonly low: number;
@@ -149,6 +150,7 @@ export interface CalibrationBin {
   readonly accuracy: number | null;
 }
 
+/** How far the confidence σ(r_c - r_r) can be believed. */
 export interface Calibration {
   readonly bins: readonly CalibrationBin[];
   /** Expected calibration error: the mean gap between confidence and accuracy, weighted by count. */
@@ -204,6 +206,7 @@ export function fitTemperature(differences: ArrayLike<number>): number | null {
 
 // --- Distributions and correlation -------------------------------------------------------------------
 
+/** Counts of numbers between edges of equal distance. */
 export interface Histogram {
   /** One more than counts. */
   readonly edges: readonly number[];

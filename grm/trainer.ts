@@ -42,12 +42,17 @@ import type { DriftRecord, EvaluationRecord, StepRecord, TrainRecord } from "./t
 
 // --- Settings ----------------------------------------------------------------------------------------
 
+/** The names of all methods of training, in the order of the tables. */
 export const trainMethods = Object.keys(methods) as [TrainMethod, ...TrainMethod[]];
 
 const count = z.int().min(1);
 const share = z.number().min(0).lt(1);
 const names = z.array(z.string().min(1)).default([]);
 
+/**
+ * Settings of a training run with their ranges, defaults and descriptions: what train() checks its options
+ * with.
+ */
 export const trainSchema = z.strictObject({
   method: z.enum(trainMethods).default("grm-sft").describe(trainMethods.join(", ")),
   mode: z
@@ -135,6 +140,7 @@ export interface TrainProgress {
   readonly record: StepRecord;
 }
 
+/** What happens around a run of train(): validation pairs, resuming, stopping, and what it reports. */
 export interface TrainHooks {
   /** Pairs that are evaluated now and then, never trained on. */
   readonly validation?: readonly Pair[] | undefined;
@@ -154,6 +160,7 @@ export interface TrainHooks {
   readonly now?: () => number;
 }
 
+/** What a run of train() leaves: the model, trained in place, and how far it came. */
 export interface Trained {
   readonly model: RewardModel;
   readonly settings: TrainSettings;

@@ -37,6 +37,7 @@ function dot({ ids, values }: Row, weights: Float64Array): number {
   return sum;
 }
 
+/** How the words' weights are fitted. */
 export interface WordsOnlyOptions {
   /** Weight of ½ ‖w‖² against the sum of the pairs' losses. Default 1. */
   readonly l2?: number;
@@ -44,6 +45,10 @@ export interface WordsOnlyOptions {
   readonly steps?: number;
 }
 
+/**
+ * A reward that is a sum of weights of tokens and sees nothing else: the control that shows how much of a
+ * task words alone decide.
+ */
 export class WordsOnly {
   private constructor(
     /** One for each token id. */

@@ -12,6 +12,7 @@ import { WasmDevice } from "./wasm/device.ts";
 import type { WasmOptions } from "./wasm/kernels.ts";
 import { hasFiles, type KernelSource, load } from "./wasm/module.ts";
 
+/** What ready() may be told: where the kernels are, how many threads, which module. */
 export interface ReadyOptions {
   /**
    * Where kernels.wasm is, or its bytes. Vite, webpack and plain pages find it by themselves; elsewhere it is

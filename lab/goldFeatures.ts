@@ -16,6 +16,7 @@ interface Feature {
   readonly values: readonly number[];
 }
 
+/** What makes up the gold reward of the world "spelled", by name: what probes look for. */
 export const goldFeatureNames = [
   "the word's mood",
   "about the hero",
@@ -24,6 +25,8 @@ export const goldFeatureNames = [
   "others' balance",
   "gold reward",
 ] as const;
+
+/** One of the things that make up the gold reward. */
 export type GoldFeatureName = (typeof goldFeatureNames)[number];
 
 /** What a story says: of each response token its mood where a spelled word ends, and whose it is. */
@@ -84,6 +87,7 @@ export function asStorySequence({ title, response }: Story): Sequence {
   return { ids, labels: ids.map((id, i) => (i < title.length ? -100 : id)) };
 }
 
+/** Stories that probes are fitted to, and those that they are judged on. */
 export interface ProbeStories {
   readonly training: readonly Story[];
   /** Held-out stories by the name of the test. */

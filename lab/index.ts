@@ -3,6 +3,8 @@
 // overopt/ and frontier.ts. May import grm, nn and core, never report or cli.
 // Read worlds/world.ts, worlds/spelled.ts, demo/plan.ts, demo/job.ts in this order.
 
+import * as worldsRoom from "./worlds/index.ts";
+
 export * from "./goldFeatures.ts";
 export {
   type Lexicon,
@@ -13,4 +15,7 @@ export {
   sentiment,
 } from "./overopt/lexicons.ts";
 export * from "./overopt/tasks.ts";
-export * as worlds from "./worlds/index.ts";
+export {
+  /** Miniature languages with a known gold reward: texts, stories, preferences and their language models. */
+  worldsRoom as worlds,
+};

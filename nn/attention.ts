@@ -46,6 +46,10 @@ function eyeLike(x: Tensor, n: number): Tensor {
 
 type Projections = readonly [q: Tensor, k: Tensor, v: Tensor];
 
+/**
+ * Attention of every token to those before it and itself, in heads: x [B,T,C] to [B,T,C]. LlamaAttention and
+ * GPT2Attention say how queries, keys and values are made.
+ */
 export abstract class SelfAttention extends Module {
   readonly dropout: Dropout;
 

@@ -18,6 +18,7 @@ export interface Cache {
   release(): void;
 }
 
+/** What a forward pass may be told: padding, a cache to read on from, and where dropout draws from. */
 export interface ForwardOptions {
   /** [B,T] bool or int32: which ids are tokens; the others are padding, on whichever side. */
   readonly mask?: Tensor | undefined;
@@ -27,6 +28,10 @@ export interface ForwardOptions {
   readonly rng?: Random | undefined;
 }
 
+/**
+ * What turns ids [B,T] into hidden states [B,T,C]: the transformer, or the LSTM. Heads and training know no
+ * more of it.
+ */
 export abstract class Backbone extends Module {
   /** Width of the hidden states. */
   abstract readonly dim: number;

@@ -38,6 +38,10 @@ export class LayerCache {
   }
 }
 
+/**
+ * Keys and values of the tokens so far, layer by layer: a transformer that reads on from it doesn't compute
+ * them again.
+ */
 export class KVCache implements Cache {
   readonly layers: readonly LayerCache[];
   length = 0;

@@ -16,11 +16,16 @@ export function makeBackbone(options: ModelOptions, init: { readonly rng: Random
   return config.style === "lstm" ? new LSTM(config, init) : new Transformer(config, init);
 }
 
+/**
+ * A language model: a backbone (Llama-style, GPT-2-style or LSTM, as the options say) and the head for the
+ * next token. Its parameters have Hugging Face's names.
+ */
 export class CausalLM extends Module {
   readonly config: ModelConfig;
   readonly model: Backbone;
   readonly lmHead: Linear;
 
+  /** A fresh model, its weights drawn from `rng`; an ArgumentError names each option that is wrong. */
   constructor(options: ModelOptions, { rng }: { readonly rng: Random }) {
     super();
     this.config = modelConfig(options);

@@ -7,6 +7,7 @@ import { nearest } from "./nearest.ts";
 
 export type Activation = "silu" | "gelu" | "gelu_tanh";
 
+/** What a transformer is: complete, checked, and JSON. */
 export interface TransformerConfig {
   /** Names and parts of a Llama (RMSNorm, SwiGLU, no biases) or of a GPT-2 (LayerNorm, GELU, biases). */
   readonly style: "llama" | "gpt2";
@@ -40,6 +41,7 @@ export interface TransformerConfig {
   readonly initStd: number;
 }
 
+/** What an LSTM is: complete, checked, and JSON. */
 export interface LSTMConfig {
   readonly style: "lstm";
   readonly vocabSize: number;
@@ -50,10 +52,14 @@ export interface LSTMConfig {
   readonly dropout: number;
 }
 
+/** What a model is: complete, checked, and JSON. `style` says which kind. */
 export type ModelConfig = TransformerConfig | LSTMConfig;
 
+/** What must be said of a transformer (vocabSize, dim, layers, heads), and what may be. */
 export type TransformerOptions = Partial<TransformerConfig> &
   Pick<TransformerConfig, "vocabSize" | "dim" | "layers" | "heads">;
+
+/** What must be said of an LSTM, and what may be. */
 export type LSTMOptions = Partial<LSTMConfig> &
   Pick<LSTMConfig, "style" | "vocabSize" | "dim" | "layers">;
 

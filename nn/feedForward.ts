@@ -12,6 +12,7 @@ const activations: Readonly<Record<Activation, (x: Tensor) => Tensor>> = {
   gelu_tanh: (x) => x.gelu({ approximate: "tanh" }),
 };
 
+/** The part of a block that works on each token alone: x [B,T,C] to [B,T,C], through a wider layer. */
 export abstract class FeedForward extends Module {
   constructor(readonly config: TransformerConfig) {
     super();

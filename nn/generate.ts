@@ -16,6 +16,7 @@ import type { Cache } from "./backbone.ts";
 import type { CausalLM } from "./causalLM.ts";
 import { best, checkSampling, draw, type SamplingOptions } from "./sampling.ts";
 
+/** How much is written, when it stops, and how tokens are drawn. */
 export interface GenerateOptions extends SamplingOptions {
   /** The most tokens that a sequence gets. */
   readonly maxTokens: number;
@@ -27,6 +28,7 @@ export interface GenerateOptions extends SamplingOptions {
   readonly rng?: Random;
 }
 
+/** A continuation of a prompt, and why it ended. */
 export interface Generated {
   /** The number of the prompt that this continues. */
   readonly prompt: number;

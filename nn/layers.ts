@@ -6,6 +6,7 @@ import { filled, normal, uniform } from "./init.ts";
 import type { LoRA } from "./lora.ts";
 import { Module } from "./module.ts";
 
+/** How a linear layer begins, and whether it has a bias. */
 export interface LinearOptions {
   readonly rng: Random;
   /** Default true. */

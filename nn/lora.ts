@@ -10,6 +10,7 @@ import { Dropout, Linear, Projection } from "./layers.ts";
 import { Module, type StateDict } from "./module.ts";
 import { nearest } from "./nearest.ts";
 
+/** Which layers get adapters of low rank (2106.09685), of which rank and scale. */
 export interface LoRAOptions {
   /** Layers by name, * standing for any part between dots: ["model.layers.*.self_attn.q_proj"]. */
   readonly layers: readonly string[];

@@ -45,6 +45,7 @@ class LSTMCache implements Cache {
   }
 }
 
+/** One LSTM layer with PyTorch's weights and order of gates (i, f, g, o): x [B,T,C] to [B,T,C]. */
 export class LSTMCell extends Module {
   weightIh: Tensor;
   weightHh: Tensor;
@@ -100,6 +101,10 @@ function steps(x: Tensor): Tensor[] {
   return x.split([half, T - half], { dim: 1 }).flatMap(steps);
 }
 
+/**
+ * A stack of LSTM layers behind an embedding: ids [B,T] to hidden states [B,T,C]. It has no longest
+ * sequence.
+ */
 export class LSTM extends Backbone {
   readonly config: LSTMConfig;
   readonly embedTokens: Embedding;

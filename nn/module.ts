@@ -18,6 +18,10 @@ export interface LoadReport {
   readonly unexpected: readonly string[];
 }
 
+/**
+ * A part of a network: fields that are tensors are its parameters, fields that are modules its parts, and
+ * their names are the names in state dicts and files. Extend it and write forward().
+ */
 export abstract class Module {
   /** Whether dropout drops; set for a whole tree by train() and eval(). */
   training = true;

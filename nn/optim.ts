@@ -17,6 +17,7 @@ import { Module, type StateDict } from "./module.ts";
 /** A module, or some of its named parameters. */
 export type Optimised = Module | Iterable<readonly [name: string, parameter: Tensor]>;
 
+/** What a step of an optimiser may be told. */
 export interface StepOptions {
   /** Scales the gradients down where their global norm is larger; Infinity only measures it. */
   readonly maxNorm?: number;
@@ -28,6 +29,7 @@ export interface OptimiserState {
   readonly tensors: StateDict;
 }
 
+/** Rate and weight decay, which every optimiser has. */
 export interface OptimiserOptions {
   /** Learning rate; optimiser.lr may be set anew before every step (see schedule.ts). */
   readonly lr: number;
@@ -91,6 +93,10 @@ export function clipGradNorm(parameters: readonly Tensor[], maxNorm: number): Te
   );
 }
 
+/**
+ * What optimisers have in common: call step() after loss.backward(), then zeroGrad(). stateDict() is what a
+ * checkpoint needs to go on to the bit, and loadStateDict() takes it back.
+ */
 export abstract class Optimiser {
   lr: number;
   readonly weightDecay: number;
@@ -215,6 +221,7 @@ export abstract class Optimiser {
   }
 }
 
+/** Options of SGD: rate, decay and momentum. */
 export interface SGDConfig extends OptimiserOptions {
   /** Default 0. */
   readonly momentum?: number;
@@ -247,6 +254,7 @@ export class SGD extends Optimiser {
   }
 }
 
+/** Options of AdamW: rate, decay and the averages. */
 export interface AdamWConfig extends OptimiserOptions {
   /** Default 0.9. */
   readonly beta1?: number;

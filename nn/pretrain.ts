@@ -54,6 +54,7 @@ export interface PretrainProgress {
   readonly loss: number;
 }
 
+/** What happens around a run of pretrain(): its corpus, a base, resuming, stopping, and what it reports. */
 export interface PretrainHooks {
   readonly corpus: Corpus;
   /**
@@ -77,6 +78,7 @@ export interface PretrainHooks {
   readonly now?: () => number;
 }
 
+/** What a run of pretrain() leaves, and how far it came. */
 export interface Pretrained {
   readonly lm: CausalLM;
   readonly settings: PretrainSettings;

@@ -3,6 +3,7 @@
 
 import { ArgumentError, type Random, type TypedArray } from "../core/index.ts";
 
+/** How the next token is drawn from logits. */
 export interface SamplingOptions {
   /** 0: always the best token. Else logits are divided by it before the softmax. Default 1. */
   readonly temperature?: number;

@@ -7,6 +7,7 @@ import { ArgumentError, portable } from "../core/index.ts";
 /** The learning rate of step 0, 1, 2, ... */
 export type Schedule = (step: number) => number;
 
+/** A rate, and how many steps it takes to get there. */
 export interface ConstantOptions {
   /** The highest rate. */
   readonly lr: number;
@@ -14,6 +15,7 @@ export interface ConstantOptions {
   readonly warmup?: number;
 }
 
+/** A rate, the way up to it, and where it ends after how many steps. */
 export interface DecayOptions extends ConstantOptions {
   /** Steps in all, with those of the warm-up; afterwards the rate stays at minLr. */
   readonly steps: number;

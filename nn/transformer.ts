@@ -71,6 +71,10 @@ export class TransformerBlock extends Module {
   }
 }
 
+/**
+ * Embeddings, blocks of attention and feed-forward, and a last norm: ids [B,T] to hidden states [B,T,C], T
+ * at most config.context.
+ */
 export class Transformer extends Backbone {
   readonly config: TransformerConfig;
   readonly embedTokens: Embedding;

@@ -17,6 +17,7 @@ export interface Words {
   readonly limits: string;
 }
 
+/** An axis of a chart: its label, and how numbers lie on it. */
 export interface Axis {
   readonly label: string;
   readonly log?: boolean;
@@ -167,6 +168,7 @@ function curveTable(label: string, series: readonly Series[]): Table {
 
 // --- Ranges ------------------------------------------------------------------------------------------
 
+/** A value with the ends of its interval, in a row of a chart. */
 export interface Range {
   /** Where it stands. */
   readonly row: string;

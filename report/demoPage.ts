@@ -14,6 +14,7 @@ import { pageHtml, type Section } from "./page.ts";
 import { type RewardPage, rewardSections } from "./rewardPage.ts";
 import { settingsSection } from "./settings.ts";
 
+/** What the demo's page shows: results, the printed text, and the models that were kept. */
 export interface DemoPage {
   readonly file: ResultFile;
   /** The committed results of many seeds, where they are of the same plan. */

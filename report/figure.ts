@@ -15,6 +15,7 @@ export interface Key {
   readonly mark?: "line" | "dot" | "area";
 }
 
+/** A picture with what to look for in it, what it doesn't show, and its numbers as a table. */
 export interface Figure {
   readonly title: string;
   /** What to look for, in one sentence. */

@@ -20,6 +20,7 @@ export function escape(text: string): string {
 /** A cell: text, a number (shown with some digits), or nothing. */
 export type Cell = string | number | null;
 
+/** Numbers and words in rows, under the names of their columns. */
 export interface Table {
   readonly columns: readonly string[];
   readonly rows: readonly (readonly Cell[])[];

@@ -6,6 +6,7 @@
 import { type Figure, figureHtml, paletteCss } from "./figure.ts";
 import { escape } from "./html.ts";
 
+/** A part of a page: text and figures under a heading. */
 export interface Section {
   /** Part of addresses within the page. */
   readonly id: string;
@@ -17,6 +18,7 @@ export interface Section {
   readonly after?: string;
 }
 
+/** A page: its title, a sentence or two, and its sections. */
 export interface Page {
   readonly title: string;
   /** A sentence or two under the title. */

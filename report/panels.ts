@@ -4,6 +4,7 @@
 
 import { escape } from "./html.ts";
 
+/** A point of a series, with the half height of its band. */
 export interface Point {
   readonly x: number;
   readonly y: number;
@@ -13,6 +14,7 @@ export interface Point {
   readonly label: string;
 }
 
+/** Points that belong together, in one colour. */
 export interface Series {
   readonly name: string;
   /** Series of one colour are about one thing. */
@@ -20,6 +22,7 @@ export interface Series {
   readonly points: readonly Point[];
 }
 
+/** One diagram of a picture with several: axes and series. */
 export interface Panel {
   readonly title: string;
   readonly xLabel: string;

@@ -25,6 +25,7 @@ export interface RewardRun {
   readonly evaluation: Evaluation | string;
 }
 
+/** What a page on reward models shows: runs, their comparison, and what is inside them. */
 export interface RewardPage {
   readonly runs: readonly RewardRun[];
   /** Of the first two on the same pairs. */
@@ -70,6 +71,10 @@ export function rewardSections({ runs, comparison, inspection, frontier }: Rewar
   ];
 }
 
+/**
+ * The sections of a page that look into models; in place of an inspection, the sentence that says why there
+ * is none.
+ */
 export function inspectionSections(inspection: Inspection | string): Section[] {
   if (typeof inspection === "string") {
     const why = `<p class="missing">Not here: ${escape(inspection)}</p>`;

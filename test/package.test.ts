@@ -188,6 +188,49 @@ describe("in an editor", () => {
   }
 });
 
+describe("what each door exports says what it is", () => {
+  interface Completion {
+    readonly name: string;
+    readonly kind: string;
+  }
+  interface Details extends Completion {
+    readonly documentation: readonly { readonly text: string }[];
+  }
+  const doors = ["", "/core", "/kernels", "/nn", "/grm", "/lab", "/report", "/node"];
+  /** Where the comments of a whole module are read: nowhere, so its name must have one where it is exported. */
+  const rooms = ["inspect", "portable", "statistics", "worlds"];
+  let editor: Editor;
+
+  before(() => {
+    editor = new Editor(join(typescript("6.0.3"), "lib/tsserver.js"), project.folder);
+  });
+  after(() => editor.close());
+
+  for (const door of doors) {
+    test(`twoheads${door}`, async () => {
+      const file = join(project.folder, `door${door.replace("/", "-")}.ts`);
+      editor.open(file, `import {  } from "twoheads${door}";\n`);
+      const place = { file, line: 1, offset: "import { ".length + 1 };
+      const { entries } = await editor.ask<{ entries: Completion[] }>("completionInfo", place);
+      const names = entries.filter(({ kind }) => kind !== "keyword").map(({ name }) => name);
+      assert.ok(names.length > 10, `${names.length} exports`);
+      const details = await editor.ask<Details[]>("completionEntryDetails", {
+        ...place,
+        entryNames: names,
+      });
+      const silent = details.filter(({ name, documentation }) => {
+        const said = documentation.map(({ text }) => text).join("");
+        return !rooms.includes(name) && (said.trim() === "" || /^See \S+\.ts\b/.test(said));
+      });
+      assert.equal(details.length, names.length);
+      assert.deepEqual(
+        silent.map(({ name }) => name),
+        [],
+      );
+    });
+  }
+});
+
 describe("the command in a checkout", () => {
   const twoheads = (...args: string[]) => {
     try {

@@ -139,6 +139,7 @@ export const reciprocal: Unary = elementwise({
   draw: (d) => [d.tensor(d.shape(), d.pick(...besideZero))],
 });
 
+/** Between what clamp holds values. A bound that is left out doesn't bind. */
 export interface Bounds {
   readonly min?: number;
   readonly max?: number;

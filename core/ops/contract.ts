@@ -10,6 +10,7 @@ import { broadcastShapes, broadcastStrides, formatShape, type Shape, sizeOf } fr
 import { checkTensor, type Tensor } from "../tensor.ts";
 import { asRows } from "./lines.ts";
 
+/** Which operands of matmul are taken transposed. */
 export interface MatmulOptions {
   /** Use Aᵀ (Bᵀ): the last two axes exchanged, without a copy. */
   readonly transposeA?: boolean;

@@ -297,6 +297,7 @@ export const sort: Op<(x: Tensor, options?: { dim?: number; descending?: boolean
     draw: drawSort,
   });
 
+/** Along which axis topk looks (the last unless said), and for which end. */
 export interface TopkOptions {
   readonly dim?: number;
   /** The largest (default) or the smallest. */

@@ -115,6 +115,7 @@ export const mean: Reduction = composed({
   draw: drawAxes(within(-3, 3), 1),
 });
 
+/** Axes of a variance or deviation, and what is taken off its denominator. */
 export interface VarOptions extends ReduceOptions {
   /** Subtracted from the count in the denominator; 1 (default) is Bessel's, 0 the population's. */
   readonly correction?: number | undefined;
@@ -158,6 +159,7 @@ export const std: Op<(x: Tensor, options?: VarOptions) => Tensor> = composed({
   },
 });
 
+/** Axes of a norm, and which norm. */
 export interface VectorNormOptions extends ReduceOptions {
   /** 2 (default): Euclidean. 1: sum of absolute values. Infinity: the largest of them. */
   readonly p?: 1 | 2 | typeof Infinity;

@@ -150,6 +150,7 @@ export const expand: Op<(x: Tensor, shape: Shape) => Tensor> = view({
   },
 });
 
+/** The part of one axis that slice takes: indices start to end, without end. */
 export interface SliceOptions {
   /** Which axis. */
   readonly dim: number;

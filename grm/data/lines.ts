@@ -5,6 +5,7 @@
 import { FileError } from "../../nn/checkpoints/byteSource.ts";
 import { type Field, parseJson } from "../../nn/checkpoints/json.ts";
 
+/** A line of a file, and its number. */
 export interface Line {
   /** From 1. */
   readonly line: number;

@@ -18,6 +18,7 @@ import { PairReport, type Place, type Reason } from "./report.ts";
 import { cutToLength, encodeJudged, hasLabels, sequenceOf, type Truncation } from "./sequences.ts";
 import { type ChatTemplate, type Judged, transcript } from "./template.ts";
 
+/** How pairs of texts become pairs of token sequences. */
 export interface ReadPairsOptions {
   readonly tokenizer: Tokenizer;
   /** The longest sequence in tokens, begin and end token included. */

@@ -28,6 +28,7 @@ export interface Response {
   readonly problem?: string;
 }
 
+/** How answers of a file become token sequences. */
 export interface ReadResponsesOptions extends Reading {
   readonly tokenizer: Tokenizer;
   /** Gives malformed lines out as problems, in place of stopping at the first. */

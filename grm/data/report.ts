@@ -16,13 +16,16 @@ export const reasons = {
   masked: "dropped, no token of an answer is left to predict",
 } as const;
 
+/** Why a line gave no pair, or a shorter one. */
 export type Reason = keyof typeof reasons;
 
+/** A line of a file, from 1. */
 export interface Place {
   readonly file: string;
   readonly line: number;
 }
 
+/** How much of a file was read. */
 export interface FileCount {
   readonly file: string;
   /** Lines with something in them that were read. */
@@ -32,6 +35,7 @@ export interface FileCount {
   readonly stopped: boolean;
 }
 
+/** What became of every line that gave no whole pair: dropped, cut or malformed, by reason and place. */
 export class PairReport {
   readonly #files: FileCount[] = [];
   readonly #places = new Map<Reason, Place[]>();

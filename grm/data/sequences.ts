@@ -15,6 +15,11 @@ import { type ChatTemplate, type Judged, render } from "./template.ts";
  * - "drop": the pair is dropped. Nothing is judged by a part, but long data loses much of itself.
  */
 export const truncations = ["prompt", "answer", "drop"] as const;
+
+/**
+ * What is done with a sequence that is too long: its prompt is cut at the begin, its answer at the end, or
+ * it is dropped.
+ */
 export type Truncation = (typeof truncations)[number];
 
 /** How text becomes sequences: what a model was trained with, it must be scored with. */
@@ -73,6 +78,7 @@ function concatenate(parts: readonly ArrayLike<number>[]): Int32Array {
   return all;
 }
 
+/** Sequences brought to a length. */
 export interface Cut {
   /** Sequences of at most the length asked for; null where the policy can't make them. */
   readonly sequences: readonly Sequence[] | null;

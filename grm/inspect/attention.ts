@@ -9,6 +9,7 @@ import { taken } from "../scores.ts";
 import { type Matrix, matrix, rowOf } from "./matrix.ts";
 import { backboneNames, evaluating, type Model } from "./states.ts";
 
+/** What one attention head looks at in one sequence of T tokens. */
 export interface AttentionHead {
   readonly layer: number;
   readonly head: number;

@@ -65,6 +65,7 @@ export async function gradientTimesInput(
   return Float64Array.from(await taken(found));
 }
 
+/** A reward divided among the T tokens of a sequence by integrated gradients. */
 export interface IntegratedGradients {
   /** [T]; their sum approaches `difference`. */
   readonly attributions: Float64Array;
@@ -74,6 +75,7 @@ export interface IntegratedGradients {
   readonly gap: number;
 }
 
+/** Where integrated gradients start from, and how many points they sum over. */
 export interface IntegratedOptions {
   readonly baseline?: Baseline;
   /** Points on the line. Default 64. */

@@ -28,6 +28,10 @@ export interface Explanation {
   };
 }
 
+/**
+ * Spearman's rank correlation, -1 to 1, of an attribution with each intervention; null where one doesn't
+ * vary.
+ */
 export interface Agreement {
   readonly deletion: number | null;
   /** With patching at the embeddings. */

@@ -15,6 +15,7 @@ import { trainSettings } from "../trainer.ts";
 import { dot } from "./matrix.ts";
 import { activationNames } from "./states.ts";
 
+/** Which losses' gradients are compared: the method and its weights. */
 export interface GradientOptions {
   /** One with a regulariser. Default "grm-sft". */
   readonly method?: TrainMethod;
@@ -65,6 +66,7 @@ export interface TokenPush {
   readonly cosine: readonly (number | null)[];
 }
 
+/** Where both losses push a model: at every activation, token and group of parameters. */
 export interface LossGradients {
   readonly method: TrainMethod;
   readonly alpha: number;

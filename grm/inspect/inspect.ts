@@ -24,6 +24,7 @@ export interface Subject {
   readonly model: RewardModel;
 }
 
+/** Models to look into, on which pairs and texts, and how much of each view. */
 export interface InspectOptions {
   readonly models: readonly Subject[];
   /** What training began with. */
@@ -59,6 +60,7 @@ export interface ModelInspection {
   readonly probes: readonly FeatureProbe[] | null;
 }
 
+/** All views of the models, as plain numbers: what the report draws. */
 export interface Inspection {
   readonly pairs: number;
   readonly models: readonly ModelInspection[];

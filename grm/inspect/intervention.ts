@@ -49,6 +49,7 @@ export async function tokenDeletion(
   return effects;
 }
 
+/** Which activations are replaced, at which places, and by what. */
 export interface PatchOptions extends Places {
   /** Activations [B,T,C] to patch. Default: the residual stream, after attention too. */
   readonly names?: readonly string[];
@@ -56,6 +57,7 @@ export interface PatchOptions extends Places {
   readonly source?: Sequence | "mean";
 }
 
+/** What replacing an activation at a token does to a sequence's reward. */
 export interface Patches {
   readonly names: readonly string[];
   /** r(x). */

@@ -12,6 +12,10 @@ export interface Matrix {
   readonly data: Float64Array;
 }
 
+/**
+ * A matrix of float64, row by row: zeros, or a copy of `data`, of rows times cols numbers (else an
+ * ArgumentError).
+ */
 export function matrix(rows: number, cols: number, data?: ArrayLike<number>): Matrix {
   const numbers = data === undefined ? new Float64Array(rows * cols) : Float64Array.from(data);
   if (numbers.length === rows * cols) return { rows, cols, data: numbers };

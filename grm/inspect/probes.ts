@@ -14,6 +14,7 @@ import {
   solvePositive,
 } from "./matrix.ts";
 
+/** States and a number that goes with each: what a probe is fitted to or judged on. */
 export interface Labelled {
   /** States [N,C]. */
   readonly x: Matrix;
@@ -21,12 +22,14 @@ export interface Labelled {
   readonly y: ArrayLike<number>;
 }
 
+/** A linear probe: reads a number off a state of C elements. */
 export interface Probe {
   /** ŷ = w · x + bias. [C] */
   readonly weights: Float64Array;
   readonly bias: number;
 }
 
+/** How strongly a probe's weights are held back. */
 export interface ProbeOptions {
   /** Weight of |w|² against the mean squared error, on columns scaled to deviation 1. Default 1e-3. */
   readonly l2?: number;
@@ -78,6 +81,7 @@ export function readProbe({ weights, bias }: Probe, x: Matrix): Float64Array {
   return Float64Array.from({ length: x.rows }, (_, i) => dot(rowOf(x, i), weights) + bias);
 }
 
+/** How well a probe reads states that it wasn't fitted to. */
 export interface ProbeScore {
   /** 1 - Σ (ŷ - y)² / Σ (y - mean y)²: 1 is all, 0 no better than the mean; null where y doesn't vary. */
   readonly r2: number | null;

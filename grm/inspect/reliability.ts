@@ -6,6 +6,7 @@ import type { RewardModel } from "../rewardModel.ts";
 import { scorePairs } from "../scores.ts";
 import { type Calibration, calibration, type Share, wilson, winsOf } from "../statistics.ts";
 
+/** Calibration of a reward model on pairs, and its accuracy. */
 export interface Reliability extends Calibration {
   /** Share of pairs ranked right, with its 95 % interval; a tie counts half. */
   readonly accuracy: Share;

@@ -68,6 +68,7 @@ function compare(model: CausalLM, base: CausalLM, rows: readonly Sequence[]) {
   return { count, sums };
 }
 
+/** How long and how varied the samples of each model are. */
 export interface SampleOptions {
   readonly maxTokens: number;
   /** Default 1; 0 always takes the likeliest token. */

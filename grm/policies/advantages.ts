@@ -5,6 +5,7 @@
 import { ArgumentError } from "../../core/index.ts";
 import { standardize } from "../ensemble.ts";
 
+/** Discount γ and weight λ of generalised advantage estimation (1506.02438). */
 export interface GAEOptions {
   /** Discount of a step. Default 1: a story's last word counts as much as its first. */
   readonly gamma?: number;
@@ -12,6 +13,7 @@ export interface GAEOptions {
   readonly lambda?: number;
 }
 
+/** Of one episode of T actions: how much better each was than expected, [T] each. */
 export interface Advantages {
   readonly advantages: Float64Array;
   /** What the value head should have said: advantages + values. */

@@ -9,8 +9,10 @@ import { quantile } from "../statistics.ts";
 
 const { exp, log } = portable;
 
+/** The shape of gold reward over KL: of best-of-n, or of reinforcement learning (2210.10760, section 3). */
 export type CurveForm = "bon" | "rl";
 
+/** Coefficients of a curve of gold reward over d = √KL, KL in nats. */
 export interface Fit {
   readonly a: number;
   readonly b: number;
@@ -63,6 +65,7 @@ function peakOf(a: number, b: number, form: CurveForm): number | null {
 /** The ends of an interval. */
 export type Span = readonly [low: number, high: number];
 
+/** A fit, with intervals over resamples of its curves. */
 export interface FitWithIntervals extends Fit {
   readonly aInterval: Span;
   readonly bInterval: Span;
@@ -72,6 +75,7 @@ export interface FitWithIntervals extends Fit {
   readonly peakShare: number;
 }
 
+/** How intervals are resampled. */
 export interface BootstrapOptions {
   readonly rng: Random;
   /** Default 1000. */

@@ -17,6 +17,7 @@ export interface Answer {
   readonly response: readonly number[];
 }
 
+/** Whoever gives answers a reward: a model, an ensemble, or the gold rule. */
 export interface Judge {
   readonly name: string;
   /** One number for each answer; higher is better. */

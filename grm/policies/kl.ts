@@ -6,6 +6,7 @@ import { ArgumentError, portable } from "../../core/index.ts";
 
 const { exp, log } = portable;
 
+/** Two estimates of KL(π ‖ q) of a sequence, in nats. */
 export interface KLEstimate {
   /** Σ_t ln π/q: unbiased, of high variance, may be negative. */
   readonly k1: number;
@@ -40,6 +41,7 @@ export function bestOfNKL(n: number): number {
   return log(n) - (n - 1) / n;
 }
 
+/** Which KL the penalty's weight is steered to, and how fast. */
 export interface AdaptiveKLOptions {
   /** The KL to hold, in nats a sequence. */
   readonly target: number;

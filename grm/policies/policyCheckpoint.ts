@@ -21,6 +21,7 @@ const stateSchema = z.strictObject({
 /** How far a run is, without its tensors. Randomness is not in here: each round has a seed of its own. */
 export type PolicyState = Readonly<z.infer<typeof stateSchema>>;
 
+/** A policy's run stopped between two rounds: all that is needed to go on to the bit. */
 export interface PolicyCheckpoint {
   readonly state: PolicyState;
   readonly model: StateDict;

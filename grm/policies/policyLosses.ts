@@ -4,6 +4,7 @@
 
 import { ArgumentError, noGrad, ShapeError, type Tensor } from "../../core/index.ts";
 
+/** How far PPO lets a policy move at once. */
 export interface ClipOptions {
   /** ε: how far the ratio may go from 1 before it stops paying. Default 0.2. */
   readonly clip?: number;

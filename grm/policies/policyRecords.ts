@@ -6,6 +6,7 @@ import * as z from "zod";
 const count = z.int().min(0);
 const optional = z.number().nullable();
 
+/** What a line of a policy's metrics.jsonl must be: one round of writing and learning. */
 export const policyRecordSchema = z.strictObject({
   /** Rounds that the policy had learnt from when it wrote these answers. */
   step: count,

@@ -8,6 +8,7 @@ import { problemsOf } from "../../nn/checked.ts";
 const count = z.int().min(1);
 const share = z.number().min(0).max(1);
 
+/** Settings of a policy's training with their ranges, defaults and descriptions. */
 export const policySchema = z.strictObject({
   algorithm: z.enum(["ppo", "rloo"]).default("ppo").describe("ppo or rloo"),
   mode: z

@@ -44,6 +44,7 @@ import {
 } from "./rollouts.ts";
 import type { Task } from "./task.ts";
 
+/** What happens around a policy's training: resuming, stopping, and what it reports. */
 export interface PolicyHooks {
   /** Goes on from there, with the same settings and a model of the same kind. */
   readonly resume?: PolicyCheckpoint | undefined;
@@ -57,6 +58,7 @@ export interface PolicyHooks {
   readonly now?: () => number;
 }
 
+/** What a policy's training leaves, and how far it came. */
 export interface TrainedPolicy {
   /** The policy; its reward head is the value head. */
   readonly policy: RewardModel;

@@ -12,6 +12,7 @@ import { flipped } from "../trainer/pairs.ts";
 import { type Answer, asSequence } from "./judges.ts";
 import type { Task } from "./task.ts";
 
+/** How many answers are drawn for each prompt, and from which tokens. */
 export interface SampleOptions {
   /** How many answers each prompt gets; those of one prompt stand together. Default 1. */
   readonly samples?: number;
@@ -65,6 +66,7 @@ async function withoutTokens<T>(
   }
 }
 
+/** How many pairs are labelled by a gold reward, and how noisily. */
 export interface PreferenceOptions {
   readonly count: number;
   /** Share of the labels that are flipped after the draw: 0.25 in the paper's noisy arm. */

@@ -20,13 +20,20 @@ const rules = {
 } as const satisfies Readonly<Record<string, EnsembleRule>>;
 
 type EnsembleName = keyof typeof rules;
+
+/**
+ * A reward that stands in for the gold one: a reward model by its method of training, or an ensemble of
+ * them.
+ */
 export type ProxyName = TrainMethod | EnsembleName;
 
+/** The names of all proxies: methods of training, then ensembles. */
 export const proxyNames = [
   ...trainMethods,
   ...(Object.keys(rules) as EnsembleName[]),
 ] as readonly ProxyName[];
 
+/** From what base and pairs the proxies are trained, and how. */
 export interface ProxyOptions {
   /** A fresh copy of the model that every proxy starts from. */
   readonly base: () => CausalLM;

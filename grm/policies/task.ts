@@ -6,6 +6,7 @@ import type { Random } from "../../core/index.ts";
 import type { Tokenizer } from "../../nn/index.ts";
 import type { Judge } from "./judges.ts";
 
+/** Prompts to write on, and what is measured of the answers. */
 export interface Task {
   readonly name: string;
   readonly tokenizer: Tokenizer;

@@ -32,6 +32,7 @@ const progressSchema = z.strictObject({
 /** How far a run is, without its tensors. */
 export type TrainState = Readonly<z.infer<typeof progressSchema>>;
 
+/** A training run stopped between two steps: all that is needed to go on to the bit. */
 export interface TrainCheckpoint {
   readonly state: TrainState;
   readonly model: StateDict;

@@ -13,6 +13,7 @@ import {
 import { loadTrainCheckpoint, saveTrainCheckpoint, type TrainCheckpoint } from "./checkpoint.ts";
 import { parseTrainMetrics, type TrainRecord } from "./records.ts";
 
+/** What a training run keeps in its folder: checkpoint, metrics and model, by path. */
 export class TrainFolder {
   constructor(readonly path: string) {}
 

@@ -47,6 +47,10 @@ export const methods = {
   "grm-dpo-noref": { regularizer: "dpo" },
 } as const satisfies Readonly<Record<string, MethodParts>>;
 
+/**
+ * How a reward model is trained: "bt" and its variants, "frozen", or GRM by the name of its regulariser.
+ * `trainMethods` lists them.
+ */
 export type TrainMethod = keyof typeof methods;
 
 /** Both losses of some pairs. */

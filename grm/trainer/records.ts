@@ -98,15 +98,25 @@ const drift = z.strictObject({
   ),
 });
 
+/** What a line of metrics.jsonl must be; `kind` says which record it is. */
 export const trainRecordSchema = z.discriminatedUnion("kind", [start, training, evaluation, drift]);
 
 /** A line of metrics.jsonl. */
 export type TrainRecord = Readonly<z.infer<typeof trainRecordSchema>>;
+
+/** The first line of a run: how many pairs, steps and parameters. */
 export type StartRecord = Readonly<z.infer<typeof start>>;
+
+/** A step of training: losses, rewards, gradients, rate and speed. */
 export type StepRecord = Readonly<z.infer<typeof training>>;
+
+/** An evaluation on the validation pairs: loss, accuracy, rewards and perplexities. */
 export type EvaluationRecord = Readonly<z.infer<typeof evaluation>>;
+
+/** How far the hidden states are from the base's, layer by layer, at an evaluation. */
 export type DriftRecord = Readonly<z.infer<typeof drift>>;
 
+/** The records of a run in their order, and whether the last line of the file was cut. */
 export type TrainMetrics = Lines<TrainRecord>;
 
 /** Reads the text of a metrics.jsonl; a FileError names the line that is none of ours. */

@@ -22,6 +22,7 @@ import { blockOf } from "./rule.ts";
 import { Block, type MemoryStatistics } from "./storage.ts";
 import { fuses, runKernels } from "./table.ts";
 
+/** The gpu device: ops as kernels of gpu.js, numbers on the GPU until they are read. use("gpu") makes one. */
 export class GpuDevice implements Device {
   readonly name: string;
   readonly #wanted: Mode | null;

@@ -15,7 +15,10 @@ import {
   type WebGL,
 } from "./library.ts";
 
+/** All modes, in the order in which use("gpu") tries them. */
 export const modes = ["webgpu", "webgl2", "webasm", "cpu"] as const;
+
+/** By what gpu.js computes: WebGPU, WebGL2, WebAssembly, or plain JavaScript. */
 export type Mode = (typeof modes)[number];
 
 /** A backend that answered. */

@@ -20,6 +20,10 @@ import { type Block, Memory } from "./memory.ts";
 import { blockOf, isFloat32 } from "./rule.ts";
 import { fitsRule, runKernels } from "./table.ts";
 
+/**
+ * The wasm device: ops as SIMD kernels in WebAssembly, on threads that share its memory. The same bits for
+ * any number of threads. use("wasm") makes one.
+ */
 export class WasmDevice implements Device {
   readonly name = "wasm";
   readonly wasm: Wasm;

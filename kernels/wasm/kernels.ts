@@ -48,6 +48,7 @@ export interface Product {
   bias?: number;
 }
 
+/** How the kernels start: threads, from which size work is shared, and a module that is loaded already. */
 export interface WasmOptions extends ProgramOptions {
   threads?: number | undefined;
   /** Nanoseconds of work from which threads share it. */
@@ -56,10 +57,15 @@ export interface WasmOptions extends ProgramOptions {
   program?: Program;
 }
 
+/**
+ * The kernels without a device around them, started at once: for benchmarks and tests. A DeviceError says
+ * why they can't start.
+ */
 export function createWasm(options: WasmOptions = {}): Wasm {
   return new Wasm(options);
 }
 
+/** The running kernels: their memory, its pool, and the threads that share their work. */
 export class Wasm {
   readonly memory: HostMemory;
   readonly exports: Exports;

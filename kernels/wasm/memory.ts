@@ -41,6 +41,10 @@ export class Block {
   }
 }
 
+/**
+ * Which numbers are in the kernels' memory: what nobody used for a while moves to the host, and comes back
+ * when an op needs it.
+ */
 export class Memory {
   /** How often numbers were moved to the host to make room, and how many bytes of them. */
   readonly spilled = { blocks: 0, bytes: 0 };

@@ -10,7 +10,10 @@ import { FileError, type Files, filesAsFolder, type Tokenizer } from "../../nn/i
 /** A word's worth, in whatever unit the list has. */
 export type Lexicon = ReadonlyMap<string, number>;
 
+/** The names of all lists of words with their sentiment. */
 export const lexiconNames = ["afinn", "vader", "opinion"] as const;
+
+/** The name of a list of words with their sentiment. */
 export type LexiconName = (typeof lexiconNames)[number];
 
 /** A list from files in memory, by their names in sentiment-lexicons/ of the shared data. */

@@ -15,6 +15,7 @@ export function readLexicon(folder: string, name: LexiconName): Lexicon {
   return lexiconIn(folderOnDisk(folder), name);
 }
 
+/** The task of stories260K: continue a story, judged by a list of words. */
 export interface StoriesTask extends Task {
   /** The policy to start from: a fresh copy at every call. */
   model(): CausalLM;

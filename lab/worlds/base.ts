@@ -13,6 +13,7 @@ const warmup = 50;
 const clip = 1;
 const shuffled = 16; // batches that are drawn and sorted by length together
 
+/** How far the pretraining of a world's language model is. */
 export interface BaseProgress {
   /** Steps done, of how many. */
   readonly step: number;

@@ -19,6 +19,7 @@ export { outOfDistribution, type SplitName, type StoryStyle, spelled, splits } f
 export { setB, tales, titleFor } from "./tales.ts";
 export type { BaseRecipe, Story, World } from "./world.ts";
 
+/** All worlds by name. */
 export const worlds: Readonly<Record<string, World>> = { spelled, tales };
 
 /** A world by its name; an ArgumentError lists the names. */

@@ -8,6 +8,7 @@ import type { Pair, Sequence } from "../../grm/pairs.ts";
 import { type SplitName, type StoryStyle, spelled, splits, story, topicOf } from "./spelled.ts";
 import type { Story, World } from "./world.ts";
 
+/** Two stories to one title, and which was chosen. */
 export interface Comparison {
   readonly chosen: Story;
   readonly rejected: Story;
@@ -15,6 +16,7 @@ export interface Comparison {
   readonly difference: number;
 }
 
+/** How labels follow the gold reward: with the noise of a person, or exactly. */
 export interface LabelOptions {
   /** "noisy": Bernoulli(sigmoid(gold difference)); "true": the sign of the difference. */
   readonly labels: "noisy" | "true";

@@ -68,6 +68,7 @@ export const splits = {
   all: { ...seen, ...unseenDomains, ...rareWords, forms: everything.forms },
 } as const satisfies Record<string, StoryStyle>;
 
+/** A set of titles of the world "spelled": as in training, or different in a way that has a name. */
 export type SplitName = keyof typeof splits;
 
 /** The splits that training says nothing about; "OOD" is the mean of them. */
@@ -166,6 +167,7 @@ function gold({ title, response }: Story): number {
 
 const onsetSet: ReadonlySet<string> = new Set(onsets);
 
+/** The world in which moods are spelled letter by letter: it shows what a fine-tune can break. */
 export const spelled: World = {
   name: "spelled",
   purpose: "what a fine-tune can break: accuracy out of distribution",

@@ -205,6 +205,7 @@ export function titleFor(rng: Random, from: readonly Topic["domain"][] = shownDo
   return titleOf(topicFrom(pick(rng, from), rng));
 }
 
+/** The world of a reader who tires: it shows the over-optimisation of a learnt reward. */
 export const tales: World = {
   name: "tales",
   purpose: "a reader who tires: over-optimisation of a learnt reward",

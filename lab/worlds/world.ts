@@ -25,6 +25,10 @@ export interface BaseRecipe {
   readonly steps: number;
 }
 
+/**
+ * A miniature language with a known gold reward: texts to pretrain on, titles, stories and what each is
+ * worth.
+ */
 export interface World {
   readonly name: string;
   /** In a line, what it is for. */

@@ -69,6 +69,7 @@ export function readLlama2c(path: string): LoadedModel {
   }
 }
 
+/** What a model's folder holds besides weights, and into how many files these are split. */
 export interface SaveModelOptions extends ModelParts {
   /** Splits the weights into files of about this many bytes; one file unless said. */
   readonly shardBytes?: number;

@@ -100,6 +100,7 @@ export function parseSafetensors(
   return readTensors(openTensors(bytesAsFile(name, bytes)), names);
 }
 
+/** What a safetensors file says besides its tensors. */
 export interface SafetensorsOptions {
   /** Free text beside the tensors. */
   readonly metadata?: Readonly<Record<string, string>>;

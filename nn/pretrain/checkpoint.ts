@@ -34,6 +34,7 @@ const progressSchema = z.strictObject({
 /** How far a run is, without its tensors. */
 export type Progress = Readonly<z.infer<typeof progressSchema>>;
 
+/** A pretraining run stopped between two steps: all that is needed to go on to the bit. */
 export interface PretrainCheckpoint {
   readonly progress: Progress;
   readonly model: StateDict;

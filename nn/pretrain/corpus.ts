@@ -12,6 +12,7 @@ import {
 import { idWithRole } from "../tokenizers/tokenizer.ts";
 import { type PretrainOptions, type PretrainSettings, pretrainSettings } from "./settings.ts";
 
+/** A text as tokens, with a part of its documents held out. */
 export interface Corpus {
   readonly tokenizer: Tokenizer;
   /** Ids of each document that is trained on. */
@@ -21,6 +22,7 @@ export interface Corpus {
   readonly facts: CorpusFacts;
 }
 
+/** Counts of what a corpus holds, and a digest that says whether two are the same. */
 export interface CorpusFacts {
   /** Documents with text in them that are there once. */
   readonly documents: number;

@@ -45,11 +45,13 @@ const sample = z.strictObject({
   text: z.string(),
 });
 
+/** What a line of a pretraining run's metrics.jsonl must be; `kind` says which record it is. */
 export const pretrainRecordSchema = z.discriminatedUnion("kind", [training, validation, sample]);
 
 /** A line of metrics.jsonl. */
 export type PretrainRecord = Readonly<z.infer<typeof pretrainRecordSchema>>;
 
+/** The records of a run in their order, and whether the last line of the file was cut. */
 export type PretrainMetrics = Lines<PretrainRecord>;
 
 /** Reads the text of a metrics.jsonl; a FileError names the line that is none of ours. */

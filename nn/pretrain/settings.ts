@@ -12,6 +12,10 @@ const count = z.int().min(1);
 const share = z.number().min(0).lt(1);
 const budget = z.number().positive().nullable().default(null);
 
+/**
+ * Settings of a pretraining run with their ranges, defaults and descriptions: what pretrain() checks its
+ * options with.
+ */
 export const pretrainSchema = z.strictObject({
   seed: z.int().default(0).describe("same seed, same bits"),
   steps: count.nullable().default(null).describe("how many steps to train; or else:"),

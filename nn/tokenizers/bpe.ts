@@ -31,6 +31,10 @@ export function wordsOf(text: string): readonly string[] {
   return text.match(words) ?? [];
 }
 
+/**
+ * A byte-level BPE, as GPT-2's: any text becomes tokens and comes back unchanged. trainBPE learns one from
+ * text; fromJSON reads one of ours.
+ */
 export class BPETokenizer extends VocabularyTokenizer {
   readonly #parts: BPEParts;
   readonly #bytes: ReadonlyMap<number, Uint8Array>;

@@ -12,6 +12,7 @@ import { Heap } from "./heap.ts";
 import { mostTokens } from "./jsonFile.ts";
 import { type AddedToken, type SpecialTokens, splitterOf } from "./tokenizer.ts";
 
+/** How large a learnt vocabulary gets, and which tokens are given. */
 export interface BPETrainOptions {
   /** Tokens to end up with, at least 256 and the special ones; fewer if the text has too few pairs. */
   readonly vocabSize: number;

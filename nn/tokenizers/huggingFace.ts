@@ -17,11 +17,13 @@ import {
   type TokenizerFile,
 } from "./tokenizer.ts";
 
+/** EncodeOptions, and what the file's own post-processor adds. */
 export interface HuggingFaceEncodeOptions extends EncodeOptions {
   /** Adds what the file's post-processor puts around a text, such as [CLS] and [SEP]; false unless said. */
   readonly template?: boolean;
 }
 
+/** The tokenizer of a Hugging Face model, from its tokenizer.json, read by @huggingface/tokenizers. */
 export class HuggingFaceTokenizer implements Tokenizer {
   readonly vocabSize: number;
   readonly special: SpecialIds;

@@ -8,6 +8,8 @@ import { ArgumentError, IndexError } from "../../core/index.ts";
 
 /** What a special token is for: the begin and the end of a text, filling up a batch, the unknown. */
 export const roles = ["bos", "eos", "pad", "unk"] as const;
+
+/** What a special token is for: begin of text, end of text, padding, unknown. */
 export type Role = (typeof roles)[number];
 
 /** Which token has which role: `{ bos: "<s>", eos: "</s>" }`. Roles may share a token. */
@@ -24,6 +26,7 @@ export interface AddedToken {
   readonly special: boolean;
 }
 
+/** What is put around a text's tokens, and how special tokens in it are taken. */
 export interface EncodeOptions {
   /** Puts the token with the role bos in front. */
   readonly bos?: boolean;
@@ -36,6 +39,7 @@ export interface EncodeOptions {
   readonly parseSpecial?: boolean;
 }
 
+/** Which tokens are left out of a decoded text. */
 export interface DecodeOptions {
   /** Leaves special tokens out of the text; false unless said. */
   readonly skipSpecial?: boolean;
@@ -47,6 +51,7 @@ export interface TokenizerFile {
   readonly bytes: Uint8Array;
 }
 
+/** Text to ids and back. All tokenizers have this face: bytes, words, BPE, llama2.c's and Hugging Face's. */
 export interface Tokenizer {
   /** One more than the largest id. */
   readonly vocabSize: number;

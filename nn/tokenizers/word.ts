@@ -12,6 +12,7 @@ import {
   VocabularyTokenizer,
 } from "./tokenizer.ts";
 
+/** The words of a WordTokenizer, and its special tokens. */
 export interface WordOptions {
   /** The words, each once, in the order of their ids. */
   readonly words: Iterable<string>;
@@ -22,6 +23,7 @@ export interface WordOptions {
   readonly special?: SpecialTokens;
 }
 
+/** A token for each word between spaces: for small languages whose words are all known. */
 export class WordTokenizer extends VocabularyTokenizer {
   readonly #special: SpecialTokens;
   readonly #words: ReadonlyMap<string, number>;

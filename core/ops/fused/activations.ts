@@ -43,6 +43,7 @@ function geluInner(x: number): number {
   return Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x);
 }
 
+/** Which form of gelu: exact, or the approximation by tanh. */
 export interface GeluOptions {
   /** "none" (default): x Φ(x) with erf. "tanh": the approximation that GPT-2 was trained with. */
   readonly approximate?: "none" | "tanh";

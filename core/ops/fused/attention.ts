@@ -24,6 +24,7 @@ import { headsBack, headsFirst } from "./heads.ts";
 
 export type { HeadLayout } from "./attentionLoops.ts";
 
+/** What a query may see, how scores are scaled, and dropout on the pattern. */
 export interface AttentionOptions {
   /** Position i sees positions up to i + offset. */
   readonly causal?: boolean;

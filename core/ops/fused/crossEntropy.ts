@@ -9,6 +9,7 @@ import { formatShape, sameShape } from "../../shape.ts";
 import { checkTensor, type Tensor } from "../../tensor.ts";
 import { massOf } from "../lines.ts";
 
+/** How the losses of a crossEntropy are put together, which targets don't count, and smoothing. */
 export interface CrossEntropyOptions {
   /** "mean" (default) over the targets that count, "sum", or "none": one loss for each target. */
   readonly reduction?: "mean" | "sum" | "none";

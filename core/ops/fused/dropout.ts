@@ -7,6 +7,7 @@ import { Random } from "../../random.ts";
 import { checkTensor, type Tensor } from "../../tensor.ts";
 import { checkDrop, type Drop, dropMask, scaleOf, survives } from "./drop.ts";
 
+/** How much dropout drops, and where chance comes from. */
 export interface DropoutOptions {
   /** Probability that an element becomes 0; the others are scaled by 1 / (1 - p). */
   readonly p: number;

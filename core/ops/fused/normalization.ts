@@ -9,6 +9,7 @@ import type { Block, Op, Spec } from "../../op.ts";
 import { formatShape, type Shape, sameShape, sizeOf } from "../../shape.ts";
 import { checkTensor, type Tensor } from "../../tensor.ts";
 
+/** What keeps a norm from dividing by 0. */
 export interface NormOptions {
   /** Added to the variance (mean square) before its root. */
   readonly eps?: number;

@@ -13,6 +13,7 @@ import { attentionBackward, attentionForward, checkMask, type Packed } from "./a
 import { checkDrop } from "./drop.ts";
 import { pack, unpack } from "./heads.ts";
 
+/** AttentionOptions, and how many heads lie side by side in qkv. */
 export interface PackedOptions extends AttentionOptions {
   /** Query heads. */
   readonly heads: number;

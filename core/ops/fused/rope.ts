@@ -23,6 +23,7 @@ interface Turn {
   readonly inverse: boolean;
 }
 
+/** Which elements rope turns together, and which way. */
 export interface RopeOptions {
   /** Pairs are neighbours (2i, 2i+1), as in llama2.c, instead of (i, i + D/2), as on Hugging Face. */
   readonly interleaved?: boolean;

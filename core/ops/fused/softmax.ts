@@ -10,6 +10,7 @@ import { checkDim } from "../../shape.ts";
 import { checkTensor, type Tensor } from "../../tensor.ts";
 import { eachLine, massOf } from "../lines.ts";
 
+/** Along which axis; negative numbers count from the end. */
 export interface DimOptions {
   readonly dim: number;
 }
