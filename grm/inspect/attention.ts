@@ -13,7 +13,7 @@ import { backboneNames, evaluating, type Model } from "./states.ts";
 export interface AttentionHead {
   readonly layer: number;
   readonly head: number;
-  /** [T,T]: row t is how the query at token t divides itself among keys 0..t. */
+  /** Row t is how the query at token t divides itself among keys 0..t: [T,T]. */
   readonly pattern: Matrix;
   /** Mean over queries of the entropy of a row, in nats: 0 looks at one token. */
   readonly entropy: number;
