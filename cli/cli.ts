@@ -99,8 +99,8 @@ export function program(): Command {
     .addHelpText("after", examples);
   command
     .command("ops")
-    .description("list the ops of the library, or show one")
-    .argument("[name]", "an op, such as softmax")
+    .description("list the ops of the library, or show one with its example")
+    .argument("[name]", "name of an op, such as softmax (default: all ops are listed)")
     .action((name: string | undefined) => console.log(showOps(name)));
   addDemo(command);
   addPretrain(command);

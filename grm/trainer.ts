@@ -54,54 +54,123 @@ const names = z.array(z.string().min(1)).default([]);
  * with.
  */
 export const trainSchema = z.strictObject({
-  method: z.enum(trainMethods).default("grm-sft").describe(trainMethods.join(", ")),
+  method: z
+    .enum(trainMethods)
+    .default("grm-sft")
+    .describe(`method of training: ${trainMethods.join(", ")}`),
   mode: z
     .enum(["full", "lora", "frozen"])
     .default("full")
-    .describe("what is trained: full, lora (adapters) or frozen (the reward head alone)"),
-  seed: z.int().default(0).describe("same seed, same bits"),
+    .describe(
+      "what is trained: full (everything), lora (adapters) or frozen (the reward head alone)",
+    ),
+  seed: z.int().default(0).describe("seed of all randomness; the same seed gives the same bits"),
 
-  epochs: z.number().positive().default(1).describe("how often all pairs are seen"),
-  steps: count.nullable().default(null).describe("how many steps, in place of epochs"),
-  batchSize: count.default(16).describe("pairs of a step"),
-  microBatchSize: count.nullable().default(null).describe("pairs at once; gradients add up"),
+  epochs: z
+    .number()
+    .positive()
+    .default(1)
+    .describe("number of times that all pairs are seen; may be a fraction"),
+  steps: count
+    .nullable()
+    .default(null)
+    .describe("number of steps, in place of --epochs (default: as the epochs take)"),
+  batchSize: count.default(16).describe("number of pairs in a step"),
+  microBatchSize: count
+    .nullable()
+    .default(null)
+    .describe(
+      "number of pairs that are computed at once; gradients of a step add up (default: all of a step)",
+    ),
 
-  lr: z.number().positive().default(1e-3).describe("the highest learning rate"),
-  warmup: share.default(0.03).describe("share of the steps in which it rises; then a cosine"),
-  minLr: share.default(0).describe("where the cosine ends, as a share of lr"),
-  weightDecay: z.number().min(0).default(0.01).describe("of matrices and tables"),
-  beta1: share.default(0.9).describe("of AdamW"),
-  beta2: share.default(0.98).describe("of AdamW"),
-  clip: z.number().positive().default(1).describe("the largest global norm of the gradients"),
+  lr: z.number().positive().default(1e-3).describe("highest learning rate of the schedule"),
+  warmup: share
+    .default(0.03)
+    .describe(
+      "share of the steps in which the learning rate rises to its highest; a cosine follows",
+    ),
+  minLr: share
+    .default(0)
+    .describe("learning rate at the end of the cosine, as a share of the highest"),
+  weightDecay: z
+    .number()
+    .min(0)
+    .default(0.01)
+    .describe("weight decay of matrices and tables, as AdamW applies it"),
+  beta1: share.default(0.9).describe("decay rate of AdamW's mean of gradients"),
+  beta2: share.default(0.98).describe("decay rate of AdamW's mean of squared gradients"),
+  clip: z
+    .number()
+    .positive()
+    .default(1)
+    .describe("largest global norm of the gradients; larger ones are scaled down to it"),
 
-  alpha: z.number().min(0).max(1).default(0.01).describe("weight of the text-generation loss"),
-  beta: z.number().positive().default(0.1).describe("inside its sigmoid"),
+  alpha: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.01)
+    .describe(
+      "weight alpha of the text-generation loss, from 0 to 1; the reward loss has the rest",
+    ),
+  beta: z
+    .number()
+    .positive()
+    .default(0.1)
+    .describe("factor beta inside the sigmoid of the text-generation loss"),
   sftForm: z
     .enum(["logSigmoid", "nll"])
     .default("logSigmoid")
-    .describe("of grm-sft: logSigmoid or nll"),
-  labelSmoothing: share.default(0.1).describe("of the method of that name"),
-  centering: z.number().min(0).default(0).describe("weight of (r_c + r_r)²"),
-  positive: z.number().min(0).default(0).describe("weight of -log sigmoid(mean r_c)"),
-  flips: share.default(0).describe("share of the pairs whose labels are flipped, as noise"),
+    .describe("form of the text-generation loss of grm-sft: logSigmoid or nll"),
+  labelSmoothing: share
+    .default(0.1)
+    .describe("label smoothing of the method label-smoothing, from 0 to 1"),
+  centering: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe("weight of (r_c + r_r)², which keeps the rewards of a pair around 0"),
+  positive: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe("weight of -log sigmoid(mean r_c), which keeps chosen rewards above 0"),
+  flips: share
+    .default(0)
+    .describe("share of the training pairs whose labels are flipped, as noise"),
 
-  frozenParameters: names.describe("parameters that stay as they are, by name; * is any part"),
-  loraRank: count.default(8).describe("of the adapters' matrices"),
-  loraAlpha: z.number().positive().default(16).describe("adapters count alpha / rank"),
-  loraDropout: share.default(0).describe("on what goes into adapters"),
-  loraLayers: names.describe("layers that get adapters, by name (default: all of the backbone)"),
+  frozenParameters: names.describe(
+    "names of parameters that stay as they are; * stands for any part (default: none)",
+  ),
+  loraRank: count.default(8).describe("rank of the matrices of LoRA adapters"),
+  loraAlpha: z
+    .number()
+    .positive()
+    .default(16)
+    .describe("numerator of the factor alpha / rank that LoRA adapters are scaled by"),
+  loraDropout: share.default(0).describe("probability of dropout on what goes into LoRA adapters"),
+  loraLayers: names.describe(
+    "names of layers that get LoRA adapters (default: all of the backbone)",
+  ),
 
   best: z
     .enum(["none", "loss", "accuracy"])
     .default("none")
-    .describe("by what the best evaluation's weights are kept: none, loss or accuracy"),
-  logEvery: count.default(1).describe("steps from one record to the next"),
-  evaluateEvery: count.nullable().default(null).describe("steps between evaluations (an epoch)"),
+    .describe(
+      "keep the weights of the evaluation that was best by this measure: none (the last ones), loss or accuracy",
+    ),
+  logEvery: count.default(1).describe("number of steps from one record of metrics to the next"),
+  evaluateEvery: count
+    .nullable()
+    .default(null)
+    .describe("number of steps from one evaluation to the next (default: those of an epoch)"),
   parameterGradEvery: count
     .nullable()
     .default(50)
-    .describe("steps between measuring both losses' gradients over the parameters"),
-  checkpointEvery: count.default(100).describe("steps from one checkpoint to the next"),
+    .describe(
+      "number of steps from one measurement of both losses' gradients over the parameters to the next",
+    ),
+  checkpointEvery: count.default(100).describe("number of steps from one checkpoint to the next"),
 });
 
 /** Complete settings. */

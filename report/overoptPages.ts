@@ -15,7 +15,7 @@ const distance = { label: "KL from the base, nats" } as const;
 
 // --- Best of n ---------------------------------------------------------------------------------------
 
-/** What `twoheads bon --json` wrote. */
+/** What `twoheads bon --out` wrote. */
 export interface BestOfNRun {
   readonly name: string;
   readonly settings: Readonly<Record<string, unknown>>;

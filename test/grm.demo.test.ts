@@ -189,7 +189,7 @@ describe("what is committed", () => {
 /** What is printed from the table on, which is the same for the same seed; times come before it. */
 const conclusionOf = (printed: string): string => printed.slice(printed.indexOf("\nmethod"));
 
-const quick = (...more: string[]): string[] => ["--quick", "--json", ...more];
+const quick = (...more: string[]): string[] => ["--quick", "--results", ...more];
 
 describe("the program", { timeout: 240_000 }, () => {
   const whole = join(folder, "whole.jsonl");

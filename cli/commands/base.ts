@@ -18,10 +18,18 @@ interface Given {
 export function addBase(program: Command): void {
   program
     .command("base")
-    .description("pretrain the small language model of a demo world")
-    .argument("<world>", Object.keys(worlds).join(" or "))
-    .option("--seed <number>", "same seed, same model", whole, 0)
-    .option("--out <folder>", "where it goes (default: runs/base-<world>-<seed>)")
+    .description("pretrain the small language model of a demo world and save it")
+    .argument("<world>", `name of the demo world: ${Object.keys(worlds).join(" or ")}`)
+    .option(
+      "--seed <number>",
+      "seed of all randomness; the same seed gives the same model to the bit",
+      whole,
+      0,
+    )
+    .option(
+      "--out <folder>",
+      "folder that the model is written to (default: runs/base-<world>-<seed>)",
+    )
     .action((name: string, given: Given) => runBase(name, given));
 }
 

@@ -12,14 +12,17 @@ import { sampleAnswers } from "../../grm/policies/preferences.ts";
 import type { Task } from "../../grm/policies/task.ts";
 import { aligned } from "../../lab/overopt/report.ts";
 import { replaceFile } from "../../nn/node.ts";
+import { jsonOption } from "./json.ts";
 import { wholeNumber } from "./numbers.ts";
 import { addOptimisedOptions, type OptimisedFlags, optimised } from "./optimised.ts";
+import { quiet } from "./quiet.ts";
 
 interface Given extends OptimisedFlags {
   readonly prompts: number;
   readonly samples: number;
   readonly seed: number;
-  readonly json?: string;
+  readonly out?: string;
+  readonly json?: boolean;
 }
 
 const examples = `
@@ -27,19 +30,27 @@ Examples:
   $ twoheads bon                                      plain BT in "tales": proxy and gold for n = 1..405
   $ twoheads bon --judge grm-sft --prompts 50         GRM, narrower intervals
   $ twoheads bon --reward runs/train-1 runs/train-2 --rule min
-  $ twoheads bon --task stories --data ../shared/data --judge bt --pairs 400 --samples 128
+  $ twoheads bon --task stories --data DATA --judge bt --pairs 400 --samples 128
 `;
 
 /** Adds the command. */
 export function addBon(program: Command): void {
   const command = program
     .command("bon")
-    .description("let a reward model choose the best of n answers, and see what they are worth");
+    .description(
+      "choose the best of n answers by a reward model, and measure what those are truly worth",
+    );
   addOptimisedOptions(command)
-    .option("--prompts <number>", "how many", wholeNumber, 20)
-    .option("--samples <number>", "answers to each: the largest n", wholeNumber, 405)
-    .option("--seed <number>", "of prompts and answers", Number, 0)
-    .option("--json <file>", "keep the curves there")
+    .option("--prompts <number>", "number of prompts that answers are written to", wholeNumber, 20)
+    .option(
+      "--samples <number>",
+      "number of answers to each prompt, which is the largest n",
+      wholeNumber,
+      405,
+    )
+    .option("--seed <number>", "seed that prompts and answers are drawn by", Number, 0)
+    .option("--out <file>", "JSON file that the curves of every prompt are written to")
+    .addOption(jsonOption("--out"))
     .addHelpText("after", examples)
     .action((given: Given) => runBon(given));
 }
@@ -51,11 +62,12 @@ interface Measure {
 }
 
 async function runBon(given: Given): Promise<void> {
-  const { prompts: count, samples, seed, json } = given;
-  const { task, policy, judge } = await optimised(given, (message) => console.log(message));
+  const { prompts: count, samples, seed, json, out } = given;
+  const { say } = json ? quiet() : { say: console.log };
+  const { task, policy, judge } = await optimised(given, say);
   const rng = random(`bon ${seed}`);
   const prompts = task.prompts(count, rng.fork("prompts"));
-  console.log(`writing ${count * samples} answers`);
+  say(`writing ${count * samples} answers`);
   const options = { samples, rng: rng.fork("answers") };
   const answers = await sampleAnswers(policy(), prompts, task, options);
   const scores = await judge.score(answers);
@@ -68,9 +80,15 @@ async function runBon(given: Given): Promise<void> {
   );
   const ns = logSpaced(samples, 13);
   const curves = measures.map((measure) => curvesOf(scores, measure, samples, ns));
-  console.log(`\n${tableOf(measures, curves, ns)}\n\n${notes(curves[1] ?? [], ns)}\n`);
-  console.log(bestText(answers.slice(0, samples), scores, measures[1] as Measure, task));
-  if (json !== undefined) await write(json, { given, ns, kl: ns.map(bestOfNKL), measures, curves });
+  say(`\n${tableOf(measures, curves, ns)}\n\n${notes(curves[1] ?? [], ns)}\n`);
+  say(bestText(answers.slice(0, samples), scores, measures[1] as Measure, task));
+  const names = measures.map(({ name }) => name);
+  const data = JSON.stringify({ given, ns, kl: ns.map(bestOfNKL), curves, measures: names });
+  if (out !== undefined) {
+    await replaceFile(out, `${data}\n`);
+    say(`\nthe curves of every prompt: ${out}`);
+  }
+  if (json) console.log(data);
 }
 
 /** A curve for each prompt. */
@@ -139,16 +157,4 @@ function bestText(
     .slice(0, 3)
     .map((i) => `  ${scores[i]?.toFixed(2)} (gold ${gold.values[i]?.toFixed(2)}): ${text(i)}`);
   return ["What it likes best of the first prompt's answers:", ...lines].join("\n");
-}
-
-async function write(
-  path: string,
-  {
-    measures,
-    ...content
-  }: { readonly measures: readonly Measure[]; readonly [name: string]: unknown },
-): Promise<void> {
-  const text = JSON.stringify({ ...content, measures: measures.map(({ name }) => name) });
-  await replaceFile(path, `${text}\n`);
-  console.log(`\nthe curves of every prompt: ${path}`);
 }

@@ -9,6 +9,7 @@ import { loadRewardModel } from "../../grm/rewardModelFolder.ts";
 import { type PairScores, type Scores, scorePairs } from "../../grm/scores.ts";
 import type { Difference } from "../../grm/statistics.ts";
 import { share } from "./eval.ts";
+import { jsonOption } from "./json.ts";
 import { wholeNumber } from "./numbers.ts";
 import { addPreferenceOptions, type PreferenceFlags, readPreferences } from "./preferences.ts";
 import { type Display, display } from "./progress.ts";
@@ -31,15 +32,17 @@ Examples:
 export function addCompare(program: Command): void {
   const command = program
     .command("compare")
-    .description("say which of two reward models is better, and how sure that is")
-    .argument("<first>", "the folder of a reward model")
-    .argument("<second>", "another");
+    .description(
+      "tell which of two reward models is better on the same pairs, and how sure that is",
+    )
+    .argument("<first>", "folder of the first reward model")
+    .argument("<second>", "folder of the second reward model");
   addPreferenceOptions(command);
   addReadingOptions(command);
   command
-    .option("--rounds <number>", "of the paired bootstrap", wholeNumber, 10_000)
-    .option("--seed <number>", "of the bootstrap", Number, 0)
-    .option("--json", "print everything as JSON, and nothing else")
+    .option("--rounds <number>", "number of rounds of the paired bootstrap", wholeNumber, 10_000)
+    .option("--seed <number>", "seed that the paired bootstrap draws by", Number, 0)
+    .addOption(jsonOption())
     .addHelpText("after", examples)
     .action((first: string, second: string, given: Given) => runCompare(first, second, given));
 }

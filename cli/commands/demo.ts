@@ -14,7 +14,9 @@ import { conclusion, introduction, nextCommands } from "../../lab/demo/text.ts";
 import { serveJobs, workerOf } from "../../lab/workers.ts";
 import { joinPath } from "../../nn/checkpoints/files.ts";
 import { replaceFile } from "../../nn/node.ts";
+import { jsonOption } from "./json.ts";
 import { clockTime, type Display, display } from "./progress.ts";
+import { quiet } from "./quiet.ts";
 import { stopOnSignals } from "./stop.ts";
 
 interface Given {
@@ -22,7 +24,8 @@ interface Given {
   readonly seed: number;
   readonly fresh?: boolean;
   readonly quick?: boolean;
-  readonly json?: string;
+  readonly results?: string;
+  readonly json?: boolean;
   readonly out?: string;
   readonly workers: number;
 }
@@ -43,20 +46,34 @@ Examples:
 export function addDemo(program: Command): void {
   program
     .command("demo")
-    .description("what a text-generation loss does to a reward model, measured in three minutes")
-    .option("--seeds <number>", "how many; each has its own base and data (default: 3)", whole)
-    .option("--seed <number>", "the first of them; same seeds, same table", whole, 0)
-    .option("--fresh", "pretrain all bases, though two are there")
-    .option("--quick", "everything runs, nothing is learnt")
+    .description("measure what a text-generation loss does to a reward model, in three minutes")
     .option(
-      "--json <file>",
-      "keep the results there, a line of JSON each, and go on with those that are there",
+      "--seeds <number>",
+      "number of seeds, each with its own base and data (default: 3, with --quick 1)",
+      whole,
+    )
+    .option("--seed <number>", "the first seed; the same seeds give the same table", whole, 0)
+    .option("--fresh", "pretrain the bases of all seeds, though two come with the package")
+    .option(
+      "--quick",
+      "run every step once at a tiny size, to see that all of it works; nothing is learnt",
+    )
+    .option(
+      "--results <file>",
+      "JSON Lines file that keeps the results; those that it holds already are not run again " +
+        "(default: none, with --seeds runs/demo-seeds.jsonl)",
     )
     .option(
       "--out <folder>",
-      "where report.html goes (default: runs/demo, of --quick runs/demo-quick)",
+      "folder that report.html is written to (default: runs/demo, with --quick runs/demo-quick)",
     )
-    .option("--workers <number>", "processes that work at once", whole, defaultWorkers)
+    .addOption(jsonOption("--results"))
+    .option(
+      "--workers <number>",
+      "number of processes that work at the same time",
+      whole,
+      defaultWorkers,
+    )
     .addHelpText("after", examples)
     .action((given: Given) => demo(given));
   program.command(workerOf("demo"), { hidden: true }).action(() => serveJobs(runJob));
@@ -75,16 +92,19 @@ interface Settled {
   /** Where the report goes, and what it is made from. */
   readonly folder: string;
   readonly command: string;
+  /** Tells a person: on standard output, unless that is for JSON. */
+  readonly say: (text: string) => void;
+  readonly isJson: boolean;
 }
 
-function settle({ seeds, seed, quick, json, out }: Given): Settled {
+function settle({ seeds, seed, quick, results, out, json: isJson = false }: Given): Settled {
   const count = Math.max(1, seeds ?? (quick ? 1 : 3));
-  const file = json ?? (seeds === undefined || quick ? null : "runs/demo-seeds.jsonl");
+  const file = results ?? (seeds === undefined || quick ? null : "runs/demo-seeds.jsonl");
   const flags = [
     ...(quick ? ["--quick"] : []),
     `--seeds ${count}`,
     ...(seed === 0 ? [] : [`--seed ${seed}`]),
-    ...(file === null ? [] : [`--json ${file}`]),
+    ...(file === null ? [] : [`--results ${file}`]),
   ];
   return {
     plan: quick ? quickPlan : fullPlan,
@@ -92,31 +112,33 @@ function settle({ seeds, seed, quick, json, out }: Given): Settled {
     file,
     folder: out ?? (quick ? "runs/demo-quick" : "runs/demo"),
     command: ["twoheads demo", ...flags].join(" "),
+    say: isJson ? console.error : console.log,
+    isJson,
   };
 }
 
 async function demo(given: Given): Promise<void> {
   const settled = settle(given);
-  const { plan, seeds } = settled;
+  const { plan, seeds, command, say, isJson } = settled;
   // the first seed's base is always made before the reader's eyes
   const isMade = (seed: number): boolean =>
     given.fresh || given.quick || seed === given.seed || committedBase(seed) === undefined;
-  console.log(introduction(plan, seeds, isMade));
+  say(introduction(plan, seeds, isMade));
   const results = await work(settled, isMade, Math.max(1, given.workers));
   if (results === null) return;
-  console.log(`\n${conclusion(results, plan)}`);
-  console.log(
-    `\nThe report, with two of the models looked into: ${await report(results, settled)}`,
-  );
-  console.log(nextCommands());
+  say(`\n${conclusion(results, plan)}`);
+  const page = await report(results, settled);
+  say(`\nThe report, with two of the models looked into: ${page}`);
+  say(nextCommands());
+  if (isJson) console.log(JSON.stringify({ command, plan, results, report: page }));
 }
 
 /** Writes the folder's report; returns where it is. */
 async function report(
   results: readonly Result[],
-  { plan, folder, command }: Settled,
+  { plan, folder, command, isJson }: Settled,
 ): Promise<string> {
-  const screen = process.stdout.isTTY ? display() : quietly; // a file gets the same lines every time
+  const screen = process.stdout.isTTY && !isJson ? display() : quietly; // a file gets the same lines every time
   try {
     await writeResults(joinPath(folder, demoFile), { command, plan, results });
     const { demoPageOf } = await import("./demoReport.ts"); // with what it takes to draw
@@ -131,13 +153,13 @@ async function report(
 
 /** All results; null if the user stopped it. */
 async function work(
-  { plan, seeds, file, folder, command }: Settled,
+  { plan, seeds, file, folder, command, say, isJson }: Settled,
   isMade: (seed: number) => boolean,
   workers: number,
 ): Promise<readonly Result[] | null> {
   const known = file === null ? [] : resultsOfPlan(file, plan);
-  if (known.length > 0) console.log(`${file} holds ${known.length} results already; they stay.\n`);
-  const screen = display();
+  if (known.length > 0) say(`${file} holds ${known.length} results already; they stay.\n`);
+  const screen = isJson ? quiet() : display();
   const stop = stopOnSignals(
     () => screen.say("stopping"),
     () => screen.end(),
@@ -165,7 +187,7 @@ async function work(
     stop.dispose();
     screen.end();
   }
-  console.log(file === null ? "stopped" : `stopped; the same command goes on with ${file}`);
+  say(file === null ? "stopped" : `stopped; the same command goes on with ${file}`);
   process.exitCode = 130; // as a shell says it: 128 + SIGINT
   return null;
 }

@@ -44,7 +44,7 @@ async function lookInside(
     return kept !== null && isKeptOf(kept, seed, file.plan) ? [{ method, kept }] : [];
   });
   if (found.length < keptMethods.size) {
-    return "its models weren't kept, as their results were known already; a demo without --json trains them anew.";
+    return "its models weren't kept, as their results were known already; a demo without --results trains them anew.";
   }
   try {
     return await modelsPage(

@@ -27,6 +27,8 @@ import { winsOf } from "../../grm/statistics.ts";
 import { readText } from "../../nn/checkpoints/text.ts";
 import { documentsOf, FileError } from "../../nn/index.ts";
 import { replaceFile } from "../../nn/node.ts";
+import { baseFolder } from "./bases.ts";
+import { jsonOption } from "./json.ts";
 import { wholeNumber } from "./numbers.ts";
 import { addPreferenceOptions, type PreferenceFlags, readPreferences } from "./preferences.ts";
 import { type Display, display } from "./progress.ts";
@@ -61,21 +63,47 @@ Examples:
 export function addEval(program: Command): void {
   const command = program
     .command("eval")
-    .description("say how good a reward model is, and what else could explain it")
-    .argument("<models...>", "folders of reward models");
+    .description("measure how good a reward model is on pairs, and what else could explain that")
+    .argument(
+      "<models...>",
+      "folders of reward models; each is evaluated by itself unless --ensemble is given",
+    );
   addPreferenceOptions(command);
   addReadingOptions(command);
   command
-    .option("--training <files...>", "pairs that it was trained on, for the words-only control")
-    .option("--base <folder>", "the language model that it was trained from")
-    .option("--neutral <files...>", "other text, to see what became of the language model")
-    .option("--neutral-tokens <number>", "how much of it, from the begin", wholeNumber, 50_000)
-    .addOption(
-      new Option("--ensemble <rule>", "take the models together").choices([...ensembleRules]),
+    .option(
+      "--training <files...>",
+      "files of the pairs that the model was trained on, for the words-only control (default: the run's)",
     )
-    .option("--lambda <number>", "deviations that rule lower takes off", Number, 1)
-    .option("--out <file>", "also write everything there, as JSON")
-    .option("--json", "print everything as JSON, and nothing else")
+    .option(
+      "--base <folder>",
+      "language model that training began with: a folder or a base's name (default: the run's)",
+      baseFolder,
+    )
+    .option(
+      "--neutral <files...>",
+      "text files that have nothing to do with the pairs, to see what became of the language model",
+    )
+    .option(
+      "--neutral-tokens <number>",
+      "number of tokens of the --neutral text that are read, from its begin",
+      wholeNumber,
+      50_000,
+    )
+    .addOption(
+      new Option(
+        "--ensemble <rule>",
+        "evaluate the models together as an ensemble, whose rewards become one number by this rule",
+      ).choices([...ensembleRules]),
+    )
+    .option(
+      "--lambda <number>",
+      "number of deviations between members that the ensemble rule lower takes off the mean",
+      Number,
+      1,
+    )
+    .option("--out <file>", "JSON file that everything is written to as well")
+    .addOption(jsonOption())
     .addHelpText("after", examples)
     .action((models: readonly string[], given: Given) => runEval(models, given));
 }

@@ -22,10 +22,13 @@ Examples:
 export function addExport(program: Command): void {
   program
     .command("export")
-    .description("write a reward model as the official GRM code and PEFT read it")
-    .argument("<model>", "the folder of a reward model")
-    .requiredOption("--out <folder>", "where it goes")
-    .option("--merge", "add LoRA adapters to the weights, in place of beside them")
+    .description("write a reward model in the layout that the official GRM code and PEFT read")
+    .argument("<model>", "folder of the reward model to export")
+    .requiredOption("--out <folder>", "folder that the exported model is written to")
+    .option(
+      "--merge",
+      "add LoRA adapters to the weights, in place of writing them beside the weights",
+    )
     .addHelpText("after", examples)
     .action((model: string, given: Given) => runExport(model, given));
 }

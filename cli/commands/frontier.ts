@@ -39,14 +39,31 @@ Examples:
 export function addFrontier(program: Command): void {
   program
     .command("frontier")
-    .description("out-of-distribution accuracy against language-model retention over alpha")
-    .option("--seeds <number>", "how many, from 1 on", wholeNumber, 3)
-    .option("--rates <numbers...>", "learning rates", positive, [7e-4, 5e-3])
-    .option("--alphas <numbers...>", "weights of the text-generation loss", positive, [
-      ...frontierAlphas,
-    ])
-    .option("--quick", "everything runs, nothing is learnt")
-    .option("--out <file>", "where the points go, a line of JSON each", "runs/frontier.jsonl")
+    .description(
+      "measure accuracy out of distribution against what is left of the language model, for many weights alpha",
+    )
+    .option("--seeds <number>", "number of seeds, counted from 1", wholeNumber, 3)
+    .option(
+      "--rates <numbers...>",
+      "learning rates that reward models are trained at",
+      positive,
+      [7e-4, 5e-3],
+    )
+    .option(
+      "--alphas <numbers...>",
+      "weights alpha of the text-generation loss, from 0 to 1",
+      positive,
+      [...frontierAlphas],
+    )
+    .option(
+      "--quick",
+      "run every point at a tiny size, to see that all of it works; nothing is learnt",
+    )
+    .option(
+      "--out <file>",
+      "JSON Lines file that keeps the points; those that it holds already are not run again",
+      "runs/frontier.jsonl",
+    )
     .addHelpText("after", examples)
     .action((given: Given) => runFrontier(given));
 }

@@ -6,6 +6,13 @@ import { type Command, InvalidArgumentError } from "commander";
 import { random } from "../../core/index.ts";
 import { documentStart, generateAsync } from "../../nn/index.ts";
 import { loadCausalLM, loadTokenizer } from "../../nn/node.ts";
+import { baseFolder } from "./bases.ts";
+
+const examples = `
+Examples:
+  $ twoheads generate spelled-1 --prompt "fox woods :"    a base of the demo, which comes with the package
+  $ twoheads generate runs/pretrain-1 --samples 3
+`;
 
 interface Given {
   readonly prompt: string;
@@ -21,15 +28,38 @@ interface Given {
 export function addGenerate(program: Command): void {
   program
     .command("generate")
-    .description("write what a model makes of a prompt")
-    .argument("<folder>", "a model's folder, such as the one of a pretraining run")
-    .option("--prompt <text>", "what to continue; without one, a text begins", "")
-    .option("--temperature <number>", "0 takes the likeliest token", number, 0.8)
-    .option("--top-k <number>", "draw from the k likeliest tokens", number)
-    .option("--top-p <number>", "draw from the likeliest tokens with this share", number)
-    .option("--samples <number>", "how many texts", number, 1)
-    .option("--max-tokens <number>", "the longest text, in tokens", number, 200)
-    .option("--seed <number>", "same seed, same texts", number, 0)
+    .description("let a language model continue a prompt")
+    .argument(
+      "<folder>",
+      "language model that writes: the folder of a run, or a base's name such as spelled-1",
+      baseFolder,
+    )
+    .option("--prompt <text>", "text to continue (without one, the model begins a document)", "")
+    .option(
+      "--temperature <number>",
+      "temperature of sampling; 0 always takes the likeliest token",
+      number,
+      0.8,
+    )
+    .option(
+      "--top-k <number>",
+      "draw each token from the k likeliest ones (default: from all)",
+      number,
+    )
+    .option(
+      "--top-p <number>",
+      "draw each token from the likeliest ones that together have this probability (default: from all)",
+      number,
+    )
+    .option("--samples <number>", "number of texts to write", number, 1)
+    .option(
+      "--max-tokens <number>",
+      "largest number of tokens that are written to a text",
+      number,
+      200,
+    )
+    .option("--seed <number>", "seed of sampling; the same seed gives the same texts", number, 0)
+    .addHelpText("after", examples)
     .action((folder: string, given: Given) => runGenerate(folder, given));
 }
 

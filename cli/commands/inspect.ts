@@ -14,7 +14,9 @@ import { asPair, type SplitName, spelled, spelledPairs, splits } from "../../lab
 import { fileExists, joinPath } from "../../nn/checkpoints/files.ts";
 import { readText } from "../../nn/checkpoints/text.ts";
 import { replaceFile } from "../../nn/node.ts";
+import { baseFolder } from "./bases.ts";
 import { inspectionText } from "./inspectionText.ts";
+import { jsonOption } from "./json.ts";
 import { wholeNumber } from "./numbers.ts";
 import { readPreferences, type Where, where } from "./preferences.ts";
 import { display } from "./progress.ts";
@@ -55,30 +57,56 @@ export function addInspect(program: Command): void {
   );
   const command = program
     .command("inspect")
-    .description("look into a reward model, or two: gradients, hidden states, tokens, attention")
-    .argument("<run>", "the folder of a reward model")
-    .argument("[second]", "another, to be held against it")
-    .option("--pairs <files...>", "preference pairs (default: those that the run was evaluated on)")
-    .addOption(
-      new Option("--world <split>", "or pairs of the demo's world").choices(Object.keys(splits)),
+    .description("look into one reward model or two: gradients, hidden states, tokens, attention")
+    .argument("<run>", "folder of a reward model")
+    .argument("[second]", "folder of another reward model, to be shown beside the first")
+    .option(
+      "--pairs <files...>",
+      "files of preference pairs to look at (default: those that the run was evaluated on)",
     )
-    .option("--base <folder>", "the language model that training began with (default: the run's)")
-    .option("--where <field=value>", "only lines that say so; may be given again", where)
-    .option("--limit <number>", "stop when there are so many pairs", wholeNumber, 200)
-    .option("--lenient", "count malformed lines and go on")
-    .option("--neutral <files...>", "text that has nothing to do with the pairs");
+    .addOption(
+      new Option(
+        "--world <split>",
+        "look at pairs of this split of the demo's world, in place of --pairs",
+      ).choices(Object.keys(splits)),
+    )
+    .option(
+      "--base <folder>",
+      "language model that training began with: a folder or a base's name (default: the run's)",
+      baseFolder,
+    )
+    .option(
+      "--where <field=value>",
+      "take only pairs whose line has this value in this field; may be given several times",
+      where,
+    )
+    .option("--limit <number>", "largest number of pairs that are read", wholeNumber, 200)
+    .option("--lenient", "count malformed lines and go on, in place of stopping at the first")
+    .option(
+      "--neutral <files...>",
+      "text files that have nothing to do with the pairs, to see what the language model still knows",
+    );
   addReadingOptions(command)
     .addOption(
-      new Option("--method <name>", "whose losses are looked at (default: the run's)").choices(
-        regularized,
-      ),
+      new Option(
+        "--method <name>",
+        "method whose losses are looked at (default: the run's)",
+      ).choices(regularized),
     )
-    .option("--alpha <number>", "weight of the text-generation loss (default: the run's)", Number)
-    .option("--beta <number>", "inside its sigmoid (default: the run's)", Number)
-    .option("--shown <number>", "pairs that are shown token by token", wholeNumber, 3)
-    .option("--seed <number>", "of samples", Number, 0)
-    .option("--html <file>", "write the page with all figures there")
-    .option("--json", "print everything as JSON, and nothing else")
+    .option(
+      "--alpha <number>",
+      "weight alpha of the text-generation loss, from 0 to 1 (default: the run's)",
+      Number,
+    )
+    .option(
+      "--beta <number>",
+      "factor beta inside the sigmoid of the text-generation loss (default: the run's)",
+      Number,
+    )
+    .option("--shown <number>", "number of pairs that are shown token by token", wholeNumber, 3)
+    .option("--seed <number>", "seed that texts and pairs are drawn by", Number, 0)
+    .option("--html <file>", "HTML file that a page with all figures is written to")
+    .addOption(jsonOption())
     .addHelpText("after", examples)
     .action((first: string, second: string | undefined, given: Given) =>
       runInspect(second === undefined ? [first] : [first, second], given),

@@ -18,6 +18,7 @@ import { pretrainBase, worldNamed, worlds } from "../../lab/worlds/index.ts";
 import { fileExists, joinPath } from "../../nn/checkpoints/files.ts";
 import type { CausalLM } from "../../nn/index.ts";
 import { loadCausalLM, saveCausalLM, saveTokenizer } from "../../nn/node.ts";
+import { baseFolder } from "./bases.ts";
 import { wholeNumber } from "./numbers.ts";
 
 export interface OptimisedFlags {
@@ -40,38 +41,63 @@ const stories = "stories";
 export function addOptimisedOptions(command: Command): Command {
   const tasks = [...Object.keys(worlds), stories];
   return command
-    .addOption(new Option("--task <name>", "what to write").choices(tasks).default("tales"))
-    .option("--policy <folder>", "the language model that writes (default: the task's own base)")
-    .option("--data <folder>", "of stories: the shared data (default: $TWOHEADS_DATA)")
     .addOption(
-      new Option("--judge <name>", "what is optimised: gold, or a proxy that is trained now")
+      new Option(
+        "--task <name>",
+        "what answers are written to: titles of a demo world, or first sentences of stories",
+      )
+        .choices(tasks)
+        .default("tales"),
+    )
+    .option(
+      "--policy <folder>",
+      "language model that writes the answers: a folder or a base's name (default: the task's own base)",
+      baseFolder,
+    )
+    .option(
+      "--data <folder>",
+      "data of the task stories: a folder with stories260k, tinystories and sentiment-lexicons (default: $TWOHEADS_DATA)",
+    )
+    .addOption(
+      new Option(
+        "--judge <name>",
+        "reward that is optimised: the true one (gold), or a proxy that is trained now",
+      )
         .choices(["gold", ...proxyNames])
         .default("bt"),
     )
-    .option("--reward <folders...>", "in place of --judge: reward models; several are an ensemble")
+    .option(
+      "--reward <folders...>",
+      "folders of reward models to optimise in place of --judge; several make an ensemble",
+    )
     .addOption(
-      new Option("--rule <name>", "how an ensemble of --reward becomes one number")
+      new Option("--rule <name>", "how the rewards of an ensemble of --reward become one number")
         .choices([...ensembleRules])
         .default("mean"),
     )
     .option(
       "--pairs <number>",
-      "preference pairs that a proxy learns from",
+      "number of preference pairs that a proxy learns from",
       wholeNumber,
       fullPlan.pairs,
     )
-    .option("--flips <share>", "of their labels", amount, fullPlan.flips)
+    .option(
+      "--flips <share>",
+      "share of the preference pairs whose labels are flipped, as noise",
+      amount,
+      fullPlan.flips,
+    )
     .option(
       "--sharpness <number>",
-      "how surely labels follow the gold difference (default: 1; of stories 4)",
+      "factor on the gold difference that labels are drawn by; larger means surer labels (default: 1, for stories 4)",
       amount,
     )
     .option(
       "--proxy-lr <number>",
-      "a proxy's learning rate (default: 0.01; of stories 0.001)",
+      "learning rate that a proxy is trained at (default: 0.01, for stories 0.001)",
       amount,
     )
-    .option("--proxy-seed <number>", "of preferences and proxy", amount, 0);
+    .option("--proxy-seed <number>", "seed of the preference pairs and of the proxy", amount, 0);
 }
 
 function amount(text: string): number {

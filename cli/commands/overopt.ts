@@ -43,15 +43,34 @@ Examples:
 export function addOveropt(program: Command): void {
   program
     .command("overopt")
-    .description("optimise learnt rewards until true quality falls, and see which ones hold")
-    .option("--seeds <number>", "how many, each with a base of its own (default: 5)", wholeNumber)
-    .option("--seed <number>", "the first of them; same seeds, same table", natural, 0)
-    .option("--quick", "a small look at everything")
-    .option("--no-policies", "best-of-n alone")
-    .option("--world <name>", "tales or spelled", "tales")
-    .option("--flips <share>", "of the preference labels", share, fullPlan.flips)
-    .option("--out <folder>", "where results.json, figure.svg and report.html go")
-    .option("--workers <number>", "processes at once", wholeNumber, availableParallelism())
+    .description(
+      "optimise learnt rewards until true quality falls, and see which rewards hold longest",
+    )
+    .option(
+      "--seeds <number>",
+      "number of seeds, each with a base of its own (default: 5, with --quick 2)",
+      wholeNumber,
+    )
+    .option("--seed <number>", "the first seed; the same seeds give the same table", natural, 0)
+    .option("--quick", "run a smaller plan: fewer seeds, reward models and steps")
+    .option("--no-policies", "leave PPO and RLOO out, and measure best-of-n alone")
+    .option("--world <name>", "demo world whose stories are written: tales or spelled", "tales")
+    .option(
+      "--flips <share>",
+      "share of the preference pairs whose labels are flipped, as noise",
+      share,
+      fullPlan.flips,
+    )
+    .option(
+      "--out <folder>",
+      "folder that results.json, figure.svg and report.html are written to (default: runs/overopt, with --quick runs/overopt-quick)",
+    )
+    .option(
+      "--workers <number>",
+      "number of processes that work at the same time",
+      wholeNumber,
+      availableParallelism(),
+    )
     .addHelpText("after", examples)
     .action((given: Given) => overopt(given));
   program.command(workerOf("overopt"), { hidden: true }).action(serveSeeds);

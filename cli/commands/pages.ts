@@ -116,7 +116,7 @@ function bestOfNPageOf(path: string): string {
   > & { readonly given?: Record<string, unknown> };
   if (!given || !ns || !kl || !measures || !curves)
     return json.fail("is no file of `twoheads bon`");
-  const { json: _file, ...flags } = given;
+  const { json: _json, out: _file, ...flags } = given; // of files that were written before --out too
   const shown = withoutPaths(flags);
   return bestOfNPage({ name: nameOf(dirname(path)), settings: shown, ns, kl, measures, curves });
 }

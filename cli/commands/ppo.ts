@@ -37,7 +37,7 @@ Examples:
   $ twoheads ${name} --judge gold                      does the optimiser work?
   $ twoheads ${name} --judge bt                        a plain reward model, over-optimised before your eyes
   $ twoheads ${name} --judge grm-sft --kl-weight 0.05 --kl-target 6
-  $ twoheads ${name} --task stories --data ../shared/data --mode lora --steps 30
+  $ twoheads ${name} --task stories --data DATA --mode lora --steps 30
   $ twoheads ${name} --resume runs/${name}-1
 `;
 
@@ -46,19 +46,32 @@ const switches = { algorithm: true, whiten: true, normalise: true } as const;
 
 /** Adds the command. */
 export function addPpo(program: Command): void {
-  addPolicyCommand(program, "ppo", "train a policy against a reward with PPO");
+  addPolicyCommand(
+    program,
+    "ppo",
+    "train a policy against a reward with PPO, while the true reward is measured",
+  );
 }
 
 /** Adds a command that trains policies. */
 export function addPolicyCommand(program: Command, name: Algorithm, description: string): void {
   const command = program.command(name).description(description);
   addOptimisedOptions(command)
-    .option("--out <folder>", `where the run goes (default: runs/${name}-1, -2, ...)`)
-    .option("--resume <folder>", "go on with a run that stopped");
+    .option(
+      "--out <folder>",
+      `folder that the run is written to (default: the first free of runs/${name}-1, -2, ...)`,
+    )
+    .option("--resume <folder>", "folder of a run that was stopped, to go on with");
   addOptions(command, policySchema.omit(switches));
   command
-    .option("--no-whiten", "leave advantages as they are (ppo)")
-    .option("--no-normalise", "leave rewards as they are")
+    .option(
+      "--no-whiten",
+      "use advantages as they are, in place of giving them mean 0 and deviation 1 (PPO alone)",
+    )
+    .option(
+      "--no-normalise",
+      "use rewards as they are, in place of measuring them in the first round's deviations from its mean",
+    )
     .addHelpText("after", examples(name))
     .action((given: Given) => runPolicy(name, given));
 }

@@ -30,10 +30,14 @@ export function where(text: string, before: Where = {}): Where {
 
 export function addPreferenceOptions(command: Command): Command {
   return command
-    .option("--data <files...>", "preference pairs, JSON Lines, plain or .gz")
-    .option("--where <field=value>", "only lines that say so; may be given again", where)
-    .option("--limit <number>", "stop when there are so many pairs", wholeNumber)
-    .option("--lenient", "count malformed lines and go on");
+    .option("--data <files...>", "files of preference pairs: JSON Lines, plain or .gz")
+    .option(
+      "--where <field=value>",
+      "take only pairs whose line has this value in this field; may be given several times",
+      where,
+    )
+    .option("--limit <number>", "largest number of pairs that are read (default: all)", wholeNumber)
+    .option("--lenient", "count malformed lines and go on, in place of stopping at the first");
 }
 
 /** Where a model reads text: its tokens, and how they are laid out. */

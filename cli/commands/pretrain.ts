@@ -24,6 +24,7 @@ import {
 } from "../../nn/index.ts";
 import { loadCausalLM, loadTokenizer } from "../../nn/node.ts";
 import { checkSameSettings } from "../../nn/pretrain.ts";
+import { baseFolder } from "./bases.ts";
 import { addOptions } from "./options.ts";
 import { clockTime, type Display, display, Rate } from "./progress.ts";
 import { reportOf } from "./report.ts";
@@ -50,12 +51,19 @@ Examples:
 export function addPretrain(program: Command): void {
   const command = program
     .command("pretrain")
-    .description("train a small language model on text, from scratch or on from another")
-    .option("--corpus <files...>", "text files, plain or .gz")
-    .option("--base <folder>", "a language model to go on from, with its tokenizer and its shape")
-    .option("--out <folder>", "where the run goes (default: runs/pretrain-1, -2, ...)")
-    .option("--resume <folder>", "go on with a run that stopped")
-    .option("--quick", "a model of some seconds, to see that everything works")
+    .description("train a small language model on text, from scratch or starting from another one")
+    .option("--corpus <files...>", "text files to train on, plain or .gz")
+    .option(
+      "--base <folder>",
+      "language model to start from, with its tokenizer and its shape: a folder or a base's name (default: from scratch)",
+      baseFolder,
+    )
+    .option(
+      "--out <folder>",
+      "folder that the run is written to (default: the first free of runs/pretrain-1, -2, ...)",
+    )
+    .option("--resume <folder>", "folder of a run that was stopped, to go on with")
+    .option("--quick", "train a tiny model for some seconds, to see that everything works")
     .addHelpText("after", examples)
     .action((given: Given) => runPretrain(given));
   addOptions(command, pretrainSchema);

@@ -23,14 +23,21 @@ export interface ReadingFlags {
 export function addReadingOptions(command: Command): Command {
   const names = Object.keys(templates).join(", ");
   return command
-    .option("--max-length <number>", "the longest sequence, in tokens", wholeNumber)
+    .option(
+      "--max-length <number>",
+      "longest sequence of prompt and answer, in tokens (default: what the model was trained with)",
+      wholeNumber,
+    )
     .addOption(
       new Option(
         "--truncation <policy>",
-        "longer ones: cut the oldest of the prompt, cut the end of the answer, or drop",
+        "what becomes of longer sequences: the oldest part of the prompt is cut, the end of the answer is cut, or they are dropped",
       ).choices([...truncations]),
     )
-    .option("--template <name>", `how conversations are written: ${names}, or a .json file`);
+    .option(
+      "--template <name>",
+      `template that conversations are written by: ${names}, or a .json file`,
+    );
 }
 
 /** What was asked for, and where nothing was, `otherwise`. */

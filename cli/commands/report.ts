@@ -18,17 +18,22 @@ Examples:
   $ twoheads report runs/grm                     training curves, evaluation, and a look inside
   $ twoheads report runs/bt runs/grm             two reward models side by side
   $ twoheads report runs/ppo-1                   a policy; runs/pretrain-1, runs/overopt and runs/demo too
-  $ twoheads bon --json bon.json; twoheads report bon.json
+  $ twoheads bon --out bon.json; twoheads report bon.json
 `;
 
 /** Adds the command. */
 export function addReport(program: Command): void {
   program
     .command("report")
-    .description("write a run's report.html: figures, tables and texts, without network or script")
-    .argument("<run>", "the folder of a run, or the .json file of twoheads bon")
-    .argument("[second]", "another run of the same kind")
-    .option("--out <file>", "where it goes (default: report.html in the first folder)")
+    .description(
+      "write a run's report.html: one page of figures, tables and texts, without network or script",
+    )
+    .argument("<run>", "folder of a run, or the .json file that twoheads bon --out wrote")
+    .argument("[second]", "folder of another run of the same kind, to be shown beside the first")
+    .option(
+      "--out <file>",
+      "HTML file that the page is written to (default: report.html in the first folder)",
+    )
     .addHelpText("after", examples)
     .action((first: string, second: string | undefined, given: Given) =>
       runReport(second === undefined ? [first] : [first, second], given),

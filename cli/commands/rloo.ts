@@ -6,5 +6,9 @@ import { addPolicyCommand } from "./ppo.ts";
 
 /** Adds the command. */
 export function addRloo(program: Command): void {
-  addPolicyCommand(program, "rloo", "train a policy against a reward with RLOO");
+  addPolicyCommand(
+    program,
+    "rloo",
+    "train a policy against a reward with RLOO, while the true reward is measured",
+  );
 }

@@ -40,13 +40,21 @@ Examples:
 export function addScore(program: Command): void {
   const command = program
     .command("score")
-    .description("give answers a reward")
-    .argument("<model>", "the folder of a reward model")
-    .argument("[files...]", "JSON Lines, plain or .gz (default: standard input)")
-    .option("--out <file>", "where the rewards go (default: standard output)")
-    .option("--per-token", "also what the reward head says after each token of the answer")
-    .option("--lenient", "go on after malformed lines, which then have an error and no reward")
-    .option("--batch-tokens <number>", "places of a batch", wholeNumber, 4096)
+    .description("give each answer in a file its reward")
+    .argument("<model>", "folder of the reward model that scores")
+    .argument("[files...]", "files of answers: JSON Lines, plain or .gz (default: standard input)")
+    .option(
+      "--out <file>",
+      "JSON Lines file that the rewards are written to (default: standard output)",
+    )
+    .option("--per-token", "also write what the reward head says after each token of the answer")
+    .option("--lenient", "go on after malformed lines, which get an error in place of a reward")
+    .option(
+      "--batch-tokens <number>",
+      "number of places that are scored in one batch, in tokens with padding",
+      wholeNumber,
+      4096,
+    )
     .addHelpText("after", examples)
     .action((model: string, files: readonly string[], given: Given) =>
       runScore(model, files, given),

@@ -26,6 +26,8 @@ import { fileExists, readFile } from "../../nn/checkpoints/files.ts";
 import { parseJson } from "../../nn/checkpoints/json.ts";
 import type { Tokenizer } from "../../nn/index.ts";
 import { loadCausalLM, loadTokenizer, readConfig, replaceFile } from "../../nn/node.ts";
+import { baseFolder } from "./bases.ts";
+import { jsonOption } from "./json.ts";
 import { wholeNumber } from "./numbers.ts";
 import { addOptions } from "./options.ts";
 import { addPreferenceOptions, type PreferenceFlags, type Where, where } from "./preferences.ts";
@@ -82,30 +84,61 @@ export function addTrain(program: Command): void {
   const command = program
     .command("train")
     .description("train a reward model on preference pairs")
-    .option("--base <folder>", "the language model to begin with")
-    .option("--out <folder>", "where the run goes (default: runs/train-1, -2, ...)")
-    .option("--resume <folder>", "go on with a run that stopped")
-    .option("--settings <file>", "a .json file with settings; options win over it")
-    .option("--json", "print what came of it as JSON, and nothing else");
+    .option(
+      "--base <folder>",
+      "language model to start from: a folder or a base's name, such as spelled-1",
+      baseFolder,
+    )
+    .option(
+      "--out <folder>",
+      "folder that the run is written to (default: the first free of runs/train-1, -2, ...)",
+    )
+    .option("--resume <folder>", "folder of a run that was stopped, to go on with")
+    .option("--settings <file>", "JSON file with settings; options on the command line win over it")
+    .addOption(jsonOption());
   addPreferenceOptions(command);
   command
-    .option("--validation <files...>", "pairs to evaluate on")
-    .option("--validation-where <field=value>", "only lines of those that say so", where)
+    .option(
+      "--validation <files...>",
+      "files of preference pairs to evaluate on (default: a share of --data is held out)",
+    )
+    .option(
+      "--validation-where <field=value>",
+      "take only validation pairs whose line has this value in this field; may be given several times",
+      where,
+    )
     .option(
       "--hold-out <share>",
-      "without --validation: the share held out (default: 0.05)",
+      "share of the pairs that is held out to evaluate on, where there is no --validation (default: 0.05)",
       Number,
     );
   command.option(
     "--inspect",
-    "record at every evaluation how far hidden states drift from the base",
+    "record at every evaluation how far the hidden states have drifted from the base",
   );
   addReadingOptions(command);
   command
-    .addOption(new Option("--head-type <type>", "of the reward head").choices(["linear", "mlp"]))
-    .option("--head-layers <number>", "hidden layers of an mlp (default: 1)", wholeNumber)
-    .option("--head-neurons <number>", "width of each (default: the model's)", wholeNumber)
-    .option("--head-dropout <share>", "on what the head reads (default: 0.1)", Number);
+    .addOption(
+      new Option(
+        "--head-type <type>",
+        "shape of the reward head: one linear layer, or an mlp (default: linear)",
+      ).choices(["linear", "mlp"]),
+    )
+    .option(
+      "--head-layers <number>",
+      "number of hidden layers of an mlp reward head (default: 1)",
+      wholeNumber,
+    )
+    .option(
+      "--head-neurons <number>",
+      "width of each hidden layer of an mlp reward head (default: the model's)",
+      wholeNumber,
+    )
+    .option(
+      "--head-dropout <share>",
+      "probability of dropout on the hidden state that the reward head reads (default: 0.1)",
+      Number,
+    );
   addOptions(command, trainSchema.omit(lists));
   for (const [flag, field] of [
     ["--frozen-parameters", "frozenParameters"],

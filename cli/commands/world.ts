@@ -33,11 +33,19 @@ export function addWorld(program: Command): void {
   const names = Object.keys(worlds).join(" or ");
   program
     .command("world")
-    .description("read what is written in a demo world, and what it is worth")
-    .argument("<name>", names)
-    .option("--samples <number>", "how many", count, 3)
-    .option("--pairs <split>", `pairs of "spelled": ${Object.keys(splits).join(", ")}`)
-    .option("--seed <number>", "same seed, same texts", count, 0)
+    .description("print stories of a demo world, with what they are truly worth")
+    .argument("<name>", `name of the demo world: ${names}`)
+    .option("--samples <number>", "number of stories or pairs to print", count, 3)
+    .option(
+      "--pairs <split>",
+      `print pairs of this split of "spelled" in place of stories: ${Object.keys(splits).join(", ")}`,
+    )
+    .option(
+      "--seed <number>",
+      "seed of what is drawn; the same seed gives the same texts",
+      count,
+      0,
+    )
     .addHelpText("after", examples)
     .action((name: string, given: Given) => console.log(describe(worldNamed(name), given)));
 }

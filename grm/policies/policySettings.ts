@@ -10,51 +10,96 @@ const share = z.number().min(0).max(1);
 
 /** Settings of a policy's training with their ranges, defaults and descriptions. */
 export const policySchema = z.strictObject({
-  algorithm: z.enum(["ppo", "rloo"]).default("ppo").describe("ppo or rloo"),
+  algorithm: z
+    .enum(["ppo", "rloo"])
+    .default("ppo")
+    .describe("algorithm that trains the policy: ppo or rloo"),
   mode: z
     .enum(["full", "lora"])
     .default("full")
-    .describe("what is trained: full, or lora (adapters)"),
-  seed: z.int().default(0).describe("same seed, same bits"),
+    .describe("what is trained: full (everything) or lora (adapters)"),
+  seed: z.int().default(0).describe("seed of all randomness; the same seed gives the same bits"),
 
-  steps: count.default(60).describe("rounds of writing and learning"),
-  batchSize: count.default(128).describe("answers of a round"),
-  samples: count.default(1).describe("answers to each prompt; rloo needs two or more"),
-  epochs: count.default(4).describe("how often a round's answers are learnt from (ppo)"),
-  miniBatchSize: count.default(32).describe("answers of an update (ppo)"),
+  steps: count.default(60).describe("number of rounds of writing answers and learning from them"),
+  batchSize: count.default(128).describe("number of answers that are written in a round"),
+  samples: count.default(1).describe("number of answers to each prompt; RLOO needs two or more"),
+  epochs: count
+    .default(4)
+    .describe("number of times that a round's answers are learnt from (PPO alone)"),
+  miniBatchSize: count.default(32).describe("number of answers in an update (PPO alone)"),
 
-  lr: z.number().positive().default(1e-3).describe("the learning rate"),
-  weightDecay: z.number().min(0).default(0).describe("of matrices and tables"),
-  maxNorm: z.number().positive().default(1).describe("the largest global norm of the gradients"),
+  lr: z
+    .number()
+    .positive()
+    .default(1e-3)
+    .describe("learning rate of the policy, the same in all rounds"),
+  weightDecay: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe("weight decay of matrices and tables, as AdamW applies it"),
+  maxNorm: z
+    .number()
+    .positive()
+    .default(1)
+    .describe("largest global norm of the gradients; larger ones are scaled down to it"),
 
-  clip: z.number().positive().default(0.2).describe("how far a ratio may go from 1 (ppo)"),
+  clip: z
+    .number()
+    .positive()
+    .default(0.2)
+    .describe(
+      "largest distance from 1 of a token's probability ratio that is still learnt from (PPO alone)",
+    ),
   valueClip: z
     .number()
     .positive()
     .default(0.2)
-    .describe("how far a value may go from the old one (ppo)"),
-  valueWeight: z.number().min(0).default(0.1).describe("of the value loss (ppo)"),
-  gamma: share.default(1).describe("discount of a token (ppo)"),
-  lambda: share.default(0.95).describe("of generalized advantage estimation (ppo)"),
-  whiten: z.boolean().default(true).describe("advantages to mean 0 and deviation 1 (ppo)"),
+    .describe("largest change of a value in a round that is still learnt from (PPO alone)"),
+  valueWeight: z
+    .number()
+    .min(0)
+    .default(0.1)
+    .describe("weight of the value loss beside the policy loss (PPO alone)"),
+  gamma: share.default(1).describe("discount gamma of what a later token earns (PPO alone)"),
+  lambda: share
+    .default(0.95)
+    .describe("factor lambda of generalized advantage estimation (PPO alone)"),
+  whiten: z
+    .boolean()
+    .default(true)
+    .describe("whether advantages are given mean 0 and deviation 1 (PPO alone)"),
 
   klWeight: z
     .number()
     .min(0)
     .default(0)
-    .describe("of the KL penalty on each token; 0 in the paper's runs"),
+    .describe("weight of the KL penalty on each token; the paper's runs have 0"),
   klTarget: z
     .number()
     .positive()
     .nullable()
     .default(null)
-    .describe("the KL, in nats an answer, that the weight is adapted to (default: it stays)"),
-  normalise: z.boolean().default(true).describe("rewards by the first round's mean and deviation"),
-  rewardClip: z.number().positive().default(10).describe("the largest size of a normalised reward"),
+    .describe(
+      "KL in nats an answer that the penalty's weight is adapted to (default: the weight stays)",
+    ),
+  normalise: z
+    .boolean()
+    .default(true)
+    .describe("whether rewards are measured in the first round's deviations from its mean"),
+  rewardClip: z
+    .number()
+    .positive()
+    .default(10)
+    .describe("largest size of a normalised reward; larger ones are cut to it"),
 
-  loraRank: count.default(8).describe("of the adapters' matrices"),
-  loraAlpha: z.number().positive().default(16).describe("adapters count alpha / rank"),
-  checkpointEvery: count.default(20).describe("rounds from one checkpoint to the next"),
+  loraRank: count.default(8).describe("rank of the matrices of LoRA adapters"),
+  loraAlpha: z
+    .number()
+    .positive()
+    .default(16)
+    .describe("numerator of the factor alpha / rank that LoRA adapters are scaled by"),
+  checkpointEvery: count.default(20).describe("number of rounds from one checkpoint to the next"),
 });
 
 /** Complete settings. */

@@ -18,7 +18,7 @@ export function introduction(
   isMade: (seed: number) => boolean,
 ): string {
   const taken = seeds.filter((seed) => !isMade(seed));
-  const from = taken.length === 0 ? "" : ` From checkpoints in lab/demo/bases: ${listed(taken)}.`;
+  const from = taken.length === 0 ? "" : ` From checkpoints that come with it: ${listed(taken)}.`;
   const stories = (plan.baseSteps * 32).toLocaleString("en-US");
   return `
 WHAT DOES A TEXT-GENERATION LOSS DO TO A REWARD MODEL?   (GRM, arXiv 2406.10216)
@@ -118,7 +118,7 @@ export function nextCommands(): string {
     ["npx twoheads world spelled --pairs all", "the pairs that were hardest"],
     committedBase(1) === undefined
       ? ["npx twoheads base spelled", "a base to keep"]
-      : ['npx twoheads generate lab/demo/bases/1 --prompt "fox woods :"', "what a base writes"],
+      : ['npx twoheads generate spelled-1 --prompt "fox woods :"', "what a base writes"],
     ["npx twoheads demo --seeds 10", "narrower intervals"],
   ] as const;
   const width = Math.max(...commands.map(([command]) => command.length));

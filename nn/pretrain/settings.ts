@@ -17,44 +17,86 @@ const budget = z.number().positive().nullable().default(null);
  * options with.
  */
 export const pretrainSchema = z.strictObject({
-  seed: z.int().default(0).describe("same seed, same bits"),
-  steps: count.nullable().default(null).describe("how many steps to train; or else:"),
-  minutes: budget.describe("how long to train (5, unless steps are given)"),
+  seed: z.int().default(0).describe("seed of all randomness; the same seed gives the same bits"),
+  steps: count
+    .nullable()
+    .default(null)
+    .describe("number of steps to train (default: what fits into --minutes)"),
+  minutes: budget.describe("minutes to train for, where --steps is not given (default: 5)"),
 
   tokenizer: z
     .string()
     .min(1)
     .default("bpe")
-    .describe("bpe (learnt here), bytes, or a tokenizer's path"),
-  vocabSize: z.int().min(258).default(1024).describe("tokens of a learnt tokenizer"),
-  separator: z.string().min(1).default("<|endoftext|>").describe("stands between documents"),
-  validation: z.number().gt(0).lt(1).default(0.05).describe("share of the documents held out"),
+    .describe("tokenizer: bpe (learnt from the corpus), bytes, or the path of one"),
+  vocabSize: z
+    .int()
+    .min(258)
+    .default(1024)
+    .describe("number of tokens of a tokenizer that is learnt"),
+  separator: z
+    .string()
+    .min(1)
+    .default("<|endoftext|>")
+    .describe("text that stands between two documents of a file"),
+  validation: z
+    .number()
+    .gt(0)
+    .lt(1)
+    .default(0.05)
+    .describe("share of the documents that is held out for validation"),
 
-  style: z.enum(["llama", "gpt2", "lstm"]).default("llama").describe("llama, gpt2 or lstm"),
-  dim: count.default(128).describe("width of the hidden state"),
-  layers: count.default(4).describe("blocks"),
-  heads: count.default(4).describe("attention heads of a block (not lstm)"),
-  context: count.default(256).describe("tokens of a training window, and the longest sequence"),
-  dropout: share.default(0).describe("probability of dropout"),
+  style: z
+    .enum(["llama", "gpt2", "lstm"])
+    .default("llama")
+    .describe("architecture of the model: llama, gpt2 or lstm"),
+  dim: count.default(128).describe("width of the hidden state, in numbers"),
+  layers: count.default(4).describe("number of blocks, one above the other"),
+  heads: count.default(4).describe("number of attention heads of a block (lstm has none)"),
+  context: count
+    .default(256)
+    .describe("length of a training window and of the longest sequence, in tokens"),
+  dropout: share.default(0).describe("probability of dropout while training"),
 
-  batchSize: count.default(2).describe("windows of a step"),
-  lr: z.number().positive().default(2e-3).describe("the highest learning rate"),
-  warmup: z.int().min(0).default(100).describe("steps in which the rate rises to it"),
-  decay: share.default(0.3).describe("share of the steps, the last ones, in which it falls to 0"),
-  weightDecay: z.number().min(0).default(0.1).describe("of matrices and tables"),
-  beta2: share.default(0.99).describe("of AdamW"),
-  clip: z.number().positive().default(1).describe("the largest global norm of the gradients"),
+  batchSize: count.default(2).describe("number of training windows in a step"),
+  lr: z.number().positive().default(2e-3).describe("highest learning rate of the schedule"),
+  warmup: z
+    .int()
+    .min(0)
+    .default(100)
+    .describe("number of steps in which the learning rate rises from 0 to its highest"),
+  decay: share
+    .default(0.3)
+    .describe("share of the steps, the last ones, in which the learning rate falls to 0"),
+  weightDecay: z
+    .number()
+    .min(0)
+    .default(0.1)
+    .describe("weight decay of matrices and tables, as AdamW applies it"),
+  beta2: share.default(0.99).describe("decay rate of AdamW's mean of squared gradients"),
+  clip: z
+    .number()
+    .positive()
+    .default(1)
+    .describe("largest global norm of the gradients; larger ones are scaled down to it"),
 
-  logEvery: count.default(1).describe("steps from one record of metrics to the next"),
-  validateEvery: count.default(250).describe("steps from one validation to the next"),
+  logEvery: count.default(1).describe("number of steps from one record of metrics to the next"),
+  validateEvery: count.default(250).describe("number of steps from one validation to the next"),
   validationTokens: count
     .default(16384)
-    .describe("how many held-out tokens each looks at, at most"),
-  sampleEvery: count.default(1000).describe("steps from one sample to the next"),
-  sampleTokens: count.default(150).describe("the longest sample"),
-  temperature: z.number().min(0).default(0.8).describe("of samples; 0 takes the likeliest"),
-  prompt: z.string().default("").describe("what samples continue; empty: a document's begin"),
-  checkpointEvery: count.default(500).describe("steps from one checkpoint to the next"),
+    .describe("largest number of held-out tokens that a validation looks at"),
+  sampleEvery: count.default(1000).describe("number of steps from one sample text to the next"),
+  sampleTokens: count.default(150).describe("longest sample text, in tokens"),
+  temperature: z
+    .number()
+    .min(0)
+    .default(0.8)
+    .describe("temperature of sample texts; 0 always takes the likeliest token"),
+  prompt: z
+    .string()
+    .default("")
+    .describe("text that samples continue; empty for the begin of a document"),
+  checkpointEvery: count.default(500).describe("number of steps from one checkpoint to the next"),
 });
 
 /** Complete settings. */
