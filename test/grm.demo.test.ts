@@ -4,8 +4,8 @@
 // Next: ../lab/demo/plan.ts, ../lab/demo/table.ts.
 
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
@@ -16,7 +16,7 @@ import { interval, signOf } from "../grm/intervals.ts";
 import { dataOf } from "../lab/demo/job.ts";
 import { armsOf, fullPlan, type Plan, quickPlan, type RowName, rowsOf } from "../lab/demo/plan.ts";
 import { readResults, resultsOfPlan, writeResults } from "../lab/demo/resultFile.ts";
-import { inOrder, type Result } from "../lab/demo/results.ts";
+import { inOrder, type Result, type ResultFile } from "../lab/demo/results.ts";
 import { committedBase } from "../lab/demo/run.ts";
 import { accuracyTable, differenceTable, verdict } from "../lab/demo/table.ts";
 import { Workers } from "../lab/workers.ts";
@@ -223,10 +223,13 @@ describe("the program", { timeout: 240_000 }, () => {
     child.kill("SIGKILL");
     await ended;
     assert.ok(resultsSoFar(torn) < 16, "killed before the end");
-    const args = [bin, "demo", ...quick(torn, "--workers", "1")];
-    const again = execFileSync(process.execPath, args, { encoding: "utf8" });
-    assert.match(again, /torn\.jsonl holds \d+ results already/);
-    assert.equal(conclusionOf(again), conclusionOf(printed));
+    const args = [bin, "demo", ...quick(torn, "--workers", "1", "--json")];
+    const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
+    assert.match(stderr, /torn\.jsonl holds \d+ results already/);
+    assert.equal(conclusionOf(stderr), conclusionOf(printed));
+    const said = JSON.parse(stdout) as ResultFile & { readonly report: string };
+    assert.deepEqual(said.results, readResults(whole)?.results);
+    assert.ok(existsSync(said.report));
     assert.deepEqual(readResults(torn)?.results, readResults(whole)?.results);
   });
 

@@ -244,6 +244,11 @@ describe("the commands", () => {
     assert.match(stdout, /16 preference pairs, labels right: \d+ %/);
     assert.match(stdout, /^20 +2\.05 +\S+ ± \S+ +\S+ ± \S+/m);
     assert.match(stdout, /d \(a - b d\)/);
+    const json = await twoheads("bon", ...args, "--json", "--out", "bon.json");
+    assert.equal(json.stdout, readFileSync(join(folder, "bon.json"), "utf8"));
+    assert.equal((JSON.parse(json.stdout) as { curves: unknown[] }).curves.length, 3);
+    assert.match(json.stderr, /^20 +2\.05 /m);
+    assert.match((await twoheads("report", "bon.json")).stdout, /the report .*bon\.html/);
     await assert.rejects(twoheads("bon", "--reward", base, ...args), /describes no reward head/);
     await assert.rejects(twoheads("bon", "--flips", "x"), /Not a number/);
   });

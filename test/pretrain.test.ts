@@ -479,7 +479,7 @@ describe("files that aren't what they should be", () => {
 // --- The command line ----------------------------------------------------------------------------------
 
 describe("twoheads pretrain", () => {
-  const bin = join(root, "grm", "bin.js");
+  const bin = join(root, "cli", "bin.js");
   const env = { ...process.env, TWOHEADS_DEVICE: "wasm", TWOHEADS_THREADS: "1" };
   const flags = ["--vocab-size", "280", "--dim", "16", "--layers", "1", "--heads", "2"].concat(
     ["--context", "16", "--batch-size", "2", "--warmup", "3", "--validate-every", "40"],

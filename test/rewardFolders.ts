@@ -59,12 +59,12 @@ export function drawnModel(
   return model.eval();
 }
 
-const bin = join(fileURLToPath(new URL("..", import.meta.url)), "grm", "bin.js");
+const bin = join(fileURLToPath(new URL("..", import.meta.url)), "cli", "bin.js");
 
 /** Runs the command line as a process of its own. */
 export function twoheads(
   args: readonly string[],
-  options: { readonly input?: string | Uint8Array } = {},
+  options: { readonly input?: string | Uint8Array; readonly cwd?: string } = {},
 ): SpawnSyncReturns<string> {
   return spawnSync(process.execPath, [bin, ...args], { ...options, encoding: "utf8" });
 }

@@ -47,7 +47,7 @@ export function addScore(program: Command): void {
       "--out <file>",
       "JSON Lines file that the rewards are written to (default: standard output)",
     )
-    .option("--per-token", "also write what the reward head says after each token of the answer")
+    .option("--per-token", "write what the reward head says after each token of the answer as well")
     .option("--lenient", "go on after malformed lines, which get an error in place of a reward")
     .option(
       "--batch-tokens <number>",
