@@ -10,7 +10,7 @@ import { ours, race } from "../bench/race.ts";
 import { sizes } from "../bench/works.ts";
 import { use } from "../core/index.ts";
 
-const wrong = (how: string) => ({ file: "./wrongContestant.ts", args: [how] });
+const wrong = (how: string) => ({ file: "../test/wrongContestant.ts", args: [how] });
 
 describe("a race", () => {
   test("times who is right, and puts out who is wrong or dies", async () => {

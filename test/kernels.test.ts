@@ -753,6 +753,7 @@ check("softmax, logSoftmax and gradients, with masked entries", () => {
       wasm.run("logSoftmaxGrad", rows, 1e4, 1, ...args(pg, pl, pdl, n));
       return [py, pl, pdy, pdl].map((p) => bench.get(p as number, size_));
     }) as [Float32Array, Float32Array, Float32Array, Float32Array];
+    const gradients = rowsOf(g, n);
     rowsOf(x, n).forEach((row, r) => {
       const p = softmaxOf(row);
       const part = (v: Float32Array) => v.subarray(r * n, (r + 1) * n);
@@ -772,7 +773,7 @@ check("softmax, logSoftmax and gradients, with masked entries", () => {
         ),
         1e-6,
       );
-      const gr = rowsOf(g, n)[r] as number[];
+      const gr = gradients[r] as number[];
       const gp = sum(gr.map((v, i) => v * at(p, i)));
       close(
         part(dy),
@@ -809,6 +810,7 @@ check("crossEntropy and its gradient: ignored targets, smoothing", () => {
       wasm.run("crossEntropyGrad", rows, 1e4, 1, pg, 1, 0.5, px, pt, pe, pd, n, -100, smoothing);
       return [bench.get(pl, rows), bench.get(pd, rows * n)];
     }) as [Float32Array, Float32Array];
+    const gradients = rowsOf(g, n);
     rowsOf(x, n).forEach((row, r) => {
       const t = at(target, r);
       const p = softmaxOf(row);
@@ -860,11 +862,12 @@ check("layerNorm, rmsNorm and gradients", () => {
     }) as [Float32Array, Float32Array, Float32Array, Float32Array];
     const wantW = Array(n).fill(0) as number[];
     const wantB = Array(n).fill(0) as number[];
+    const gradients = rowsOf(g, n);
     rowsOf(x, n).forEach((row, r) => {
       const m = centred ? sum(row) / n : 0;
       const rstd = 1 / Math.sqrt(sum(row.map((v) => (v - m) ** 2)) / n + eps);
       const h = row.map((v) => (v - m) * rstd);
-      const gr = rowsOf(g, n)[r] as number[];
+      const gr = gradients[r] as number[];
       const k = gr.map((v, i) => v * (weighted ? at(w, i) : 1));
       const meanK = centred ? sum(k) / n : 0;
       const meanKh = sum(k.map((v, i) => v * at(h, i))) / n;
