@@ -810,7 +810,6 @@ check("crossEntropy and its gradient: ignored targets, smoothing", () => {
       wasm.run("crossEntropyGrad", rows, 1e4, 1, pg, 1, 0.5, px, pt, pe, pd, n, -100, smoothing);
       return [bench.get(pl, rows), bench.get(pd, rows * n)];
     }) as [Float32Array, Float32Array];
-    const gradients = rowsOf(g, n);
     rowsOf(x, n).forEach((row, r) => {
       const t = at(target, r);
       const p = softmaxOf(row);
