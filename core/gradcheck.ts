@@ -1,9 +1,22 @@
-// Are the gradients right? gradcheck compares them with finite differences in double precision, along
-// random directions (one number per argument instead of one per element), and then does the same to the
-// gradients themselves, which checks the gradients of gradients. Written in the manner of HIPS
-// autograd's check_grads. Next: test/ops.test.ts, which runs it over the whole op table.
+// Are the gradients right? gradcheck compares them with finite differences in double precision, number by
+// number: every column of the Jacobian of a small argument, all elements of a large one in groups of like
+// size, each against single outputs and random sums of them. Then it does the same to the gradients
+// themselves, which checks the gradients of gradients. After HIPS autograd's check_grads and PyTorch's
+// gradcheck. Next: differences.ts for the numbers to compare with; test/kit/planted.ts for what it catches.
 
 import { zerosLike } from "./creation.ts";
+import {
+  type Column,
+  columnAt,
+  diagnose,
+  type Line,
+  noiseOf,
+  type Point,
+  roundingOf,
+  type Sparse,
+  weigh,
+} from "./differences.ts";
+import { isFloat } from "./dtype.ts";
 import { ArgumentError, GradcheckError } from "./errors.ts";
 import { enableGrad } from "./modes.ts";
 import { Random } from "./random.ts";
@@ -14,9 +27,9 @@ import { fromData, Tensor } from "./tensor.ts";
 export interface GradcheckOptions {
   /** 1: gradients; 2 (default): also the gradients of the gradients; and so on. */
   readonly order?: number;
-  /** Largest difference, relative to the size of the terms that make up the derivative. Default 1e-6. */
+  /** Largest difference, relative to the one derivative that is compared. Default 1e-6. */
   readonly rtol?: number;
-  /** Largest difference where everything is about 0. Default 1e-8. */
+  /** Largest difference where the finite differences themselves are that uncertain. Default 1e-8. */
   readonly atol?: number;
   /** Half the step of the differences; errors fall with its 4th power. Default 1e-3. */
   readonly step?: number;
@@ -25,6 +38,16 @@ export interface GradcheckOptions {
   /** What messages call the function; its own name unless said. */
   readonly name?: string;
 }
+
+/** Arguments with at most so many elements are checked one element at a time. */
+const singleColumns = 32;
+/** Larger ones are checked in so many groups, and at so many elements drawn at random. */
+const groups = 24;
+const drawnColumns = 8;
+/** At most so many outputs are checked one by one; of more, some that are drawn, and random sums of all. */
+const singleRows = 32;
+const drawnRows = 8;
+const sums = 2;
 
 type Fn = (...inputs: Tensor[]) => Tensor | readonly Tensor[];
 
@@ -36,8 +59,13 @@ interface Check {
   readonly rng: Random;
 }
 
-function outputsOf(y: Tensor | readonly Tensor[]): readonly Tensor[] {
-  return y instanceof Tensor ? [y] : y;
+/** One way to weigh the outputs, and what the tape says of the gradients of their sum. */
+interface Row {
+  readonly what: string;
+  readonly weights: Sparse;
+  /** One for each argument; null where the tape knows no way there. */
+  readonly gradients: readonly (Float64Array | null)[];
+  readonly createGraph: boolean;
 }
 
 function nameOf(fn: Fn): string {
@@ -48,8 +76,9 @@ function nameOf(fn: Fn): string {
 /**
  * Throws a GradcheckError unless the gradients of `fn` at `inputs` (float64 tensors; those that require
  * gradients are checked, all of them if none says so) agree with central differences, to order 2 unless
- * said. The message names function, argument, index and both numbers. Returns true, so that it can
- * stand in an assertion.
+ * said. The message names function, argument, index, output and both numbers, and says so where the
+ * function has a kink, isn't deterministic or returns nothing to check. Returns true, so that it can stand
+ * in an assertion.
  */
 export function gradcheck(
   fn: Fn,
@@ -89,143 +118,320 @@ function checkOrder(
   check: Check,
 ): void {
   const leaves = inputs.map((x) => x.detach().requiresGrad_());
-  const outputs = enableGrad(() => outputsOf(fn(...leaves)))
-    .map((y, i) => ({ y, i }))
-    .filter(({ y }) => y.requiresGrad);
-  if (outputs.length === 0) return;
-  const cotangents = outputs.map(({ y }) => normal(y, check.rng));
-  const weighted = (...xs: Tensor[]): Tensor[] => {
-    const ys = outputsOf(fn(...xs));
-    return outputs.map(({ i }) => ys[i] as Tensor);
+  const outputs = (xs: readonly Tensor[]): readonly Tensor[] =>
+    float64Outputs(
+      enableGrad(() => [fn(...xs)]),
+      check.name,
+    );
+  const ys = outputs(leaves);
+  const point: Point = {
+    at: (i, direction, t) =>
+      valuesOf(outputs(leaves.map((x, j) => (j === i ? moved(x, direction, t) : x)))),
+    values: valuesOf(ys),
+    step: check.step,
   };
-  for (const createGraph of [false, true]) {
-    checkFirst(weighted, leaves, cotangents, names, createGraph, check);
-  }
+  checkRepeats(point, ys, check.name);
+  const rows = rowsOf(ys, leaves, check);
+  leaves.forEach((x, i) => {
+    for (const direction of directionsOf(x, rows[0]?.gradients[i] ?? null, check.rng))
+      checkAlong(direction, { x, i, name: names[i] ?? "", ys, leaves, point, rows, check });
+  });
   if (order <= 1) return;
-  const pull: Fn = (...args) => {
-    const xs = args
-      .slice(0, inputs.length)
-      .map((x) => (x.requiresGrad ? x : x.detach().requiresGrad_()));
-    const gs = args.slice(inputs.length);
-    const ys = weighted(...xs);
-    const live = ys.map((y, i) => ({ y, g: gs[i] as Tensor })).filter(({ y }) => y.requiresGrad);
-    return grad(
-      live.map(({ y }) => y),
-      xs,
-      {
-        gradOutputs: live.map(({ g }) => g),
-        createGraph: true,
-        allowUnused: true,
-      },
-    ).map((g, i) => g ?? zerosLike(xs[i] as Tensor));
-  };
+  const cotangents = ys.map((y) => fromData(weightsOf(y.size, check.rng), y.shape, "float64"));
   const next = { ...check, name: `gradient of ${check.name}` };
-  const cotangentNames = cotangents.map((_, i) => `the gradient of output ${i}`);
-  checkOrder(pull, [...inputs, ...cotangents], [...names, ...cotangentNames], order - 1, next);
+  const cotangentNames = ys.map((_, i) => `the gradient of output ${i}`);
+  const all = [...inputs, ...cotangents.map((g, i) => g.onDevice((ys[i] as Tensor).device.name))];
+  checkOrder(pullOf(outputs, inputs.length), all, [...names, ...cotangentNames], order - 1, next);
 }
 
-/** Every argument along a random direction; where that disagrees, its elements one by one. */
-function checkFirst(
-  fn: (...xs: Tensor[]) => readonly Tensor[],
+/** The function from inputs and cotangents to the gradients of the inputs. */
+function pullOf(outputs: (xs: readonly Tensor[]) => readonly Tensor[], inputs: number): Fn {
+  return (...args) => {
+    const xs = args.slice(0, inputs);
+    const ys = outputs(xs);
+    const live = ys.flatMap((y, i) => (y.requiresGrad ? [[y, args[inputs + i] as Tensor]] : []));
+    const gradients = grad(
+      live.map(([y]) => y as Tensor),
+      xs,
+      { gradOutputs: live.map(([, g]) => g as Tensor), createGraph: true, allowUnused: true },
+    );
+    return gradients.map((g, i) => g ?? zerosLike(xs[i] as Tensor));
+  };
+}
+
+/** What fn returned, as far as differences can say something of it. */
+function float64Outputs([returned]: readonly unknown[], name: string): readonly Tensor[] {
+  const list: readonly unknown[] = Array.isArray(returned) ? returned : [returned];
+  const other = list.find((y) => !(y instanceof Tensor));
+  if (list.length === 0 || other !== undefined || !list.every((y) => y instanceof Tensor)) {
+    const what = list.length === 0 ? "an empty list" : describe(other);
+    throw new GradcheckError(
+      `gradcheck: ${name} returned ${what} and no tensor; it must return a tensor or a list of tensors`,
+    );
+  }
+  const floats = list.filter((y) => isFloat(y.dtype));
+  const narrow =
+    floats.find((y) => y.dtype !== "float64") ?? (floats.length === 0 ? list[0] : undefined);
+  if (narrow !== undefined) {
+    throw new GradcheckError(
+      `gradcheck: ${name} returned a ${narrow.dtype} tensor; differences need float64 outputs`,
+    );
+  }
+  return floats;
+}
+
+function describe(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (value instanceof Promise) return "a promise";
+  return typeof value === "object"
+    ? `an object (${value.constructor?.name ?? "no class"})`
+    : `a ${typeof value}`;
+}
+
+/** Throws unless the same inputs give the same outputs again. */
+function checkRepeats({ at, values }: Point, ys: readonly Tensor[], name: string): void {
+  const again = at(-1, new Map(), 0);
+  const i =
+    again.length === values.length ? values.findIndex((y, k) => !Object.is(y, again[k])) : 0;
+  if (i < 0) return;
+  throw new GradcheckError(
+    `gradcheck: ${name} isn't deterministic: ${outputAt(ys, i)} was ${values[i]} and then ${again[i]} for the ` +
+      "same inputs; make its generators anew, from the same seed, in every call",
+  );
+}
+
+// --- Rows: what the tape says ------------------------------------------------------------------------
+
+/** Every output by itself; of many outputs some, and random sums of all. */
+function rowsOf(ys: readonly Tensor[], leaves: readonly Tensor[], { rng }: Check): Row[] {
+  const size = ys.reduce((sum, y) => sum + y.size, 0);
+  if (size <= singleRows)
+    return Array.from({ length: size }, (_, at) => rowOf(at, ys, leaves)).flat();
+  const all = Array.from({ length: sums }, () => {
+    const weights = new Map([...weightsOf(size, rng)].entries());
+    return bothWays(ys, leaves, weights, "of a random sum of the outputs");
+  });
+  return [...all, ...drawn(size, drawnRows, rng).map((at) => rowOf(at, ys, leaves))].flat();
+}
+
+/** The gradients of one number of the outputs. */
+function rowOf(at: number, ys: readonly Tensor[], leaves: readonly Tensor[]): Row[] {
+  const isAlone = ys.length === 1 && ys[0]?.size === 1;
+  return bothWays(ys, leaves, new Map([[at, 1]]), isAlone ? "" : `of ${outputAt(ys, at)}`);
+}
+
+/** Without a graph fused ops run their loops, with one their definitions: both are checked. */
+function bothWays(
+  ys: readonly Tensor[],
   leaves: readonly Tensor[],
-  cotangents: readonly Tensor[],
-  names: readonly string[],
-  createGraph: boolean,
-  check: Check,
-): void {
-  const value = (xs: readonly Tensor[]): number =>
-    fn(...xs).reduce((sum, y, i) => sum + dot(y, cotangents[i] as Tensor), 0);
-  const ys = enableGrad(() => fn(...leaves));
-  const gradients = grad(ys, leaves, { gradOutputs: cotangents, createGraph, allowUnused: true });
-  leaves.forEach((x, i) => {
-    if (x.size === 0) return;
-    const g = (gradients[i] ?? zerosLike(x)).data;
-    const along = (direction: ArrayLike<number>): void => {
-      const numeric = difference(
-        (t) => value(leaves.map((leaf, j) => (j === i ? moved(leaf, direction, t) : leaf))),
-        check.step,
-      );
-      const [analytic, scale] = products(g, direction);
-      if (
-        Math.abs(numeric - analytic) <=
-        check.atol + check.rtol * Math.max(scale, Math.abs(numeric))
-      )
-        return;
-      const unit = direction as Float64Array;
-      const only = unit.reduce((found, d, at) => (d !== 0 ? (found === -1 ? at : -2) : found), -1);
-      if (only >= 0) fail(check, names[i] ?? "", x, only, analytic, numeric, createGraph);
-      for (let at = 0; at < x.size; at++) along(Float64Array.from(g, (_, j) => Number(j === at)));
-      fail(check, names[i] ?? "", x, -1, analytic, numeric, createGraph);
-    };
-    along(normal(x, check.rng).data);
+  weights: Sparse,
+  what: string,
+): Row[] {
+  return [false, true].map((createGraph) => {
+    const gradients = gradientsOf(ys, leaves, weights, createGraph);
+    return { what, weights, gradients, createGraph };
   });
 }
 
-function fail(
-  { name }: Check,
-  argument: string,
-  x: Tensor,
-  at: number,
-  analytic: number,
-  numeric: number,
+function gradientsOf(
+  ys: readonly Tensor[],
+  leaves: readonly Tensor[],
+  weights: Sparse,
   createGraph: boolean,
-): never {
-  const where =
-    at < 0
-      ? "along a random direction"
-      : `at [${position(x.shape, at).join(",")}] of ${x.dtype}[${x.shape.join(",")}]`;
-  throw new GradcheckError(
-    `gradcheck: ${name}: ${argument} ${where}: the gradient says ${analytic}, finite differences say ${numeric}` +
-      `${createGraph ? " (with createGraph)" : ""}`,
+): (Float64Array | null)[] {
+  let start = 0;
+  const live = ys.flatMap((y) => {
+    const own = Float64Array.from({ length: y.size }, (_, i) => weights.get(start + i) ?? 0);
+    start += y.size;
+    if (!y.requiresGrad || own.every((weight) => weight === 0)) return [];
+    return [{ y, g: fromData(own, y.shape, "float64", y.device) }];
+  });
+  const found = grad(
+    live.map(({ y }) => y),
+    leaves,
+    { gradOutputs: live.map(({ g }) => g), retainGraph: true, createGraph, allowUnused: true },
+  );
+  return found.map((g) => (g === null ? null : Float64Array.from(g.data)));
+}
+
+// --- Columns: along what an argument is moved --------------------------------------------------------
+
+/** Its elements one by one; of a large argument groups of elements with gradients of like size, and some. */
+function directionsOf(x: Tensor, gradient: Float64Array | null, rng: Random): Sparse[] {
+  const single = (at: number): Sparse => new Map([[at, 1]]);
+  if (x.size <= singleColumns) return Array.from({ length: x.size }, (_, i) => single(i));
+  const sizes = gradient?.map(Math.abs) ?? new Float64Array(x.size);
+  const bySize = [...rng.permutation(x.size)].sort((a, b) => (sizes[a] ?? 0) - (sizes[b] ?? 0));
+  const length = Math.ceil(x.size / groups);
+  const parts = Array.from({ length: groups }, (_, k) =>
+    bySize.slice(k * length, (k + 1) * length),
+  );
+  const moves = (part: readonly number[]): Sparse => {
+    const sizes = weightsOf(part.length, rng);
+    return new Map(part.map((at, k) => [at, sizes[k] ?? 1]));
+  };
+  return [
+    ...parts.filter((part) => part.length > 0).map(moves),
+    ...drawn(x.size, drawnColumns, rng).map(single),
+  ];
+}
+
+/** Some of the numbers below n. */
+function drawn(n: number, count: number, rng: Random): number[] {
+  return [...rng.permutation(n).subarray(0, count)];
+}
+
+/** Weights of either sign, none near 0 and no two alike, so that nothing hides; for one number 1. */
+function weightsOf(size: number, rng: Random): Float64Array {
+  if (size === 1) return Float64Array.of(1); // so that a message shows the derivative itself
+  return Float64Array.from(
+    { length: size },
+    () => (rng.uniform() < 0.5 ? -1 : 1) * (0.5 + rng.uniform()),
+  );
+}
+
+/** x + t direction. */
+function moved(x: Tensor, direction: Sparse, t: number): Tensor {
+  const data = Float64Array.from(x.data);
+  for (const [at, by] of direction) data[at] = (data[at] ?? 0) + t * by;
+  return fromData(data, x.shape, "float64", x.device).requiresGrad_();
+}
+
+// --- Comparing ---------------------------------------------------------------------------------------
+
+/** An argument, and everything that it is checked with. */
+interface Argument {
+  readonly x: Tensor;
+  readonly i: number;
+  readonly name: string;
+  readonly ys: readonly Tensor[];
+  readonly leaves: readonly Tensor[];
+  readonly point: Point;
+  readonly rows: readonly Row[];
+  readonly check: Check;
+}
+
+/** One direction against all rows; a group that disagrees is looked at element by element instead. */
+function checkAlong(direction: Sparse, argument: Argument): void {
+  const { i, point, rows } = argument;
+  const line: Line = { point, argument: i, direction, columns: new Map<number, Column>() };
+  for (const row of rows) {
+    if (disagreement(line, row, argument) === null) continue;
+    if (direction.size === 1) throw new GradcheckError(messageOf(line, row, argument));
+    for (const at of direction.keys()) checkAlong(new Map([[at, 1]]), argument);
+    return;
+  }
+}
+
+interface Disagreement {
+  readonly analytic: number;
+  readonly numeric: number;
+}
+
+/** A derivative by differences, how far the tape's may be from it, and how far rounding may put it off. */
+interface Estimate {
+  readonly numeric: number;
+  readonly limit: number;
+  readonly noise: number;
+}
+
+/** The derivative of a row along a line, by the tape and by differences; null if they agree. */
+function disagreement(
+  line: Line,
+  { weights, gradients }: Row,
+  { i, check: { rtol, atol, step } }: Argument,
+): Disagreement | null {
+  const gradient = gradients[i] ?? null;
+  const tape = gradient === null ? { sum: 0, size: 0 } : weigh(gradient, line.direction);
+  const noise = noiseOf(line.point, weights);
+  const at = (h: number): Estimate => {
+    const { sum, size } = weigh(columnAt(line, h).slopes, weights);
+    return { numeric: sum, limit: rtol * Math.max(tape.size, size), noise: noise / h };
+  };
+  const error = ({ numeric }: Estimate): number => Math.abs(numeric - tape.sum);
+  const first = at(step);
+  const wrong = { analytic: tape.sum, numeric: first.numeric };
+  if (!Number.isFinite(tape.sum) || (gradient === null && changes(line, weights))) return wrong;
+  if (error(first) <= first.limit + first.noise) return null;
+  const [close, closer, ...others] = [8, 64, 512, 1 / 8].map((by) => at(step / by)) as [
+    ...[Estimate, Estimate, ...Estimate[]],
+  ];
+  // where a bend of the slope makes the error fall like the step itself, two steps tell where it leads
+  const ahead = {
+    ...closer,
+    numeric: (8 * closer.numeric - close.numeric) / 7,
+    noise: 2 * closer.noise,
+  };
+  const isFine = [close, closer, ...others, ahead].some(
+    (o) => error(o) <= o.limit + o.noise && o.noise <= Math.max(10 * o.limit, atol),
+  );
+  const spreads = [close, closer].map((o) => Math.abs(o.numeric - first.numeric));
+  const unsure = Math.max(...spreads, roundingOf(1) / step); // intermediates of size 1 that cancel
+  return isFine || error(first) <= Math.min(atol, unsure) ? null : wrong;
+}
+
+/** Whether the outputs change along a line at all, close by too, by more than rounding. */
+function changes(line: Line, weights: Sparse): boolean {
+  const { values, step } = line.point;
+  return [step, step / 64].every((h) => {
+    const { largest } = columnAt(line, h);
+    return [...weights.keys()].some(
+      (k) => (largest[k] ?? 0) > roundingOf(Math.max(1, Math.abs(values[k] ?? 0))),
+    );
+  });
+}
+
+function messageOf(line: Line, row: Row, argument: Argument): string {
+  const { x, i, name, check, ys, leaves } = argument;
+  const { slopes } = columnAt(line, check.step);
+  const steepest = [...row.weights.keys()].reduce((a, b) =>
+    Math.abs(slopes[b] ?? 0) > Math.abs(slopes[a] ?? 0) ? b : a,
+  );
+  const single = row.weights.size === 1 ? [] : rowOf(steepest, ys, leaves);
+  const worst = single.find((other) => disagreement(line, other, argument) !== null) ?? row;
+  const { analytic, numeric } = disagreement(line, worst, argument) as Disagreement;
+  const [at = 0] = line.direction.keys();
+  const where = `at [${position(x.shape, at)}] of ${x.dtype}[${x.shape}]${worst.what && `, ${worst.what}`}`;
+  const cut =
+    "; the tape knows no way from there to the argument, though the value changes with it: detach, noGrad or " +
+    "plain numbers (x.data) cut it off";
+  const reason = diagnose(line, worst.weights) || (worst.gradients[i] === null ? cut : "");
+  return (
+    `gradcheck: ${check.name}: ${name} ${where}: the gradient says ${analytic}, ` +
+    `finite differences say ${numeric}${worst.createGraph ? " (with createGraph)" : ""}${reason}`
   );
 }
 
 function position(shape: readonly number[], at: number): number[] {
   let rest = at;
-  return [...shape]
-    .reverse()
+  return shape
+    .toReversed()
     .map((side) => {
       const i = rest % side;
       rest = Math.floor(rest / side);
       return i;
     })
-    .reverse();
+    .toReversed();
 }
 
-/** f'(0) by the five-point rule: (f(-2h) - 8 f(-h) + 8 f(h) - f(2h)) / 12h, error of order h⁴. */
-function difference(f: (t: number) => number, h: number): number {
-  return (f(-2 * h) - 8 * f(-h) + 8 * f(h) - f(2 * h)) / (12 * h);
-}
-
-/** x + t direction. */
-function moved(x: Tensor, direction: ArrayLike<number>, t: number): Tensor {
-  const data = Float64Array.from(x.data, (value, i) => value + t * (direction[i] ?? 0));
-  return fromData(data, x.shape, "float64", x.device);
-}
-
-/** A random direction like x; 1 where there is only one, so that a message shows the derivative itself. */
-function normal(x: Tensor, rng: Random): Tensor {
-  return fromData(
-    Float64Array.from({ length: x.size }, () => (x.size === 1 ? 1 : rng.normal())),
-    x.shape,
-    "float64",
-    x.device,
-  );
-}
-
-function dot(a: Tensor, b: Tensor): number {
-  return products(a.data, b.data)[0];
-}
-
-/** The inner product, and the sum of its terms' sizes: the scale that rounding and tolerance go by. */
-function products(a: ArrayLike<number>, b: ArrayLike<number>): [number, number] {
-  let sum = 0;
-  let scale = 0;
-  for (let i = 0; i < a.length; i++) {
-    const term = (a[i] ?? 0) * (b[i] ?? 0);
-    if (term === 0) continue;
-    sum += term;
-    scale += Math.abs(term);
+/** All numbers of some tensors in a row. */
+function valuesOf(ys: readonly Tensor[]): Float64Array {
+  const values = new Float64Array(ys.reduce((sum, y) => sum + y.size, 0));
+  let at = 0;
+  for (const y of ys) {
+    values.set(y.data, at);
+    at += y.size;
   }
-  return [sum, scale];
+  return values;
+}
+
+/** The place of number `i` of valuesOf(ys). */
+function outputAt(ys: readonly Tensor[], i: number): string {
+  let at = i;
+  const k = ys.findIndex((y) => {
+    if (at < y.size) return true;
+    at -= y.size;
+    return false;
+  });
+  return `output${ys.length > 1 ? ` ${k}` : ""} at [${position(ys[k]?.shape ?? [], at).join(",")}]`;
 }

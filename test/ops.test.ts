@@ -167,7 +167,7 @@ for (const [name, entry] of opTable) {
           name,
           replaceFloats(args, (_, i) => xs[i] as Tensor),
         ).filter((y) => y.dtype === "float64");
-      gradcheck(fn, leaves, { name });
+      if (fn(...leaves).length > 0) gradcheck(fn, leaves, { name }); // else integers or bools: no slopes
     });
     property("recording leaves the value unchanged", (args) => {
       const recorded = outputsOf(
