@@ -81,8 +81,14 @@ export interface AdamWOptions {
   readonly beta2: number;
   readonly eps: number;
   readonly weightDecay: number;
-  /** Which step this is, from 1: the averages start at 0 and are corrected for it. */
+  /** Which step of these parameters this is, from 1: the averages start at 0 and are corrected for it. */
   readonly step: number;
+}
+
+/** What a step may be given besides numbers. */
+interface Scaled {
+  /** A scalar that multiplies the gradients. */
+  readonly gradScale?: Tensor | null;
 }
 
 function adamwLoop(
@@ -92,21 +98,25 @@ function adamwLoop(
   vs: Blocks,
   gradScale: Block | null,
   { lr, beta1, beta2, eps, weightDecay, step }: AdamWOptions,
+  largest: Blocks | null,
 ): void {
-  const by = gradScale?.data[0] ?? 1;
+  const scale = gradScale?.data[0] ?? 1;
   const rest1 = 1 - pow(beta1, step);
   const rest2 = 1 - pow(beta2, step);
   parameters.forEach(({ data: w }, p) => {
     const [g, m, v] = [gradients[p]?.data, ms[p]?.data, vs[p]?.data];
+    const top = largest?.[p]?.data;
     if (!g || !m || !v) return;
     for (let i = 0; i < w.length; i++) {
-      const gi = by * (g[i] ?? 0);
+      const gi = scale * (g[i] ?? 0);
       const mi = beta1 * (m[i] ?? 0) + (1 - beta1) * gi;
       const vi = beta2 * (v[i] ?? 0) + (1 - beta2) * gi * gi;
+      const by = top === undefined ? vi : Math.max(top[i] ?? 0, vi);
       m[i] = mi;
       v[i] = vi;
+      if (top !== undefined) top[i] = by;
       w[i] =
-        (w[i] ?? 0) * (1 - lr * weightDecay) - (lr * mi) / rest1 / (Math.sqrt(vi / rest2) + eps);
+        (w[i] ?? 0) * (1 - lr * weightDecay) - (lr * mi) / rest1 / (Math.sqrt(by / rest2) + eps);
     }
   });
 }
@@ -119,31 +129,37 @@ const adamwEntry: UpdateEntry<
     v: Tensors,
     gradScale: Tensor | null,
     options: AdamWOptions,
+    largest: Tensors | null,
   ]
 > = {
   name: "adamwStep",
   kernel: {
     kind: "update",
     forward: (_, ...args) => adamwLoop(...args),
-    writes: (w, _g, m, v) => [...w, ...m, ...v],
+    writes: (w, _g, m, v, _scale, _options, largest) => [...w, ...m, ...v, ...(largest ?? [])],
   },
 };
 
 /**
  * One step of AdamW (1711.05101) on a list of parameters, in place. With g the gradient times gradScale:
  * m = β1 m + (1 - β1) g, v = β2 v + (1 - β2) g², w = w (1 - lr λ) - lr m̂ / (√v̂ + eps), where m̂ and v̂ are
- * m and v over 1 - βᵗ. `m` and `v` start as zeros; gradScale is a scalar tensor.
+ * m and v over 1 - βᵗ. `m` and `v` start as zeros; gradScale is a scalar tensor. With `largest` (AMSGrad,
+ * 1904.09237; zeros at first) the largest v so far takes the place of v in v̂.
  */
 export function adamwStep(
   parameters: Tensors,
   gradients: Tensors,
   m: Tensors,
   v: Tensors,
-  { gradScale = null, ...options }: AdamWOptions & { readonly gradScale?: Tensor | null },
+  {
+    gradScale = null,
+    largest = null,
+    ...options
+  }: AdamWOptions & Scaled & { readonly largest?: Tensors | null },
 ): void {
   if (parameters.length === 0) return;
-  checkLists("adamwStep", { parameters, gradients, m, v });
-  run(adamwEntry, [parameters, gradients, m, v, gradScale, options], []);
+  checkLists("adamwStep", { parameters, gradients, m, v, ...(largest && { largest }) });
+  run(adamwEntry, [parameters, gradients, m, v, gradScale, options, largest], []);
 }
 
 // --- SGD ---------------------------------------------------------------------------------------------
@@ -155,6 +171,8 @@ export interface SGDOptions {
   readonly momentum: number;
   readonly nesterov: boolean;
   readonly weightDecay: number;
+  /** How much less of a gradient goes into the momentum. Default 0. */
+  readonly dampening?: number;
 }
 
 function sgdLoop(
@@ -162,14 +180,14 @@ function sgdLoop(
   gradients: Blocks,
   momenta: Blocks | null,
   gradScale: Block | null,
-  { lr, momentum, nesterov, weightDecay }: SGDOptions,
+  { lr, momentum, nesterov, weightDecay, dampening = 0 }: SGDOptions,
 ): void {
   const by = gradScale?.data[0] ?? 1;
   parameters.forEach(({ data: w }, p) => {
     const [g, m] = [gradients[p]?.data, momenta?.[p]?.data];
     for (let i = 0; i < w.length; i++) {
       const gi = by * (g?.[i] ?? 0) + weightDecay * (w[i] ?? 0);
-      const mi = momentum * (m?.[i] ?? 0) + gi;
+      const mi = momentum * (m?.[i] ?? 0) + (1 - dampening) * gi;
       if (m) m[i] = mi;
       w[i] = (w[i] ?? 0) - lr * (m === undefined ? gi : nesterov ? gi + momentum * mi : mi);
     }
@@ -195,13 +213,14 @@ const sgdEntry: UpdateEntry<
 
 /**
  * One step of gradient descent on a list of parameters, in place. With g the gradient times gradScale plus
- * λ w: w = w - lr g without momenta; with them m = μ m + g and w = w - lr m, or w - lr (g + μ m) (Nesterov).
+ * λ w: w = w - lr g without momenta; with them m = μ m + (1 - τ) g, τ the dampening, and w = w - lr m, or
+ * w - lr (g + μ m) (Nesterov).
  */
 export function sgdStep(
   parameters: Tensors,
   gradients: Tensors,
   momenta: Tensors | null,
-  { gradScale = null, ...options }: SGDOptions & { readonly gradScale?: Tensor | null },
+  { gradScale = null, ...options }: SGDOptions & Scaled,
 ): void {
   if (parameters.length === 0) return;
   checkLists("sgdStep", { parameters, gradients, ...(momenta && { momenta }) });

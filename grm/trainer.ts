@@ -559,7 +559,7 @@ class Run {
           `the last checkpoint is of step ${this.#saved}; a smaller lr (it was ${this.settings.lr}) may help`,
       );
     }
-    const { step: optimiserStep, tensors: optimiser } = this.#optimiser.stateDict();
+    const { step: optimiserStep, missed, tensors: optimiser } = this.#optimiser.stateDict();
     const state = {
       settings: this.settings,
       digest: this.#digest,
@@ -568,6 +568,7 @@ class Run {
       seconds: this.#seconds(),
       clipped: this.#clipped,
       optimiserStep,
+      ...(missed && { optimiserMissed: missed }),
       position: this.#order.position,
       dropout: this.#dropout.state(),
       best: this.#best,
@@ -589,7 +590,11 @@ class Run {
   async #load({ state, model, optimiser, best, reference }: TrainCheckpoint): Promise<void> {
     checkResumable(state, this.settings, this.#digest);
     this.model.loadStateDict(model);
-    this.#optimiser.loadStateDict({ step: state.optimiserStep, tensors: optimiser });
+    this.#optimiser.loadStateDict({
+      step: state.optimiserStep,
+      missed: state.optimiserMissed,
+      tensors: optimiser,
+    });
     this.#order.position = state.position;
     this.#dropout = Random.restore(state.dropout);
     this.#best = state.best;

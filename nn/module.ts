@@ -1,6 +1,6 @@
-// Module: a tree of layers whose names come from the fields themselves. A field that holds a Module (or
-// an array of them) is a child, one that holds a Tensor is a parameter, camelCase becomes snake_case,
-// and so `model.layers[0].selfAttn.qProj.weight` is called "model.layers.0.self_attn.q_proj.weight".
+// Module: a tree of layers whose names come from the fields themselves. A field that holds a Module is a
+// child, one that holds a Tensor is a parameter; so are those in arrays, Maps, Sets and plain objects, lists
+// in lists too. camelCase becomes snake_case, and so `model.layers[0].selfAttn.qProj.weight` is called "model.layers.0.self_attn.q_proj.weight".
 // What is neither learned nor saved (tables, caches) stays in private #fields, which the tree can't see.
 // Next: activations.ts for what tap() does, layers.ts for the first modules.
 
@@ -33,24 +33,25 @@ export abstract class Module {
     return field.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
   }
 
-  /** Modules and tensors among the fields, in their order. */
-  *#children(): Generator<[name: string, child: Module | Tensor]> {
+  /** Modules and tensors in the fields, in their order. */
+  *#children(): Generator<Place> {
     for (const [field, value] of Object.entries(this)) {
-      const name = this.fieldName(field);
-      if (value instanceof Module || value instanceof Tensor) yield [name, value];
-      if (!Array.isArray(value)) continue;
-      for (const [i, item] of value.entries())
-        if (item instanceof Module) yield [`${name}.${i}`, item];
+      const set = (fresh: Tensor): void => void Object.assign(this, { [field]: fresh });
+      yield* placesIn(this.fieldName(field), value, set, new Set([this]));
     }
   }
 
-  /** This module and everything below it, under every name that leads there. */
-  *#walk(path = ""): Generator<[name: string, found: Module | Tensor]> {
+  /** This module and everything below it, under every name that leads there; a way back up leads nowhere. */
+  *#walk(
+    path = "",
+    above: readonly Module[] = [],
+  ): Generator<[name: string, found: Module | Tensor]> {
     yield [path, this];
-    for (const [name, child] of this.#children()) {
+    const here = [...above, this];
+    for (const { name, child } of this.#children()) {
       const full = path === "" ? name : `${path}.${name}`;
-      if (child instanceof Module) yield* child.#walk(full);
-      else yield [full, child];
+      if (child instanceof Tensor) yield [full, child];
+      else if (!here.includes(child)) yield* child.#walk(full, here);
     }
   }
 
@@ -63,7 +64,16 @@ export abstract class Module {
 
   /** All parameters with their names, frozen ones too; a tied one once, under its first name. */
   namedParameters(): [name: string, parameter: Tensor][] {
-    return once(this.#allNames());
+    const all = once(this.#allNames());
+    const names = new Set<string>();
+    for (const [name] of all) {
+      if (names.has(name))
+        throw new ArgumentError(
+          `${this.constructor.name}: two parameters are called "${name}"; rename a field or a key`,
+        );
+      names.add(name);
+    }
+    return all;
   }
 
   /** All parameters, frozen ones too; tied ones once. */
@@ -107,17 +117,23 @@ export abstract class Module {
     return this;
   }
 
-  /** Converts every parameter to a float dtype; they are new tensors, so make optimisers afterwards. */
+  /**
+   * Converts every float parameter to another float dtype; they are new tensors, so make optimisers
+   * afterwards. Integers and bools stay what they are.
+   */
   to(dtype: DType): this {
+    if (!isFloat(dtype))
+      throw new ArgumentError(`to: parameters are float32 or float64, not ${dtype}`);
     const converted = new Map<Tensor, Tensor>();
     for (const p of this.parameters()) {
+      if (!isFloat(p.dtype)) continue;
       const fresh = p.detach().to(dtype).keep();
       converted.set(p, fresh.requiresGrad_(p.requiresGrad));
     }
     for (const [, module] of this.namedModules()) {
-      for (const [field, value] of Object.entries(module)) {
-        const fresh = value instanceof Tensor ? converted.get(value) : undefined;
-        if (fresh) Object.assign(module, { [field]: fresh });
+      for (const { child, set } of [...module.#children()]) {
+        const fresh = child instanceof Tensor ? converted.get(child) : undefined;
+        if (fresh) set(fresh);
       }
     }
     return this;
@@ -185,6 +201,57 @@ export abstract class Module {
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     return this.toString();
   }
+}
+
+/** Where a module or a tensor stands in a module, and how to put another tensor there. */
+interface Place {
+  readonly name: string;
+  readonly child: Module | Tensor;
+  readonly set: (fresh: Tensor) => void;
+}
+
+/** The places in a field's value: itself, or what lists and tables in it hold, named by index and key. */
+function* placesIn(
+  name: string,
+  value: unknown,
+  set: (fresh: Tensor) => void,
+  around: ReadonlySet<unknown>,
+): Generator<Place> {
+  if (value instanceof Module || value instanceof Tensor) yield { name, child: value, set };
+  else if (value !== null && typeof value === "object" && !around.has(value)) {
+    const inside = new Set([...around, value]);
+    for (const { key, item, put } of itemsOf(value))
+      yield* placesIn(`${name}.${key}`, item, put, inside);
+  }
+}
+
+interface Item {
+  readonly key: string;
+  readonly item: unknown;
+  readonly put: (fresh: Tensor) => void;
+}
+
+function itemsOf(value: object): readonly Item[] {
+  if (value instanceof Map) {
+    const put = (key: unknown) => (fresh: Tensor) => void value.set(key, fresh);
+    return [...value].map(([key, item]) => ({ key: String(key), item, put: put(key) }));
+  }
+  if (value instanceof Set) {
+    const put = (item: unknown) => (fresh: Tensor) => {
+      const all = [...value].map((old) => (old === item ? fresh : old)); // keeps the order
+      value.clear();
+      for (const one of all) value.add(one);
+    };
+    return [...value].map((item, i) => ({ key: String(i), item, put: put(item) }));
+  }
+  const isPlain = [Object.prototype, null].includes(Object.getPrototypeOf(value));
+  if (!Array.isArray(value) && !isPlain) return [];
+  const entries = Object.entries(value).filter(([, item]) => typeof item === "object");
+  return entries.map(([key, item]) => ({
+    key,
+    item,
+    put: (fresh) => void Object.assign(value, { [key]: fresh }),
+  }));
 }
 
 /** The pairs whose second half didn't come before. */

@@ -9,13 +9,23 @@ import {
   noGrad,
   scope,
   sgdStep,
-  type Tensor,
+  Tensor,
   zerosLike,
 } from "../core/index.ts";
 import { Module, type StateDict } from "./module.ts";
 
-/** A module, or some of its named parameters. */
+/** A module, or some named parameters: model.namedParameters(), or a Map of them. */
 export type Optimised = Module | Iterable<readonly [name: string, parameter: Tensor]>;
+
+/** Parameters with settings of their own; what a group doesn't say, it takes from the optimiser. */
+export interface ParameterGroup {
+  readonly parameters: Optimised;
+  /** Learning rate, where optimiser.lr is what it was given at first; changes in proportion to it. */
+  readonly lr?: number;
+  readonly weightDecay?: number;
+  /** Which of them decay. Default: all, if the group has a weightDecay of its own. */
+  readonly decays?: (name: string, parameter: Tensor) => boolean;
+}
 
 /** What a step of an optimiser may be told. */
 export interface StepOptions {
@@ -27,6 +37,8 @@ export interface StepOptions {
 export interface OptimiserState {
   readonly step: number;
   readonly tensors: StateDict;
+  /** How many of the steps a parameter had no gradient at, by its name; left out where that is none. */
+  readonly missed?: Readonly<Record<string, number>> | undefined;
 }
 
 /** Rate and weight decay, which every optimiser has. */
@@ -38,13 +50,27 @@ export interface OptimiserOptions {
   readonly decays?: (name: string, parameter: Tensor) => boolean;
 }
 
-/** A parameter whose turn it is. */
+/** A parameter, and what is peculiar to it. */
+interface Member {
+  readonly parameter: Tensor;
+  /** Its learning rate is the optimiser's times this. */
+  readonly rate: number;
+  readonly weightDecay: number;
+  readonly decays: (name: string, parameter: Tensor) => boolean;
+}
+
+/** A parameter whose turn it is, with the numbers that its step takes. */
 interface Turn {
   readonly parameter: Tensor;
   readonly gradient: Tensor;
-  readonly decays: boolean;
   readonly slots: readonly Tensor[];
+  readonly lr: number;
+  readonly weightDecay: number;
+  /** Which of its own steps this is, from 1. */
+  readonly step: number;
 }
+
+type Rates = Pick<Turn, "lr" | "weightDecay" | "step">;
 
 /**
  * Adds up the gradients of micro-batches, as if they were one batch: `lossOf` gives the loss of each, and
@@ -98,33 +124,23 @@ export function clipGradNorm(parameters: readonly Tensor[], maxNorm: number): Te
  * checkpoint needs to go on to the bit, and loadStateDict() takes it back.
  */
 export abstract class Optimiser {
+  /** Groups with a learning rate of their own keep its ratio to this one. */
   lr: number;
-  readonly weightDecay: number;
   /** Tensors that each parameter needs, by the names that the state gives them. */
   protected abstract readonly slotNames: readonly string[];
-  readonly #parameters: ReadonlyMap<string, Tensor>;
-  readonly #decays: (name: string, parameter: Tensor) => boolean;
+  readonly #members: ReadonlyMap<string, Member>;
   readonly #slots = new Map<string, readonly Tensor[]>();
+  /** How many steps each parameter took part in. */
+  readonly #counts = new Map<string, number>();
   #steps = 0;
 
-  constructor(optimised: Optimised, options: OptimiserOptions) {
-    const { lr, weightDecay = 0, decays = (_name, p) => p.rank >= 2 } = options;
-    const pairs = optimised instanceof Module ? optimised.namedParameters() : optimised;
-    this.#parameters = new Map(pairs);
-    if (this.#parameters.size === 0)
-      throw new ArgumentError(`${this.constructor.name}: got no parameters to optimise`);
-    this.lr = lr;
-    this.weightDecay = weightDecay;
-    this.#decays = decays;
+  constructor(optimised: Optimised | readonly ParameterGroup[], options: OptimiserOptions) {
+    this.lr = options.lr;
+    this.#members = membersOf(this.constructor.name, optimised, options);
   }
 
-  /** Updates parameters in place; `step` counts from 1. */
-  protected abstract update(
-    turns: readonly Turn[],
-    weightDecay: number,
-    step: number,
-    gradScale: Tensor | null,
-  ): void;
+  /** Updates parameters that share their rates, in place. */
+  protected abstract update(turns: readonly Turn[], rates: Rates, gradScale: Tensor | null): void;
 
   /** How many steps were taken. */
   get steps(): number {
@@ -146,23 +162,28 @@ export abstract class Optimiser {
     return noGrad(() =>
       scope(() => {
         const clip = maxNorm === undefined ? null : clipFactor(gradientsOf(turns), maxNorm);
-        for (const decays of [true, false]) {
-          const some = turns.filter((turn) => turn.decays === decays);
-          const weightDecay = decays ? this.weightDecay : 0;
-          if (some.length > 0) this.update(some, weightDecay, this.#steps, clip?.factor ?? null);
-        }
+        for (const [rates, some] of byRates(turns)) this.update(some, rates, clip?.factor ?? null);
         return clip?.norm ?? null;
       }),
     );
   }
 
+  /** Those whose turn it is; counts their steps. */
   #turns(): Turn[] {
     const turns: Turn[] = [];
-    for (const [name, parameter] of this.#parameters) {
+    for (const [name, { parameter, rate, weightDecay, decays }] of this.#members) {
       const { grad: gradient, requiresGrad } = parameter;
       if (gradient === null || !requiresGrad) continue;
-      const decays = this.#decays(name, parameter);
-      turns.push({ parameter, gradient, decays, slots: this.#slotsOf(name, parameter) });
+      const step = (this.#counts.get(name) ?? 0) + 1;
+      this.#counts.set(name, step);
+      turns.push({
+        parameter,
+        gradient,
+        slots: this.#slotsOf(name, parameter),
+        lr: this.lr * rate,
+        weightDecay: decays(name, parameter) ? weightDecay : 0,
+        step,
+      });
     }
     return turns;
   }
@@ -178,9 +199,9 @@ export abstract class Optimiser {
 
   /** Forgets the gradients; their memory goes back. */
   zeroGrad(): void {
-    for (const p of this.#parameters.values()) {
-      p.grad?.release();
-      p.grad = null;
+    for (const { parameter } of this.#members.values()) {
+      parameter.grad?.release();
+      parameter.grad = null;
     }
   }
 
@@ -189,12 +210,20 @@ export abstract class Optimiser {
     const tensors = [...this.#slots].flatMap(([name, slots]) =>
       slots.map((x, i) => [`${name}.${this.slotNames[i]}`, x] as const),
     );
-    return { step: this.#steps, tensors: Object.fromEntries(tensors) };
+    const missed = [...this.#slots.keys()].flatMap((name) => {
+      const count = this.#steps - (this.#counts.get(name) ?? 0);
+      return count === 0 ? [] : [[name, count] as const];
+    });
+    return {
+      step: this.#steps,
+      tensors: Object.fromEntries(tensors),
+      ...(missed.length > 0 && { missed: Object.fromEntries(missed) }),
+    };
   }
 
   /** Copies a state in. An ArgumentError names what doesn't belong to these parameters. */
-  loadStateDict({ step, tensors }: OptimiserState): void {
-    const loaded = [...this.#parameters].flatMap(([name, parameter]) => {
+  loadStateDict({ step, tensors, missed = {} }: OptimiserState): void {
+    const loaded = [...this.#members].flatMap(([name, { parameter }]) => {
       const keys = this.slotNames.map((slot) => `${name}.${slot}`);
       return keys.some((key) => Object.hasOwn(tensors, key)) ? [{ name, parameter, keys }] : [];
     });
@@ -209,47 +238,164 @@ export abstract class Optimiser {
           return String(got) === String(shape) ? [] : [`"${key}" is [${got}], needed [${shape}]`];
         }),
       ),
+      ...Object.entries(missed).flatMap(([name, count]) =>
+        Number.isSafeInteger(count) && count >= 0 && count < step
+          ? []
+          : [`"${name}" missed ${count} of ${step} steps`],
+      ),
     ];
     if (problems.length > 0) throw new ArgumentError(`loadStateDict: ${problems.join("; ")}`);
     this.#slots.clear();
+    this.#counts.clear();
     for (const { name, parameter, keys } of loaded) {
       this.#slotsOf(name, parameter).forEach((slot, i) => {
         slot.assign(tensors[keys[i] ?? ""] as Tensor);
       });
+      this.#counts.set(name, step - (missed[name] ?? 0));
     }
     this.#steps = step;
   }
+}
+
+/** Turns with the same rates go together, in one call of the device. */
+function byRates(turns: readonly Turn[]): (readonly [Rates, readonly Turn[]])[] {
+  const groups = new Map<string, Turn[]>();
+  for (const turn of turns) {
+    const key = `${turn.lr} ${turn.weightDecay} ${turn.step}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [turn]);
+    else group.push(turn);
+  }
+  return [...groups.values()].map((group) => [group[0] as Turn, group]);
+}
+
+/** The parameters by name. An ArgumentError says what was given instead, or which stands there twice. */
+function membersOf(
+  optimiser: string,
+  optimised: Optimised | readonly ParameterGroup[],
+  options: OptimiserOptions,
+): ReadonlyMap<string, Member> {
+  const decaysByRank = (_name: string, p: Tensor): boolean => p.rank >= 2;
+  const { lr, weightDecay = 0, decays = decaysByRank } = options;
+  const members = new Map<string, Member>();
+  const names = new Map<Tensor, string>();
+  for (const group of groupsOf(optimiser, optimised)) {
+    if (group.lr !== undefined && !(lr > 0))
+      throw new ArgumentError(`${optimiser}: a group's lr needs an lr > 0 beside it, got ${lr}`);
+    const own = {
+      rate: group.lr === undefined ? 1 : group.lr / lr,
+      weightDecay: group.weightDecay ?? weightDecay,
+      decays: group.decays ?? (group.weightDecay === undefined ? decays : () => true),
+    };
+    for (const pair of pairsOf(optimiser, group.parameters)) {
+      const [name, parameter] = pair;
+      checkTwice(optimiser, name, members.has(name), names.get(parameter));
+      names.set(parameter, name);
+      members.set(name, { parameter, ...own });
+    }
+  }
+  if (members.size === 0) throw new ArgumentError(`${optimiser}: got no parameters to optimise`);
+  return members;
+}
+
+function checkTwice(optimiser: string, name: string, isTaken: boolean, before?: string): void {
+  if (before !== undefined) {
+    throw new ArgumentError(
+      `${optimiser}: "${before}" and "${name}" are the same parameter; give it once`,
+    );
+  }
+  if (isTaken) {
+    throw new ArgumentError(
+      `${optimiser}: two parameters are called "${name}"; give each a name of its own, for example ` +
+        `model.namedParameters().map(([name, p]) => [\`model.\${name}\`, p])`,
+    );
+  }
+}
+
+const wants =
+  "a module, or named parameters (model.namedParameters()), or groups ({ parameters, lr })";
+
+function isGroup(value: unknown): value is ParameterGroup {
+  return value !== null && typeof value === "object" && "parameters" in value && !isIterable(value);
+}
+
+function isIterable(value: unknown): value is Iterable<unknown> {
+  return value !== null && typeof value === "object" && Symbol.iterator in value;
+}
+
+function groupsOf(
+  optimiser: string,
+  optimised: Optimised | readonly ParameterGroup[],
+): readonly ParameterGroup[] {
+  if (optimised instanceof Module) return [{ parameters: optimised }];
+  if (!isIterable(optimised) || optimised instanceof Tensor)
+    throw new ArgumentError(`${optimiser}: needs ${wants}, got ${kindOf(optimised)}`);
+  const list = [...optimised] as unknown[];
+  if (list.length > 0 && list.every((item) => isGroup(item) && !(item instanceof Module)))
+    return list as ParameterGroup[];
+  return [{ parameters: list as [string, Tensor][] }];
+}
+
+function pairsOf(optimiser: string, optimised: Optimised): (readonly [string, Tensor])[] {
+  if (optimised instanceof Module) return optimised.namedParameters();
+  return [...optimised].map((pair: unknown) => {
+    const [name, parameter] = Array.isArray(pair) ? (pair as unknown[]) : [];
+    if (typeof name === "string" && parameter instanceof Tensor) return [name, parameter];
+    const hint =
+      pair instanceof Tensor ? "; model.parameters() has no names, which the state goes by" : "";
+    throw new ArgumentError(`${optimiser}: needs ${wants}, got a list with ${kindOf(pair)}${hint}`);
+  });
+}
+
+function kindOf(value: unknown): string {
+  if (value instanceof Tensor) return "a tensor";
+  if (value instanceof Module) return `a ${value.constructor.name}`;
+  if (value === null || typeof value !== "object") return String(value);
+  return Array.isArray(value) ? `[${value.map(kindOf).join(", ")}]` : "an object";
 }
 
 /** Options of SGD: rate, decay and momentum. */
 export interface SGDConfig extends OptimiserOptions {
   /** Default 0. */
   readonly momentum?: number;
+  /** Looks a step ahead; needs momentum > 0 and dampening 0. */
   readonly nesterov?: boolean;
+  /** How much less of a gradient goes into the momentum, from its second step on. Default 0. */
+  readonly dampening?: number;
 }
 
 /** Gradient descent with momentum, as PyTorch's SGD. */
 export class SGD extends Optimiser {
   readonly momentum: number;
   readonly nesterov: boolean;
+  readonly dampening: number;
   protected override readonly slotNames: readonly string[];
 
-  constructor(optimised: Optimised, { momentum = 0, nesterov = false, ...options }: SGDConfig) {
+  constructor(
+    optimised: Optimised | readonly ParameterGroup[],
+    { momentum = 0, nesterov = false, dampening = 0, ...options }: SGDConfig,
+  ) {
     super(optimised, options);
+    if (nesterov && !(momentum > 0 && dampening === 0)) {
+      throw new ArgumentError(
+        `SGD: nesterov needs momentum > 0 and dampening 0, got ${momentum} and ${dampening}`,
+      );
+    }
     this.momentum = momentum;
     this.nesterov = nesterov;
+    this.dampening = dampening;
     this.slotNames = momentum === 0 ? [] : ["momentum"];
   }
 
   protected override update(
     turns: readonly Turn[],
-    weightDecay: number,
-    _step: number,
+    { lr, weightDecay, step }: Rates,
     gradScale: Tensor | null,
   ): void {
-    const { lr, momentum, nesterov } = this;
+    const { momentum, nesterov } = this;
     const momenta = momentum === 0 ? null : turns.map(({ slots }) => slots[0] as Tensor);
-    const options = { lr, momentum, nesterov, weightDecay, gradScale };
+    const dampening = step === 1 ? 0 : this.dampening; // the first gradient is the first momentum
+    const options = { lr, momentum, nesterov, weightDecay, dampening, gradScale };
     sgdStep(parametersOf(turns), gradientsOf(turns), momenta, options);
   }
 }
@@ -262,6 +408,8 @@ export interface AdamWConfig extends OptimiserOptions {
   readonly beta2?: number;
   /** Default 1e-8. */
   readonly eps?: number;
+  /** Divide by the largest average of squares so far (1904.09237). Default false. */
+  readonly amsgrad?: boolean;
 }
 
 /** Adam with decoupled weight decay (1711.05101), 0.01 unless said, as PyTorch's AdamW. */
@@ -269,26 +417,30 @@ export class AdamW extends Optimiser {
   readonly beta1: number;
   readonly beta2: number;
   readonly eps: number;
-  protected override readonly slotNames = ["m", "v"];
+  readonly amsgrad: boolean;
+  protected override readonly slotNames: readonly string[];
 
-  constructor(optimised: Optimised, config: AdamWConfig) {
-    const { beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weightDecay = 0.01, ...options } = config;
+  constructor(optimised: Optimised | readonly ParameterGroup[], config: AdamWConfig) {
+    const { beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weightDecay = 0.01, ...rest } = config;
+    const { amsgrad = false, ...options } = rest;
     super(optimised, { weightDecay, ...options });
     this.beta1 = beta1;
     this.beta2 = beta2;
     this.eps = eps;
+    this.amsgrad = amsgrad;
+    this.slotNames = amsgrad ? ["m", "v", "largest"] : ["m", "v"];
   }
 
   protected override update(
     turns: readonly Turn[],
-    weightDecay: number,
-    step: number,
+    { lr, weightDecay, step }: Rates,
     gradScale: Tensor | null,
   ): void {
-    const { lr, beta1, beta2, eps } = this;
-    const [m, v] = [0, 1].map((i) => turns.map(({ slots }) => slots[i] as Tensor));
-    const options = { lr, beta1, beta2, eps, weightDecay, step, gradScale };
-    adamwStep(parametersOf(turns), gradientsOf(turns), m ?? [], v ?? [], options);
+    const { beta1, beta2, eps } = this;
+    const slots = (i: number): Tensor[] => turns.map((turn) => turn.slots[i] as Tensor);
+    const largest = this.amsgrad ? slots(2) : null;
+    const options = { lr, beta1, beta2, eps, weightDecay, step, gradScale, largest };
+    adamwStep(parametersOf(turns), gradientsOf(turns), slots(0), slots(1), options);
   }
 }
 

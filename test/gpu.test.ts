@@ -33,7 +33,7 @@ import {
   zeros,
 } from "../core/index.ts";
 import { capture, type GpuDevice } from "../kernels/index.ts";
-import { AdamW } from "../nn/index.ts";
+import { AdamW, SGD } from "../nn/index.ts";
 import { judge } from "./gpu/judge.ts";
 import { type Findings, suite } from "./gpu/suite.ts";
 import { train } from "./gpu/training.ts";
@@ -373,6 +373,60 @@ describe("capture", () => {
     mixed.forEach((x, i) => {
       assert.ok(Math.abs(x - (eager[i] ?? 0)) < 1e-6, `${mixed} and ${eager}`);
     });
+  });
+  test("several learning rates are recorded each, and can't be replaced by one", async () => {
+    const trained = async (captured: boolean): Promise<number[]> => {
+      gpu("cpu");
+      const [a, b] = [tensor([1], { requiresGrad: true }), tensor([1], { requiresGrad: true })];
+      const groups = [
+        { parameters: [["a", a]] as const, lr: 0.2 },
+        { parameters: [["b", b]] as const },
+      ];
+      const optimiser = new AdamW(groups, { lr: 0.1 });
+      const body = (x: Tensor): Tensor => {
+        const loss = a.add(b).mul(x).sum();
+        loss.backward();
+        optimiser.step();
+        optimiser.zeroGrad();
+        return loss;
+      };
+      const step = captured ? capture(body) : async (x: Tensor) => body(x);
+      for (let i = 0; i < 3; i++) await step(tensor([2]));
+      if ("lr" in step) assert.throws(() => Object.assign(step, { lr: 1 }), /2 learning rates/);
+      return [...(await a.read()), ...(await b.read())];
+    };
+    const [captured, eager] = [await trained(true), await trained(false)];
+    captured.forEach((x, i) => {
+      assert.ok(Math.abs(x - (eager[i] ?? 0)) < 1e-6, `${captured} and ${eager}`);
+    });
+  });
+  test("AMSGrad's largest squares and dampened momentum are the reference's", async () => {
+    const trained = async (device: () => unknown): Promise<number[]> => {
+      device();
+      const [w, u] = [
+        tensor([1, -2], { requiresGrad: true }),
+        tensor([1, -2], { requiresGrad: true }),
+      ];
+      const steppers = [
+        new AdamW([["w", w]], { lr: 0.1, amsgrad: true }),
+        new SGD([["u", u]], { lr: 0.1, momentum: 0.9, dampening: 0.25, weightDecay: 0.1 }),
+      ];
+      for (const size of [4, 1, 0.5, 2]) {
+        w.mul(size).square().sum().add(u.mul(size).square().sum()).backward();
+        for (const optimiser of steppers) {
+          optimiser.step();
+          optimiser.zeroGrad();
+        }
+      }
+      return [...(await w.read()), ...(await u.read())];
+    };
+    const expected = await trained(() => use("reference"));
+    for (const mode of ["cpu", "webasm"] as const) {
+      (await trained(() => gpu(mode))).forEach((x, i) => {
+        const error = Math.abs(x - (expected[i] ?? 0)); // float32 rounds 1 - beta2
+        assert.ok(error < 1e-5 * Math.abs(x), `${mode}: ${x} at ${i}`);
+      });
+    }
   });
   test("a learning rate may change between replays", async () => {
     const rates = async (captured: boolean): Promise<number[]> => {

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { noGrad, ones, random, type Tensor, tensor, zeros } from "../core/index.ts";
 import {
+  AdamW,
   CausalLM,
   capture,
   Dropout,
@@ -37,6 +38,78 @@ class Small extends Module {
 }
 
 const names = ["up_proj.weight", "up_proj.bias", "layer_norms.0.weight"];
+
+/** Modules and tensors in every kind of container. */
+class Nested extends Module {
+  readonly layers = [
+    new Linear(2, 2, { rng, bias: false }),
+    [zeros([1]), new Linear(1, 1, { rng })],
+  ];
+  readonly expertsByName = new Map<string, Module | Tensor>([
+    ["qProj", new Linear(2, 1, { rng, bias: false })],
+    ["scale", ones([2])],
+  ]);
+  readonly pair = { left: zeros([1]), right: [zeros([2])] };
+  readonly some = new Set([ones([3])]);
+  readonly positions = tensor([1, 2, 3], { dtype: "int32" });
+  readonly flags = [tensor([1], { dtype: "int32" }), null, "no tensor", 3];
+  readonly loop: unknown[] = [];
+
+  constructor() {
+    super();
+    this.loop.push(this, this.loop);
+  }
+}
+
+describe("modules and tensors in lists and tables", () => {
+  const all = [
+    ...["layers.0.weight", "layers.1.0", "layers.1.1.weight", "layers.1.1.bias"],
+    ...["experts_by_name.qProj.weight", "experts_by_name.scale", "pair.left", "pair.right.0"],
+    ...["some.0", "positions", "flags.0"],
+  ];
+
+  test("are named by index and key, as in PyTorch's ModuleList and ModuleDict", () => {
+    const model = new Nested();
+    const found = model.namedParameters().map(([name]) => name);
+    assert.deepEqual(found, all);
+    model.eval();
+    assert.ok(model.namedModules().every(([, module]) => !module.training));
+    assert.equal(model.namedModules().length, 4);
+    model.loadStateDict(new Nested().stateDict());
+  });
+
+  test("are converted where they stand; integers stay integers", () => {
+    const model = new Nested().to("float64");
+    const dtypes = model.namedParameters().map(([name, p]) => [name, p.dtype]);
+    const isInteger = (name: string): boolean => ["positions", "flags.0"].includes(name);
+    assert.deepEqual(
+      dtypes,
+      all.map((name) => [name, isInteger(name) ? "int32" : "float64"]),
+    );
+    assert.equal((model.layers[1] as [Tensor])[0].dtype, "float64");
+    assert.equal((model.expertsByName.get("scale") as Tensor).dtype, "float64");
+    assert.equal(model.pair.right[0]?.dtype, "float64");
+    assert.deepEqual([...model.positions.data], [1, 2, 3]);
+    assert.throws(() => model.to("int32"), /to: parameters are float32 or float64, not int32/);
+  });
+
+  test("learn like fields", () => {
+    const model = new Nested();
+    model.unfreeze();
+    const scale = model.expertsByName.get("scale") as Tensor;
+    scale.square().sum().backward();
+    new AdamW(model, { lr: 0.5 }).step();
+    assert.deepEqual([...scale.data], [0.5, 0.5]);
+  });
+
+  test("two parameters with one name are an error", () => {
+    class Clash extends Module {
+      readonly headA = zeros([1]);
+      readonly head_a = zeros([2]);
+    }
+    assert.throws(() => new Clash().stateDict(), /Clash: two parameters are called "head_a"/);
+  });
+});
 
 describe("the tree", () => {
   test("takes its names from the fields, a tied parameter once and private fields not at all", () => {

@@ -38,6 +38,8 @@ function near(found: ArrayLike<number>, expected: ArrayLike<number>, limit = 1e-
     assert.ok(Math.abs((found[i] ?? 0) - (expected[i] ?? 0)) <= limit, `${found} and ${expected}`);
 }
 
+type Pair = readonly [string, Tensor];
+
 /** A matrix and a bias as in test/golden/nn/make.py. */
 function parameters(): Map<string, Tensor> {
   const filled = (shape: number[], by: number): Tensor => {
@@ -66,22 +68,90 @@ describe("against PyTorch (test/golden/nn/make.py)", () => {
     momentum: (all) => new SGD(all, { lr: 0.05, weightDecay: 0.1, momentum: 0.9 }),
     nesterov: (all) => new SGD(all, { lr: 0.05, weightDecay: 0.1, momentum: 0.9, nesterov: true }),
     clipped: (all) => new AdamW(all, { lr: 0.05, weightDecay: 0 }),
+    amsgrad: (all) =>
+      new AdamW(all, { lr: 0.05, beta1: 0.8, beta2: 0.9, weightDecay: 0.1, amsgrad: true }),
+    dampening: (all) => new SGD(all, { lr: 0.05, weightDecay: 0.1, momentum: 0.9, dampening: 0.4 }),
+    groups: (all) => {
+      const [weight, bias] = [...all];
+      return new AdamW(
+        [
+          { parameters: [weight as Pair], lr: 0.02, weightDecay: 0.3 },
+          { parameters: [bias as Pair], decays: () => true },
+        ],
+        { lr: 0.05, weightDecay: 0.2 },
+      );
+    },
+    scheduled: (all) => {
+      const [weight, bias] = [...all];
+      const groups = [
+        { parameters: [weight as Pair], lr: 0.02 },
+        { parameters: [bias as Pair], weightDecay: 0.01 },
+      ];
+      return new AdamW(groups, { lr: 0.05 });
+    },
+    late: (all) => new AdamW(all, { lr: 0.05, weightDecay: 0.1 }),
+    alternating: (all) => new AdamW(all, { lr: 0.05, weightDecay: 0.1 }),
+    "dampened late": (all) =>
+      new SGD(all, { lr: 0.05, weightDecay: 0.1, momentum: 0.9, dampening: 0.4 }),
+  };
+  const hasNone: Record<string, (p: Tensor, t: number) => boolean> = {
+    late: (p, t) => p.rank === 1 && t < 4,
+    "dampened late": (p, t) => p.rank === 1 && t < 4,
+    alternating: (p, t) => (p.rank === 1) === (t % 2 === 0),
   };
   for (const [name, make] of Object.entries(kinds)) {
-    test(`${name}: five steps; the matrix decays, the bias doesn't`, () => {
+    test(`${name}: five steps, saved and loaded after every one`, () => {
       const all = parameters();
-      const optimiser = make(all);
+      let optimiser = make(all);
       const norms: number[] = [];
       for (let t = 1; t <= 5; t++) {
         setGradients(all.values(), t);
+        for (const p of all.values()) if (hasNone[name]?.(p, t)) p.grad = null;
+        if (name === "scheduled") optimiser.lr = 0.05 * 0.5 ** (t - 1);
         const norm = optimiser.step(name === "clipped" ? { maxNorm: 1 } : {});
         if (norm !== null) norms.push(norm.data[0] ?? Number.NaN);
+        const { tensors, ...counts } = optimiser.stateDict();
+        optimiser = make(all);
+        optimiser.loadStateDict({ tensors, ...JSON.parse(JSON.stringify(counts)) });
       }
       near(all.get("weight")?.data ?? [], golden[name]?.weight ?? []);
       near(all.get("bias")?.data ?? [], golden[name]?.bias ?? []);
       near(norms, golden[name]?.norms ?? []);
     });
   }
+
+  test("a parameter that is first seen at step 5,001 moves by lr, as PyTorch's does", () => {
+    const [a, b] = [0, 0].map((x) => tensor([x], { dtype: "float64", requiresGrad: true })) as [
+      ...[Tensor, Tensor],
+    ];
+    const all: Pair[] = [
+      ["a", a],
+      ["b", b],
+    ];
+    const optimiser = new AdamW(all, { lr: 0.125, weightDecay: 0 });
+    const one = tensor([1], { dtype: "float64" });
+    optimiser.loadStateDict({ step: 5000, tensors: { "a.m": one, "a.v": one } });
+    for (const p of [a, b]) p.grad = tensor([3], { dtype: "float64" });
+    optimiser.step();
+    near(b.data, [-0.125], 1e-8);
+    assert.deepEqual(optimiser.stateDict().missed, { b: 5000 });
+    assert.equal(optimiser.steps, 5001);
+  });
+
+  test("a state from before parameters were counted one by one goes on with its steps for all", () => {
+    const all = parameters();
+    const optimiser = new AdamW(all, { lr: 0.05, weightDecay: 0.1 });
+    setGradients(all.values(), 1);
+    optimiser.step();
+    const { step, tensors, ...rest } = optimiser.stateDict();
+    assert.deepEqual([step, rest], [1, {}], "nothing else is kept while nothing is missed");
+    optimiser.loadStateDict({ step: 7, tensors });
+    assert.equal(optimiser.stateDict().missed, undefined);
+    assert.throws(
+      () => optimiser.loadStateDict({ step: 7, tensors, missed: { bias: 8 } }),
+      /"bias" missed 8 of 7 steps/,
+    );
+  });
 
   test("clipGradNorm changes the gradients, step({ maxNorm }) the step alone: the same parameters", () => {
     const all = parameters();
@@ -229,6 +299,65 @@ describe("steps", () => {
     const names = Object.keys(optimiser.stateDict().tensors);
     assert.ok(names.includes("model.embed_tokens.weight.m"));
     assert.ok(!names.includes("lm_head.weight.m"));
+  });
+});
+
+describe("what an optimiser is given", () => {
+  const refused = (optimised: unknown, message: RegExp): void => {
+    assert.throws(() => new AdamW(optimised as never, { lr: 0.1 }), {
+      name: "ArgumentError",
+      message,
+    });
+  };
+  test("parameters without names, and what is none", () => {
+    const net = new Net();
+    const wanted =
+      /^AdamW: needs a module, or named parameters \(model\.namedParameters\(\)\), or groups/;
+    for (const wrong of [
+      net.parameters(),
+      new Set(net.parameters()),
+      [net],
+      [["a", 1]],
+      [["a"]],
+      [undefined],
+    ])
+      refused(wrong, wanted);
+    for (const wrong of [undefined, null, 3, "model", net.layer.weight, { lr: 1 }, () => net])
+      refused(wrong, wanted);
+    refused(net.parameters(), /got a list with a tensor; model\.parameters\(\) has no names/);
+  });
+
+  test("names that stand for two parameters, and parameters with two names", () => {
+    const [a, b] = [new Net(), new Net()];
+    refused(
+      [...a.namedParameters(), ...b.namedParameters()],
+      /two parameters are called "layer.weight"/,
+    );
+    refused([{ parameters: a }, { parameters: b }], /two parameters are called "layer.weight"/);
+    refused(
+      [...a.namedParameters(), ...a.namedParameters()],
+      /are the same parameter; give it once/,
+    );
+    refused(
+      [{ parameters: a }, { parameters: [["x", a.norm.weight]] }],
+      /"norm.weight" and "x" are the same/,
+    );
+    const renamed = b.namedParameters().map(([name, p]) => [`b.${name}`, p] as const);
+    const optimiser = new AdamW([...a.namedParameters(), ...renamed], { lr: 0.1 });
+    a.loss(batch(1))
+      .add(b.loss(batch(1)))
+      .backward();
+    const before = [a, b].map((net) => net.norm.bias.data.slice());
+    optimiser.step();
+    [a, b].forEach((net, i) => {
+      assert.notDeepEqual(net.norm.bias.data, before[i]);
+    });
+  });
+
+  test("groups that need a learning rate beside theirs; Nesterov's momentum without any", () => {
+    const groups = [{ parameters: new Net(), lr: 0.1 }];
+    assert.throws(() => new SGD(groups, { lr: 0 }), /SGD: a group's lr needs an lr > 0 beside it/);
+    assert.throws(() => new SGD(new Net(), { lr: 1, nesterov: true }), /needs momentum > 0/);
   });
 });
 

@@ -91,6 +91,47 @@ for (const device of ["reference", "wasm"]) {
         });
       }
 
+      test("adamwStep: with the largest squares so far (AMSGrad)", () => {
+        const zero = (): Tensor[] => drawn(2).map(zerosLike);
+        const [w, m, v, largest] = [drawn(1), zero(), zero(), zero()];
+        const want = w.map((x) => Float64Array.from(x.data));
+        const state = want.map((x) => ({
+          m: x.map(() => 0),
+          v: x.map(() => 0),
+          top: x.map(() => 0),
+        }));
+        for (let step = 1; step <= 3; step++) {
+          const g = drawn(10 + step).map((x) => x.mul(step === 1 ? 4 : 1)); // the first stays the largest
+          adamwStep(w, g, m, v, { ...adamw, step, largest });
+          state.forEach((own, p) => {
+            want[p]?.forEach((x, i) => {
+              const gi = g[p]?.data[i] ?? Number.NaN;
+              own.m[i] = 0.9 * (own.m[i] ?? 0) + 0.1 * gi;
+              own.v[i] = 0.99 * (own.v[i] ?? 0) + 0.01 * gi ** 2;
+              own.top[i] = Math.max(own.top[i] ?? 0, own.v[i] ?? 0);
+              const mHat = (own.m[i] ?? 0) / (1 - 0.9 ** step);
+              const root = Math.sqrt((own.top[i] ?? 0) / (1 - 0.99 ** step));
+              (want[p] as Float64Array)[i] = x * (1 - 0.001) - (0.01 * mHat) / (root + 1e-8);
+            });
+          });
+        }
+        for (const [i, x] of w.entries()) near(x, want[i] as Float64Array, tolerance);
+        for (const [i, x] of largest.entries()) near(x, state[i]?.top as Float64Array, tolerance);
+      });
+
+      test("sgdStep: dampened momentum", () => {
+        const [w, g, m] = [drawn(1), drawn(2), drawn(3)];
+        const [start, before] = [w, m].map((list) => list.map((x) => Float64Array.from(x.data)));
+        sgdStep(w, g, m, { ...sgd, dampening: 0.25 });
+        w.forEach((x, p) => {
+          const fresh = before?.[p]?.map((mi, i) => {
+            return 0.9 * mi + 0.75 * ((g[p]?.data[i] ?? 0) + 0.01 * (start?.[p]?.[i] ?? 0));
+          }) as Float64Array;
+          near(m[p] as Tensor, fresh, tolerance);
+          near(x, start?.[p]?.map((wi, i) => wi - 0.1 * (fresh[i] ?? 0)) ?? [], tolerance);
+        });
+      });
+
       test("globalNorm", () => {
         const list = drawn(5);
         const squares = list.flatMap((x) => [...x.data]).reduce((sum, x) => sum + x * x, 0);

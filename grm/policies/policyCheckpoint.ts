@@ -13,6 +13,8 @@ const stateSchema = z.strictObject({
   step: count,
   seconds: z.number().min(0),
   optimiserStep: count,
+  /** Steps that parameters had no gradient at, see OptimiserState. */
+  optimiserMissed: z.record(z.string(), count).optional(),
   klWeight: z.number(),
   /** The first round's mean and deviation of rewards; null before it. */
   scale: z.strictObject({ mean: z.number(), deviation: z.number() }).nullable(),

@@ -318,12 +318,13 @@ class Run {
 
   async #save(): Promise<void> {
     if (this.#saved === this.#step) return;
-    const { step: optimiserStep, tensors: optimiser } = this.#optimiser.stateDict();
+    const { step: optimiserStep, missed, tensors: optimiser } = this.#optimiser.stateDict();
     const state: PolicyState = {
       settings: this.settings,
       step: this.#step,
       seconds: this.#seconds,
       optimiserStep,
+      ...(missed && { optimiserMissed: missed }),
       klWeight: this.#klWeight,
       scale: this.#scale,
     };
@@ -334,7 +335,11 @@ class Run {
   load({ state, model, optimiser }: PolicyCheckpoint): void {
     checkSame(state, this.settings);
     this.#policy.loadStateDict(model);
-    this.#optimiser.loadStateDict({ step: state.optimiserStep, tensors: optimiser });
+    this.#optimiser.loadStateDict({
+      step: state.optimiserStep,
+      missed: state.optimiserMissed,
+      tensors: optimiser,
+    });
     this.#step = state.step;
     this.#saved = state.step;
     this.#klWeight = state.klWeight;

@@ -20,6 +20,8 @@ const progressSchema = z.strictObject({
   seconds: z.number().min(0),
   clipped: count,
   optimiserStep: count,
+  /** Steps that parameters had no gradient at, see OptimiserState. */
+  optimiserMissed: z.record(z.string(), count).optional(),
   position: z.strictObject({ epoch: count, batch: count }),
   dropout: z.strictObject({
     seed: z.string(),

@@ -75,6 +75,13 @@ export function capture<A extends readonly Tensor[], R extends Tree>(
       get: () => plan?.recorder.lr ?? null,
       set: (rate: number | null) => {
         if (plan === null) throw new ArgumentError("capture: lr can be set after the first call");
+        const { size } = plan.recorder.rates;
+        if (rate !== null && size > 1) {
+          throw new ArgumentError(
+            `capture: the step was recorded with ${size} learning rates (groups), and one can't replace them; ` +
+              "capture it anew for others",
+          );
+        }
         plan.recorder.lr = rate;
       },
     },

@@ -268,6 +268,7 @@ export class Engine {
   time({ lr, step }: { readonly lr: number; readonly step: number }): Clock {
     const { recorder } = this;
     if (recorder === null) return (fn) => fn(lr, step);
+    recorder.rates.add(lr);
     return (fn) => ({ now: () => fn(recorder.lr ?? lr, step + recorder.replays) });
   }
 

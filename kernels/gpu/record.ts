@@ -21,6 +21,8 @@ export class Recorder {
   /** How many replays there were, and the learning rate that they take instead of the recorded one. */
   replays = 0;
   lr: number | null = null;
+  /** The learning rates that it was recorded with. */
+  readonly rates = new Set<number>();
   /** What was uploaded while the function ran: the same at every replay, unless it is overwritten. */
   readonly uploads = new Set<Block>();
   /** Blocks from outside that the function overwrites, and which step computes their new numbers. */

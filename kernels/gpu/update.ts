@@ -36,6 +36,11 @@ const secondMoment = kernel(
   },
 );
 
+/** AMSGrad's largest v so far. */
+const larger = kernel("adamw.largest", 2, function (this: Thread, a: Numbers, b: Numbers) {
+  return Math.max(a[this.thread.x]!, b[this.thread.x]!);
+});
+
 /** w = w (1 - lr λ) - lr m̂ / (√v̂ + eps), with m̂ = m / (1 - β1ᵗ) and v̂ = v / (1 - β2ᵗ). */
 const weights = kernel(
   "adamw.w",
@@ -60,7 +65,8 @@ const weights = kernel(
 type Rules = Required<UpdateRulesOf<Engine, Block, typeof updates>>;
 type Update<K extends keyof Rules> = Rules[K]["update"];
 
-const adamwStep: Update<"adamwStep"> = (engine, { args: [ws, gs, ms, vs, gradScale, options] }) => {
+const adamwStep: Update<"adamwStep"> = (engine, { args }) => {
+  const [ws, gs, ms, vs, gradScale, options, largest] = args;
   const { beta1, beta2, eps, weightDecay } = options;
   const by = gradScale === null ? engine.scalar(1) : blockOf(gradScale);
   const time = engine.time(options);
@@ -71,7 +77,10 @@ const adamwStep: Update<"adamwStep"> = (engine, { args: [ws, gs, ms, vs, gradSca
     if (!w || !g || !m || !v) continue; // the lists are equally long
     engine.overwrite(m, engine.launch(firstMoment, m.dtype, m.length, [m, g, by], [beta1]));
     engine.overwrite(v, engine.launch(secondMoment, v.dtype, v.length, [v, g, by], [beta2]));
-    engine.overwrite(w, engine.launch(weights, w.dtype, w.length, [w, m, v], numbers));
+    const top = largest === null ? v : blockOf(largest[i] as Tensor);
+    if (top !== v)
+      engine.overwrite(top, engine.launch(larger, top.dtype, top.length, [top, v], []));
+    engine.overwrite(w, engine.launch(weights, w.dtype, w.length, [w, m, top], numbers));
   }
   return [];
 };
@@ -97,6 +106,16 @@ const momentumOf = kernel(
   },
 );
 
+/** m = μ m + (1 - τ) g, of a gradient that has its scale and decay already. */
+const dampedMomentum = kernel(
+  "sgd.damped",
+  2,
+  function (this: Thread, m: Numbers, g: Numbers, momentum: number, dampening: number) {
+    const i = this.thread.x;
+    return momentum * m[i]! + (1 - dampening) * g[i]!;
+  },
+);
+
 /** w = w - lr (μ m + g). */
 const descend = kernel(
   "sgd.w",
@@ -108,7 +127,7 @@ const descend = kernel(
 );
 
 const sgdStep: Update<"sgdStep"> = (engine, { args: [ws, gs, ms, gradScale, options] }) => {
-  const { momentum, nesterov, weightDecay } = options;
+  const { momentum, nesterov, weightDecay, dampening = 0 } = options;
   const by = gradScale === null ? engine.scalar(1) : blockOf(gradScale);
   const lr = engine.time({ ...options, step: 1 })((rate) => rate);
   for (const [i, parameter] of ws.entries()) {
@@ -124,7 +143,9 @@ const sgdStep: Update<"sgdStep"> = (engine, { args: [ws, gs, ms, gradScale, opti
       continue;
     }
     const m = blockOf(ms[i] as Tensor);
-    const fresh = gradient(momentum, m, 1);
+    const damped = (): Block =>
+      engine.launch(dampedMomentum, m.dtype, m.length, [m, plain()], [momentum, dampening]);
+    const fresh = dampening === 0 ? gradient(momentum, m, 1) : damped();
     const updated = nesterov ? step(plain(), momentum, fresh) : step(fresh, 0, fresh);
     engine.overwrite(m, fresh);
     engine.overwrite(w, updated);

@@ -47,8 +47,8 @@ function wrote({ memory }: Machine, ...lists: readonly (Tensors | null)[]): void
 type Rules = Required<UpdateRulesOf<Machine, Block, typeof updates>>;
 
 const adamwStep: Rules["adamwStep"] = {
-  update: (machine, { args: [w, g, m, v, gradScale, options] }) => {
-    if (!w.every(isFloat32)) return null;
+  update: (machine, { args: [w, g, m, v, gradScale, options, largest] }) => {
+    if (largest !== null || !w.every(isFloat32)) return null;
     const { lr, beta1, beta2, eps, weightDecay, step } = options;
     const rates = [
       scaleOf(machine, gradScale),
@@ -72,7 +72,8 @@ const adamwStep: Rules["adamwStep"] = {
 const sgdStep: Rules["sgdStep"] = {
   update: (machine, { args: [w, g, m, gradScale, options] }) => {
     if (!w.every(isFloat32)) return null;
-    const { lr, momentum, weightDecay, nesterov } = options;
+    const { lr, momentum, weightDecay, nesterov, dampening = 0 } = options;
+    if (dampening !== 0) return null;
     const rates = [scaleOf(machine, gradScale), lr, momentum, weightDecay, Number(nesterov)];
     withTable(machine, [w, g, m, null], (table, blocks) => {
       machine.wasm.run("sgdList", blocks, 4 * 1024, 1, table, ...rates);

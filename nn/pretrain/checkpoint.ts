@@ -22,6 +22,8 @@ const progressSchema = z.strictObject({
   seconds: z.number().min(0),
   clipped: count,
   optimiserStep: count,
+  /** Steps that parameters had no gradient at, see OptimiserState. */
+  optimiserMissed: z.record(z.string(), count).optional(),
   position: z.strictObject({ epoch: count, window: count }),
   rng: z.strictObject({
     dropout: z.strictObject({

@@ -98,11 +98,12 @@ export class Trainer {
 
   /** Everything that decides what the next steps do; tensors share memory with the trainer. */
   state() {
-    const { step: optimiserStep, tensors: optimiser } = this.#optimiser.stateDict();
+    const { step: optimiserStep, missed, tensors: optimiser } = this.#optimiser.stateDict();
     return {
       model: this.lm.stateDict(),
       optimiser,
       optimiserStep,
+      ...(missed && { optimiserMissed: missed }),
       position: this.#windows.position,
       rng: { dropout: this.#dropout.state() },
     };
@@ -111,7 +112,11 @@ export class Trainer {
   /** Goes on from a checkpoint of a run with the same settings and corpus. */
   load({ progress, model, optimiser }: PretrainCheckpoint): void {
     this.lm.loadStateDict(model);
-    this.#optimiser.loadStateDict({ step: progress.optimiserStep, tensors: optimiser });
+    this.#optimiser.loadStateDict({
+      step: progress.optimiserStep,
+      missed: progress.optimiserMissed,
+      tensors: optimiser,
+    });
     this.#windows.position = progress.position;
     this.#dropout = Random.restore(progress.rng.dropout);
   }

@@ -1,15 +1,16 @@
 """Writes llama.json, gpt2.json (logits, loss and gradients of small models) and optimisers.json (steps).
 
 An oracle apart from our code: the forward passes of LlamaForCausalLM and GPT2LMHeadModel written out in
-plain PyTorch (1.13, float64), with Hugging Face's parameter names and layouts; gradients by torch.autograd.
+plain PyTorch (1.13; the optimisers 2.15; float64), with Hugging Face's parameter names and layouts; gradients by torch.autograd.
 The weights are not stored: both sides compute weight i of the parameter at place p (in order of names) as
 sin(1 + i + 100 p) / 4, plus 1 for norm weights. Optimisers take 5 steps on a matrix and a bias, gradient i of
-step t being sin(i + 7 t) t. Run: python3 test/golden/nn/make.py
+step t being sin(i + 7 t) t. Run: python3 test/golden/nn/make.py [optimisers]
 """
 
 import json
 import math
 import pathlib
+import sys
 
 import torch
 import torch.nn.functional as F
@@ -135,8 +136,9 @@ def write(name, config, shapes, forward):
     (here / f"{name}.json").write_text(json.dumps(record) + "\n")
 
 
-write("llama", LLAMA, llama_shapes, llama)
-write("gpt2", GPT2, gpt2_shapes, gpt2)
+if sys.argv[1:] != ["optimisers"]:
+    write("llama", LLAMA, llama_shapes, llama)
+    write("gpt2", GPT2, gpt2_shapes, gpt2)
 
 
 def write_optimisers():
@@ -147,18 +149,35 @@ def write_optimisers():
         "momentum": lambda w, b: torch.optim.SGD(decayed(w, b, 0.1), lr=0.05, momentum=0.9),
         "nesterov": lambda w, b: torch.optim.SGD(decayed(w, b, 0.1), lr=0.05, momentum=0.9, nesterov=True),
         "clipped": lambda w, b: torch.optim.AdamW(decayed(w, b, 0.0), lr=0.05),
+        "amsgrad": lambda w, b: torch.optim.AdamW(decayed(w, b, 0.1), lr=0.05, betas=(0.8, 0.9), amsgrad=True),
+        "dampening": lambda w, b: torch.optim.SGD(decayed(w, b, 0.1), lr=0.05, momentum=0.9, dampening=0.4),
+        "groups": lambda w, b: torch.optim.AdamW(
+            [dict(params=[w], lr=0.02, weight_decay=0.3), dict(params=[b])], lr=0.05, weight_decay=0.2),
+        "scheduled": lambda w, b: torch.optim.AdamW([dict(params=[w], lr=0.02), dict(params=[b])], lr=0.05),
+        "late": lambda w, b: torch.optim.AdamW(decayed(w, b, 0.1), lr=0.05),
+        "alternating": lambda w, b: torch.optim.AdamW(decayed(w, b, 0.1), lr=0.05),
+        "dampened late": lambda w, b: torch.optim.SGD(decayed(w, b, 0.1), lr=0.05, momentum=0.9, dampening=0.4),
+    }
+    missing = {
+        "late": lambda p, t: p.dim() == 1 and t < 4,
+        "dampened late": lambda p, t: p.dim() == 1 and t < 4,
+        "alternating": lambda p, t: (p.dim() == 1) == (t % 2 == 0),
     }
     record = dict(note=f"test/golden/nn/make.py, PyTorch {torch.__version__}, float64")
     for name, make in kinds.items():
         weight = torch.arange(6).reshape(2, 3).double().div(4).requires_grad_()
         bias = torch.arange(3).double().div(8).requires_grad_()
         optimiser, norms = make(weight, bias), []
+        halving = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: 0.5**step) if name == "scheduled" else None
         for t in range(1, 6):
             for p in (weight, bias):
-                p.grad = (torch.arange(p.numel()) + 7.0 * t).sin().reshape(p.shape) * t
+                is_missing = missing.get(name, lambda p, t: False)(p, t)
+                p.grad = None if is_missing else (torch.arange(p.numel()) + 7.0 * t).sin().reshape(p.shape) * t
             if name == "clipped":
                 norms.append(torch.nn.utils.clip_grad_norm_([weight, bias], 1.0).item())
             optimiser.step()
+            if halving is not None:
+                halving.step()
         record[name] = dict(weight=weight.flatten().tolist(), bias=bias.tolist(), norms=norms)
     (here / "optimisers.json").write_text(json.dumps(record) + "\n")
 
