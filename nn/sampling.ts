@@ -1,5 +1,5 @@
 // From a row of scores to the next token: the best one, or one drawn from what temperature, top-k and
-// top-p leave. Next: generate.ts, which asks for one token after the other.
+// top-p leave, in this order. Next: generate.ts, which asks for one token after the other.
 
 import { ArgumentError, type Random, type TypedArray } from "../core/index.ts";
 
@@ -22,25 +22,33 @@ export function checkSampling({ temperature = 1, topK = 1, topP = 1 }: SamplingO
   if (!(topP > 0 && topP <= 1)) throw new ArgumentError(`generate: topP ${topP} must be in (0, 1]`);
 }
 
-/** The place of the largest number; the first of equals. */
+/** The place of the largest number; the first of equals. An ArgumentError if a number is NaN. */
 export function best(row: TypedArray): number {
   let at = 0;
-  for (let i = 1; i < row.length; i++) if ((row[i] ?? 0) > (row[at] ?? 0)) at = i;
+  for (let i = 0; i < row.length; i++) {
+    const x = row[i] ?? 0;
+    if (Number.isNaN(x)) throw new ArgumentError(`generate: the logit of token ${i} ${isNaNText}`);
+    if (x > (row[at] ?? 0)) at = i;
+  }
   return at;
 }
 
+const isNaNText =
+  "is NaN; detectAnomaly(() => lm.forward(ids)) says where the model makes the first one";
+
 /** A token drawn from a row of probabilities, of those that top-k and then top-p leave. */
-export function draw(row: TypedArray, { topK, topP }: SamplingOptions, rng: Random): number {
-  const tokens = topK === undefined && topP === undefined ? null : likeliest(row, topK, topP);
+export function draw(row: TypedArray, options: SamplingOptions, rng: Random): number {
+  let sum = 0;
+  for (let i = 0; i < row.length; i++) sum += row[i] ?? 0;
+  if (!(sum > 0)) {
+    const bad = row.findIndex(Number.isNaN);
+    const which = bad < 0 ? "" : `: that of token ${bad} ${isNaNText}`;
+    throw new ArgumentError(`generate: the probabilities sum to ${sum}${which}`);
+  }
+  const tokens = likeliest(row, options);
   const count = tokens?.length ?? row.length;
   const at = (i: number): number => tokens?.[i] ?? i;
-  let total = 0;
-  for (let i = 0; i < count; i++) total += row[at(i)] ?? 0;
-  if (!(total > 0)) {
-    throw new ArgumentError(
-      `generate: the probabilities sum to ${total}; does the model give NaN?`,
-    );
-  }
+  const total = tokens === null ? sum : tokens.reduce((part, i) => part + (row[i] ?? 0), 0);
   let left = rng.uniform() * total;
   let last = 0;
   for (let i = 0; i < count; i++) {
@@ -53,14 +61,21 @@ export function draw(row: TypedArray, { topK, topP }: SamplingOptions, rng: Rand
   return last; // where rounding left a crumb: the last that can be drawn
 }
 
-/** The tokens to draw from, likeliest first, the first of equals before the others. */
-function likeliest(row: TypedArray, topK = row.length, topP = 1): number[] {
-  const rest = (1 - topP) / Math.max(1, row.length - 1); // all below it together have less than 1 - topP
+/**
+ * The tokens to draw from, likeliest first and the first of equals before the others; null for all in their
+ * order. As Hugging Face's warpers: the k likeliest, and of their probability the fewest that have topP of
+ * it, with the one that crosses it; at least one. Of equals that both could be the k-th, the first.
+ */
+export function likeliest(row: TypedArray, { topK, topP = 1 }: SamplingOptions): number[] | null {
+  if (topK === undefined && topP === 1) return null;
+  const k = topK ?? row.length;
+  // without top-k, all tokens below this together have less than 1 - topP: no need to sort them
+  const floor = k < row.length ? 0 : (1 - topP) / Math.max(1, row.length - 1);
   const tokens: number[] = [];
-  for (let i = 0; i < row.length; i++) if ((row[i] ?? 0) >= rest) tokens.push(i);
+  for (let i = 0; i < row.length; i++) if ((row[i] ?? 0) >= floor) tokens.push(i);
   tokens.sort((a, b) => (row[b] ?? 0) - (row[a] ?? 0) || a - b);
-  const first = tokens.slice(0, topK);
-  const total = topK < row.length ? first.reduce((sum, i) => sum + (row[i] ?? 0), 0) : 1;
+  const first = tokens.slice(0, k);
+  const total = k < row.length ? first.reduce((sum, i) => sum + (row[i] ?? 0), 0) : 1;
   let mass = 0;
   const end = first.findIndex((i) => {
     mass += row[i] ?? 0;

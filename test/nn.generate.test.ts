@@ -27,8 +27,17 @@ import {
   type ModelOptions,
 } from "../nn/index.ts";
 import { readLlama2c } from "../nn/node.ts";
-import { best, draw } from "../nn/sampling.ts";
+import { best, draw, likeliest } from "../nn/sampling.ts";
 import { holds } from "./property.ts";
+
+/** A case of golden/nn/sampling.json. */
+interface Warped {
+  readonly logits: number[];
+  readonly temperature: number;
+  readonly k: number | null;
+  readonly p: number | null;
+  readonly probabilities: number[];
+}
 
 const styles: Record<string, ModelOptions> = {
   llama: { vocabSize: 13, dim: 16, layers: 2, heads: 4, kvHeads: 2, context: 24, initStd: 0.3 },
@@ -175,6 +184,73 @@ describe("choosing a token", () => {
     assert.deepEqual(drawn({ topK: 2, topP: 0.6 }), new Set([1]), "of the mass that top-k leaves");
     assert.deepEqual(drawn({ topK: 100, topP: 1 }), new Set([0, 1, 2, 3, 4]));
     assert.equal(draw(Float32Array.of(0.5, 0.5), { topK: 1 }, random(1)), 0, "the first of equals");
+  });
+
+  test("as Hugging Face's warpers do: temperature, then top-k, then top-p of what top-k left", () => {
+    const path = fileURLToPath(new URL("golden/nn/sampling.json", import.meta.url));
+    const { cases } = JSON.parse(readFileSync(path, "utf8")) as { cases: Warped[] };
+    assert.ok(cases.length > 100);
+    for (const { logits, temperature, k, p, probabilities } of cases) {
+      const row = tensor(logits, { dtype: "float64" }).div(temperature).softmax({ dim: 0 }).data;
+      const kept = likeliest(row, {
+        ...(k !== null && { topK: k }),
+        ...(p !== null && { topP: p }),
+      });
+      const tokens = kept ?? [...row.keys()];
+      const total = tokens.reduce((sum, i) => sum + (row[i] ?? 0), 0);
+      const found = [...row].map((x, i) => (tokens.includes(i) ? x / total : 0));
+      found.forEach((x, i) => {
+        const error = Math.abs(x - (probabilities[i] ?? Number.NaN));
+        assert.ok(error < 1e-8, `${found} for ${probabilities} (k ${k}, p ${p})`);
+      });
+    }
+  });
+
+  test("top-k and top-p of ten tokens: two are left, since eight small ones count up to top-k", () => {
+    const probabilities = Float32Array.of(0.871, 0.041, ...new Array<number>(8).fill(0.011));
+    assert.deepEqual(likeliest(probabilities, { topK: 9, topP: 0.9 }), [0, 1]);
+    const rng = random(3);
+    const drawn = Array.from({ length: 20_000 }, () =>
+      draw(probabilities, { topK: 9, topP: 0.9 }, rng),
+    );
+    const share = drawn.filter((token) => token === 1).length / drawn.length;
+    assert.deepEqual(new Set(drawn), new Set([0, 1]));
+    assert.ok(
+      Math.abs(share - 0.041 / 0.912) < 4 * Math.sqrt((0.045 * 0.955) / 20_000),
+      `${share}`,
+    );
+  });
+
+  test("at least one token is left; all at p 1; of equals the first", () => {
+    assert.deepEqual(likeliest(row, { topP: 1e-30 }), [1]);
+    assert.deepEqual(likeliest(row, { topK: 5, topP: 1e-30 }), [1]);
+    assert.equal(likeliest(row, { topP: 1 }), null);
+    assert.deepEqual(likeliest(row, { topK: 5, topP: 1 }), [1, 3, 4, 0, 2]);
+    const equal = Float32Array.of(0.25, 0.25, 0.25, 0.25);
+    assert.deepEqual(likeliest(equal, { topK: 2 }), [0, 1]);
+    assert.deepEqual(likeliest(equal, { topP: 0.5 }), [0, 1]);
+    assert.deepEqual(likeliest(equal, { topP: 0.51 }), [0, 1, 2]);
+    assert.deepEqual(likeliest(equal, { topK: 3, topP: 0.5 }), [0, 1]);
+  });
+
+  test("numbers that are none are an error, wherever they stand", () => {
+    const rng = random(1);
+    for (const place of [0, 2, 4]) {
+      const broken = row.map((x, i) => (i === place ? Number.NaN : x));
+      assert.throws(() => best(broken), new RegExp(`the logit of token ${place} is NaN`));
+      for (const options of [{}, { topK: 2 }, { topP: 0.5 }, { topK: 2, topP: 0.5 }])
+        assert.throws(
+          () => draw(broken, options, rng),
+          new RegExp(`that of token ${place} is NaN`),
+        );
+    }
+    const lm = made("llama");
+    lm.lmHead.weight.assign(noGrad(() => lm.lmHead.weight.mul(Number.NaN)));
+    for (const temperature of [0, 1])
+      assert.throws(
+        () => generate(lm, [[1]], { maxTokens: 1, temperature, rng }),
+        /token 0 is NaN/,
+      );
   });
 
   test("draws with the probabilities of the row", () => {
