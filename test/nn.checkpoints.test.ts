@@ -570,7 +570,7 @@ describe("a killed writer", () => {
 
   test("of shards leaves the old model whole", () => {
     const place = join(folder, "killed-shards");
-    const program = `import { saveModel } from ${JSON.stringify(join(root, "nn/checkpoints/index.ts"))};
+    const program = `import { saveModel } from ${JSON.stringify(join(root, "nn/node.ts"))};
       import { tensor } from ${JSON.stringify(join(root, "core/index.ts"))};
       const save = (a, b) => saveModel(${JSON.stringify(place)},
         { config: {}, stateDict: { a: tensor([a]), b }, shardBytes: 4 });

@@ -79,7 +79,7 @@ export type KernelSource = string | HostURL | Uint8Array | ArrayBuffer;
 export async function load(from: KernelSource | undefined, wantsFma: boolean): Promise<Program> {
   const shared = canShare();
   const fused = wantsFma ? await fetchKernels(fmaUrl) : null;
-  const fma = fused !== null && canRunFma(fused);
+  const fma = fused !== null && canRunFma(fused, "ready({ fma: true })");
   const code = codeFor(fma && fused ? fused : await fetchKernels(from ?? kernelsUrl), shared);
   const memory = createMemory(shared);
   try {
@@ -151,14 +151,12 @@ function reasonOf(cause: unknown): string {
 function readFma(): Uint8Array | null {
   if (environment("TWOHEADS_FMA") !== "1") return null;
   const bytes = readKernels(fmaUrl);
-  return canRunFma(bytes) ? bytes : null;
+  return canRunFma(bytes, "TWOHEADS_FMA=1") ? bytes : null;
 }
 
-function canRunFma(bytes: Uint8Array): boolean {
+function canRunFma(bytes: Uint8Array, asked: string): boolean {
   if (WebAssembly.validate(bytes as Uint8Array<ArrayBuffer>)) return true;
-  console.warn(
-    "wasm: fused multiply-add was asked for, but this engine lacks relaxed SIMD; running without",
-  );
+  console.warn(`wasm: ${asked}, but this engine lacks relaxed SIMD; running without FMA`);
   return false;
 }
 
