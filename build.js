@@ -1,7 +1,7 @@
 // Builds dist/, what other projects import: JavaScript and type declarations of everything that the
 // package exports, what stands beside it (compiled kernels, the demo's bases, what was measured once), and
-// dist/browser, the same doors for a page that has no bundler. Nothing in this repository needs it; tests and commands run the TypeScript. npm runs it before
-// it packs.
+// dist/browser, the same doors for a page that has no bundler. Nothing in this repository needs it; tests and
+// commands run the TypeScript. npm runs it before it packs.
 // Next: tsconfig.build.json for what is compiled, package.json for what is exported.
 
 import { execFileSync } from "node:child_process";

@@ -15,7 +15,7 @@ import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { type Browser, chromium } from "playwright-core";
 import { blocksOf } from "../walkthroughs/lesson.ts";
-import { installed, type Project, root } from "./installed.ts";
+import { type Installed, installed, root } from "./installed.ts";
 
 const chromiumPath = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const noBrowser = existsSync(chromiumPath)
@@ -57,16 +57,16 @@ describe("sizes of what a page loads, minified and gzipped", () => {
 });
 
 describe("the package, installed", () => {
-  let project: Project;
+  let project: Installed;
   let inNode: Found;
 
-  before(() => {
-    project = installed(["vite@8", "webpack@5", "deno@2", "bun@1"]);
+  before(async () => {
+    project = await installed(["vite@8", "webpack@5", "deno@2", "bun@1"]);
     cpSync(join(root, "test/bundles"), join(project.folder, "src"), { recursive: true });
     const program =
       'import { program } from "./src/program.js"; say(JSON.stringify(await program()));';
     project.write("program.mjs", `const say = console.log;\n${program}`);
-    inNode = JSON.parse(project.run(process.execPath, "program.mjs")) as Found;
+    inNode = JSON.parse(await project.run(process.execPath, "program.mjs")) as Found;
   });
   after(() => project.remove());
 
@@ -77,32 +77,32 @@ describe("the package, installed", () => {
     return lacks === undefined;
   }
 
-  test("in Node, every door opens, and the model's digits are the README's", () => {
+  test("in Node, every door opens, and the model's digits are the README's", async () => {
     assert.match(inNode.last, /^loss 0\.369, gradient norm 0\.7964$/);
     assert.deepEqual([inNode.device, inNode.wasm], ["wasm", "wasm"]);
     const doors = ["", "/core", "/kernels", "/nn", "/grm", "/lab", "/report", "/node"];
     const opened = doors.map((door) => `await import("twoheads${door}");`).join(" ");
-    project.run(process.execPath, "--input-type=module", "--eval", opened);
+    await project.run(process.execPath, "--input-type=module", "--eval", opened);
   });
 
   describe("other runtimes", () => {
-    test("Bun gives the same bits", (t) => {
+    test("Bun gives the same bits", async (t) => {
       const bun = firstThatRuns(project.folder, "@oven", "bin/bun");
       if (bun === null) return t.skip(project.missing ?? "npm brought no bun for this machine");
-      assert.deepEqual(JSON.parse(project.run(bun, "program.mjs")), inNode);
+      assert.deepEqual(JSON.parse(await project.run(bun, "program.mjs")), inNode);
     });
 
-    test("Deno gives the same bits, and core needs no permission", (t) => {
+    test("Deno gives the same bits, and core needs no permission", async (t) => {
       const deno = firstThatRuns(project.folder, "@deno", "deno");
       if (deno === null) return t.skip(project.missing ?? "npm brought no deno for this machine");
       const run = (...args: string[]) => project.run(deno, "run", "--no-prompt", ...args);
-      assert.deepEqual(JSON.parse(run("--allow-read=.", "program.mjs")), inNode);
+      assert.deepEqual(JSON.parse(await run("--allow-read=.", "program.mjs")), inNode);
       project.write(
         "core.mjs",
         'import { tensor } from "twoheads/core"; console.log(String(tensor([1]).mul(2)));',
       );
-      assert.equal(run("core.mjs"), "[2]\n");
-      const without = JSON.parse(run("program.mjs")) as Found;
+      assert.equal(await run("core.mjs"), "[2]\n");
+      const without = JSON.parse(await run("program.mjs")) as Found;
       assert.equal(without.device, "reference");
       assert.match(
         without.wasm,
@@ -112,17 +112,17 @@ describe("the package, installed", () => {
   });
 
   describe("bundlers, without a warning", () => {
-    test("Vite", (t) => {
+    test("Vite", async (t) => {
       if (!needs(t, "vite")) return;
       const page = '<!doctype html><script type="module" src="/src/page.js"></script>\n';
       project.write("index.html", page);
       const config =
         '{ base: "./", worker: { format: "es" }, logLevel: "warn", build: { outDir: "vite" } }';
       const script = `import { build } from "vite"; await build({ configFile: false, ...${config} });`;
-      assert.equal(printed(project, script), "");
+      assert.equal(await printed(project, script), "");
     });
 
-    test("webpack", (t) => {
+    test("webpack", async (t) => {
       if (!needs(t, "webpack")) return;
       const script = `
         import webpack from "webpack";
@@ -131,7 +131,7 @@ describe("the package, installed", () => {
           optimization: { minimize: false } }; // Vite and esbuild do that
         webpack(config, (error, stats) => console.log(
           error ?? stats.toString({ all: false, errors: true, warnings: true })));`;
-      assert.equal(printed(project, script).trim(), "");
+      assert.equal((await printed(project, script)).trim(), "");
       assert.ok(readdirSync(join(project.folder, "webpack")).length >= 3);
     });
 
@@ -291,7 +291,7 @@ describe("the package, installed", () => {
 });
 
 /** Runs a script in the project; what it prints on both streams. */
-function printed(project: Project, script: string): string {
+function printed(project: Installed, script: string): Promise<string> {
   project.write("build.mjs", `console.error = console.warn = console.log;\n${script}`);
   return project.run(process.execPath, "build.mjs");
 }
