@@ -1,4 +1,4 @@
-// The gpu device by mode, eager against captured, and the SIMD device beside it: npm run bench:gpu. Node
+// The gpu device by mode, eager against recorded, and the SIMD device beside it: npm run bench:gpu. Node
 // has webgpu, webasm and cpu; Chromium, if there is one, webgpu and webgl2. A GPU is taken where a driver
 // answers; what computed stands in the first column, and SwiftShader there means: no GPU, in software.
 // Read next: gpuWork.ts for what is timed.
@@ -94,14 +94,14 @@ export async function gpu(table: Table, { quick }: Options): Promise<void> {
   const sides = quick ? [128] : [128, 256, 512];
   const common = { sides, size: quick ? "XS" : "S", milliseconds: quick ? 50 : 1000 } as const;
   const rates = sides.map((n) => `matmul ${n}, GFLOP/s`);
-  table.head("device", ...rates, "training step", "captured", "captured: x of wasm");
+  table.head("device", ...rates, "training step", "recorded", "recorded: x of wasm");
   const wasm = await inNode({ ...common, device: "wasm", losses: null });
-  const show = (name: string, { adapter, products, eager, captured, plan }: Outcome) => {
+  const show = (name: string, { adapter, products, eager, recorded, plan }: Outcome) => {
     const gflops = products.map((t, i) => digits((2 * (sides[i] as number) ** 3) / t.median / 1e9));
-    const ratio = captured === null ? "" : `${digits(captured.median / wasm.eager.median)} x`;
-    const cells = [timed(eager), captured === null ? "" : timed(captured), ratio];
-    if (plan !== "") table.note(`${name}: ${adapter}; a captured step: ${plan}`);
-    return table.row([name, ...gflops, ...cells], { adapter, products, eager, captured, plan });
+    const ratio = recorded === null ? "" : `${digits(recorded.median / wasm.eager.median)} x`;
+    const cells = [timed(eager), recorded === null ? "" : timed(recorded), ratio];
+    if (plan !== "") table.note(`${name}: ${adapter}; a recorded step: ${plan}`);
+    return table.row([name, ...gflops, ...cells], { adapter, products, eager, recorded, plan });
   };
   await show("wasm", wasm);
   const inNodeModes = ["webgpu", "webasm", "cpu"].map((mode) => [mode, "Node", inNode] as const);

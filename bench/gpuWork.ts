@@ -1,9 +1,9 @@
 // What the gpu subject times, in Node and in a browser's page alike: matrix products and a training step of
-// works.ts's GPT, eager and captured. Everything is right before it is timed; times include waiting until the
+// works.ts's GPT, eager and recorded. Everything is right before it is timed; times include waiting until the
 // device is done, and reading one number. Read next: gpu.ts.
 
 import { currentDevice, noGrad, scope, type Tensor, tensor, use } from "../core/index.ts";
-import { capture, GpuDevice } from "../kernels/index.ts";
+import { GpuDevice, recordStep } from "../kernels/index.ts";
 import { AdamW } from "../nn/index.ts";
 import { gpt } from "./gpt.ts";
 import { numbers, summary, type Timing, validate } from "./measure.ts";
@@ -24,8 +24,8 @@ export interface Outcome {
   readonly adapter: string;
   readonly products: readonly Timing[];
   readonly eager: Timing;
-  readonly captured: Timing | null;
-  /** What ran the captured step, and how many kernels it has. */
+  readonly recorded: Timing | null;
+  /** What ran the recorded step, and how many kernels it has. */
   readonly plan: string;
   readonly losses: readonly number[];
 }
@@ -104,9 +104,9 @@ export async function work(job: Job): Promise<Outcome> {
   const [losses, eager] = await steps("a step", async (...xy) => eagerStep(...xy), job);
   const adapter = String(currentDevice().details?.adapter ?? currentDevice().name);
   if (!(device instanceof GpuDevice))
-    return { adapter, products, eager, captured: null, plan: "", losses };
-  const step = capture(stepOf(sizes[job.size]));
-  const [, captured] = await steps("a captured step", step, { ...job, losses });
+    return { adapter, products, eager, recorded: null, plan: "", losses };
+  const step = recordStep(stepOf(sizes[job.size]));
+  const [, recorded] = await steps("a recorded step", step, { ...job, losses });
   const plan = `${step.executor}, ${step.steps} kernels`;
-  return { adapter, products, eager, captured, plan, losses };
+  return { adapter, products, eager, recorded, plan, losses };
 }

@@ -6,8 +6,11 @@ import { isFloat } from "./dtype.ts";
 import { AnomalyError } from "./errors.ts";
 import { refusePromise } from "./modes.ts";
 import { formatShape } from "./shape.ts";
+import { accept, signature } from "./signature.ts";
 import type { Node } from "./tape.ts";
 import type { Tensor } from "./tensor.ts";
+
+const takes = signature("detectAnomaly", "fn: function");
 
 let anomaly = false;
 
@@ -21,6 +24,7 @@ export function isDetectingAnomaly(): boolean {
  * inputs, forward or backward, with the line that called it. Slow: it reads every result. CPU devices.
  */
 export function detectAnomaly<T>(fn: () => T): T {
+  accept(takes, arguments);
   return refusePromise("detectAnomaly", withAnomaly(true, fn));
 }
 

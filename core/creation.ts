@@ -2,19 +2,13 @@
 // Next: random.ts for where random numbers come from, ops/arithmetic.ts for what to do with tensors.
 
 import type { Device } from "./device.ts";
-import {
-  allocate,
-  checkDType,
-  checkFloat,
-  type DType,
-  dtypeOf,
-  isFloat,
-  type TypedArray,
-} from "./dtype.ts";
+import { allocate, checkFloat, type DType, dtypeOf, isFloat, type TypedArray } from "./dtype.ts";
 import { ArgumentError, DTypeError, IndexError, ShapeError } from "./errors.ts";
-import { Random } from "./random.ts";
+import type { Random } from "./random.ts";
+import { describeValue } from "./refusal.ts";
 import { checkShape, formatShape, type Shape, sizeOf } from "./shape.ts";
-import { checkTensor, fromData, type Nested, type Tensor } from "./tensor.ts";
+import { accept, signatures } from "./signature.ts";
+import { fromData, type Nested, type Tensor } from "./tensor.ts";
 
 /** What a new tensor is: its dtype, whether it asks for gradients, its name in prints. */
 export interface TensorOptions {
@@ -25,6 +19,25 @@ export interface TensorOptions {
   readonly name?: string;
 }
 
+const made = "dtype?: DType, requiresGrad?: boolean, name?: string";
+const takes = signatures({
+  tensor: `values: any, { ${made}, shape?: Shape }`,
+  full: `shape: Shape, value: number, { ${made} }`,
+  zeros: `shape: Shape, { ${made} }`,
+  ones: `shape: Shape, { ${made} }`,
+  zerosLike: "x: Tensor",
+  onesLike: "x: Tensor",
+  fullLike: "x: Tensor, value: number",
+  arange: `start: number, end?: number | { ${made} }, step?: number | { ${made} }, { ${made} }`,
+  linspace: `start: number, end: number, count: number, { ${made} }`,
+  eye: `n: number, { ${made} }`,
+  oneHot: `index: Tensor, { classes: number, ${made} }`,
+  rand: `shape: Shape, { rng: Random, ${made} }`,
+  randn: `shape: Shape, { rng: Random, ${made} }`,
+  randint: `shape: Shape, { high: number, low?: number, rng: Random, ${made} }`,
+  bernoulli: "shape: Shape, { p?: number, rng: Random }",
+});
+
 /**
  * A tensor from nested arrays, or from a flat (typed) array and its shape. The numbers are copied.
  * Ragged arrays are a ShapeError, numbers that an int32 can't hold a DTypeError.
@@ -33,8 +46,9 @@ export function tensor(
   values: Nested | TypedArray,
   options: TensorOptions & { readonly shape?: Shape } = {},
 ): Tensor {
+  accept(takes.tensor, arguments);
   const { shape, flat } = flatten(values);
-  const dtype = checkDType("tensor", options.dtype ?? guessDType(values, flat));
+  const dtype = options.dtype ?? guessDType(values, flat);
   const wanted = options.shape === undefined ? shape : checkShape("tensor", options.shape);
   return leaf("tensor", convert("tensor", flat, dtype), wanted, dtype, options);
 }
@@ -95,7 +109,7 @@ function flatten(values: Nested | TypedArray): { shape: Shape; flat: ArrayLike<n
       flat.push(at);
     } else {
       throw new ArgumentError(
-        `tensor: takes numbers and booleans in nested arrays, got ${String(at)}`,
+        `tensor: takes numbers and booleans in nested arrays, got ${describeValue(at)}`,
       );
     }
   };
@@ -129,7 +143,7 @@ function convert(op: string, flat: ArrayLike<number | boolean>, dtype: DType): T
 }
 
 function filled(op: string, shape: Shape, value: number, options: TensorOptions): Tensor {
-  const dtype = checkDType(op, options.dtype ?? "float32");
+  const dtype = options.dtype ?? "float32";
   const size = sizeOf(checkShape(op, shape));
   const [one = 0] = convert(op, [value], dtype);
   return leaf(op, allocate(dtype, size).fill(one), shape, dtype, options);
@@ -137,6 +151,7 @@ function filled(op: string, shape: Shape, value: number, options: TensorOptions)
 
 /** A tensor of `shape` with every element `value`. */
 export function full(shape: Shape, value: number, options: TensorOptions = {}): Tensor {
+  accept(takes.full, arguments);
   return filled("full", shape, value, options);
 }
 
@@ -145,6 +160,7 @@ export function full(shape: Shape, value: number, options: TensorOptions = {}): 
  * are no whole numbers >= 0.
  */
 export function zeros(shape: Shape, options: TensorOptions = {}): Tensor {
+  accept(takes.zeros, arguments);
   return filled("zeros", shape, 0, options);
 }
 
@@ -153,22 +169,25 @@ export function zeros(shape: Shape, options: TensorOptions = {}): Tensor {
  * no whole numbers >= 0.
  */
 export function ones(shape: Shape, options: TensorOptions = {}): Tensor {
+  accept(takes.ones, arguments);
   return filled("ones", shape, 1, options);
 }
 
 /** Zeros of the shape, dtype and device of another tensor. */
 export function zerosLike(x: Tensor): Tensor {
+  accept(takes.zerosLike, arguments);
   return fullLike(x, 0);
 }
 
 /** Ones of the shape, dtype and device of another tensor. */
 export function onesLike(x: Tensor): Tensor {
+  accept(takes.onesLike, arguments);
   return fullLike(x, 1);
 }
 
 /** `value` everywhere, in the shape, dtype and device of another tensor. */
 export function fullLike(x: Tensor, value: number): Tensor {
-  checkTensor("fullLike", x);
+  accept(takes.fullLike, arguments);
   return fromData(allocate(x.dtype, x.size).fill(value), x.shape, x.dtype, x.device);
 }
 
@@ -177,8 +196,11 @@ export function arange(end: number, options?: TensorOptions): Tensor;
 export function arange(start: number, end: number, options?: TensorOptions): Tensor;
 export function arange(start: number, end: number, step: number, options?: TensorOptions): Tensor;
 export function arange(...args: readonly (number | TensorOptions | undefined)[]): Tensor {
+  accept(takes.arange, arguments);
   const numbers = args.filter((arg) => typeof arg === "number");
   const options = args.find((arg) => typeof arg === "object") ?? {};
+  if (args.length > numbers.length && typeof args.at(-1) === "number")
+    throw new ArgumentError("arange: the options come last: arange(start, end, step, { dtype })");
   const [start = 0, end = 0, step = 1] = numbers.length < 2 ? [0, ...numbers] : numbers;
   const count = Math.max(0, Math.ceil((end - start) / step));
   if (!Number.isFinite(count)) {
@@ -186,7 +208,7 @@ export function arange(...args: readonly (number | TensorOptions | undefined)[])
       `arange: can't count from ${start} to ${end} by ${step}; the bounds must be finite and step not 0`,
     );
   }
-  const dtype = checkDType("arange", options.dtype ?? "float32");
+  const dtype = options.dtype ?? "float32";
   const values = Array.from({ length: count }, (_, i) => start + i * step);
   return leaf("arange", convert("arange", values, dtype), [count], dtype, options);
 }
@@ -198,8 +220,9 @@ export function linspace(
   count: number,
   options: TensorOptions = {},
 ): Tensor {
+  accept(takes.linspace, arguments);
   const [steps = 0] = checkShape("linspace", [count]);
-  const dtype = checkDType("linspace", options.dtype ?? "float32");
+  const dtype = options.dtype ?? "float32";
   const values = Array.from({ length: steps }, (_, i) =>
     i === steps - 1 && steps > 1 ? end : start + ((end - start) * i) / Math.max(1, steps - 1),
   );
@@ -208,8 +231,9 @@ export function linspace(
 
 /** The identity matrix [n, n]. */
 export function eye(n: number, options: TensorOptions = {}): Tensor {
+  accept(takes.eye, arguments);
   checkShape("eye", [n]);
-  const dtype = checkDType("eye", options.dtype ?? "float32");
+  const dtype = options.dtype ?? "float32";
   const data = allocate(dtype, n * n);
   for (let i = 0; i < n; i++) data[i * n + i] = 1;
   return leaf("eye", data, [n, n], dtype, options);
@@ -220,9 +244,9 @@ export function oneHot(
   index: Tensor,
   options: TensorOptions & { readonly classes: number },
 ): Tensor {
-  checkTensor("oneHot", index);
+  accept(takes.oneHot, arguments);
   const { classes } = options;
-  const dtype = checkDType("oneHot", options.dtype ?? "float32");
+  const dtype = options.dtype ?? "float32";
   checkShape("oneHot", [classes]);
   if (index.dtype !== "int32") {
     throw new DTypeError(
@@ -245,10 +269,7 @@ function drawn(
   options: TensorOptions & { readonly rng: Random },
   draw: (rng: Random) => number,
 ): Tensor {
-  if (!((options as { rng?: unknown } | undefined)?.rng instanceof Random)) {
-    throw new ArgumentError(`${op}: needs a generator: ${op}([2, 3], { rng: random(seed) })`);
-  }
-  const dtype = checkDType(op, options.dtype ?? "float32");
+  const dtype = options.dtype ?? "float32";
   const data = allocate(dtype, sizeOf(checkShape(op, shape)));
   for (let i = 0; i < data.length; i++) data[i] = draw(options.rng);
   return leaf(op, data, shape, dtype, options);
@@ -256,7 +277,8 @@ function drawn(
 
 /** Uniform in [0, 1), drawn from `rng` in row-major order. */
 export function rand(shape: Shape, options: TensorOptions & { readonly rng: Random }): Tensor {
-  const dtype = checkDType("rand", options?.dtype ?? "float32");
+  accept(takes.rand, arguments);
+  const dtype = options.dtype ?? "float32";
   checkFloat("rand", dtype);
   const single = dtype === "float32";
   // 24 bits for a float32: rounding 53 of them could give 1
@@ -267,7 +289,8 @@ export function rand(shape: Shape, options: TensorOptions & { readonly rng: Rand
 
 /** Normal with mean 0 and deviation 1, drawn from `rng` in row-major order. */
 export function randn(shape: Shape, options: TensorOptions & { readonly rng: Random }): Tensor {
-  checkFloat("randn", checkDType("randn", options?.dtype ?? "float32"));
+  accept(takes.randn, arguments);
+  checkFloat("randn", options.dtype ?? "float32");
   return drawn("randn", shape, options, (rng) => rng.normal());
 }
 
@@ -276,8 +299,11 @@ export function randint(
   shape: Shape,
   options: TensorOptions & { readonly rng: Random; readonly low?: number; readonly high: number },
 ): Tensor {
+  accept(takes.randint, arguments);
   const { low = 0, high } = options;
-  return drawn("randint", shape, { dtype: "int32", ...options }, (rng) => rng.integer(low, high));
+  return drawn("randint", shape, { ...options, dtype: options.dtype ?? "int32" }, (rng) =>
+    rng.integer(low, high),
+  );
 }
 
 /** A random boolean mask, true with probability `p`. */
@@ -285,6 +311,7 @@ export function bernoulli(
   shape: Shape,
   options: { readonly rng: Random; readonly p?: number },
 ): Tensor {
+  accept(takes.bernoulli, arguments);
   const { p = 0.5 } = options;
   if (!(p >= 0 && p <= 1)) throw new ArgumentError(`bernoulli: p = ${p} must be in [0, 1]`);
   return drawn("bernoulli", shape, { rng: options.rng, dtype: "bool" }, (rng) =>

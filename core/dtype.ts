@@ -57,14 +57,6 @@ export function promote(a: DType, b: DType): DType {
   return rank[a] >= rank[b] ? a : b;
 }
 
-/** Says whether a name is a dtype; throws a DTypeError that lists them otherwise. */
-export function checkDType(op: string, dtype: unknown): DType {
-  if (typeof dtype === "string" && Object.hasOwn(rank, dtype)) return dtype as DType;
-  throw new DTypeError(
-    `${op}: dtype ${JSON.stringify(dtype)} is none of ${Object.keys(arrays).join(", ")}`,
-  );
-}
-
 /** Throws unless `dtype` is a float: `exp` of bools promotes, `layerNorm` of them is a mistake. */
 export function checkFloat(op: string, dtype: DType): void {
   if (!isFloat(dtype)) {

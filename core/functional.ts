@@ -6,12 +6,19 @@ import { fullLike } from "./creation.ts";
 import { isFloat } from "./dtype.ts";
 import { ArgumentError } from "./errors.ts";
 import { enableGrad } from "./modes.ts";
-import { grad, type WalkOptions } from "./tape.ts";
-import type { Tensor } from "./tensor.ts";
+import { accept, signatures } from "./signature.ts";
+import { grad, type WalkOptions, walks } from "./tape.ts";
+import { checkTensor, type Tensor } from "./tensor.ts";
+
+const takes = signatures({
+  vjp: "fn: function, inputs: Tensor[]",
+  pull: `g: Tensor, { ${walks} }`,
+  hvp: "fn: function, inputs: Tensor[], vectors: Tensor[]",
+});
 
 /** A stand-in that gradients stop at; integers have none. */
 function leafOf(x: Tensor): Tensor {
-  const leaf = x.detach();
+  const leaf = checkTensor("grad", x, "each input").detach();
   return isFloat(x.dtype) ? leaf.requiresGrad_() : leaf;
 }
 
@@ -37,12 +44,19 @@ export function vjp(
   readonly value: Tensor;
   readonly pull: (g: Tensor, options?: WalkOptions) => (Tensor | null)[];
 } {
+  accept(takes.vjp, arguments);
   const leaves = inputs.map(leafOf);
-  const y = enableGrad(() => fn(...leaves));
+  const y = checkTensor(
+    "vjp",
+    enableGrad(() => fn(...leaves)),
+    "what fn returns",
+  );
   return {
     value: y.detach(),
-    pull: (g, options = { retainGraph: true }) =>
-      gradOfLeaves(y, leaves, { ...options, gradOutputs: g }),
+    pull(g, options = { retainGraph: true }) {
+      accept(takes.pull, arguments);
+      return gradOfLeaves(y, leaves, { ...options, gradOutputs: g });
+    },
   };
 }
 
@@ -55,6 +69,7 @@ export function hvp(
   inputs: readonly Tensor[],
   vectors: readonly Tensor[],
 ): Tensor[] {
+  accept(takes.hvp, arguments);
   if (vectors.length !== inputs.length) {
     throw new ArgumentError(
       `hvp: got ${inputs.length} inputs and ${vectors.length} vectors; one for each`,
@@ -62,10 +77,12 @@ export function hvp(
   }
   const leaves = inputs.map(leafOf);
   return enableGrad(() => {
-    const first = gradOfLeaves(fn(...leaves), leaves, { createGraph: true });
+    const y = checkTensor("hvp", fn(...leaves), "what fn returns");
+    const first = gradOfLeaves(y, leaves, { createGraph: true });
     const products = first.flatMap((g, i) => {
       const v = vectors[i];
-      return g === null || v === undefined || !g.requiresGrad ? [] : [g.mul(v.detach()).sum()];
+      if (g === null || !g.requiresGrad) return [];
+      return [g.mul(checkTensor("hvp", v, "each vector").detach()).sum()];
     });
     const [head, ...rest] = products;
     if (head === undefined) return leaves.map((x) => fullLike(x, 0));

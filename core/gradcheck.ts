@@ -20,8 +20,15 @@ import { isFloat } from "./dtype.ts";
 import { ArgumentError, GradcheckError } from "./errors.ts";
 import { enableGrad } from "./modes.ts";
 import { Random } from "./random.ts";
+import { accept, signature } from "./signature.ts";
 import { grad } from "./tape.ts";
-import { fromData, Tensor } from "./tensor.ts";
+import { checkTensor, fromData, Tensor } from "./tensor.ts";
+
+const takes = signature(
+  "gradcheck",
+  "fn: function, inputs: Tensor | Tensor[], { order?: number, rtol?: number, atol?: number, " +
+    "step?: number, seed?: number | string, name?: string }",
+);
 
 /** How closely gradcheck looks, and to which order. */
 export interface GradcheckOptions {
@@ -85,8 +92,10 @@ export function gradcheck(
   inputs: Tensor | readonly Tensor[],
   options: GradcheckOptions = {},
 ): true {
+  accept(takes, arguments);
   const { order = 2, rtol = 1e-6, atol = 1e-8, step = 1e-3, seed = 0, name = nameOf(fn) } = options;
   const list = inputs instanceof Tensor ? [inputs] : inputs;
+  for (const x of list) checkTensor("gradcheck", x, "each input");
   const checked = list.some((x) => x.requiresGrad)
     ? list.map((x) => x.requiresGrad)
     : list.map((x) => x.dtype === "float64");

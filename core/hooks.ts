@@ -3,7 +3,13 @@
 
 import { GraphError, ShapeError } from "./errors.ts";
 import { formatShape, sameShape } from "./shape.ts";
-import type { Tensor } from "./tensor.ts";
+import { accept, signatures } from "./signature.ts";
+import { checkTensor, type Tensor } from "./tensor.ts";
+
+const takes = signatures({
+  registerHook: "x: Tensor, hook: function",
+  retainGrad: "x: Tensor",
+});
 
 /** A gradient hook: sees the whole gradient of a tensor, and may return another one to go on with. */
 export type Hook = (g: Tensor) => Tensor | undefined;
@@ -14,6 +20,7 @@ export function runHooks(x: Tensor, g: Tensor): Tensor {
   for (const hook of x.hooks) {
     const replaced = hook(current.keep());
     if (replaced === undefined) continue;
+    checkTensor("registerHook", replaced, "what the hook returns");
     if (!sameShape(replaced.shape, x.shape)) {
       throw new ShapeError(
         `registerHook: the hook returned shape ${formatShape(replaced.shape)} for a tensor of shape ${formatShape(x.shape)}`,
@@ -26,6 +33,7 @@ export function runHooks(x: Tensor, g: Tensor): Tensor {
 
 /** Calls `hook` with the gradient of `x` in every walk. Returns a function that removes it. */
 export function registerHook(x: Tensor, hook: Hook): () => void {
+  accept(takes.registerHook, arguments);
   if (!x.requiresGrad) {
     throw new GraphError("registerHook: this tensor has no gradient; it needs requiresGrad");
   }
@@ -37,6 +45,7 @@ export function registerHook(x: Tensor, hook: Hook): () => void {
 
 /** Makes backward() fill `.grad` of a tensor that was computed (leaves have it anyway); returns it. */
 export function retainGrad(x: Tensor): Tensor {
+  accept(takes.retainGrad, arguments);
   if (!x.requiresGrad)
     throw new GraphError("retainGrad: this tensor has no gradient; it needs requiresGrad");
   x.retainsGrad = true;

@@ -7,7 +7,7 @@ import { constant } from "./creation.ts";
 import type { Device } from "./device.ts";
 import type { Domain, Draw } from "./draw.ts";
 import { type DType, isFloat, promote } from "./dtype.ts";
-import { DTypeError, GraphError, ShapeError } from "./errors.ts";
+import { ArgumentError, DTypeError, GraphError, ShapeError } from "./errors.ts";
 import {
   type Around,
   apply,
@@ -37,9 +37,10 @@ import {
   sameShape,
 } from "./shape.ts";
 import type { Gradient } from "./tape.ts";
-import { checkTensor, Tensor } from "./tensor.ts";
+import { Tensor } from "./tensor.ts";
 
 export type Operand = Tensor | number | boolean;
+const operand = "Tensor | number | boolean";
 export type Unary = Op<(x: Tensor) => Tensor, [x: Tensor, options: object]>;
 export type Binary = Op<
   (a: Operand, b: Operand) => Tensor,
@@ -80,6 +81,8 @@ export interface ElementwiseSpec<F> {
   /** Functions other than Math's that the formulas call: a device compiles them along. */
   readonly uses?: readonly Formula[];
   readonly definition?: F;
+  /** The arguments of the public function; unless said, the operands: a tensor, or two tensors or numbers. */
+  readonly takes?: string;
   /** Gradients of the operands, in their order, written in ops: (g, result, ...operands, options). */
   readonly vjp?: (g: Tensor, y: Tensor, ...args: Operands<F>) => readonly Gradient[];
   readonly typing?: Typing;
@@ -108,6 +111,7 @@ export function elementwise<F>(spec: ElementwiseSpec<F>): Op<F> {
     },
     {
       example: spec.example,
+      takes: spec.takes ?? (arity === 1 ? "x: Tensor" : `a: ${operand}, b: ${operand}`),
       draw: typeof draw === "function" ? draw : drawOperands(arity, draw),
       infer: (...args) => {
         const operands = args.slice(0, arity) as Tensor[];
@@ -142,12 +146,7 @@ function operandsOf(
   typing: Typing,
   mask: number | undefined,
 ): Tensor[] {
-  const given: unknown[] = [];
-  for (let i = 0; i < arity; i++) {
-    const x = args[i];
-    const isNumber = typeof x === "number" || typeof x === "boolean";
-    given.push(isNumber ? x : checkTensor(name, x, "argument", i + 1));
-  }
+  const given = args.slice(0, arity);
   const device = commonDevice(name, given);
   const common = typing.operands(commonDType(given.filter((_, i) => i !== mask)));
   return given.map((x, i) => {
@@ -198,6 +197,16 @@ export interface ReduceOptions {
   readonly keepDims?: boolean | undefined;
 }
 
+/** ReduceOptions, as they stand in a signature. */
+export const reduceOptions = "dim?: number, dims?: number | number[], keepDims?: boolean";
+
+/** The axes that a reduction's caller named, sorted and counted from the front. */
+export function axesOf(name: string, x: Tensor, { dims, dim }: ReduceOptions): number[] {
+  if (dims !== undefined && dim !== undefined)
+    throw new ArgumentError(`${name}: got both dim and dims; dims: [0, 1] names several axes`);
+  return checkDims(name, dims ?? dim, x.rank);
+}
+
 /** A reduction as its rules see it: neighbouring axes, counted from the front. */
 export interface Reduced {
   readonly dims: readonly number[];
@@ -227,9 +236,10 @@ type ReduceRule = (x: Tensor, options: Reduced) => Tensor;
 
 /** Axes as the caller named them; those that aren't neighbours are brought to the end by a permute. */
 function reduceCall(run: ReduceRule, { name }: Entry): (x: Tensor, o?: ReduceOptions) => Tensor {
-  return (x, { dims, dim, keepDims = false } = {}) => {
-    const rank = checkTensor(name, x).rank;
-    const axes = checkDims(name, dims ?? dim, rank);
+  return (x, options = {}) => {
+    const { rank } = x;
+    const { keepDims = false } = options;
+    const axes = axesOf(name, x, options);
     const [first = 0] = axes;
     if (axes.every((axis, i) => axis === first + i)) return run(x, { dims: axes, keepDims });
     const rest = Array.from({ length: rank }, (_, d) => d).filter((d) => !axes.includes(d));
@@ -275,6 +285,7 @@ export function reduce(spec: ReduceSpec): Reduction {
     },
     {
       ...spec,
+      takes: `x: Tensor, { ${reduceOptions} }`,
       infer: (x, options) => {
         if (spec.notEmpty) checkNotEmpty(op.entry.name, x, options.dims);
         const dtype = x.dtype === "bool" ? "int32" : x.dtype;
@@ -313,9 +324,10 @@ export function scan(
     },
     {
       ...spec,
+      takes: "x: Tensor, { dim: number, reverse?: boolean }",
       infer: (x) => [{ shape: x.shape, dtype: x.dtype === "bool" ? "int32" : x.dtype }],
       call: (run, entry) => (x, options) => {
-        const dim = checkDim(entry.name, options.dim, checkTensor(entry.name, x).rank);
+        const dim = checkDim(entry.name, options.dim, x.rank);
         return run(x, { dim, reverse: options.reverse ?? false });
       },
     },
@@ -333,6 +345,7 @@ export function pick(
     { kind: "pick", better: spec.better, around: aroundDims },
     {
       ...spec,
+      takes: `x: Tensor, { ${reduceOptions} }`,
       infer: (x, options) => {
         checkNotEmpty(op.entry.name, x, options.dims);
         return [{ shape: reducedShape(x.shape, options), dtype: "int32" }];
@@ -409,11 +422,13 @@ function loops<P extends readonly unknown[], S extends string>(
 }
 
 /** An op that is written in other ops: nothing for a device to know, nothing to differentiate. */
-export function composed<F>(spec: Described & { readonly definition: F }): Op<F> {
-  const { example, draw, definition } = spec;
+export function composed<F>(
+  spec: Described & { readonly takes: string; readonly definition: F },
+): Op<F> {
+  const { example, takes, draw, definition } = spec;
   return define<never[], F>(
     { kind: "composed" },
-    { example, draw, infer: notRun, call: () => definition },
+    { example, takes, draw, infer: notRun, call: () => definition },
   );
 }
 

@@ -3,6 +3,9 @@
 // gradients are wanted. Next: tape.ts for what is recorded, anomaly.ts for the other mode.
 
 import { ArgumentError } from "./errors.ts";
+import { accept, signatures } from "./signature.ts";
+
+const takes = signatures({ noGrad: "fn: function", enableGrad: "fn: function" });
 
 let recording = true;
 
@@ -34,10 +37,12 @@ export function refusePromise<T>(name: string, result: T): T {
 
 /** Runs `fn` without recording: what it computes is a constant to the tape. */
 export function noGrad<T>(fn: () => T): T {
+  accept(takes.noGrad, arguments);
   return refusePromise("noGrad", withRecording(false, fn));
 }
 
 /** Runs `fn` with recording on, inside a noGrad for example. */
 export function enableGrad<T>(fn: () => T): T {
+  accept(takes.enableGrad, arguments);
   return refusePromise("enableGrad", withRecording(true, fn));
 }

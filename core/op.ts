@@ -12,6 +12,7 @@ import { type DType, isFloat, type TypedArray } from "./dtype.ts";
 import { ArgumentError, DeviceError } from "./errors.ts";
 import { isRecording } from "./modes.ts";
 import { formatShape, type Shape, sizeOf } from "./shape.ts";
+import { accept, type Signature, signature } from "./signature.ts";
 import { Storage } from "./storage.ts";
 import { type Gradient, grad, Node, type Recordable } from "./tape.ts";
 import { Tensor } from "./tensor.ts";
@@ -192,6 +193,8 @@ export interface Entry<P extends readonly unknown[] = readonly unknown[], S exte
   name: string;
   /** Its place in the table: how many ops were defined before it. */
   readonly order: number;
+  /** The arguments of the function that people call: see signature.ts. */
+  readonly takes: string;
   readonly kernel: Kernel;
   /** Shape and dtype of each output. */
   infer(...args: P): Outputs<S, Spec>;
@@ -270,12 +273,14 @@ export function tensorsOf(call: Call): Tensor[] {
 }
 
 let definitions = false;
+const definitionsTakes = signature("withDefinitions", "fn: function");
 
 /**
  * Runs `fn` with every fused op replaced by its definition, so that all intermediates (an attention
  * pattern, say) stand on the tape. Slower; the same values up to rounding.
  */
 export function withDefinitions<T>(fn: () => T): T {
+  accept(definitionsTakes, arguments);
   const before = definitions;
   definitions = true;
   try {
@@ -405,6 +410,8 @@ function throughDefinition(entry: Entry, node: Node, g: Tensor): readonly Gradie
 /** What a kind's builder gives to `define`, besides the kernel. P and S as in Entry. */
 export interface EntrySpec<P extends readonly unknown[], F, S extends string = never>
   extends Described {
+  /** The arguments of the public function, "x: Tensor, { dim: number }": see signature.ts. */
+  readonly takes: string;
   /** Shapes and dtypes of the result and, by name, of what the backward kernel reads again. */
   readonly infer: (...args: P) => Outputs<S, Spec>;
   /** Gradients of the arguments, in their order, written in ops. */
@@ -421,11 +428,12 @@ export function define<P extends readonly unknown[], F, S extends string = never
   kernel: Kernel,
   spec: EntrySpec<P, F, S>,
 ): Op<F, P, S> {
-  const { infer, vjp, definition, call, example, draw } = spec;
+  const { infer, vjp, definition, call, takes, example, draw } = spec;
   const hasBackward = "backward" in kernel && kernel.backward !== undefined;
   const entry: Entry<P, S> = {
     name: "",
     order: defined++,
+    takes,
     kernel,
     example,
     draw,
@@ -434,13 +442,15 @@ export function define<P extends readonly unknown[], F, S extends string = never
     ...(definition && { definition }),
   };
   const run = (...args: P): Tensor => apply(entry, args);
-  if (call === undefined) return Object.assign(run as F & object, { entry });
   let made: ((...args: unknown[]) => unknown) | undefined; // on first use, when the entry has its name
-  const prepared = (...args: unknown[]): unknown => {
-    made ??= call(run, entry) as typeof made & object;
+  let taken: Signature | undefined;
+  const checked = (...args: unknown[]): unknown => {
+    taken ??= signature(entry.name, takes);
+    accept(taken, args);
+    made ??= (call?.(run, entry) ?? run) as typeof made & object;
     return made(...args);
   };
-  return Object.assign(prepared as F & object, { entry });
+  return Object.assign(checked as F & object, { entry });
 }
 
 /** `[2,3] and [4]`, as shapes stand in messages. */

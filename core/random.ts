@@ -7,6 +7,14 @@
 import alea from "seedrandom/lib/alea.js"; // that generator alone: a page needs no other
 import { ArgumentError } from "./errors.ts";
 import { log } from "./portable.ts";
+import { accept, signatures } from "./signature.ts";
+
+const takes = signatures({
+  random: "seed: number | string",
+  restore: "state: object",
+  fork: "name: number | string",
+  categorical: "weights: number[]",
+});
 
 /** The numbers that seedrandom's alea goes on from. */
 export interface AleaState {
@@ -38,11 +46,13 @@ export class Random {
   }
 
   static from(seed: number | string): Random {
+    accept(takes.random, arguments);
     return new Random(String(seed), true);
   }
 
   /** A generator that goes on where `state()` was taken. */
   static restore(state: RandomState): Random {
+    accept(takes.restore, arguments);
     return new Random(state.seed, state.alea);
   }
 
@@ -52,6 +62,7 @@ export class Random {
 
   /** An independent generator. Depends on the seed and the name alone, not on what was drawn so far. */
   fork(name: string | number): Random {
+    accept(takes.fork, arguments);
     return Random.from(`${this.seed}/${name}`);
   }
 
@@ -93,6 +104,7 @@ export class Random {
 
   /** An index with probability proportional to its weight. */
   categorical(weights: ArrayLike<number>): number {
+    accept(takes.categorical, arguments);
     let total = 0;
     for (let i = 0; i < weights.length; i++) {
       const weight = weights[i] ?? 0;
@@ -120,5 +132,6 @@ export class Random {
 
 /** A generator for `seed`; the same seed gives the same numbers on every machine. */
 export function random(seed: number | string): Random {
+  accept(takes.random, arguments);
   return Random.from(seed);
 }

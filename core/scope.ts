@@ -5,12 +5,16 @@
 
 import { ArgumentError } from "./errors.ts";
 import { confine } from "./memory.ts";
+import { accept, signature } from "./signature.ts";
 import type { Storage } from "./storage.ts";
 import { nodesBehind } from "./tape.ts";
 import { type Tree, tensorsOf } from "./tree.ts";
 
+const takes = signature("scope", "fn: function");
+
 /** Runs `fn`, releases what it made except what it returns, and returns that. Scopes nest. */
 export function scope<T extends Tree>(fn: () => T): T {
+  accept(takes, arguments);
   return confine(fn, heldBy, "scope()");
 }
 

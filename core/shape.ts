@@ -37,23 +37,16 @@ export function sameShape(a: Shape, b: Shape): boolean {
   return true;
 }
 
-/** Returns `list` if it is an array, such as shapes and lists of axes are. */
-export function checkList(op: string, list: unknown): Shape {
-  if (Array.isArray(list)) return list as Shape;
-  throw new ShapeError(`${op}: a shape is an array of sizes such as [2,3], got ${String(list)}`);
-}
-
-/** Returns `shape` if it is one; NaN, negative and fractional sides are named. */
-export function checkShape(op: string, shape: unknown): Shape {
-  const sides: readonly unknown[] = checkList(op, shape);
-  sides.forEach((side: unknown, d) => {
+/** Returns `shape` if all its sides are sizes; NaN, negative and fractional ones are named. */
+export function checkShape(op: string, shape: Shape): Shape {
+  shape.forEach((side: unknown, d) => {
     if (!Number.isSafeInteger(side) || (side as number) < 0) {
       throw new ShapeError(
-        `${op}: size ${String(side)} of axis ${d} in shape ${formatShape(sides as Shape)} is not a whole number >= 0`,
+        `${op}: size ${String(side)} of axis ${d} in shape ${formatShape(shape)} is not a whole number >= 0`,
       );
     }
   });
-  return shape as Shape;
+  return shape;
 }
 
 /** Turns an axis that may count from the end into one that counts from the front. */

@@ -6,8 +6,9 @@
 import { byteSize, type DType } from "./dtype.ts";
 import type { Shape } from "./shape.ts";
 import { header } from "./show.ts";
+import { accept, signature } from "./signature.ts";
 import { type Node, nodesBehind } from "./tape.ts";
-import { Tensor } from "./tensor.ts";
+import { checkTensor, Tensor } from "./tensor.ts";
 import { namedTensors, type Tree } from "./tree.ts";
 
 /** Whatever JSON can hold. */
@@ -42,9 +43,13 @@ export interface TapeRecord {
   readonly outputs: readonly string[];
 }
 
+const takes = signature("tapeOf", "outputs: Tensor | Tensor[]");
+
 /** What the tape holds behind `outputs`, as plain data that JSON.stringify takes. */
 export function tapeOf(outputs: Tensor | readonly Tensor[]): TapeRecord {
+  accept(takes, arguments);
   const roots = outputs instanceof Tensor ? [outputs] : outputs;
+  for (const x of roots) checkTensor("tapeOf", x, "each output");
   const nodes = nodesBehind(roots).reverse();
   const leaves = leavesOf(nodes, roots);
   const names = nameAll([...leaves, ...nodes.map((node) => node.y)]);

@@ -7,13 +7,23 @@
 
 import { checkGradient, unwatched } from "./anomaly.ts";
 import { fullLike } from "./creation.ts";
-import { GraphError, ShapeError } from "./errors.ts";
+import { ArgumentError, GraphError, ShapeError } from "./errors.ts";
 import { runHooks } from "./hooks.ts";
 import { confine, Gradients, walkName } from "./memory.ts";
 import { withRecording } from "./modes.ts";
 import { formatShape, sameShape } from "./shape.ts";
+import { accept, signatures } from "./signature.ts";
 import type { Storage } from "./storage.ts";
 import { checkTensor, Tensor } from "./tensor.ts";
+
+/** WalkOptions, as they stand in a signature. */
+export const walks = "retainGraph?: boolean, createGraph?: boolean";
+const takes = signatures({
+  backward: `y: Tensor, { gradient?: Tensor, ${walks} }`,
+  grad:
+    "outputs: Tensor | Tensor[], inputs: Tensor | Tensor[], " +
+    `{ gradOutputs?: Tensor | Tensor[], allowUnused?: boolean, ${walks} }`,
+});
 
 /** A gradient for one argument: none, a tensor, or how to compute it should it be needed. */
 export type Gradient = Tensor | null | (() => Tensor);
@@ -245,7 +255,7 @@ export function backward(
   y: Tensor,
   options: WalkOptions & { readonly gradient?: Tensor } = {},
 ): void {
-  checkTensor("backward", y);
+  accept(takes.backward, arguments);
   const { gradient, createGraph = false } = options;
   checkRoot("backward", y, gradient);
   const seeds = gradient === undefined ? [] : [gradient];
@@ -293,11 +303,17 @@ export function grad(
     readonly allowUnused?: boolean;
   } = {},
 ): (Tensor | null)[] {
+  accept(takes.grad, arguments);
   const roots = listOf(outputs);
   const targets = listOf(inputs);
   const seeds = options.gradOutputs === undefined ? [] : listOf(options.gradOutputs);
+  if (seeds.length > 0 && seeds.length !== roots.length)
+    throw new ArgumentError(
+      `grad: got ${roots.length} outputs and ${seeds.length} gradOutputs; one for each`,
+    );
   roots.forEach((root, i) => {
-    checkRoot("grad", checkTensor("grad", root, "an output"), seeds[i]);
+    const seed = seeds.length === 0 ? undefined : checkTensor("grad", seeds[i], "gradOutputs", i);
+    checkRoot("grad", checkTensor("grad", root, "an output"), seed);
   });
   targets.forEach((x, i) => {
     if (!checkTensor("grad", x, "an input").requiresGrad) {

@@ -4,12 +4,14 @@
 // Next: ops/arithmetic.ts for the first op, tape.ts for gradients.
 
 import { currentDevice, type Device, device as deviceNamed } from "./device.ts";
-import { checkDType, type DType, dtypeOf, isFloat, type TypedArray } from "./dtype.ts";
+import { type DType, dtypeOf, isFloat, type TypedArray } from "./dtype.ts";
 import { ArgumentError, DTypeError, GraphError, ShapeError } from "./errors.ts";
 import type { Hook } from "./hooks.ts";
 import type * as Ops from "./ops/index.ts";
+import { describeValue } from "./refusal.ts";
 import { formatShape, type Shape, sameShape, sizeOf } from "./shape.ts";
 import { describe, format } from "./show.ts";
+import { accept, signatures } from "./signature.ts";
 import { Storage } from "./storage.ts";
 import type { backward, Node } from "./tape.ts";
 
@@ -54,6 +56,13 @@ export interface Tensor extends Methods<typeof Ops> {
 }
 
 const noHooks: readonly Hook[] = [];
+
+const takes = signatures({
+  named: "name: string",
+  onDevice: "name: string",
+  requiresGrad_: "on?: boolean",
+  assign: "values: Tensor | number[]",
+});
 
 export class Tensor {
   /** Whether backward() brings a gradient to this tensor. */
@@ -120,6 +129,7 @@ export class Tensor {
 
   /** Names the tensor for the printed tape; returns it. */
   named(name: string): this {
+    accept(takes.named, arguments);
     this.name = name;
     return this;
   }
@@ -143,11 +153,13 @@ export class Tensor {
 
   /** A new leaf on another device, by name, off the tape. CPU devices only. */
   onDevice(name: string): Tensor {
+    accept(takes.onDevice, arguments);
     return fromData(this.data.slice(), this.shape, this.dtype, deviceNamed(name));
   }
 
   /** Makes a leaf ask for gradients (or stop asking); returns it. */
   requiresGrad_(on = true): this {
+    accept(takes.requiresGrad_, arguments);
     if (this.node !== null) {
       throw new GraphError(
         `requiresGrad_: this tensor was computed by ${this.node.entry.name}; call x.detach() first`,
@@ -164,6 +176,7 @@ export class Tensor {
 
   /** Overwrites the numbers in place, off the tape: what an optimiser does to a parameter. */
   assign(values: Tensor | TypedArray): this {
+    accept(takes.assign, arguments);
     if (values instanceof Tensor && this.#copies(values)) return this;
     const [data, shape] =
       values instanceof Tensor ? [values.data, values.shape] : [values, [values.length]];
@@ -217,7 +230,6 @@ export function fromData(
       `tensor: ${data.length} numbers don't fill shape ${formatShape(shape)}, which holds ${sizeOf(shape)}`,
     );
   }
-  checkDType("tensor", dtype);
   return new Tensor(new Storage(device, dtype, data.length, device.upload(data, dtype)), shape);
 }
 
@@ -228,11 +240,6 @@ export function checkTensor(op: string, x: unknown, what = "argument", place?: n
   throw new ArgumentError(
     `${op}: ${which} must be a tensor, got ${describeValue(x)}; tensor(...) makes one`,
   );
-}
-
-function describeValue(x: unknown): string {
-  if (Array.isArray(x)) return "an array";
-  return x === null ? "null" : x === undefined ? "nothing" : `${typeof x} ${String(x)}`;
 }
 
 function nest(data: TypedArray, shape: Shape, bool: boolean, depth = 0, at = 0): Nested {

@@ -15,8 +15,20 @@ import {
 } from "./op.ts";
 import { pow } from "./portable.ts";
 import { formatShape, sameShape } from "./shape.ts";
+import { accept, signatures } from "./signature.ts";
 import { Storage } from "./storage.ts";
 import { checkTensor, Tensor } from "./tensor.ts";
+
+const takes = signatures({
+  adamwStep:
+    "parameters: Tensor[], gradients: Tensor[], m: Tensor[], v: Tensor[], { lr: number, beta1: number, " +
+    "beta2: number, eps: number, weightDecay: number, step: number, gradScale?: Tensor | null, " +
+    "largest?: Tensor[] | null }",
+  sgdStep:
+    "parameters: Tensor[], gradients: Tensor[], momenta: Tensor[] | null, { lr: number, " +
+    "momentum: number, nesterov: boolean, weightDecay: number, dampening?: number, gradScale?: Tensor | null }",
+  globalNorm: "list: Tensor[]",
+});
 
 type Tensors = readonly Tensor[];
 type Blocks = readonly Block[];
@@ -151,12 +163,10 @@ export function adamwStep(
   gradients: Tensors,
   m: Tensors,
   v: Tensors,
-  {
-    gradScale = null,
-    largest = null,
-    ...options
-  }: AdamWOptions & Scaled & { readonly largest?: Tensors | null },
+  settings: AdamWOptions & Scaled & { readonly largest?: Tensors | null },
 ): void {
+  accept(takes.adamwStep, arguments);
+  const { gradScale = null, largest = null, ...options } = settings;
   if (parameters.length === 0) return;
   checkLists("adamwStep", { parameters, gradients, m, v, ...(largest && { largest }) });
   run(adamwEntry, [parameters, gradients, m, v, gradScale, options, largest], []);
@@ -220,8 +230,10 @@ export function sgdStep(
   parameters: Tensors,
   gradients: Tensors,
   momenta: Tensors | null,
-  { gradScale = null, ...options }: SGDOptions & Scaled,
+  settings: SGDOptions & Scaled,
 ): void {
+  accept(takes.sgdStep, arguments);
+  const { gradScale = null, ...options } = settings;
   if (parameters.length === 0) return;
   checkLists("sgdStep", { parameters, gradients, ...(momenta && { momenta }) });
   run(sgdEntry, [parameters, gradients, momenta, gradScale, options], []);
@@ -244,6 +256,7 @@ const normEntry: UpdateEntry<[list: Tensors]> = {
 
 /** √Σ x² over all elements of a list of tensors of one float dtype, as a scalar off the tape. */
 export function globalNorm(list: Tensors): Tensor {
+  accept(takes.globalNorm, arguments);
   const [first] = list;
   if (first === undefined) throw new ShapeError("globalNorm: got no tensors; give at least one");
   for (const x of list) {

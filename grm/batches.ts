@@ -3,11 +3,18 @@
 // Next: trainer.ts.
 
 import { ArgumentError, type Random, type Tensor, tensor } from "../core/index.ts";
+import { accept, signatures } from "../core/signature.ts";
 import { IGNORE } from "./losses.ts";
 import type { Pair, Sequence } from "./pairs.ts";
 import type { Targets } from "./rewardModel.ts";
 
 /** Sequences side by side: B rows of T places. */
+const options = '{ padding?: "left" | "right", withTargets?: number }';
+const takes = signatures({
+  makeBatch: `sequences: any[], ${options}`,
+  makePairBatch: `pairs: any[], ${options}`,
+});
+
 export interface Batch {
   /** [B,T] int32; 0 where there is padding. */
   readonly ids: Tensor;
@@ -30,10 +37,9 @@ export interface BatchOptions {
  * Pads sequences to the longest. A label at a sequence's first token is no target: nothing predicts it.
  * An ArgumentError for no sequences, an empty one, or labels of another length.
  */
-export function makeBatch(
-  sequences: readonly Sequence[],
-  { padding = "right", withTargets = sequences.length }: BatchOptions = {},
-): Batch {
+export function makeBatch(sequences: readonly Sequence[], settings: BatchOptions = {}): Batch {
+  accept(takes.makeBatch, arguments);
+  const { padding = "right", withTargets = sequences.length } = settings;
   sequences.forEach(checkSequence);
   const [B, T] = [sequences.length, longest(sequences)];
   if (B === 0) throw new ArgumentError("makeBatch: got no sequences");
@@ -90,6 +96,7 @@ function longest(sequences: readonly Sequence[]): number {
 
 /** B pairs as one batch of 2B rows: the chosen answers, then the rejected ones. */
 export function makePairBatch(pairs: readonly Pair[], options?: BatchOptions): Batch {
+  accept(takes.makePairBatch, arguments);
   return makeBatch([...pairs.map((p) => p.chosen), ...pairs.map((p) => p.rejected)], options);
 }
 

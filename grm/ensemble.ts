@@ -4,10 +4,17 @@
 // Next: evaluation.ts.
 
 import { ArgumentError } from "../core/index.ts";
+import { accept, signatures } from "../core/signature.ts";
 import type { Pair } from "./pairs.ts";
 import type { RewardModel } from "./rewardModel.ts";
 import { deviation, mean, winsOf } from "./statistics.ts";
 import { type Trained, type TrainHooks, type TrainOptions, train } from "./trainer.ts";
+
+const takes = signatures({
+  combineRewards: 'members: any[], { rule: "mean" | "min" | "lower", lambda?: number }',
+  disagreement: "chosen: any[], rejected: any[]",
+  trainEnsemble: "count: number, make: function, pairs: any[], options: object, hooks?: function",
+});
 
 /** How members' rewards become one: "lower" is mean - lambda deviation. */
 export const ensembleRules = ["mean", "min", "lower"] as const;
@@ -35,8 +42,10 @@ function checkMembers(members: readonly Rewards[]): number {
 /** One reward for each answer from those of K members. */
 export function combineRewards(
   members: readonly Rewards[],
-  { rule, lambda = 1 }: { readonly rule: EnsembleRule; readonly lambda?: number },
+  options: { readonly rule: EnsembleRule; readonly lambda?: number },
 ): Float64Array {
+  accept(takes.combineRewards, arguments);
+  const { rule, lambda = 1 } = options;
   return Float64Array.from({ length: checkMembers(members) }, (_, i) => {
     const own = column(members, i);
     if (rule === "min") return Math.min(...own);
@@ -63,6 +72,7 @@ export function disagreement(
   chosen: readonly Rewards[],
   rejected: readonly Rewards[],
 ): Disagreement {
+  accept(takes.disagreement, arguments);
   const count = checkMembers([...chosen, ...rejected]);
   const spreads = Array.from({ length: count }, (_, i) =>
     mean([chosen, rejected].map((side) => deviation(column(side, i)))),
@@ -86,6 +96,7 @@ export async function trainEnsemble(
   options: TrainOptions,
   hooks: (k: number) => TrainHooks = () => ({}),
 ): Promise<Trained[]> {
+  accept(takes.trainEnsemble, arguments);
   const members: Trained[] = [];
   for (let k = 0; k < count; k++)
     members.push(await train(make(k), pairs, memberOptions(options, k), hooks(k)));

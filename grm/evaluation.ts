@@ -3,7 +3,8 @@
 // what training has done to the language model inside. Next: statistics.ts for the formulas.
 
 import { type Random, random } from "../core/index.ts";
-import { type CausalLM, loraStateDict, type Tokenizer } from "../nn/index.ts";
+import { accept, signatures } from "../core/signature.ts";
+import { CausalLM, loraStateDict, type Tokenizer } from "../nn/index.ts";
 import { chunks } from "./batches.ts";
 import type { Pair, Sequence } from "./pairs.ts";
 import { RewardModel } from "./rewardModel.ts";
@@ -32,6 +33,17 @@ import {
   winsOf,
 } from "./statistics.ts";
 import { WordsOnly } from "./wordsOnly.ts";
+
+const takes = signatures(
+  {
+    evaluate:
+      "model: RewardModel, pairs: any[], { training?: any[], base?: CausalLM, neutral?: any[], " +
+      "batchTokens?: number, onProgress?: function }",
+    textSequences: "texts: any[], tokenizer: object, maxLength: number",
+    compareScores: "first: object, second: object, { rng: Random, rounds?: number }",
+  },
+  () => ({ CausalLM, RewardModel }),
+);
 
 /** The share of pairs whose chosen answer wins; ties count half, and are stated. */
 export interface Accuracy extends Share {
@@ -94,6 +106,7 @@ export async function evaluate(
   pairs: readonly Pair[],
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
+  accept(takes.evaluate, arguments);
   const { training, onProgress } = options;
   const { batchTokens = 4096 } = options;
   const score = { batchTokens, logProbs: true, onProgress: (d: number) => onProgress?.(d / 2) };
@@ -220,6 +233,7 @@ export function textSequences(
   tokenizer: Tokenizer,
   maxLength: number,
 ): Sequence[] {
+  accept(takes.textSequences, arguments);
   return texts
     .flatMap((text) => chunks([...tokenizer.encode(text, { parseSpecial: false })], maxLength))
     .filter((ids) => ids.length > 1)
@@ -247,6 +261,7 @@ export function compareScores(
   second: PairScores,
   options: { readonly rng: Random; readonly rounds?: number },
 ): ModelComparison {
+  accept(takes.compareScores, arguments);
   const [a, b] = [first, second].map(({ chosen, rejected }) => ({
     wins: winsOf(chosen.rewards, rejected.rewards),
     losses: chosen.rewards.map((r, i) => softplus((rejected.rewards[i] ?? 0) - r)),

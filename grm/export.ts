@@ -10,6 +10,7 @@
 
 import { resolve } from "node:path";
 import { ArgumentError } from "../core/index.ts";
+import { accept, signature } from "../core/signature.ts";
 import { fileExists, joinPath, readFile } from "../nn/checkpoints/files.ts";
 import { parseJson } from "../nn/checkpoints/json.ts";
 import {
@@ -23,8 +24,14 @@ import {
 } from "../nn/index.ts";
 import { replaceFile, saveModel, saveSafetensors, saveTokenizer } from "../nn/node.ts";
 import { jinjaOf, type Reading } from "./data/index.ts";
-import type { RewardModel } from "./rewardModel.ts";
+import { RewardModel } from "./rewardModel.ts";
 import { adaptersOf, headToHF, type RewardModelFolder } from "./rewardModelFiles.ts";
+
+const takes = signature(
+  "exportRewardModel",
+  "folder: string, { model: RewardModel, tokenizer: object, reading: object }, { merge?: boolean }",
+  () => ({ RewardModel }),
+);
 
 /** How a reward model is written for PyTorch. */
 export interface ExportOptions {
@@ -38,9 +45,12 @@ export interface ExportOptions {
  */
 export async function exportRewardModel(
   folder: string,
-  { model, tokenizer, reading }: RewardModelFolder,
-  { merge = false }: ExportOptions = {},
+  parts: RewardModelFolder,
+  options: ExportOptions = {},
 ): Promise<readonly string[]> {
+  accept(takes, arguments);
+  const { model, tokenizer, reading } = parts;
+  const { merge = false } = options;
   checkFits(model);
   const adapters = adaptersOf(model);
   if (adapters === null) await saveWhole(folder, model, reading);

@@ -5,6 +5,18 @@
 // Next: rewardModel.ts, where r and s come from; trainer.ts, where the losses are put together.
 
 import { ArgumentError, ShapeError, type Tensor } from "../core/index.ts";
+import { accept, signatures } from "../core/signature.ts";
+
+const takes = signatures({
+  sequenceLogProbs: "logits: Tensor, labels: Tensor",
+  bradleyTerry: "r_c: Tensor, r_r: Tensor, { margin?: Tensor | number, labelSmoothing?: number }",
+  rewardCentering: "r_c: Tensor, r_r: Tensor",
+  positiveRegularizer: "r_c: Tensor, { eps: number }",
+  sftRegularizer: 's_c: Tensor, { beta?: number, form?: "logSigmoid" | "nll" }',
+  dpoRegularizer:
+    "s_c: Tensor, s_r: Tensor, { beta?: number, reference?: { s_c: Tensor, s_r: Tensor } }",
+  grmLoss: "rewardLoss: Tensor, regLoss: Tensor | null, { alpha?: number }",
+});
 
 /** The label of tokens that carry no text-generation loss. */
 export const IGNORE = -100;
@@ -15,6 +27,7 @@ export const IGNORE = -100;
  * it and doesn't count.
  */
 export function sequenceLogProbs(logits: Tensor, labels: Tensor): Tensor {
+  accept(takes.sequenceLogProbs, arguments);
   if (logits.rank !== 3 || String(logits.shape.slice(0, 2)) !== String(labels.shape)) {
     throw new ShapeError(
       `sequenceLogProbs: logits [${logits.shape}] and labels [${labels.shape}]; needed [B,T,V] and [B,T]`,
@@ -38,11 +51,9 @@ export interface BradleyTerryOptions {
  * in Llama 2 (2307.09288, section 3.2.2). With `labelSmoothing` ε, (1 - ε) times that plus ε times the
  * loss of the flipped label (2305.18290's conservative form; the paper's baseline, appendix B).
  */
-export function bradleyTerry(
-  r_c: Tensor,
-  r_r: Tensor,
-  { margin = 0, labelSmoothing = 0 }: BradleyTerryOptions = {},
-): Tensor {
+export function bradleyTerry(r_c: Tensor, r_r: Tensor, options: BradleyTerryOptions = {}): Tensor {
+  accept(takes.bradleyTerry, arguments);
+  const { margin = 0, labelSmoothing = 0 } = options;
   checkRows("bradleyTerry", { r_c, r_r, ...(typeof margin === "number" ? {} : { margin }) });
   checkShare("bradleyTerry", { labelSmoothing });
   const difference = r_c.sub(r_r).sub(margin);
@@ -54,14 +65,16 @@ export function bradleyTerry(
 
 /** (r_c + r_r)²: keeps rewards around 0, which Bradley-Terry leaves open (2312.09244). */
 export function rewardCentering(r_c: Tensor, r_r: Tensor): Tensor {
+  accept(takes.rewardCentering, arguments);
   checkRows("rewardCentering", { r_c, r_r });
   return r_c.add(r_r).square().mean();
 }
 
 /** -ε log σ(mean r_c): the official repository's `pos_reg`, which keeps chosen rewards positive. */
-export function positiveRegularizer(r_c: Tensor, { eps }: { readonly eps: number }): Tensor {
+export function positiveRegularizer(r_c: Tensor, options: { readonly eps: number }): Tensor {
+  accept(takes.positiveRegularizer, arguments);
   checkRows("positiveRegularizer", { r_c });
-  return r_c.mean().logSigmoid().mul(-eps);
+  return r_c.mean().logSigmoid().mul(-options.eps);
 }
 
 /** The strength β inside the SFT regulariser, and its form. */
@@ -73,10 +86,9 @@ export interface SftOptions {
 }
 
 /** SFT regularisation, -log σ(β s(y_c)) (2406.10216, section 3.2). dL/ds = -β σ(-β s) / B. */
-export function sftRegularizer(
-  s_c: Tensor,
-  { beta = 0.1, form = "logSigmoid" }: SftOptions = {},
-): Tensor {
+export function sftRegularizer(s_c: Tensor, options: SftOptions = {}): Tensor {
+  accept(takes.sftRegularizer, arguments);
+  const { beta = 0.1, form = "logSigmoid" } = options;
   checkRows("sftRegularizer", { s_c });
   return form === "nll" ? s_c.mean().neg() : s_c.mul(beta).logSigmoid().mean().neg();
 }
@@ -90,11 +102,9 @@ export interface DpoOptions {
 }
 
 /** DPO regularisation, -log σ(β [s(y_c) - s(y_r) - s_ref(y_c) + s_ref(y_r)]) (2406.10216, section 3.2). */
-export function dpoRegularizer(
-  s_c: Tensor,
-  s_r: Tensor,
-  { beta = 0.1, reference }: DpoOptions = {},
-): Tensor {
+export function dpoRegularizer(s_c: Tensor, s_r: Tensor, options: DpoOptions = {}): Tensor {
+  accept(takes.dpoRegularizer, arguments);
+  const { beta = 0.1, reference } = options;
   checkRows("dpoRegularizer", { s_c, s_r, ...reference });
   const difference = s_c.sub(s_r);
   const gain =
@@ -106,8 +116,10 @@ export function dpoRegularizer(
 export function grmLoss(
   rewardLoss: Tensor,
   regLoss: Tensor | null,
-  { alpha = 0.01 }: { readonly alpha?: number } = {},
+  options: { readonly alpha?: number } = {},
 ): Tensor {
+  accept(takes.grmLoss, arguments);
+  const { alpha = 0.01 } = options;
   checkShare("grmLoss", { alpha });
   if (alpha === 0) return rewardLoss;
   if (regLoss === null) {

@@ -5,9 +5,11 @@
 // Next: losses.ts for what both are trained on, batches.ts for what they are fed.
 
 import { ArgumentError, arange, type Random, type Tensor, zeros } from "../core/index.ts";
+import { accept, signatures } from "../core/signature.ts";
+import { forwardTakes } from "../nn/backbone.ts";
 import {
   type Backbone,
-  type CausalLM,
+  CausalLM,
   Dropout,
   type ForwardOptions,
   Linear,
@@ -15,6 +17,19 @@ import {
   Module,
 } from "../nn/index.ts";
 import { styleName } from "../nn/transformer.ts";
+
+const takes = signatures(
+  {
+    ValueHead: "dim: number, config: object, { rng: Random }",
+    RewardModel:
+      'lm: CausalLM, { rng: Random, head?: { type?: "linear" | "mlp", layers?: number, ' +
+      "neurons?: number, dropout?: number } }",
+    forward: forwardTakes,
+    reward: "hidden: Tensor, rng?: Random",
+    logits: "hidden: Tensor",
+  },
+  () => ({ CausalLM }),
+);
 
 /** What a reward head is: complete, checked, and JSON. */
 export interface HeadConfig {
@@ -70,9 +85,11 @@ export class ValueHead extends Module {
   constructor(
     dim: number,
     readonly config: HeadConfig,
-    { rng }: { readonly rng: Random },
+    init: { readonly rng: Random },
   ) {
+    accept(takes.ValueHead, arguments);
     super();
+    const { rng } = init;
     const { type, layers, neurons, dropout } = config;
     this.dropout = new Dropout(dropout);
     const last = (width: number): Linear =>
@@ -132,11 +149,10 @@ export class RewardModel extends Module {
   readonly #lm: CausalLM;
 
   /** A fresh reward head on a language model, whose backbone and head it shares. */
-  constructor(
-    lm: CausalLM,
-    { head = {}, rng }: { readonly head?: HeadOptions; readonly rng: Random },
-  ) {
+  constructor(lm: CausalLM, options: { readonly head?: HeadOptions; readonly rng: Random }) {
+    accept(takes.RewardModel, arguments);
     super();
+    const { head = {}, rng } = options;
     this.#lm = lm;
     this.config = lm.config;
     this.model = lm.model;
@@ -157,6 +173,7 @@ export class RewardModel extends Module {
 
   /** Ids [B,T], padded on either side, to final hidden states and one reward for each row. */
   forward(ids: Tensor, options: ForwardOptions = {}): Rewarded {
+    accept(takes.forward, arguments);
     const hidden = this.tap("hidden", this.model.forward(ids, options)); // [B,T,C]
     const places = lastPlaces(ids, options.mask);
     return { hidden, rewards: this.reward(atPlaces(hidden, places), options.rng), places };
@@ -164,11 +181,13 @@ export class RewardModel extends Module {
 
   /** Hidden states [..., C] to rewards [...]: of last tokens, or of all. */
   reward(hidden: Tensor, rng?: Random): Tensor {
+    accept(takes.reward, arguments);
     return this.tap("rewards", this.vHead.forward(hidden, rng));
   }
 
   /** Hidden states [..., C] to logits [..., V]. */
   logits(hidden: Tensor): Tensor {
+    accept(takes.logits, arguments);
     return this.tap("logits", this.lmHead.forward(hidden));
   }
 

@@ -3,10 +3,21 @@
 // Next: evaluation.ts for what is concluded from them.
 
 import { noGrad, portable, scope, type Tensor } from "../core/index.ts";
+import { accept, signatures } from "../core/signature.ts";
 import { withoutAdapters } from "../nn/index.ts";
 import { batchesByLength, makeBatch } from "./batches.ts";
 import type { Pair, Sequence } from "./pairs.ts";
-import type { RewardModel } from "./rewardModel.ts";
+import { RewardModel } from "./rewardModel.ts";
+
+const options =
+  "{ batchTokens?: number, logProbs?: boolean, withoutAdapters?: boolean, onProgress?: function }";
+const takes = signatures(
+  {
+    scoreSequences: `model: RewardModel, sequences: any[], ${options}`,
+    scorePairs: `model: RewardModel, pairs: any[], ${options}`,
+  },
+  () => ({ RewardModel }),
+);
 
 /** What a model says of N sequences, in their order. */
 export interface Scores {
@@ -36,6 +47,7 @@ export async function scoreSequences(
   sequences: readonly Sequence[],
   options: ScoreOptions = {},
 ): Promise<Scores> {
+  accept(takes.scoreSequences, arguments);
   const { batchTokens = 4096, logProbs: isWanted = false, onProgress } = options;
   const rewards = new Float64Array(sequences.length);
   const logProbs = new Float64Array(sequences.length);
@@ -96,6 +108,7 @@ export async function scorePairs(
   pairs: readonly Pair[],
   options: ScoreOptions = {},
 ): Promise<PairScores> {
+  accept(takes.scorePairs, arguments);
   const sequences = [...pairs.map((p) => p.chosen), ...pairs.map((p) => p.rejected)];
   const { rewards, logProbs, counts } = await scoreSequences(model, sequences, options);
   const half = (from: number): Scores => ({

@@ -3,10 +3,16 @@
 // Next: scores.ts for last rewards alone.
 
 import { noGrad, scope } from "../core/index.ts";
+import { accept, signatures } from "../core/signature.ts";
 import { batchesByLength, makeBatch } from "./batches.ts";
 import type { Sequence } from "./pairs.ts";
-import type { RewardModel } from "./rewardModel.ts";
+import { RewardModel } from "./rewardModel.ts";
 import { breathe, taken } from "./scores.ts";
+
+const takes = signatures(
+  { tokenRewards: "model: RewardModel, sequences: any[], { batchTokens?: number }" },
+  () => ({ RewardModel }),
+);
 
 /**
  * Rewards of every token of every sequence, in evaluation mode, in the order of the sequences.
@@ -15,8 +21,10 @@ import { breathe, taken } from "./scores.ts";
 export async function tokenRewards(
   model: RewardModel,
   sequences: readonly Sequence[],
-  { batchTokens = 4096 }: { readonly batchTokens?: number } = {},
+  options: { readonly batchTokens?: number } = {},
 ): Promise<Float64Array[]> {
+  accept(takes.tokenRewards, arguments);
+  const { batchTokens = 4096 } = options;
   const lengths = sequences.map(({ ids }) => ids.length);
   const found = new Array<Float64Array>(sequences.length);
   const wasTraining = model.training;

@@ -20,11 +20,12 @@ import {
   type Tensor,
   tensor,
 } from "../core/index.ts";
+import { accept, signatures } from "../core/signature.ts";
 import { problemsOf } from "../nn/checked.ts";
 import { AdamW, cosineSchedule, type Schedule, type StateDict } from "../nn/index.ts";
 import { chunks, DataOrder, pairLength } from "./batches.ts";
 import type { Pair } from "./pairs.ts";
-import type { RewardModel } from "./rewardModel.ts";
+import { RewardModel } from "./rewardModel.ts";
 import { breathe, perplexityOf, scorePairs, taken } from "./scores.ts";
 import { type PairSummary, summarize } from "./statistics.ts";
 import type { TrainCheckpoint, TrainState } from "./trainer/checkpoint.ts";
@@ -173,6 +174,16 @@ export const trainSchema = z.strictObject({
   checkpointEvery: count.default(100).describe("number of steps from one checkpoint to the next"),
 });
 
+const takes = signatures(
+  {
+    train:
+      "model: RewardModel, pairs: any[], options: object, { validation?: any[], resume?: object, " +
+      "signal?: object, onProgress?: function, onRecord?: function, drift?: function, " +
+      "onCheckpoint?: function, now?: function }",
+  },
+  () => ({ RewardModel }),
+);
+
 /** Complete settings. */
 export type TrainSettings = Readonly<z.infer<typeof trainSchema>>;
 
@@ -182,7 +193,7 @@ export type TrainOptions = Readonly<z.input<typeof trainSchema>>;
 /** Fills in defaults and checks; an ArgumentError names each field that is wrong. */
 export function trainSettings(options: TrainOptions): TrainSettings {
   const parsed = trainSchema.safeParse(options);
-  if (!parsed.success) throw new ArgumentError(`train: ${problemsOf(parsed.error)}`);
+  if (!parsed.success) throw new ArgumentError(`train: ${problemsOf(parsed.error, trainSchema)}`);
   const { method, mode, alpha } = parsed.data;
   if (method === "frozen" && (options.mode ?? "frozen") !== "frozen") {
     const why = mode === "lora" ? "trains no adapters" : "isn't trained";
@@ -252,6 +263,7 @@ export async function train(
   options: TrainOptions,
   hooks: TrainHooks = {},
 ): Promise<Trained> {
+  accept(takes.train, arguments);
   const run = new Run(model, pairs, trainSettings(options), hooks);
   await run.begin();
   while (!run.finished && !hooks.signal?.aborted) {
@@ -301,7 +313,8 @@ class Run {
     readonly settings: TrainSettings,
     readonly hooks: TrainHooks,
   ) {
-    const { seed, method, batchSize, lr, minLr, warmup, flips } = settings;
+    const { seed, method, batchSize, flips } = settings;
+    const { lr, minLr, warmup, weightDecay, beta1, beta2 } = settings;
     const rng = random(seed);
     if (pairs.length === 0) throw new ArgumentError("train: got no pairs to train on");
     checkPairs(model, pairs, { needsMargin: method === "margin" });
@@ -309,7 +322,7 @@ class Run {
     this.#pairs = flipped(pairs, flips, rng.fork("flips"));
     this.#objective = new Objective(model, this.#pairs, settings);
     this.#trained = chooseParameters(model, settings, rng.fork("adapters"));
-    this.#optimiser = new AdamW(this.#trained, settings);
+    this.#optimiser = new AdamW(this.#trained, { lr, weightDecay, beta1, beta2 });
     this.#order = new DataOrder(this.#pairs.map(pairLength), batchSize, rng.fork("order"));
     this.#stepsOfEpoch = Math.ceil(pairs.length / batchSize);
     this.steps = settings.steps ?? Math.ceil(this.#stepsOfEpoch * settings.epochs);

@@ -3,6 +3,7 @@
 // Next: evaluation.ts, which states its accuracy beside the model's.
 
 import { ArgumentError, portable } from "../core/index.ts";
+import { accept, signature } from "../core/signature.ts";
 import { IGNORE } from "./losses.ts";
 import type { Pair, Sequence } from "./pairs.ts";
 import { sigmoid } from "./statistics.ts";
@@ -37,6 +38,8 @@ function dot({ ids, values }: Row, weights: Float64Array): number {
   return sum;
 }
 
+const takes = signature("WordsOnly.fit", "pairs: any[], { l2?: number, steps?: number }");
+
 /** How the words' weights are fitted. */
 export interface WordsOnlyOptions {
   /** Weight of ½ ‖w‖² against the sum of the pairs' losses. Default 1. */
@@ -56,7 +59,9 @@ export class WordsOnly {
   ) {}
 
   /** Fits Σ -log σ(w · (x_c - x_r)) + l2/2 ‖w‖² by Nesterov's method with the step 1/L. Deterministic. */
-  static fit(pairs: readonly Pair[], { l2 = 1, steps = 200 }: WordsOnlyOptions = {}): WordsOnly {
+  static fit(pairs: readonly Pair[], options: WordsOnlyOptions = {}): WordsOnly {
+    accept(takes, arguments);
+    const { l2 = 1, steps = 200 } = options;
     if (pairs.length === 0) throw new ArgumentError("WordsOnly: got no pairs to fit");
     const rows = pairs.map(rowOf);
     const size =

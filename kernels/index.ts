@@ -11,10 +11,10 @@ registerWasm();
 registerDevice("gpu", () => new GpuDevice());
 for (const mode of modes) registerDevice(`gpu:${mode}`, () => new GpuDevice(mode));
 
-export { type Captured, capture } from "./gpu/capture.ts";
 export { GpuDevice } from "./gpu/device.ts";
 export { provideGpu } from "./gpu/library.ts";
 export { type Mode, modes } from "./gpu/modes.ts";
+export { type RecordedStep, recordStep } from "./gpu/recordStep.ts";
 export { type ReadyOptions, ready } from "./ready.ts";
 export { WasmDevice } from "./wasm/device.ts";
 export { createWasm, type Product, type Wasm, type WasmOptions } from "./wasm/kernels.ts";

@@ -16,7 +16,9 @@ type Answer<Report, Result> =
   | { readonly failed: string };
 
 /** A job that a worker could not do. */
-export class JobError extends TwoheadsError {}
+export class JobError extends TwoheadsError {
+  override readonly name = "JobError";
+}
 
 // --- In a worker -------------------------------------------------------------------------------------
 

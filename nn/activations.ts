@@ -8,8 +8,18 @@
 // Next: attention.ts, whose pattern exists only while somebody listens to it.
 
 import { ArgumentError, ShapeError, type Tensor } from "../core/index.ts";
-import type { Module } from "./module.ts";
+import { accept, signatures } from "../core/signature.ts";
+import { checkTensor } from "../core/tensor.ts";
+import { Module } from "./module.ts";
 import { nearest } from "./nearest.ts";
+
+const takes = signatures(
+  {
+    capture: "model: Module, names: any[], fn: function",
+    edit: "model: Module, edits: object, fn: function",
+  },
+  () => ({ Module }),
+);
 
 /** Somebody who listens to a tree of modules while a function runs. */
 class Listener {
@@ -107,6 +117,7 @@ export function capture<T>(
   names: readonly string[],
   fn: () => T,
 ): { readonly result: T; readonly activations: Readonly<Record<string, Tensor>> } {
+  accept(takes.capture, arguments);
   const activations: Record<string, Tensor> = {};
   const hear = (name: string, _pattern: string, x: Tensor): Tensor => {
     if (Object.hasOwn(activations, name)) {
@@ -130,8 +141,9 @@ export function edit<T>(
   edits: Readonly<Record<string, (x: Tensor, name: string) => Tensor>>,
   fn: () => T,
 ): T {
+  accept(takes.edit, arguments);
   const hear = (name: string, pattern: string, x: Tensor): Tensor => {
-    const y = edits[pattern]?.(x, name) ?? x;
+    const y = checkTensor("edit", edits[pattern]?.(x, name) ?? x, "what an edit returns");
     if (String(y.shape) === String(x.shape) && y.dtype === x.dtype) return y;
     throw new ShapeError(
       `edit: "${name}" is ${x.dtype} [${x.shape}], its edit gave ${y.dtype} [${y.shape}]; keep both`,

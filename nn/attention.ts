@@ -9,11 +9,17 @@ import {
   scaledDotProductAttention,
   type Tensor,
 } from "../core/index.ts";
+import { accept, signatures } from "../core/signature.ts";
 import type { LayerCache } from "./cache.ts";
 import { residualStd, type TransformerConfig } from "./config.ts";
 import { Conv1D, Dropout, Linear } from "./layers.ts";
 import { Module } from "./module.ts";
 import type { RotaryTables } from "./rotary.ts";
+
+const takes = signatures({
+  LlamaAttention: "config: object, rng: Random",
+  GPT2Attention: "config: object, rng: Random",
+});
 
 /** What all layers of one forward pass share; made once for it. */
 export interface Pass {
@@ -129,6 +135,7 @@ export class LlamaAttention extends SelfAttention {
   readonly oProj: Linear;
 
   constructor(config: TransformerConfig, rng: Random) {
+    accept(takes.LlamaAttention, arguments);
     super(config);
     const { dim, headDim, initStd: std } = config;
     const [width, keyWidth] = [config.heads * headDim, config.kvHeads * headDim];
@@ -155,6 +162,7 @@ export class GPT2Attention extends SelfAttention {
   readonly cProj: Conv1D;
 
   constructor(config: TransformerConfig, rng: Random) {
+    accept(takes.GPT2Attention, arguments);
     super(config);
     const { dim, heads, headDim, initStd: std } = config;
     const width = heads * headDim;

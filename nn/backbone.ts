@@ -28,6 +28,9 @@ export interface ForwardOptions {
   readonly rng?: Random | undefined;
 }
 
+/** What forward() takes, as it stands in a signature. */
+export const forwardTakes = "ids: Tensor, { mask?: Tensor, cache?: object, rng?: Random }";
+
 /**
  * What turns ids [B,T] into hidden states [B,T,C]: the transformer, or the LSTM. Heads and training know no
  * more of it.

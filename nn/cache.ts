@@ -2,7 +2,10 @@
 // token costs one row instead of all rows again. Next: attention.ts, which appends to it; generate.ts.
 
 import { ArgumentError, cat, GraphError, ones, type Tensor } from "../core/index.ts";
+import { accept, signature } from "../core/signature.ts";
 import type { Cache } from "./backbone.ts";
+
+const takes = signature("KVCache", "layers: number");
 
 /** The tensor that a cache holds from now on in place of `old`. */
 function replace(old: Tensor | null, fresh: Tensor): Tensor {
@@ -49,6 +52,7 @@ export class KVCache implements Cache {
   #mask: Tensor | null = null;
 
   constructor(layers: number) {
+    accept(takes, arguments);
     this.layers = Array.from({ length: layers }, () => new LayerCache());
   }
 

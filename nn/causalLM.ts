@@ -3,15 +3,24 @@
 // Next: generate.ts; ../grm for the reward head.
 
 import type { Random, Tensor } from "../core/index.ts";
-import type { Backbone, ForwardOptions } from "./backbone.ts";
+import { accept, signatures } from "../core/signature.ts";
+import { type Backbone, type ForwardOptions, forwardTakes } from "./backbone.ts";
 import { type ModelConfig, type ModelOptions, modelConfig } from "./config.ts";
 import { Linear } from "./layers.ts";
 import { LSTM } from "./lstm.ts";
 import { Module } from "./module.ts";
 import { styleName, Transformer } from "./transformer.ts";
 
+const takes = signatures({
+  makeBackbone: "options: object, { rng: Random }",
+  CausalLM: "config: object, { rng: Random }",
+  hidden: forwardTakes,
+  forward: forwardTakes,
+});
+
 /** The backbone that a configuration describes. */
 export function makeBackbone(options: ModelOptions, init: { readonly rng: Random }): Backbone {
+  accept(takes.makeBackbone, arguments);
   const config = modelConfig(options);
   return config.style === "lstm" ? new LSTM(config, init) : new Transformer(config, init);
 }
@@ -26,8 +35,10 @@ export class CausalLM extends Module {
   readonly lmHead: Linear;
 
   /** A fresh model, its weights drawn from `rng`; an ArgumentError names each option that is wrong. */
-  constructor(options: ModelOptions, { rng }: { readonly rng: Random }) {
+  constructor(options: ModelOptions, init: { readonly rng: Random }) {
+    accept(takes.CausalLM, arguments);
     super();
+    const { rng } = init;
     this.config = modelConfig(options);
     const { dim, vocabSize, tied } = this.config;
     this.model = makeBackbone(this.config, { rng: rng.fork("model") });
@@ -42,11 +53,13 @@ export class CausalLM extends Module {
 
   /** Ids [B,T] to the final hidden states [B,T,C], announced as "hidden". */
   hidden(ids: Tensor, options?: ForwardOptions): Tensor {
+    accept(takes.hidden, arguments);
     return this.tap("hidden", this.model.forward(ids, options));
   }
 
   /** Ids [B,T] to logits [B,T,V] for the token after each. */
   forward(ids: Tensor, options?: ForwardOptions): Tensor {
+    accept(takes.forward, arguments);
     return this.tap("logits", this.lmHead.forward(this.hidden(ids, options), options?.rng));
   }
 }

@@ -3,13 +3,26 @@
 // Next: checkpoints/json.ts for what counts as JSON.
 
 import type { z } from "zod";
+import { meant } from "../core/names.ts";
 import { parseJson } from "./checkpoints/json.ts";
 
-/** What a failed check found, in a line: which field, and what it should be. */
-export function problemsOf(error: z.ZodError): string {
+/** What a failed check found, in a line: which field, and what it should be; of which `schema`, if names are to be guessed. */
+export function problemsOf(error: z.ZodError, schema?: z.ZodObject): string {
   return error.issues
-    .map(({ path, message }) => (path.length === 0 ? message : `${path.join(".")}: ${message}`))
+    .map((issue) => {
+      const { path, message } = issue;
+      if (issue.code === "unrecognized_keys" && path.length === 0 && schema)
+        return issue.keys.map((key) => unknownKey(key, Object.keys(schema.shape))).join("; ");
+      return path.length === 0 ? message : `${path.join(".")}: ${message}`;
+    })
     .join("; ");
+}
+
+function unknownKey(key: string, known: readonly string[]): string {
+  const name = meant(key, known);
+  return name === undefined
+    ? `there is no "${key}"; there are ${known.join(", ")}`
+    : `there is no "${key}"; did you mean ${name}?`;
 }
 
 /** What JSON holds, if the schema takes it; `path` says where in the file it stands. */

@@ -3,7 +3,22 @@
 // Face's config.json, transformer.ts for what is built from it.
 
 import { ArgumentError } from "../core/index.ts";
+import { alsoCalled, meant } from "../core/names.ts";
+import { accept, signature } from "../core/signature.ts";
 import { nearest } from "./nearest.ts";
+
+const takes = signature("modelConfig", "options: object");
+
+alsoCalled(
+  "learningrate:lr alpha:lr betas:beta1 l2:weightDecay maxgradnorm:maxNorm clip:maxNorm " +
+    "hiddensize:dim,neurons nembd:dim dmodel:dim embeddim:dim width:dim layer:layers depth:layers " +
+    "numhiddenlayers:layers head:heads numattentionheads:heads numkeyvalueheads:kvHeads " +
+    "intermediatesize:ffDim ninner:ffDim hiddenact:activation blocksize:context seqlen:context " +
+    "maxpositionembeddings:context nctx:context npositions:context tiewordembeddings:tied " +
+    "initializerrange:initStd ropetheta:ropeBase rmsnormeps:normEps layernormepsilon:normEps " +
+    "r:rank loraalpha:alpha loradropout:dropout targetmodules:layers maxnewtokens:maxTokens " +
+    "maxlength:maxTokens numreturnsequences:samples eostokenid:stop",
+);
 
 export type Activation = "silu" | "gelu" | "gelu_tanh";
 
@@ -71,6 +86,7 @@ export function modelConfig(options: LSTMOptions): LSTMConfig;
 export function modelConfig(options: TransformerOptions): TransformerConfig;
 export function modelConfig(options: ModelOptions): ModelConfig;
 export function modelConfig(options: ModelOptions): ModelConfig {
+  accept(takes, arguments);
   const config =
     options.style === "lstm"
       ? { tied: true, dropout: 0, ...options }
@@ -137,9 +153,11 @@ function check(config: ModelConfig, fields: readonly string[]): void {
   const values = config as unknown as Readonly<Record<string, unknown>>;
   const unknown = Object.keys(values).filter((field) => !fields.includes(field));
   const problems = [
-    ...unknown.map(
-      (field) => `there is no "${field}"; near are ${nearest(field, fields, 2).join(", ")}`,
-    ),
+    ...unknown.map((field) => {
+      const other = meant(field, fields);
+      if (other !== undefined) return `there is no "${field}"; did you mean ${other}?`;
+      return `there is no "${field}"; near are ${nearest(field, fields, 2).join(", ")}`;
+    }),
     ...fields.flatMap((field) => {
       const rule = rules[field];
       if (rule === undefined || rule.is(values[field])) return [];

@@ -2,9 +2,15 @@
 // non-linearity, and back down. Next: transformer.ts.
 
 import type { Random, Tensor } from "../core/index.ts";
+import { accept, signatures } from "../core/signature.ts";
 import { type Activation, residualStd, type TransformerConfig } from "./config.ts";
 import { Conv1D, Linear } from "./layers.ts";
 import { Module } from "./module.ts";
+
+const takes = signatures({
+  SwiGLU: "config: object, rng: Random",
+  MLP: "config: object, rng: Random",
+});
 
 const activations: Readonly<Record<Activation, (x: Tensor) => Tensor>> = {
   silu: (x) => x.silu(),
@@ -33,6 +39,7 @@ export class SwiGLU extends FeedForward {
   readonly downProj: Linear;
 
   constructor(config: TransformerConfig, rng: Random) {
+    accept(takes.SwiGLU, arguments);
     super(config);
     const { dim, ffDim, initStd: std } = config;
     const linear = (from: number, to: number, name: string, deviation = std): Linear =>
@@ -55,6 +62,7 @@ export class MLP extends FeedForward {
   readonly cProj: Conv1D;
 
   constructor(config: TransformerConfig, rng: Random) {
+    accept(takes.MLP, arguments);
     super(config);
     const { dim, ffDim, initStd: std } = config;
     this.cFc = new Conv1D(dim, ffDim, { rng: rng.fork("c_fc"), std });

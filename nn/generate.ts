@@ -12,9 +12,16 @@ import {
   type TypedArray,
   tensor,
 } from "../core/index.ts";
+import { describeValue } from "../core/refusal.ts";
+import { accept, signatures } from "../core/signature.ts";
 import type { Cache } from "./backbone.ts";
-import type { CausalLM } from "./causalLM.ts";
+import { CausalLM } from "./causalLM.ts";
 import { best, checkSampling, draw, type SamplingOptions } from "./sampling.ts";
+
+const line =
+  "lm: CausalLM, prompts: any[], { maxTokens: number, samples?: number, stop?: number[] | function, " +
+  "rng?: Random, temperature?: number, topK?: number, topP?: number }";
+const takes = signatures({ generate: line, generateAsync: line }, () => ({ CausalLM }));
 
 /** How much is written, when it stops, and how tokens are drawn. */
 export interface GenerateOptions extends SamplingOptions {
@@ -57,6 +64,7 @@ export function generate(
   prompts: readonly (readonly number[])[],
   options: GenerateOptions,
 ): Generated[] {
+  accept(takes.generate, arguments);
   const run = continuations(lm, prompts, options);
   let next = run.next();
   while (next.done !== true) next = run.next(next.value.data);
@@ -69,6 +77,7 @@ export async function generateAsync(
   prompts: readonly (readonly number[])[],
   options: GenerateOptions,
 ): Promise<Generated[]> {
+  accept(takes.generateAsync, arguments);
   const run = continuations(lm, prompts, options);
   let next = run.next();
   while (next.done !== true) next = run.next(await next.value.read());
@@ -130,8 +139,14 @@ function check(
   }
   if (prompts.length === 0) throw new ArgumentError("generate: got no prompts");
   prompts.forEach((prompt, i) => {
+    if (typeof prompt !== "object" || !(prompt?.length >= 0))
+      throw new ArgumentError(
+        `generate: prompt ${i} must be a list of token ids, got ${describeValue(prompt)}; write [[1, 2, 3]] for one prompt`,
+      );
     if (prompt.length === 0)
       throw new ArgumentError(`generate: prompt ${i} is empty; begin with a start token`);
+    if (!Array.from(prompt).every(Number.isSafeInteger))
+      throw new ArgumentError(`generate: prompt ${i} holds what is no token id, a whole number`);
     if (prompt.length > model.context) {
       throw new ArgumentError(
         `generate: prompt ${i} has ${prompt.length} tokens, the model's context holds ${model.context}`,

@@ -2,9 +2,22 @@
 // PyTorch's names and shapes. Next: attention.ts and feedForward.ts, which are made of these.
 
 import type { Random, Tensor } from "../core/index.ts";
+import { accept, signatures } from "../core/signature.ts";
 import { filled, normal, uniform } from "./init.ts";
 import type { LoRA } from "./lora.ts";
 import { Module } from "./module.ts";
+
+const takes = signatures({
+  Linear:
+    "inFeatures: number, outFeatures: number, { rng: Random, bias?: boolean, std?: number, weight?: Tensor }",
+  Conv1D:
+    "inFeatures: number, outFeatures: number, { rng: Random, bias?: boolean, std?: number, weight?: Tensor }",
+  Embedding: "count: number, dim: number, { rng: Random, std?: number }",
+  LayerNorm: "dim: number, eps?: number",
+  RMSNorm: "dim: number, eps?: number",
+  Dropout: "p: number",
+  forward: "x: Tensor, rng?: Random",
+});
 
 /** How a linear layer begins, and whether it has a bias. */
 export interface LinearOptions {
@@ -45,6 +58,7 @@ export abstract class Projection extends Module {
 
   /** x [..., in] to [..., out]. `rng` is for LoRA's dropout. */
   forward(x: Tensor, rng?: Random): Tensor {
+    accept(takes.forward, arguments);
     const y = this.product(x);
     return this.lora?.isActive ? y.add(this.lora.forward(x, rng)) : y;
   }
@@ -53,6 +67,7 @@ export abstract class Projection extends Module {
 /** y = x Wᵀ + bias; weight [out, in], bias [out]. */
 export class Linear extends Projection {
   constructor(inFeatures: number, outFeatures: number, options: LinearOptions) {
+    accept(takes.Linear, arguments);
     super(inFeatures, outFeatures, [outFeatures, inFeatures], options);
   }
 
@@ -64,6 +79,7 @@ export class Linear extends Projection {
 /** y = x W + bias with weight [in, out]: how GPT-2 stores its projections. */
 export class Conv1D extends Projection {
   constructor(inFeatures: number, outFeatures: number, options: LinearOptions) {
+    accept(takes.Conv1D, arguments);
     super(inFeatures, outFeatures, [inFeatures, outFeatures], options);
   }
 
@@ -79,13 +95,16 @@ export class Embedding extends Module {
   constructor(
     readonly count: number,
     readonly dim: number,
-    { rng, std = 1 }: { readonly rng: Random; readonly std?: number },
+    options: { readonly rng: Random; readonly std?: number },
   ) {
+    accept(takes.Embedding, arguments);
     super();
+    const { rng, std = 1 } = options;
     this.weight = normal([count, dim], { std, rng: rng.fork("weight") });
   }
 
   forward(ids: Tensor): Tensor {
+    accept(takes.forward, arguments);
     return this.weight.embedding(ids);
   }
 }
@@ -99,12 +118,14 @@ export class LayerNorm extends Module {
     dim: number,
     readonly eps = 1e-5,
   ) {
+    accept(takes.LayerNorm, arguments);
     super();
     this.weight = filled([dim], 1);
     this.bias = filled([dim], 0);
   }
 
   forward(x: Tensor): Tensor {
+    accept(takes.forward, arguments);
     return x.layerNorm(this.weight, this.bias, { eps: this.eps });
   }
 }
@@ -117,11 +138,13 @@ export class RMSNorm extends Module {
     dim: number,
     readonly eps = 1e-5,
   ) {
+    accept(takes.RMSNorm, arguments);
     super();
     this.weight = filled([dim], 1);
   }
 
   forward(x: Tensor): Tensor {
+    accept(takes.forward, arguments);
     return x.rmsNorm(this.weight, { eps: this.eps });
   }
 }
@@ -129,11 +152,13 @@ export class RMSNorm extends Module {
 /** In training, zeroes elements with probability p and scales the others by 1 / (1 - p). */
 export class Dropout extends Module {
   constructor(readonly p: number) {
+    accept(takes.Dropout, arguments);
     super();
   }
 
   /** Needs `rng` in training unless p is 0. */
   forward(x: Tensor, rng?: Random): Tensor {
+    accept(takes.forward, arguments);
     const options = this.options(rng);
     return options === undefined ? x : x.dropout(options);
   }

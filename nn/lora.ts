@@ -4,11 +4,25 @@
 // Next: optim.ts.
 
 import { ArgumentError, noGrad, type Random, scope, type Tensor } from "../core/index.ts";
+import { accept, signatures } from "../core/signature.ts";
 import { patternOf } from "./activations.ts";
 import { filled, uniform } from "./init.ts";
 import { Dropout, Linear, Projection } from "./layers.ts";
 import { Module, type StateDict } from "./module.ts";
 import { nearest } from "./nearest.ts";
+
+const options = "rank: number, alpha?: number, dropout?: number, rng: Random";
+const takes = signatures(
+  {
+    LoRA: `layer: Projection, { ${options} }`,
+    addLoRA: `model: Module, { layers: any[], ${options} }`,
+    mergeLoRA: "model: Module",
+    unmergeLoRA: "model: Module",
+    withoutAdapters: "model: Module, fn: function",
+    loraStateDict: "model: Module",
+  },
+  () => ({ Module, Projection }),
+);
 
 /** Which layers get adapters of low rank (2106.09685), of which rank and scale. */
 export interface LoRAOptions {
@@ -32,11 +46,11 @@ export class LoRA extends Module {
   #before: Tensor | null = null;
   #isOn = true;
 
-  constructor(
-    { inFeatures, outFeatures, weight }: Projection,
-    { rank, alpha = rank, dropout = 0, rng }: Omit<LoRAOptions, "layers">,
-  ) {
+  constructor(layer: Projection, options: Omit<LoRAOptions, "layers">) {
+    accept(takes.LoRA, arguments);
     super();
+    const { inFeatures, outFeatures, weight } = layer;
+    const { rank, alpha = rank, dropout = 0, rng } = options;
     if (!Number.isSafeInteger(rank) || rank < 1)
       throw new ArgumentError(`LoRA: rank ${rank} must be a whole number > 0`);
     this.a = uniform([rank, inFeatures], { bound: 1 / Math.sqrt(inFeatures), rng });
@@ -100,7 +114,9 @@ function adapted(model: Module): { name: string; layer: Projection; lora: LoRA }
  * Freezes a model and puts adapters beside the layers whose names match; only they are trained from then
  * on (unfreeze a head that shall be too). A pattern that matches no linear layer is an ArgumentError.
  */
-export function addLoRA<M extends Module>(model: M, { layers, ...options }: LoRAOptions): M {
+export function addLoRA<M extends Module>(model: M, settings: LoRAOptions): M {
+  accept(takes.addLoRA, arguments);
+  const { layers, ...options } = settings;
   const linear = model
     .namedModules()
     .filter((pair): pair is [string, Projection] => pair[1] instanceof Projection);
@@ -126,6 +142,7 @@ export function addLoRA<M extends Module>(model: M, { layers, ...options }: LoRA
 
 /** Adds every adapter's update to its layer's weight: as fast as no adapter. unmergeLoRA takes it back. */
 export function mergeLoRA(model: Module): void {
+  accept(takes.mergeLoRA, arguments);
   for (const { name, layer } of adapted(model)) {
     const holders = model.namedModules().filter(([, m]) => Object.values(m).includes(layer.weight));
     if (holders.length < 2) continue;
@@ -139,11 +156,13 @@ export function mergeLoRA(model: Module): void {
 
 /** Puts the weights from before mergeLoRA back, to the bit. */
 export function unmergeLoRA(model: Module): void {
+  accept(takes.unmergeLoRA, arguments);
   for (const { layer, lora } of adapted(model)) lora.unmerge(layer);
 }
 
 /** Runs `fn` with the adapters switched off: the model that they were added to. */
 export function withoutAdapters<T>(model: Module, fn: () => T): T {
+  accept(takes.withoutAdapters, arguments);
   const all = adapted(model);
   const merged = all.find(({ lora }) => lora.isMerged);
   if (merged !== undefined) {
@@ -165,6 +184,7 @@ export function withoutAdapters<T>(model: Module, fn: () => T): T {
 
 /** The adapters' parameters alone; loadStateDict(dict, { strict: false }) takes them back. */
 export function loraStateDict(model: Module): StateDict {
+  accept(takes.loraStateDict, arguments);
   const parts = adapted(model).flatMap(({ name, lora }) =>
     Object.entries(lora.stateDict()).map(([key, x]) => [`${name}.lora.${key}`, x] as const),
   );

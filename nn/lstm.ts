@@ -3,12 +3,19 @@
 // and the order of gates (input, forget, cell, output) of PyTorch's LSTMCell. Next: causalLM.ts.
 
 import { ArgumentError, type Random, stack, type Tensor, zeros } from "../core/index.ts";
-import { Backbone, type Cache, type ForwardOptions } from "./backbone.ts";
+import { accept, signatures } from "../core/signature.ts";
+import { Backbone, type Cache, type ForwardOptions, forwardTakes } from "./backbone.ts";
 import { type LSTMConfig, type LSTMOptions, modelConfig } from "./config.ts";
 import { uniform } from "./init.ts";
 import { Dropout, Embedding } from "./layers.ts";
 import { Module } from "./module.ts";
 import { checkIds } from "./transformer.ts";
+
+const takes = signatures({
+  LSTM: "config: object, { rng: Random }",
+  LSTMCell: "dim: number, rng: Random",
+  forward: forwardTakes,
+});
 
 /** What a cell remembers: output h and memory c, [B,C] each. */
 interface State {
@@ -56,6 +63,7 @@ export class LSTMCell extends Module {
     readonly dim: number,
     rng: Random,
   ) {
+    accept(takes.LSTMCell, arguments);
     super();
     const bound = 1 / Math.sqrt(dim);
     const draw = (shape: readonly number[], name: string): Tensor =>
@@ -112,8 +120,10 @@ export class LSTM extends Backbone {
   readonly dropout: Dropout;
   readonly context = Number.POSITIVE_INFINITY;
 
-  constructor(options: LSTMOptions, { rng }: { readonly rng: Random }) {
+  constructor(options: LSTMOptions, init: { readonly rng: Random }) {
+    accept(takes.LSTM, arguments);
     super();
+    const { rng } = init;
     const config = modelConfig(options);
     const { vocabSize, dim, layers } = config;
     this.config = config;
@@ -136,7 +146,9 @@ export class LSTM extends Backbone {
     return new LSTMCache();
   }
 
-  override forward(ids: Tensor, { mask, cache, rng }: ForwardOptions = {}): Tensor {
+  override forward(ids: Tensor, options: ForwardOptions = {}): Tensor {
+    accept(takes.forward, arguments);
+    const { mask, cache, rng } = options;
     const [B, T] = checkIds(ids, mask);
     if (cache !== undefined && !(cache instanceof LSTMCache))
       throw new ArgumentError("cache: an LSTM needs a cache that its own newCache() made");

@@ -5,7 +5,16 @@
 // Next: activations.ts for what tap() does, layers.ts for the first modules.
 
 import { ArgumentError, type DType, isFloat, showTree, Tensor } from "../core/index.ts";
+import { accept, signatures } from "../core/signature.ts";
+import { checkTensor } from "../core/tensor.ts";
 import { announce, isHeard } from "./activations.ts";
+
+const takes = signatures({
+  parameterCount: "{ trainable?: boolean }",
+  train: "on?: boolean",
+  to: "dtype: DType",
+  loadStateDict: "dict: object, { strict?: boolean }",
+});
 
 /** Parameters by their dotted names. */
 export type StateDict = Readonly<Record<string, Tensor>>;
@@ -82,7 +91,9 @@ export abstract class Module {
   }
 
   /** How many numbers the parameters hold. `trainable`: only those that ask for gradients. */
-  parameterCount({ trainable = false }: { readonly trainable?: boolean } = {}): number {
+  parameterCount(options: { readonly trainable?: boolean } = {}): number {
+    accept(takes.parameterCount, arguments);
+    const { trainable = false } = options;
     const counted = this.parameters().filter((p) => p.requiresGrad || !trainable);
     return counted.reduce((sum, p) => sum + p.size, 0);
   }
@@ -96,6 +107,7 @@ export abstract class Module {
 
   /** Switches this tree to training (dropout drops) or, with false, to evaluation; returns it. */
   train(on = true): this {
+    accept(takes.train, arguments);
     for (const [, module] of this.namedModules()) module.training = on;
     return this;
   }
@@ -122,6 +134,7 @@ export abstract class Module {
    * afterwards. Integers and bools stay what they are.
    */
   to(dtype: DType): this {
+    accept(takes.to, arguments);
     if (!isFloat(dtype))
       throw new ArgumentError(`to: parameters are float32 or float64, not ${dtype}`);
     const converted = new Map<Tensor, Tensor>();
@@ -151,10 +164,9 @@ export abstract class Module {
    * its names. Throws before it changes anything, naming every missing and unexpected name (unless
    * strict is false) and every shape that differs.
    */
-  loadStateDict(
-    dict: StateDict,
-    { strict = true }: { readonly strict?: boolean } = {},
-  ): LoadReport {
+  loadStateDict(dict: StateDict, options: { readonly strict?: boolean } = {}): LoadReport {
+    accept(takes.loadStateDict, arguments);
+    const { strict = true } = options;
     const names = this.#allNames();
     const known = new Set(names.map(([name]) => name));
     const found = names.filter(([name]) => Object.hasOwn(dict, name));
@@ -264,7 +276,7 @@ function once<T>(pairs: readonly [string, T][]): [string, T][] {
 function misfits(found: readonly [string, Tensor][], dict: StateDict): string[] {
   const first = new Map<Tensor, string>();
   return found.flatMap(([name, p]) => {
-    const value = dict[name] as Tensor;
+    const value = checkTensor("loadStateDict", dict[name], `"${name}" in the dict`);
     const other = first.get(p);
     first.set(p, other ?? name);
     if (String(value.shape) !== String(p.shape))

@@ -12,7 +12,20 @@ import {
   Tensor,
   zerosLike,
 } from "../core/index.ts";
+import { accept, signatures } from "../core/signature.ts";
+import { checkTensor } from "../core/tensor.ts";
 import { Module, type StateDict } from "./module.ts";
+
+const common = "lr: number, weightDecay?: number, decays?: function";
+const takes = signatures({
+  SGD: `optimised: any, { ${common}, momentum?: number, nesterov?: boolean, dampening?: number }`,
+  AdamW: `optimised: any, { ${common}, beta1?: number, beta2?: number, eps?: number, amsgrad?: boolean }`,
+  step: "{ maxNorm?: number }",
+  loadStateDict: "{ step: number, tensors: object, missed?: object }",
+  accumulate: "batches: any[], lossOf: function, weightOf?: function",
+  clipFactor: "gradients: Tensor[], maxNorm: number",
+  clipGradNorm: "parameters: Tensor[], maxNorm: number",
+});
 
 /** A module, or some named parameters: model.namedParameters(), or a Map of them. */
 export type Optimised = Module | Iterable<readonly [name: string, parameter: Tensor]>;
@@ -82,10 +95,11 @@ export function accumulate<B>(
   lossOf: (batch: B) => Tensor,
   weightOf: (batch: B) => number = () => 1,
 ): Tensor {
+  accept(takes.accumulate, arguments);
   if (batches.length === 0) throw new ArgumentError("accumulate: got no batches");
   const total = batches.reduce((sum, batch) => sum + weightOf(batch), 0);
   const losses = batches.map((batch) => {
-    const loss = lossOf(batch).mul(weightOf(batch) / total);
+    const loss = checkTensor("accumulate", lossOf(batch), "each loss").mul(weightOf(batch) / total);
     loss.backward();
     return loss.detach();
   });
@@ -97,6 +111,7 @@ export function clipFactor(
   gradients: readonly Tensor[],
   maxNorm: number,
 ): { readonly norm: Tensor; readonly factor: Tensor } {
+  accept(takes.clipFactor, arguments);
   const norm = globalNorm(gradients);
   return { norm, factor: norm.add(1e-6).reciprocal().mul(maxNorm).minimum(1) };
 }
@@ -106,6 +121,7 @@ export function clipFactor(
  * they had, a scalar. optimiser.step({ maxNorm }) does the same without the extra pass.
  */
 export function clipGradNorm(parameters: readonly Tensor[], maxNorm: number): Tensor {
+  accept(takes.clipGradNorm, arguments);
   const given = parameters.filter((p) => p.grad !== null);
   return noGrad(() =>
     scope(() => {
@@ -151,7 +167,9 @@ export abstract class Optimiser {
    * One step for every parameter that has a gradient and asks for one. With maxNorm, returns the
    * gradients' global norm from before clipping, a scalar; else null.
    */
-  step({ maxNorm }: StepOptions = {}): Tensor | null {
+  step(options: StepOptions = {}): Tensor | null {
+    accept(takes.step, arguments);
+    const { maxNorm } = options;
     const turns = this.#turns();
     if (turns.length === 0) {
       throw new ArgumentError(
@@ -222,7 +240,9 @@ export abstract class Optimiser {
   }
 
   /** Copies a state in. An ArgumentError names what doesn't belong to these parameters. */
-  loadStateDict({ step, tensors, missed = {} }: OptimiserState): void {
+  loadStateDict(state: OptimiserState): void {
+    accept(takes.loadStateDict, arguments);
+    const { step, tensors, missed = {} } = state;
     const loaded = [...this.#members].flatMap(([name, { parameter }]) => {
       const keys = this.slotNames.map((slot) => `${name}.${slot}`);
       return keys.some((key) => Object.hasOwn(tensors, key)) ? [{ name, parameter, keys }] : [];
@@ -371,10 +391,9 @@ export class SGD extends Optimiser {
   readonly dampening: number;
   protected override readonly slotNames: readonly string[];
 
-  constructor(
-    optimised: Optimised | readonly ParameterGroup[],
-    { momentum = 0, nesterov = false, dampening = 0, ...options }: SGDConfig,
-  ) {
+  constructor(optimised: Optimised | readonly ParameterGroup[], config: SGDConfig) {
+    accept(takes.SGD, arguments);
+    const { momentum = 0, nesterov = false, dampening = 0, ...options } = config;
     super(optimised, options);
     if (nesterov && !(momentum > 0 && dampening === 0)) {
       throw new ArgumentError(
@@ -421,6 +440,7 @@ export class AdamW extends Optimiser {
   protected override readonly slotNames: readonly string[];
 
   constructor(optimised: Optimised | readonly ParameterGroup[], config: AdamWConfig) {
+    accept(takes.AdamW, arguments);
     const { beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weightDecay = 0.01, ...rest } = config;
     const { amsgrad = false, ...options } = rest;
     super(optimised, { weightDecay, ...options });

@@ -6,7 +6,8 @@
 // Next: pretrain/trainer.ts for a step, pretrain/corpus.ts for the data, pretrain/settings.ts.
 
 import { AnomalyError, ArgumentError } from "../core/index.ts";
-import type { CausalLM } from "./causalLM.ts";
+import { accept, signature } from "../core/signature.ts";
+import { CausalLM } from "./causalLM.ts";
 import type { PretrainCheckpoint } from "./pretrain/checkpoint.ts";
 import type { Corpus } from "./pretrain/corpus.ts";
 import type { PretrainRecord } from "./pretrain/records.ts";
@@ -40,6 +41,13 @@ export {
   quickPretrain,
   shapeOf,
 } from "./pretrain/settings.ts";
+
+const takes = signature(
+  "pretrain",
+  "options: object, { corpus: object, base?: CausalLM, resume?: object, signal?: object, " +
+    "onModel?: function, onProgress?: function, onRecord?: function, onCheckpoint?: function, now?: function }",
+  () => ({ CausalLM }),
+);
 
 /** How far a run is. */
 export interface PretrainProgress {
@@ -98,6 +106,7 @@ export async function pretrain(
   options: PretrainOptions,
   hooks: PretrainHooks,
 ): Promise<Pretrained> {
+  accept(takes, arguments);
   const settings = pretrainSettings(options);
   const run = new Run(settings, hooks);
   await run.begin();

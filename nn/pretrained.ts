@@ -4,6 +4,7 @@
 // configuration.
 
 import { ArgumentError, random } from "../core/index.ts";
+import { accept, signature } from "../core/signature.ts";
 import { CausalLM } from "./causalLM.ts";
 import {
   type Files,
@@ -16,6 +17,8 @@ import { configFromHF, configToHF } from "./configHF.ts";
 import { loraStateDict } from "./lora.ts";
 import type { StateDict } from "./module.ts";
 
+const takes = signature("causalLMFiles", "lm: CausalLM", () => ({ CausalLM }));
+
 /**
  * A language model from files in memory, by name: config.json, and model.safetensors or an index with its
  * shards. Onto the current device, in evaluation mode. `tokenizerFromFiles` reads the tokenizer from the
@@ -27,6 +30,7 @@ export function causalLMFromFiles(files: Files): CausalLM {
 
 /** The files that causalLMFromFiles reads, in memory. Adapters are merged before, or saved apart. */
 export function causalLMFiles(lm: CausalLM): Promise<Map<string, Uint8Array>> {
+  accept(takes, arguments);
   return modelFiles(partsOf("causalLMFiles", lm));
 }
 

@@ -3,6 +3,13 @@
 // Next: optim.ts.
 
 import { ArgumentError, portable } from "../core/index.ts";
+import { accept, signatures } from "../core/signature.ts";
+
+const takes = signatures({
+  constantSchedule: "{ lr: number, warmup?: number }",
+  cosineSchedule: "{ lr: number, steps: number, warmup?: number, minLr?: number }",
+  linearSchedule: "{ lr: number, steps: number, warmup?: number, minLr?: number }",
+});
 
 /** The learning rate of step 0, 1, 2, ... */
 export type Schedule = (step: number) => number;
@@ -24,7 +31,9 @@ export interface DecayOptions extends ConstantOptions {
 }
 
 /** Always the same, after the warm-up. */
-export function constantSchedule({ lr, warmup = 0 }: ConstantOptions): Schedule {
+export function constantSchedule(options: ConstantOptions): Schedule {
+  accept(takes.constantSchedule, arguments);
+  const { lr, warmup = 0 } = options;
   return (step) => lr * Math.min(1, (step + 1) / Math.max(1, warmup));
 }
 
@@ -46,10 +55,12 @@ function decay(options: DecayOptions, shape: (done: number) => number): Schedule
 
 /** Half a cosine from lr down to minLr (1608.03983, without restarts). */
 export function cosineSchedule(options: DecayOptions): Schedule {
+  accept(takes.cosineSchedule, arguments);
   return decay(options, (done) => (1 + portable.cos(Math.PI * done)) / 2);
 }
 
 /** A straight line from lr down to minLr. */
 export function linearSchedule(options: DecayOptions): Schedule {
+  accept(takes.linearSchedule, arguments);
   return decay(options, (done) => 1 - done);
 }

@@ -5,14 +5,21 @@
 // Next: causalLM.ts for the head on top, generate.ts for what it is good for.
 
 import { DeviceError, type Random, ShapeError, type Tensor, tensor } from "../core/index.ts";
+import { accept, signatures } from "../core/signature.ts";
 import { GPT2Attention, LlamaAttention, type Pass, type SelfAttention } from "./attention.ts";
-import { Backbone, type ForwardOptions } from "./backbone.ts";
+import { Backbone, type ForwardOptions, forwardTakes } from "./backbone.ts";
 import { asKVCache, KVCache, type LayerCache } from "./cache.ts";
 import { modelConfig, type TransformerConfig, type TransformerOptions } from "./config.ts";
 import { type FeedForward, MLP, SwiGLU } from "./feedForward.ts";
 import { Dropout, Embedding, LayerNorm, RMSNorm } from "./layers.ts";
 import { Module } from "./module.ts";
 import { Rotary } from "./rotary.ts";
+
+const takes = signatures({
+  TransformerBlock: "config: object, rng: Random",
+  Transformer: "config: object, { rng: Random }",
+  forward: forwardTakes,
+});
 
 /** What GPT2LMHeadModel calls the parts that have Llama's names here. */
 const gpt2Names: Readonly<Record<string, string>> = {
@@ -47,6 +54,7 @@ export class TransformerBlock extends Module {
     readonly config: TransformerConfig,
     rng: Random,
   ) {
+    accept(takes.TransformerBlock, arguments);
     super();
     const isGPT2 = config.style === "gpt2";
     const [Attention, Feed] = isGPT2 ? [GPT2Attention, MLP] : [LlamaAttention, SwiGLU];
@@ -84,8 +92,10 @@ export class Transformer extends Backbone {
   readonly dropout: Dropout;
   readonly #rotary: Rotary | null;
 
-  constructor(options: TransformerOptions, { rng }: { readonly rng: Random }) {
+  constructor(options: TransformerOptions, init: { readonly rng: Random }) {
+    accept(takes.Transformer, arguments);
     super();
+    const { rng } = init;
     const config = modelConfig(options);
     const { dim, layers, initStd: std, positions } = config;
     this.config = config;
@@ -124,6 +134,7 @@ export class Transformer extends Backbone {
   }
 
   override forward(ids: Tensor, options: ForwardOptions = {}): Tensor {
+    accept(takes.forward, arguments);
     const cache = asKVCache(options.cache);
     const { positions, ...pass } = this.#prepare(ids, options, cache);
     const tokens = this.embedTokens.forward(ids);

@@ -32,7 +32,7 @@ import {
   use,
   zeros,
 } from "../core/index.ts";
-import { capture, type GpuDevice } from "../kernels/index.ts";
+import { type GpuDevice, recordStep } from "../kernels/index.ts";
 import { AdamW, SGD } from "../nn/index.ts";
 import { judge } from "./gpu/judge.ts";
 import { type Findings, suite } from "./gpu/suite.ts";
@@ -277,13 +277,13 @@ describe("what can't be done says what can", () => {
   });
 });
 
-// --- capture -----------------------------------------------------------------------------------------
+// --- recordStep --------------------------------------------------------------------------------------
 
-describe("capture", () => {
+describe("recordStep", () => {
   test("replays with other inputs, outside tensors as they are then, and results of any form", async () => {
     gpu();
     const w = tensor([1, 2]);
-    const fn = capture((x: Tensor) => ({
+    const fn = recordStep((x: Tensor) => ({
       sum: x.mul(w).sum(),
       parts: [x.add(1)] as const,
       none: null,
@@ -304,7 +304,7 @@ describe("capture", () => {
     assert.equal(eager.losses.length, 4);
     gpu();
     const x = tensor([1, 1], { requiresGrad: true });
-    const step = capture((rate: Tensor) => noGrad(() => x.assign(x.sub(rate))));
+    const step = recordStep((rate: Tensor) => noGrad(() => x.assign(x.sub(rate))));
     await step(tensor([0.25, 0.5]));
     noGrad(() => x.assign(x.mul(2)));
     await step(tensor([0.25, 0.5]));
@@ -312,24 +312,24 @@ describe("capture", () => {
   });
   test("other shapes are an error, and so is reading inside", async () => {
     gpu();
-    const fn = capture((x: Tensor) => x.mul(2));
+    const fn = recordStep((x: Tensor) => x.mul(2));
     await fn(tensor([1, 2]));
     await assert.rejects(
       fn(tensor([1])),
-      /capture: input 0 was recorded as float32 \[2\] .* now float32 \[1\]/,
+      /recordStep: input 0 was recorded as float32 \[2\] .* now float32 \[1\]/,
     );
     const kept: Tensor[] = [];
-    const leaky = capture((x: Tensor) => {
+    const leaky = recordStep((x: Tensor) => {
       kept.push(x.mul(3));
       return x.mul(2);
     });
     await leaky(tensor([1]));
-    assert.throws(() => kept[0]?.add(1), /recorded by capture\(\), and was never computed/);
+    assert.throws(() => kept[0]?.add(1), /recorded by recordStep\(\), and was never computed/);
   });
   test("what a plan overwrites survives the loss of the GPU; the plan doesn't", async () => {
     const device = gpu();
     const w = tensor([1, 2]);
-    const step = capture((x: Tensor) => noGrad(() => w.assign(w.add(x)).mul(1)));
+    const step = recordStep((x: Tensor) => noGrad(() => w.assign(w.add(x)).mul(1)));
     await Promise.all([step(tensor([1, 1])), step(tensor([1, 1]))]); // one after the other
     await device.lose();
     await assert.rejects(step(tensor([1, 1])), /gpu:webasm: the device was given up.*is intact/);
@@ -339,8 +339,8 @@ describe("capture", () => {
   });
   test("dropout would drop the same at every replay, and is refused", async () => {
     gpu();
-    const fn = capture((x: Tensor) => x.dropout({ p: 0.5, rng: random(1) }));
-    await assert.rejects(fn(tensor([1, 2])), /capture: a mask of dropout/);
+    const fn = recordStep((x: Tensor) => x.dropout({ p: 0.5, rng: random(1) }));
+    await assert.rejects(fn(tensor([1, 2])), /recordStep: a mask of dropout/);
     const dropped = tensor([1, 2, 3, 4]).dropout({ p: 0.5, rng: random(1) });
     use("wasm");
     const expected = tensor([1, 2, 3, 4]).dropout({ p: 0.5, rng: random(1) });
@@ -348,7 +348,7 @@ describe("capture", () => {
   });
   test("on another device it runs the function", async () => {
     use("wasm");
-    const fn = capture((x: Tensor) => x.mul(2));
+    const fn = recordStep((x: Tensor) => x.mul(2));
     assert.deepEqual([...(await (await fn(tensor([4]))).read())], [8]);
   });
   test("an optimiser goes on eagerly after replays, once it knows their number", async () => {
@@ -363,7 +363,7 @@ describe("capture", () => {
         optimiser.zeroGrad();
         return loss;
       };
-      const step = capture(body);
+      const step = recordStep(body);
       for (let i = 0; i < replays; i++) await step(tensor([1, 3]));
       if (replays > 0) optimiser.loadStateDict({ ...optimiser.stateDict(), step: step.replays });
       for (let i = replays; i < 8; i++) body(tensor([1, 3]));
@@ -390,7 +390,7 @@ describe("capture", () => {
         optimiser.zeroGrad();
         return loss;
       };
-      const step = captured ? capture(body) : async (x: Tensor) => body(x);
+      const step = captured ? recordStep(body) : async (x: Tensor) => body(x);
       for (let i = 0; i < 3; i++) await step(tensor([2]));
       if ("lr" in step) assert.throws(() => Object.assign(step, { lr: 1 }), /2 learning rates/);
       return [...(await a.read()), ...(await b.read())];
@@ -429,7 +429,7 @@ describe("capture", () => {
     }
   });
   test("a learning rate may change between replays", async () => {
-    const rates = async (captured: boolean): Promise<number[]> => {
+    const rates = async (recorded: boolean): Promise<number[]> => {
       gpu("cpu");
       const w = tensor([1], { requiresGrad: true });
       const optimiser = new AdamW([["w", w]], { lr: 0.1 });
@@ -440,9 +440,9 @@ describe("capture", () => {
         optimiser.zeroGrad();
         return loss;
       };
-      const step = capture(body);
+      const step = recordStep(body);
       for (const lr of [0.1, 0.1, 0.01, 0.01]) {
-        if (captured) {
+        if (recorded) {
           if (step.replays > 0) step.lr = lr;
           await step(tensor([2]));
         } else {

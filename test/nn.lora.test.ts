@@ -106,7 +106,7 @@ for (const [name, options, layers] of styles) {
 test("dropout is on what goes into the adapter alone, in training alone", () => {
   const lm = new CausalLM(llama, { rng: random(1) });
   addLoRA(lm, { layers: ["lm_head"], rank: 2, dropout: 0.5, rng: random(2) });
-  assert.throws(() => lm.forward(ids), /dropout: needs a generator/);
+  assert.throws(() => lm.forward(ids), /dropout: rng must be a generator/);
   lm.lmHead.lora?.b.assign(new Float32Array(14).fill(1));
   const run = (seed: number): Tensor => lm.forward(ids, { rng: random(seed) });
   assert.deepEqual(run(1).data, run(1).data);

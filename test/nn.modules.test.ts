@@ -164,7 +164,7 @@ describe("the tree", () => {
     model.train();
     const dropped = model.drop.forward(ones([64]), random(1)).data;
     assert.deepEqual(new Set(dropped), new Set([0, 2]));
-    assert.throws(() => model.drop.forward(ones([8])), /dropout: needs a generator/);
+    assert.throws(() => model.drop.forward(ones([8])), /dropout: rng must be a generator/);
   });
 
   test("to() converts, and keeps ties and frozen parameters as they are", () => {

@@ -364,7 +364,7 @@ describe("what an optimiser is given", () => {
 describe("learning rates", () => {
   test("rise linearly, then stay, fall along a cosine, or along a line", () => {
     const options = { lr: 1, warmup: 4, steps: 12, minLr: 0.2 };
-    const constant = constantSchedule(options);
+    const constant = constantSchedule({ lr: 1, warmup: 4 });
     const cosine = cosineSchedule(options);
     const linear = linearSchedule(options);
     for (const schedule of [constant, cosine, linear])

@@ -5,6 +5,8 @@
 
 import { zerosLike } from "../creation.ts";
 import { within } from "../draw.ts";
+import type { DType } from "../dtype.ts";
+import { ArgumentError } from "../errors.ts";
 import { type Binary, elementwise, floats, numbers, type Unary } from "../kinds.ts";
 import type { Op } from "../op.ts";
 import type { Tensor } from "../tensor.ts";
@@ -149,14 +151,20 @@ function hasFraction({ min = 0, max = 0 }: Bounds): boolean {
   return [min, max].some((bound) => Number.isFinite(bound) && !Number.isInteger(bound));
 }
 
+/** Integers stay integers, unless a bound is none. */
+function clampedDType(dtype: DType, bounds: Bounds): DType {
+  if (bounds.min === undefined && bounds.max === undefined)
+    throw new ArgumentError("clamp: got neither min nor max; write x.clamp({ min: 0 })");
+  return dtype === "int32" && hasFraction(bounds) ? "float32" : dtype;
+}
+
 /** Brings every value into [min, max]; either may be left out, and max wins where they cross. The gradient is 0 where it was outside. */
 export const clamp: Op<(x: Tensor, options: Bounds) => Tensor, [x: Tensor, options: Bounds]> =
   elementwise({
     arity: 1,
     typing: {
-      operands: numbers.operands, // integers stay integers, unless a bound is none
-      result: (dtype, bounds) =>
-        dtype === "int32" && hasFraction(bounds as Bounds) ? "float32" : dtype,
+      operands: numbers.operands,
+      result: (dtype, bounds) => clampedDType(dtype, bounds as Bounds),
     },
     scalars: ({ min = -Infinity, max = Infinity }) => [min, max],
     forward: (x, min, max) => {
@@ -166,6 +174,7 @@ export const clamp: Op<(x: Tensor, options: Bounds) => Tensor, [x: Tensor, optio
     vjp: (g, _y, x, { min = -Infinity, max = Infinity }) => [
       x.ge(min).logicalAnd(x.le(max)).where(g, 0),
     ],
+    takes: "x: Tensor, { min?: number, max?: number }",
     example: "tensor([-2, 0.5, 2]).clamp({ min: -1, max: 1 })  // [-1, 0.5, 1]",
     draw: (d) => [d.tensor(d.shape(), offGrid), { min: -1, max: d.pick(1, 2) }],
   });

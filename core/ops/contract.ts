@@ -7,7 +7,7 @@ import { DTypeError, ShapeError } from "../errors.ts";
 import { contract } from "../kinds.ts";
 import type { Contraction, Op } from "../op.ts";
 import { broadcastShapes, broadcastStrides, formatShape, type Shape, sizeOf } from "../shape.ts";
-import { checkTensor, type Tensor } from "../tensor.ts";
+import type { Tensor } from "../tensor.ts";
 import { asRows } from "./lines.ts";
 
 /** Which operands of matmul are taken transposed. */
@@ -64,8 +64,6 @@ type MatmulRule = (a: Tensor, b: Tensor, options: Required<MatmulOptions>) => Te
 /** Vectors become matrices for the product, and their axis leaves the result again (as PyTorch). */
 function matmulCall(run: MatmulRule, a: Tensor, b: Tensor, options: MatmulOptions): Tensor {
   const { transposeA = false, transposeB = false } = options;
-  checkTensor("matmul", a, "a");
-  checkTensor("matmul", b, "b");
   if (a.rank === 0 || b.rank === 0) {
     throw new ShapeError(
       `matmul: ${formatShape(a.shape)} x ${formatShape(b.shape)}: a scalar has no rows; use mul`,
@@ -118,6 +116,7 @@ export const matmul: Op<(a: Tensor, b: Tensor, options?: MatmulOptions) => Tenso
     (run: MatmulRule) =>
     (a, b, options = {}) =>
       matmulCall(run, a, b, options),
+  takes: "a: Tensor, b: Tensor, { transposeA?: boolean, transposeB?: boolean }",
   example: "tensor([[1, 2], [3, 4]]).matmul(tensor([[5], [6]]))  // [[17],\n [39]]",
   draw: (d: Draw) => {
     const [m, n, k] = [d.integer(0, 3), d.integer(0, 3), d.integer(0, 3)];

@@ -6,7 +6,7 @@ import { ArgumentError, ShapeError } from "../errors.ts";
 import { composed } from "../kinds.ts";
 import type { FreeOp } from "../op.ts";
 import { formatShape, type Shape, sizeOf } from "../shape.ts";
-import { checkTensor, type Tensor } from "../tensor.ts";
+import type { Tensor } from "../tensor.ts";
 
 interface Term {
   readonly letters: readonly string[];
@@ -27,6 +27,7 @@ export const einsum: FreeOp<(equation: string, ...operands: Tensor[]) => Tensor>
     });
     return arrange(total, result);
   },
+  takes: "equation: string, ...operand: Tensor",
   example: 'einsum("ij,j->i", tensor([[1, 2], [3, 4]]), tensor([1, 1]))  // [3, 7]',
   draw: (d) => {
     const [i, j, k] = [d.integer(1, 3), d.integer(1, 3), d.integer(1, 3)];
@@ -50,7 +51,7 @@ function parse(equation: string, operands: readonly Tensor[]): { terms: Term[]; 
     );
   }
   const terms = inputs.map((text, i) => {
-    const x = checkTensor("einsum", operands[i], "operand", i + 1);
+    const x = operands[i] as Tensor;
     const hidden = x.rank - text.replace("...", "").length;
     const letters = spell(text, hidden);
     if (letters.length === x.rank && /^[A-Za-z]*(\.\.\.)?[A-Za-z]*$/.test(text))

@@ -8,7 +8,7 @@ import { ArgumentError, DTypeError, IndexError, ShapeError } from "../errors.ts"
 import { composed, indexed } from "../kinds.ts";
 import type { Block, Op } from "../op.ts";
 import { around, checkDim, formatShape, type Shape, stridesOf, walkStrides } from "../shape.ts";
-import { checkTensor, type Tensor } from "../tensor.ts";
+import type { Tensor } from "../tensor.ts";
 
 interface Along {
   readonly dim: number;
@@ -27,7 +27,7 @@ export function checkIndices(name: string, index: TypedArray, size: number): voi
 }
 
 function checkIndexTensor(name: string, index: Tensor): void {
-  if (checkTensor(name, index, "index").dtype !== "int32") {
+  if (index.dtype !== "int32") {
     throw new DTypeError(
       `${name}: index must be int32, got ${index.dtype}; index.to("int32") converts it`,
     );
@@ -37,7 +37,7 @@ function checkIndexTensor(name: string, index: Tensor): void {
 /** gather and scatterAdd: index has x's axes, and is nowhere larger except along `dim`. */
 function checkAlong(name: string, x: Tensor, index: Tensor, dim: number): number {
   checkIndexTensor(name, index);
-  const at = checkDim(name, dim, checkTensor(name, x).rank);
+  const at = checkDim(name, dim, x.rank);
   if (
     index.rank !== x.rank ||
     index.shape.some((side, d) => d !== at && side > (x.shape[d] ?? 0))
@@ -87,6 +87,7 @@ export const gather: Op<
     (run: (x: Tensor, index: Tensor, options: Along) => Tensor, { name }) =>
     (x, index, { dim }) =>
       run(x, index, { dim: checkAlong(name, x, index, dim) }),
+  takes: "x: Tensor, index: Tensor, { dim: number }",
   example:
     'tensor([[1, 2], [3, 4]]).gather(tensor([[1], [0]], { dtype: "int32" }), { dim: 1 })  // [[2],\n [3]]',
   draw: (d) => {
@@ -116,7 +117,6 @@ export const scatterAdd: Op<
     (run: (x: Tensor, index: Tensor, source: Tensor, options: Along) => Tensor, { name }) =>
     (x, index, source, { dim }) => {
       const at = checkAlong(name, x, index, dim);
-      checkTensor(name, source, "source");
       if (formatShape(source.shape) !== formatShape(index.shape) || source.dtype !== x.dtype) {
         throw new ShapeError(
           `${name}: source ${source.dtype} ${formatShape(source.shape)} must have index's shape ` +
@@ -125,6 +125,7 @@ export const scatterAdd: Op<
       }
       return run(x, index, source, { dim: at });
     },
+  takes: "x: Tensor, index: Tensor, source: Tensor, { dim: number }",
   example:
     'zeros([3]).scatterAdd(tensor([2, 2], { dtype: "int32" }), tensor([1, 5]), { dim: 0 })  // [0, 0, 6]',
   draw: (d) => {
@@ -161,8 +162,9 @@ export const indexSelect: Op<
           `${name}: index must be a list, got shape ${formatShape(index.shape)}; embedding or gather take more axes`,
         );
       }
-      return run(x, index, { dim: checkDim(name, dim, checkTensor(name, x).rank) });
+      return run(x, index, { dim: checkDim(name, dim, x.rank) });
     },
+  takes: "x: Tensor, index: Tensor, { dim?: number }",
   example: 'tensor([10, 20, 30]).indexSelect(tensor([2, 0], { dtype: "int32" }))  // [30, 10]',
   draw: (d) => {
     const { shape, dim } = drawAlong(d);
@@ -198,9 +200,8 @@ export const indexAdd: Op<
     (run: (x: Tensor, index: Tensor, source: Tensor, options: Along) => Tensor, { name }) =>
     (x, index, source, { dim = 0 } = {}) => {
       checkIndexTensor(name, index);
-      const at = checkDim(name, dim, checkTensor(name, x).rank);
+      const at = checkDim(name, dim, x.rank);
       const needed = x.shape.map((side, d) => (d === at ? index.size : side));
-      checkTensor(name, source, "source");
       if (
         index.rank > 1 ||
         formatShape(source.shape) !== formatShape(needed) ||
@@ -213,6 +214,7 @@ export const indexAdd: Op<
       }
       return run(x, index, source, { dim: at });
     },
+  takes: "x: Tensor, index: Tensor, source: Tensor, { dim?: number }",
   example: 'zeros([3]).indexAdd(tensor([0, 0], { dtype: "int32" }), tensor([1, 5]))  // [6, 0, 0]',
   draw: (d) => {
     const { shape, dim } = drawAlong(d);
@@ -249,7 +251,8 @@ export const argsort: Op<
   call:
     (run: (x: Tensor, options: Order) => Tensor, { name }) =>
     (x, { dim = -1, descending = false } = {}) =>
-      run(x, { dim: checkDim(name, dim, checkTensor(name, x).rank), descending }),
+      run(x, { dim: checkDim(name, dim, x.rank), descending }),
+  takes: "x: Tensor, { dim?: number, descending?: boolean }",
   example: "tensor([3, 1, 2]).argsort()  // [1, 2, 0]",
   draw: drawSort,
 });
@@ -286,13 +289,14 @@ export const sort: Op<(x: Tensor, options?: { dim?: number; descending?: boolean
       x: Tensor,
       { dim = -1, descending = false }: { dim?: number; descending?: boolean } = {},
     ) => {
-      if (checkTensor("sort", x).rank === 0) {
+      if (x.rank === 0) {
         const { values, indices } = sort(x.reshape([1]), { descending });
         return named(values.reshape([]), indices.reshape([]));
       }
       const at = checkDim("sort", dim, x.rank);
       return sortedBy(x, x.argsort({ dim: at, descending }), at);
     },
+    takes: "x: Tensor, { dim?: number, descending?: boolean }",
     example: "tensor([3, 1, 2]).sort().values  // [1, 2, 3]",
     draw: drawSort,
   });
@@ -307,7 +311,7 @@ export interface TopkOptions {
 /** The k largest (or smallest) elements along an axis, best first. The values carry gradients. */
 export const topk: Op<(x: Tensor, k: number, options?: TopkOptions) => Sorted> = composed({
   definition: (x: Tensor, k: number, { dim = -1, largest = true }: TopkOptions = {}) => {
-    const at = checkDim("topk", dim, checkTensor("topk", x).rank);
+    const at = checkDim("topk", dim, x.rank);
     if (!Number.isInteger(k) || k < 0 || k > (x.shape[at] ?? 0)) {
       throw new ArgumentError(
         `topk: k = ${k} must be a whole number from 0 to ${x.shape[at]}, the size of axis ${dim}`,
@@ -316,6 +320,7 @@ export const topk: Op<(x: Tensor, k: number, options?: TopkOptions) => Sorted> =
     const order = x.argsort({ dim: at, descending: largest });
     return sortedBy(x, order.slice({ dim: at, start: 0, end: k }), at);
   },
+  takes: "x: Tensor, k: number, { dim?: number, largest?: boolean }",
   example: "tensor([3, 1, 2]).topk(2).values  // [3, 2]",
   draw: (d) => {
     const shape = d.shape({ minRank: 1, maxRank: 3, minSide: 1 });

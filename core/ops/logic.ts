@@ -2,7 +2,7 @@
 // Next: reduce.ts.
 
 import { within } from "../draw.ts";
-import { checkDType, type DType } from "../dtype.ts";
+import type { DType } from "../dtype.ts";
 import { anything, type Binary, bools, elementwise, type Operand, type Unary } from "../kinds.ts";
 import type { Op } from "../op.ts";
 import type { Tensor } from "../tensor.ts";
@@ -115,6 +115,7 @@ export const where: Op<
   mask: 0,
   forward: (condition, a, b) => (condition !== 0 ? a : b),
   vjp: (g, _y, condition) => [null, () => condition.where(g, 0), () => condition.where(0, g)],
+  takes: "condition: Tensor | boolean, a: Tensor | number | boolean, b: Tensor | number | boolean",
   example: "where(tensor([true, false]), tensor([1, 2]), 0)  // [1, 0]",
   draw: (d) => {
     const shape = d.shape();
@@ -131,6 +132,7 @@ export const maskedFill: Op<
   mask: 1,
   forward: (x, mask, value) => (mask !== 0 ? value : x),
   vjp: (g, _y, _x, mask) => [() => mask.where(0, g), null, () => mask.where(g, 0)],
+  takes: "x: Tensor | number | boolean, mask: Tensor | boolean, value: Tensor | number | boolean",
   example: "tensor([1, 2]).maskedFill(tensor([true, false]), -1)  // [-1, 2]",
   draw: (d) => {
     const shape = d.shape();
@@ -141,10 +143,11 @@ export const maskedFill: Op<
 /** The same numbers in another dtype. To int32 the fraction is cut off; to bool everything but 0 is true. */
 export const to: Op<(x: Tensor, dtype: DType) => Tensor, [x: Tensor, dtype: DType]> = elementwise({
   arity: 1,
-  typing: { operands: (d) => d, result: (_, dtype) => checkDType("to", dtype) },
+  typing: { operands: (d) => d, result: (_, dtype) => dtype as DType },
   scalars: (dtype) => [dtype === "bool" ? 1 : 0],
   forward: (x, toBool) => (toBool === 1 ? x !== 0 : x),
   vjp: (g, _y, x) => [g.to(x.dtype)],
+  takes: "x: Tensor, dtype: DType",
   example: 'tensor([1.5, -1.5]).to("int32")  // [1, -1]',
   draw: (d) => [d.tensor(d.shape()), "float64"],
 });

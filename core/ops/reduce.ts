@@ -4,6 +4,7 @@
 import { type Draw, within } from "../draw.ts";
 import { checkFloat } from "../dtype.ts";
 import {
+  axesOf,
   composed,
   keep,
   keptShape,
@@ -11,11 +12,12 @@ import {
   type ReduceOptions,
   type Reduction,
   reduce,
+  reduceOptions,
   scan,
 } from "../kinds.ts";
 import type { Op } from "../op.ts";
-import { checkDims, type Shape } from "../shape.ts";
-import { checkTensor, type Tensor } from "../tensor.ts";
+import type { Shape } from "../shape.ts";
+import type { Tensor } from "../tensor.ts";
 
 /** A tensor and axes to reduce; `sides` of at least 1 for ops without a value for nothing. */
 function drawAxes(domain = within(-3, 3), minSide = 0) {
@@ -100,10 +102,6 @@ function countOf(x: Tensor, dims: readonly number[]): number {
   return dims.reduce((count, d) => count * (x.shape[d] ?? 1), 1);
 }
 
-function axesOf(name: string, x: Tensor, { dims, dim }: ReduceOptions): number[] {
-  return checkDims(name, dims ?? dim, checkTensor(name, x).rank);
-}
-
 /** Arithmetic mean over axes; of nothing: NaN. */
 export const mean: Reduction = composed({
   definition: (x: Tensor, options: ReduceOptions = {}) => {
@@ -111,6 +109,7 @@ export const mean: Reduction = composed({
     checkFloat("mean", x.dtype);
     return x.sum(options).div(count);
   },
+  takes: `x: Tensor, { ${reduceOptions} }`,
   example: "tensor([[1, 2], [3, 4]]).mean()  // 2.5",
   draw: drawAxes(within(-3, 3), 1),
 });
@@ -132,6 +131,7 @@ function variance(name: string, x: Tensor, options: VarOptions): Tensor {
 /** Variance over axes, in two passes. NaN when fewer than two elements are there (with correction 1). */
 const varOp: Op<(x: Tensor, options?: VarOptions) => Tensor> = composed({
   definition: (x: Tensor, options: VarOptions = {}) => variance("var", x, options),
+  takes: `x: Tensor, { ${reduceOptions}, correction?: number }`,
   example: "tensor([1, 2, 3, 4]).var()  // 1.6667",
   draw: (d) => [
     d.tensor(d.shape({ minRank: 1, maxRank: 3, minSide: 2 })),
@@ -152,6 +152,7 @@ function rootOf(x: Tensor): Tensor {
 /** Standard deviation over axes; gradient 0 where it is 0. */
 export const std: Op<(x: Tensor, options?: VarOptions) => Tensor> = composed({
   definition: (x: Tensor, options: VarOptions = {}) => rootOf(variance("std", x, options)),
+  takes: `x: Tensor, { ${reduceOptions}, correction?: number }`,
   example: "tensor([1, 2, 3, 4]).std()  // 1.291",
   draw: (d) => {
     const shape = d.shape({ minRank: 1, maxRank: 3, minSide: 2 });
@@ -176,6 +177,7 @@ export const norm: Op<(x: Tensor, options?: VectorNormOptions) => Tensor> = comp
     if (p === Infinity) return x.abs().max({ dims, keepDims });
     return rootOf(x.square().sum({ dims, keepDims }));
   },
+  takes: `x: Tensor, { p?: number, ${reduceOptions} }`,
   example: "tensor([3, 4]).norm()  // 5",
   draw: drawAxes(within(-3, 3, { offset: 1 / 8 })),
 });
@@ -192,6 +194,7 @@ export const logSumExp: Reduction = composed({
     const y = x.sub(m).exp().sum({ dims, keepDims: true }).log().add(m);
     return keepDims ? y : y.reshape(without(x.shape, dims));
   },
+  takes: `x: Tensor, { ${reduceOptions} }`,
   example: 'tensor([1000, 1000], { dtype: "float64" }).logSumExp()  // 1000.6931',
   draw: drawAxes(),
 });

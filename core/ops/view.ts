@@ -10,7 +10,6 @@ import { type Copy, define, type FreeOp, type Op, shapesOf } from "../op.ts";
 import {
   broadcastStrides,
   checkDim,
-  checkList,
   checkShape,
   formatShape,
   type Shape,
@@ -25,7 +24,7 @@ function whole(input: number, shape: Shape, from: readonly number[], to: readonl
 
 /** The shape with a side of -1 worked out from the number of elements. */
 function fillIn(name: string, x: Tensor, shape: Shape): Shape {
-  const full = [...checkList(name, shape)];
+  const full = [...shape];
   const unknown = full.indexOf(-1);
   if (unknown >= 0) full[unknown] = 1;
   const rest = x.size / sizeOf(checkShape(name, full));
@@ -45,7 +44,8 @@ export const reshape: Op<(x: Tensor, shape: Shape) => Tensor> = define(
     call:
       (run: (x: Tensor, shape: Shape) => Tensor, { name }) =>
       (x, shape) =>
-        run(checkTensor(name, x), fillIn(name, x, shape)),
+        run(x, fillIn(name, x, shape)),
+    takes: "x: Tensor, shape: Shape",
     example: "tensor([1, 2, 3, 4]).reshape([2, -1])  // [[1, 2],\n [3, 4]]",
     draw: (d: Draw) => {
       const shape = d.shape();
@@ -73,12 +73,13 @@ export const permute: Op<(x: Tensor, dims: Shape) => Tensor> = view({
   call:
     (run: (x: Tensor, dims: Shape) => Tensor, { name }) =>
     (x, dims) => {
-      const axes = checkList(name, dims).map((d) => checkDim(name, d, checkTensor(name, x).rank));
+      const axes = dims.map((d) => checkDim(name, d, x.rank));
       if (new Set(axes).size === x.rank && axes.length === x.rank) return run(x, axes);
       throw new ShapeError(
         `${name}: ${formatShape(dims)} must name each of the ${x.rank} axes of ${formatShape(x.shape)} once`,
       );
     },
+  takes: "x: Tensor, dims: Shape",
   example: "tensor([[1, 2, 3]]).permute([1, 0])  // [[1],\n [2],\n [3]]",
   draw: (d) => {
     const shape = d.shape();
@@ -90,10 +91,11 @@ export const permute: Op<(x: Tensor, dims: Shape) => Tensor> = view({
 /** Two axes exchanged; the last two unless said. */
 export const transpose: Op<(x: Tensor, dim0?: number, dim1?: number) => Tensor> = composed({
   definition: (x: Tensor, dim0 = -2, dim1 = -1) => {
-    const a = checkDim("transpose", dim0, checkTensor("transpose", x).rank);
+    const a = checkDim("transpose", dim0, x.rank);
     const b = checkDim("transpose", dim1, x.rank);
     return x.permute(x.shape.map((_, d) => (d === a ? b : d === b ? a : d)));
   },
+  takes: "x: Tensor, dim0?: number, dim1?: number",
   example: "tensor([[1, 2], [3, 4]]).transpose()  // [[1, 3],\n [2, 4]]",
   draw: (d) => [d.tensor(d.shape({ minRank: 2 }))],
 });
@@ -101,7 +103,6 @@ export const transpose: Op<(x: Tensor, dim0?: number, dim1?: number) => Tensor> 
 /** Without axis `dim`, which must have size 1; without all axes of size 1 if none is named. */
 export const squeeze: Op<(x: Tensor, dim?: number) => Tensor> = composed({
   definition: (x: Tensor, dim?: number) => {
-    checkTensor("squeeze", x);
     if (dim === undefined) return x.reshape(x.shape.filter((side) => side !== 1));
     const at = checkDim("squeeze", dim, x.rank);
     if (x.shape[at] === 1) return x.reshape(x.shape.filter((_, d) => d !== at));
@@ -109,6 +110,7 @@ export const squeeze: Op<(x: Tensor, dim?: number) => Tensor> = composed({
       `squeeze: axis ${dim} of ${formatShape(x.shape)} has size ${x.shape[at]}, not 1; select part of it with slice`,
     );
   },
+  takes: "x: Tensor, dim?: number",
   example: "tensor([[1, 2]]).squeeze(0)  // [1, 2]",
   draw: (d) => [d.tensor([1, ...d.shape({ maxRank: 3 })]), 0],
 });
@@ -116,9 +118,10 @@ export const squeeze: Op<(x: Tensor, dim?: number) => Tensor> = composed({
 /** With a new axis of size 1 at `dim`. */
 export const unsqueeze: Op<(x: Tensor, dim: number) => Tensor> = composed({
   definition: (x: Tensor, dim: number) => {
-    const at = checkDim("unsqueeze", dim, checkTensor("unsqueeze", x).rank + 1);
+    const at = checkDim("unsqueeze", dim, x.rank + 1);
     return x.reshape([...x.shape.slice(0, at), 1, ...x.shape.slice(at)]);
   },
+  takes: "x: Tensor, dim: number",
   example: "tensor([1, 2]).unsqueeze(1)  // [[1],\n [2]]",
   draw: (d) => [d.tensor(d.shape({ maxRank: 3 })), d.pick(0, -1)],
 });
@@ -131,7 +134,7 @@ export const expand: Op<(x: Tensor, shape: Shape) => Tensor> = view({
   call:
     (run: (x: Tensor, shape: Shape) => Tensor, { name }) =>
     (x, shape) => {
-      const offset = checkList(name, shape).length - checkTensor(name, x).rank;
+      const offset = shape.length - x.rank;
       const to = checkShape(
         name,
         shape.map((side, d) => (side === -1 ? (x.shape[d - offset] ?? -1) : side)),
@@ -142,6 +145,7 @@ export const expand: Op<(x: Tensor, shape: Shape) => Tensor> = view({
         `${name}: ${formatShape(x.shape)} doesn't stretch to ${formatShape(shape)}; only axes of size 1 do`,
       );
     },
+  takes: "x: Tensor, shape: Shape",
   example: "tensor([[1], [2]]).expand([2, 3])  // [[1, 1, 1],\n [2, 2, 2]]",
   draw: (d) => {
     const shape = d.shape();
@@ -176,7 +180,7 @@ function rangeOf(
   x: Tensor,
   { dim, start = 0, end = Infinity }: SliceOptions,
 ): SliceRange {
-  const at = checkDim(name, dim, checkTensor(name, x).rank);
+  const at = checkDim(name, dim, x.rank);
   const side = x.shape[at] ?? 0;
   checkWhole(name, "start", start);
   checkWhole(name, "end", end);
@@ -212,6 +216,7 @@ export const slice: Op<(x: Tensor, options: SliceOptions) => Tensor> = view({
     (run: (x: Tensor, range: SliceRange) => Tensor, { name }) =>
     (x, options) =>
       run(x, rangeOf(name, x, options)),
+  takes: "x: Tensor, { dim: number, start?: number, end?: number }",
   example: "tensor([1, 2, 3, 4]).slice({ dim: 0, start: 1, end: -1 })  // [2, 3]",
   draw: (d) => {
     const shape = d.shape({ minRank: 1 });
@@ -241,7 +246,7 @@ interface Padding {
 function paddingOf(name: string, x: Tensor, pads: readonly number[], value: number): Padding {
   if (
     pads.length % 2 !== 0 ||
-    pads.length > 2 * checkTensor(name, x).rank ||
+    pads.length > 2 * x.rank ||
     pads.some((p) => !(p >= 0) || !Number.isInteger(p))
   ) {
     throw new ShapeError(
@@ -285,6 +290,7 @@ export const pad: Op<(x: Tensor, pads: readonly number[], options?: { value?: nu
       (run: (x: Tensor, padding: Padding) => Tensor, { name }) =>
       (x, pads, { value = 0 } = {}) =>
         run(x, paddingOf(name, x, pads, value)),
+    takes: "x: Tensor, pads: number[], { value?: number }",
     example: "tensor([1, 2]).pad([1, 2])  // [0, 1, 2, 0, 0]",
     draw: (d) => [
       d.tensor(d.shape({ minRank: 1 })),
@@ -366,6 +372,7 @@ export const cat: FreeOp<(parts: readonly Tensor[], options?: { dim?: number }) 
       const at = checkParts(name, parts, dim);
       return run(...parts, at);
     },
+  takes: "parts: Tensor[], { dim?: number }",
   example: "cat([tensor([1, 2]), tensor([3])])  // [1, 2, 3]",
   draw: (d) => {
     const shape = d.shape({ minRank: 1, maxRank: 3 });
@@ -383,6 +390,7 @@ export const stack: FreeOp<(parts: readonly Tensor[], options?: { dim?: number }
         checkTensors("stack", parts).map((x) => x.unsqueeze(dim)),
         { dim },
       ),
+    takes: "parts: Tensor[], { dim?: number }",
     example: "stack([tensor([1, 2]), tensor([3, 4])])  // [[1, 2],\n [3, 4]]",
     draw: (d) => {
       const shape = d.shape({ maxRank: 3 });
@@ -394,7 +402,7 @@ export const stack: FreeOp<(parts: readonly Tensor[], options?: { dim?: number }
 export const split: Op<(x: Tensor, size: number | Shape, options?: { dim?: number }) => Tensor[]> =
   composed({
     definition: (x: Tensor, size: number | Shape, { dim = 0 }: { dim?: number } = {}) => {
-      const at = checkDim("split", dim, checkTensor("split", x).rank);
+      const at = checkDim("split", dim, x.rank);
       const side = x.shape[at] ?? 0;
       if (typeof size === "number" && !(Number.isInteger(size) && size > 0)) {
         throw new ArgumentError(`split: size must be a whole number > 0, got ${size}`);
@@ -417,13 +425,14 @@ export const split: Op<(x: Tensor, size: number | Shape, options?: { dim?: numbe
         return part;
       });
     },
+    takes: "x: Tensor, size: number | Shape, { dim?: number }",
     example: "split(tensor([1, 2, 3]), 2)  // [1, 2] [3]",
     draw: (d) => [d.tensor(d.shape({ minRank: 1 })), d.integer(1, 3)],
   });
 
 /** Which elements of the last two axes lie on or below the `diagonal`. */
 function triangle(name: string, x: Tensor, diagonal: number): Tensor {
-  if (checkTensor(name, x).rank < 2) {
+  if (x.rank < 2) {
     throw new ShapeError(
       `${name}: needs a matrix or a batch of them, got shape ${formatShape(x.shape)}`,
     );
@@ -437,6 +446,7 @@ function triangle(name: string, x: Tensor, diagonal: number): Tensor {
 export const tril: Op<(x: Tensor, options?: { diagonal?: number }) => Tensor> = composed({
   definition: (x: Tensor, { diagonal = 0 }: { diagonal?: number } = {}) =>
     triangle("tril", x, diagonal).where(x, 0),
+  takes: "x: Tensor, { diagonal?: number }",
   example: "tensor([[1, 2], [3, 4]]).tril()  // [[1, 0],\n [3, 4]]",
   draw: (d) => [d.tensor(d.shape({ minRank: 2 })), { diagonal: d.integer(-1, 1) }],
 });
@@ -445,6 +455,7 @@ export const tril: Op<(x: Tensor, options?: { diagonal?: number }) => Tensor> = 
 export const triu: Op<(x: Tensor, options?: { diagonal?: number }) => Tensor> = composed({
   definition: (x: Tensor, { diagonal = 0 }: { diagonal?: number } = {}) =>
     triangle("triu", x, diagonal - 1).where(0, x),
+  takes: "x: Tensor, { diagonal?: number }",
   example: "tensor([[1, 2], [3, 4]]).triu()  // [[1, 2],\n [0, 4]]",
   draw: (d) => [d.tensor(d.shape({ minRank: 2 })), { diagonal: d.integer(-1, 1) }],
 });

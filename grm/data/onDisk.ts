@@ -4,6 +4,7 @@
 import { createReadStream } from "node:fs";
 import { pipeline, Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
+import { accept } from "../../core/signature.ts";
 import { FileError } from "../../nn/index.ts";
 import {
   isGzip,
@@ -14,7 +15,7 @@ import {
   split,
   standardInput,
 } from "./lines.ts";
-import { pairsOf, type ReadPairs, type ReadPairsOptions } from "./readPairs.ts";
+import { pairsOf, type ReadPairs, type ReadPairsOptions, takes } from "./readPairs.ts";
 import { type ReadResponsesOptions, type Response, responsesOf } from "./readResponses.ts";
 
 /**
@@ -86,6 +87,7 @@ export async function readPairs(
   files: readonly string[],
   options: ReadPairsOptions,
 ): Promise<ReadPairs> {
+  accept(takes, arguments);
   return pairsOf(files.map(sourceOf), options);
 }
 

@@ -2,6 +2,7 @@
 // here, as a browser has them; onDisk.ts reads them from paths. Next: formats.ts for the forms that are read, sequences.ts for the tokens, report.ts for the report.
 
 import { ArgumentError } from "../../core/index.ts";
+import { accept, signature } from "../../core/signature.ts";
 import type { Field } from "../../nn/checkpoints/json.ts";
 import { FileError, type Files, filesAsFolder, type Tokenizer } from "../../nn/index.ts";
 import type { Pair } from "../pairs.ts";
@@ -17,6 +18,13 @@ import {
 import { PairReport, type Place, type Reason } from "./report.ts";
 import { cutToLength, encodeJudged, hasLabels, sequenceOf, type Truncation } from "./sequences.ts";
 import { type ChatTemplate, type Judged, transcript } from "./template.ts";
+
+/** What readPairs takes. */
+export const takes = signature(
+  "readPairs",
+  "files: any[], { tokenizer: object, maxLength: number, truncation?: string, template?: object, " +
+    "limit?: number, where?: object, lenient?: boolean, mostLineBytes?: number }",
+);
 
 /** How pairs of texts become pairs of token sequences. */
 export interface ReadPairsOptions {
@@ -61,6 +69,7 @@ export async function pairsOf(
   files: readonly LineSource[],
   options: ReadPairsOptions,
 ): Promise<ReadPairs> {
+  accept(takes, arguments);
   check(files, options);
   const { limit = Number.POSITIVE_INFINITY, mostLineBytes: most = mostLineBytes } = options;
   const report = new PairReport();

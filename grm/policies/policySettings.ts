@@ -111,7 +111,7 @@ export type PolicyOptions = Readonly<z.input<typeof policySchema>>;
 /** Fills in defaults and checks; an ArgumentError names each field that is wrong. */
 export function policySettings(options: PolicyOptions): PolicySettings {
   const parsed = policySchema.safeParse(options);
-  if (!parsed.success) throw new ArgumentError(`policy: ${problemsOf(parsed.error)}`);
+  if (!parsed.success) throw new ArgumentError(`policy: ${problemsOf(parsed.error, policySchema)}`);
   const { algorithm, samples, batchSize, klTarget, klWeight } = parsed.data;
   if (algorithm === "rloo" && samples < 2) {
     throw new ArgumentError(

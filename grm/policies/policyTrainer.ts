@@ -15,7 +15,8 @@ import {
   type Tensor,
   tensor,
 } from "../../core/index.ts";
-import { AdamW, type CausalLM, type Tokenizer } from "../../nn/index.ts";
+import { accept, signatures } from "../../core/signature.ts";
+import { AdamW, CausalLM, type Tokenizer } from "../../nn/index.ts";
 import { chunks, makeBatch } from "../batches.ts";
 import type { Sequence } from "../pairs.ts";
 import { RewardModel } from "../rewardModel.ts";
@@ -43,6 +44,15 @@ import {
   write,
 } from "./rollouts.ts";
 import type { Task } from "./task.ts";
+
+const takes = signatures(
+  {
+    trainPolicy:
+      "{ lm: CausalLM, reference: CausalLM, task: object, judge: object }, options: object, " +
+      "{ resume?: object, signal?: object, onRecord?: function, onCheckpoint?: function, now?: function }",
+  },
+  () => ({ CausalLM }),
+);
 
 /** What happens around a policy's training: resuming, stopping, and what it reports. */
 export interface PolicyHooks {
@@ -87,6 +97,7 @@ export async function trainPolicy(
   options: PolicyOptions,
   hooks: PolicyHooks = {},
 ): Promise<TrainedPolicy> {
+  accept(takes.trainPolicy, arguments);
   const run = new Run(parts, policySettings(options), hooks);
   if (hooks.resume) run.load(hooks.resume);
   while (!run.finished && !hooks.signal?.aborted) {

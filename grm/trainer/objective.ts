@@ -117,7 +117,8 @@ export class Objective {
     const [r_c, r_r] = rewards.split(pairs.length) as [Tensor, Tensor];
     const rewardLoss = this.#rewardLoss(r_c, r_r, pairs);
     const regLoss = seen !== null && this.isRegularized ? this.#regLoss(seen, indices) : null;
-    const loss = regLoss === null ? rewardLoss : grmLoss(rewardLoss, regLoss, this.settings);
+    const loss =
+      regLoss === null ? rewardLoss : grmLoss(rewardLoss, regLoss, { alpha: this.settings.alpha });
     return { rewards, rewardLoss, regLoss, loss, seen };
   }
 

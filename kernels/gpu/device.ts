@@ -69,7 +69,7 @@ export class GpuDevice implements Device {
     return { kernels: this.#engine.kernels, launches: this.#engine.counts.launches };
   }
 
-  /** What runs the kernels; capture() records with it. */
+  /** What runs the kernels; recordStep() records with it. */
   get engine(): Engine {
     return this.#engine;
   }
@@ -108,7 +108,7 @@ export class GpuDevice implements Device {
     const block = buffer as Block;
     if (this.#engine.recorder !== null) {
       throw new DeviceError(
-        "capture: x.assign(array) takes numbers of now, which a replay can't renew",
+        "recordStep: x.assign(array) takes numbers of now, which a replay can't renew",
       );
     }
     this.#engine.memory.leave(block);
@@ -160,8 +160,8 @@ export class GpuDevice implements Device {
     const host = x === undefined ? null : blockOf(x).host;
     if (this.#engine.recorder !== null && host !== null) {
       throw new DeviceError(
-        "capture: a mask of dropout (or another float64 array that is made inside) would be the same at every " +
-          "replay; capture a step without dropout, or pass the mask in",
+        "recordStep: a mask of dropout (or another float64 array that is made inside) would be the same at every " +
+          "replay; record a step without dropout, or pass the mask in",
       );
     }
     if (entry.name === "to" && host !== null && spec?.dtype === "float32")

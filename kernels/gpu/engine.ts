@@ -1,7 +1,7 @@
 // Runs kernels. Each is compiled once (by name: op, shape class and dtype) and serves every size. On
 // webgl2, webasm and cpu a launch is done when it returns; on webgpu everything is a promise, and a launch
-// waits for the numbers that it reads. While a capture records, nothing runs: the launch is noted.
-// Next: capture.ts for recording, elementwise.ts for what is launched.
+// waits for the numbers that it reads. While a step is recorded, nothing runs: the launch is noted.
+// Next: recordStep.ts for recording, elementwise.ts for what is launched.
 
 import { DeviceError, environment } from "../../core/index.ts";
 import {
@@ -17,7 +17,7 @@ import type { Backend, Mode } from "./modes.ts";
 import type { Recorder } from "./record.ts";
 import { Block, fromDevice, isResident, Memory, toDevice } from "./storage.ts";
 
-/** A number of a launch; in a capture it may be worked out anew for every replay. */
+/** A number of a launch; in a recorded step it may be worked out anew for every replay. */
 export type Scalar = number | { readonly now: () => number };
 
 /** Works a number out from the learning rate and the step. */
@@ -211,8 +211,8 @@ export class Engine {
     if (block.value !== null) return block.value;
     if (block.recorded !== null) {
       throw new DeviceError(
-        `${reader}: this tensor belongs to a step that was recorded by capture(), and was never computed; ` +
-          "return it from the captured function to get its numbers",
+        `${reader}: this tensor belongs to a step that was recorded by recordStep(), and was never computed; ` +
+          "return it from the recorded function to get its numbers",
       );
     }
     const host = block.length === 0 ? Float32Array.of(0) : block.host;
@@ -264,7 +264,7 @@ export class Engine {
     return this.launch(copied, block.dtype, block.length, [block], []);
   }
 
-  /** Numbers that depend on learning rate and step: of now, or in a capture those of each replay. */
+  /** Numbers that depend on learning rate and step: of now, or in a recorded step those of each replay. */
   time({ lr, step }: { readonly lr: number; readonly step: number }): Clock {
     const { recorder } = this;
     if (recorder === null) return (fn) => fn(lr, step);

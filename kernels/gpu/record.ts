@@ -1,5 +1,5 @@
-// Notes what a captured function would launch: the steps of a plan. Nothing runs; the results are blocks
-// that know which step computes them. Next: capture.ts, which makes one gpu.js pipeline of the plan.
+// Notes what a recorded function would launch: the steps of a plan. Nothing runs; the results are blocks
+// that know which step computes them. Next: recordStep.ts, which makes one gpu.js pipeline of the plan.
 
 import { DeviceError } from "../../core/index.ts";
 import type { Kernel } from "./compile.ts";
@@ -27,7 +27,7 @@ export class Recorder {
   readonly uploads = new Set<Block>();
   /** Blocks from outside that the function overwrites, and which step computes their new numbers. */
   readonly written = new Map<Block, number>();
-  /** Set while the function runs: its blocks are worth nothing in another capture. */
+  /** Set while the function runs: its blocks are worth nothing in another recording. */
   readonly #own = new WeakSet<Block>();
 
   launch(kernel: Kernel, out: Block, blocks: readonly Block[], scalars: readonly Scalar[]): void {
@@ -43,8 +43,8 @@ export class Recorder {
     if (block.recorded === null) return { outside: block };
     if (this.#own.has(block)) return { step: block.recorded.step };
     throw new DeviceError(
-      `capture: ${reader} reads a tensor that another capture recorded and never computed; return it from ` +
-        "that captured function, and pass it to this one",
+      `recordStep: ${reader} reads a tensor that another recordStep() recorded and never computed; return it from ` +
+        "that recorded function, and pass it to this one",
     );
   }
 
@@ -52,7 +52,7 @@ export class Recorder {
   overwrite(block: Block, by: Block): void {
     const { recorded } = by;
     if (recorded === null || !this.#own.has(by))
-      throw new DeviceError("capture: a tensor is overwritten by one that was made outside");
+      throw new DeviceError("recordStep: a tensor is overwritten by one that was made outside");
     if (block.recorded !== null) block.recorded = recorded;
     else this.written.set(block, recorded.step);
   }

@@ -10,7 +10,7 @@ import type { Handle, Resident } from "./library.ts";
 /** Beyond this, not every whole number is a float32. */
 export const mostWhole = 2 ** 24;
 
-/** Numbers of a step that is being recorded: which step of it makes them (see capture.ts). */
+/** Numbers of a step that is being recorded: which step of it makes them (see recordStep.ts). */
 export interface Recorded {
   readonly step: number;
 }
@@ -21,7 +21,7 @@ export class Block {
   host: TypedArray | null = null;
   /** The numbers on the device, or a promise of them. */
   value: Handle | Promise<Handle> | null = null;
-  /** Set while a capture records: which of its steps computes this. */
+  /** Set while a step is recorded: which of its steps computes this. */
   recorded: Recorded | null = null;
   /** Set while only a graph that was walked holds it. */
   retired: Storage | null = null;

@@ -1,7 +1,7 @@
 // What an optimiser does to its parameters, as kernels: the new averages first, then the new weights. A
 // kernel writes a new array, and the parameter's block takes it over, so that nothing is overwritten while
 // somebody reads it. Numbers that change from step to step are asked for again at every replay of a
-// capture. Next: capture.ts.
+// recorded step. Next: recordStep.ts.
 
 import type { Tensor } from "../../core/index.ts";
 import { pow } from "../../core/portable.ts";

@@ -15,7 +15,9 @@ import { type Arm, arms, type Base, bases, type Experiment, experiments } from "
 const program = fileURLToPath(new URL("../../cli/bin.js", import.meta.url));
 
 /** A command that failed; what it printed as errors stands in the message. */
-export class CommandError extends TwoheadsError {}
+export class CommandError extends TwoheadsError {
+  override readonly name = "CommandError";
+}
 
 export interface Options {
   /** The folder of shared data. */

@@ -7,6 +7,8 @@ import { ArgumentError, TwoheadsError } from "../../core/index.ts";
 
 /** A file that can't be read or written, or that isn't what it should be: which, where in it, and why. */
 export class FileError extends TwoheadsError {
+  override readonly name = "FileError";
+
   constructor(
     readonly file: string,
     /** The place in the file, such as `model.merges[3]`; empty for the file as a whole. */

@@ -124,7 +124,8 @@ export const quickPretrain: PretrainOptions = {
 /** Fills in defaults and checks; an ArgumentError names each field that is wrong. */
 export function pretrainSettings(options: PretrainOptions): PretrainSettings {
   const parsed = pretrainSchema.safeParse(options);
-  if (!parsed.success) throw new ArgumentError(`pretrain: ${problemsOf(parsed.error)}`);
+  if (!parsed.success)
+    throw new ArgumentError(`pretrain: ${problemsOf(parsed.error, pretrainSchema)}`);
   const { steps, minutes } = parsed.data;
   if (steps !== null && minutes !== null) {
     throw new ArgumentError(

@@ -5,12 +5,18 @@
 // Next: bpe.ts for using them.
 
 import { ArgumentError } from "../../core/index.ts";
+import { accept, signature } from "../../core/signature.ts";
 import { BPETokenizer, wordsOf } from "./bpe.ts";
 import { addTokens, byteLetters, clash } from "./bpeFile.ts";
 import { toBytes } from "./bytes.ts";
 import { Heap } from "./heap.ts";
 import { mostTokens } from "./jsonFile.ts";
 import { type AddedToken, type SpecialTokens, splitterOf } from "./tokenizer.ts";
+
+const takes = signature(
+  "trainBPE",
+  "texts: any, { vocabSize: number, special?: object, added?: any[], minFrequency?: number, onProgress?: function }",
+);
 
 /** How large a learnt vocabulary gets, and which tokens are given. */
 export interface BPETrainOptions {
@@ -28,6 +34,7 @@ export interface BPETrainOptions {
 
 /** Learns a byte-level BPE vocabulary. Each text is a document: no token reaches from one into the next. */
 export function trainBPE(texts: Iterable<string>, options: BPETrainOptions): BPETokenizer {
+  accept(takes, arguments);
   const { vocabSize, special = {}, added = [], minFrequency = 2, onProgress } = options;
   const tokens = addTokens(special, added, 0);
   const least = tokens.length + byteLetters.length;

@@ -4,18 +4,22 @@
 
 import { Tokenizer as Library } from "@huggingface/tokenizers";
 import { ArgumentError, IndexError, TwoheadsError } from "../../core/index.ts";
+import { accept, signature } from "../../core/signature.ts";
 import { FileError } from "../checkpoints/byteSource.ts";
 import { Field } from "../checkpoints/json.ts";
 import { addedFields, configName, filesOf, readId, readRoles } from "./jsonFile.ts";
 import {
   type DecodeOptions,
   type EncodeOptions,
+  encodeOptions,
   idWithRole,
   rolesOf,
   type SpecialIds,
   type Tokenizer,
   type TokenizerFile,
 } from "./tokenizer.ts";
+
+const takes = signature("encode", `text: string, { ${encodeOptions}, template?: boolean }`);
 
 /** EncodeOptions, and what the file's own post-processor adds. */
 export interface HuggingFaceEncodeOptions extends EncodeOptions {
@@ -57,6 +61,7 @@ export class HuggingFaceTokenizer implements Tokenizer {
   }
 
   encode(text: string, options: HuggingFaceEncodeOptions = {}): Int32Array {
+    accept(takes, arguments);
     if (options.parseSpecial === false) {
       throw new ArgumentError(
         "HuggingFaceTokenizer: always finds special tokens in the text; parseSpecial: false needs a " +

@@ -5,6 +5,7 @@
 // Next: bpe.ts for bytes and for what is learnt from them, word.ts for small worlds.
 
 import { ArgumentError, IndexError } from "../../core/index.ts";
+import { accept, signature } from "../../core/signature.ts";
 
 /** What a special token is for: the begin and the end of a text, filling up a batch, the unknown. */
 export const roles = ["bos", "eos", "pad", "unk"] as const;
@@ -67,6 +68,10 @@ export interface Tokenizer {
   files(): TokenizerFile[];
 }
 
+/** What encode() takes, as it stands in a signature. */
+export const encodeOptions = "bos?: boolean, eos?: boolean, parseSpecial?: boolean";
+const takes = signature("encode", `text: string, { ${encodeOptions} }`);
+
 /** What our own tokenizers share. */
 export abstract class VocabularyTokenizer implements Tokenizer {
   readonly vocabSize: number;
@@ -99,6 +104,7 @@ export abstract class VocabularyTokenizer implements Tokenizer {
   abstract files(): TokenizerFile[];
 
   encode(text: string, options: EncodeOptions = {}): Int32Array {
+    accept(takes, arguments);
     const ids: number[] = [];
     if (options.bos) ids.push(idWithRole("bos", this.special));
     const parts = options.parseSpecial === false ? [text] : this.#splitAtAdded(text);

@@ -99,8 +99,8 @@ export function judge(
       if (plan.steps < 50) return;
       assert.ok((found.eager.at(-1) ?? 9) < (found.eager[0] ?? 0) / 5, "and it learns");
     });
-    await t.test("a captured step gives the same losses to 1e-5", () => {
-      assert.ok(largestGap(found.eager, found.captured) < 1e-5);
+    await t.test("a recorded step gives the same losses to 1e-5", () => {
+      assert.ok(largestGap(found.eager, found.recorded) < 1e-5);
       assert.ok(executors[mode].includes(found.executor), `ran as ${found.executor}`);
       if (mode === "webgpu") assert.equal(found.submissions, 1, "one submission a step");
     });
@@ -122,7 +122,7 @@ export function judge(
     t.diagnostic(
       `gpu:${mode} in ${where}: ${ops} ops, ${properties} properties of ${plan.runs} drawn inputs each, ` +
         `largest difference ${worst[0].toExponential(1)} (${worst[1]}); ${found.kernels} kernels; ` +
-        `captured: ${found.executor}; ${(found.milliseconds / 1000).toFixed(1)} s`,
+        `recorded: ${found.executor}; ${(found.milliseconds / 1000).toFixed(1)} s`,
     );
     for (const [op, why] of Object.entries(found.opTable.skipped))
       t.diagnostic(`left out: ${op}: ${why}`);

@@ -12,7 +12,7 @@ import { train } from "./training.ts";
 export interface Plan {
   /** Drawn inputs for each op; 0 leaves the op table out. */
   readonly runs: number;
-  /** Training steps, eager and captured. */
+  /** Training steps, eager and recorded. */
   readonly steps: number;
 }
 
@@ -22,9 +22,9 @@ export interface Findings {
   readonly ran: Mode;
   readonly opTable: Report;
   readonly eager: readonly number[];
-  readonly captured: readonly number[];
+  readonly recorded: readonly number[];
   readonly executor: string;
-  /** Submissions of a captured step to WebGPU's queue. */
+  /** Submissions of a recorded step to WebGPU's queue. */
   readonly submissions: number;
   readonly errors: Readonly<Record<string, number>>;
   readonly oddities: Readonly<Record<string, string>>;
@@ -88,15 +88,15 @@ export async function suite(mode: Mode, { runs, steps }: Plan): Promise<Findings
   use("reference");
   const opTable = await checkOpTable(name, { runs, tolerance });
   const eager = await train(name, steps);
-  const captured = await train(name, steps, { captured: true });
+  const recorded = await train(name, steps, { recorded: true });
   const findings = {
     mode,
     ran,
     opTable,
     eager: eager.losses,
-    captured: captured.losses,
-    executor: captured.executor,
-    submissions: captured.submissions,
+    recorded: recorded.losses,
+    executor: recorded.executor,
+    submissions: recorded.submissions,
     errors: await errors(name),
     oddities: await oddities(name),
     sizes: await sizes(name, tolerance),

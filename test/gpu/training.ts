@@ -1,9 +1,9 @@
-// Trains a tiny transformer for some steps on any device, eagerly or captured, and gives the losses: the
+// Trains a tiny transformer for some steps on any device, eagerly or recorded, and gives the losses: the
 // same script everywhere, and one line that names the device. Runs in Node and in browsers.
 // Next: ../gpu.test.ts, which compares the curves.
 
 import { randint, random, type Tensor, use } from "../../core/index.ts";
-import { capture } from "../../kernels/index.ts";
+import { recordStep } from "../../kernels/index.ts";
 import { AdamW, CausalLM } from "../../nn/index.ts";
 
 const settings = { vocabSize: 17, dim: 16, layers: 1, heads: 2, context: 8 } as const;
@@ -11,7 +11,7 @@ const settings = { vocabSize: 17, dim: 16, layers: 1, heads: 2, context: 8 } as 
 interface Run {
   readonly losses: readonly number[];
   readonly milliseconds: number;
-  /** What ran a captured step. */
+  /** What ran a recorded step. */
   readonly executor: string;
   /** How often the last step submitted work to WebGPU's queue. */
   readonly submissions: number;
@@ -36,7 +36,7 @@ function countSubmissions(): () => number {
 export async function train(
   device: string,
   steps: number,
-  { captured = false, style = "llama" }: { captured?: boolean; style?: "llama" | "gpt2" } = {},
+  { recorded = false, style = "llama" }: { recorded?: boolean; style?: "llama" | "gpt2" } = {},
 ): Promise<Run> {
   use(device);
   const rng = random("gpu");
@@ -49,8 +49,8 @@ export async function train(
     optimiser.zeroGrad();
     return loss;
   };
-  const run = captured
-    ? capture(step)
+  const run = recorded
+    ? recordStep(step)
     : Object.assign(async (x: Tensor) => step(x), { executor: "" });
   const losses: number[] = [];
   const started = performance.now();

@@ -77,6 +77,7 @@ export const gelu: Op<
     const density = Math.exp(-0.5 * x * x) / Math.sqrt(2 * Math.PI);
     return g * (0.5 * (1 + erfOf(x * Math.SQRT1_2)) + x * density);
   },
+  takes: 'x: Tensor, { approximate?: "none" | "tanh" }',
   example: "tensor([-1, 2]).gelu()  // [-0.1587, 1.9545]",
   draw: (d) => [d.tensor(d.shape(), draw), { approximate: d.pick("none", "tanh") }],
 });

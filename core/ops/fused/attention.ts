@@ -10,7 +10,7 @@ import { fused } from "../../kinds.ts";
 import { apply, type Block, type Op } from "../../op.ts";
 import { Random } from "../../random.ts";
 import { formatShape, sameShape } from "../../shape.ts";
-import { checkTensor, type Tensor } from "../../tensor.ts";
+import type { Tensor } from "../../tensor.ts";
 import {
   type Attend,
   attentionBackward,
@@ -37,6 +37,10 @@ export interface AttentionOptions {
   /** Dropout on the pattern. */
   readonly dropout?: DropoutOptions;
 }
+
+/** AttentionOptions, as they stand in a signature. */
+export const attentionOptions =
+  "causal?: boolean, offset?: number, mask?: Tensor | null, scale?: number, dropout?: { p: number, rng: Random }";
 
 /** Which keys each query may see, as bools that broadcast to the scores; null if all. */
 function visible(
@@ -141,6 +145,7 @@ export const scaledDotProductAttention: Op<
       const drop = checkDrop(name, options.dropout?.p ?? 0, options.dropout?.rng);
       return run(q, k, v, mask, { layout, causal, offset, scale, drop });
     },
+  takes: `q: Tensor, k: Tensor, v: Tensor, { ${attentionOptions}, layout?: "bhtd" | "bthd" }`,
   example:
     "tensor([[1, 0]]).scaledDotProductAttention(tensor([[1, 0], [0, 1]]), tensor([[1], [2]]))  // [[1.3302]]",
   draw: drawAttention,
@@ -173,7 +178,7 @@ function checkAttention(
   layout: HeadLayout,
 ): void {
   const name = "scaledDotProductAttention";
-  for (const x of [q, k, v]) checkFloat(name, checkTensor(name, x, "q, k and v").dtype);
+  for (const x of [q, k, v]) checkFloat(name, x.dtype);
   const [headAxis, rowAxis] = layout === "bthd" ? [-2, -3] : [-3, -2];
   const [H, heads] = [q.shape.at(headAxis) ?? 1, k.shape.at(headAxis) ?? 1];
   const fits =

@@ -12,7 +12,7 @@ import {
   sameShape,
   walkStrides,
 } from "../../shape.ts";
-import { checkTensor, type Tensor } from "../../tensor.ts";
+import type { Tensor } from "../../tensor.ts";
 import { type Drop, scaleOf, survives } from "./drop.ts";
 
 /** Where the heads are: "bhtd" (default) before the positions, "bthd" after them, as projections leave them. */
@@ -171,7 +171,6 @@ export function attentionBackward(
 
 /** Throws unless a mask is of bools or of the inputs' dtype and broadcasts to the scores. */
 export function checkMask(name: string, mask: Tensor, dtype: DType, scores: Shape): void {
-  checkTensor(name, mask, "mask");
   if (mask.dtype !== "bool" && mask.dtype !== dtype) {
     throw new DTypeError(`${name}: mask must be bool or ${dtype}, got ${mask.dtype}`);
   }

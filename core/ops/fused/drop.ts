@@ -2,7 +2,7 @@
 // device, another number of threads or attention's pattern has the same one. Next: dropout.ts.
 
 import { ArgumentError } from "../../errors.ts";
-import { Random } from "../../random.ts";
+import type { Random } from "../../random.ts";
 import { type Shape, sizeOf } from "../../shape.ts";
 import { fromData, type Tensor } from "../../tensor.ts";
 
@@ -40,10 +40,5 @@ export function dropMask(x: Tensor, shape: Shape, drop: Drop): Tensor {
 export function checkDrop(name: string, p: number, rng: Random | undefined): Drop {
   if (!(p >= 0 && p <= 1))
     throw new ArgumentError(`${name}: the probability ${p} must be in [0, 1]`);
-  if (p > 0 && !(rng instanceof Random)) {
-    throw new ArgumentError(
-      `${name}: needs a generator to drop from: { rng: random(seed).fork("dropout") }`,
-    );
-  }
   return { p, seed: p > 0 && rng ? rng.integer(-(2 ** 31), 2 ** 31) : 0 };
 }

@@ -4,7 +4,7 @@ import { checkFloat } from "../../dtype.ts";
 import { fused, like } from "../../kinds.ts";
 import type { Op } from "../../op.ts";
 import { Random } from "../../random.ts";
-import { checkTensor, type Tensor } from "../../tensor.ts";
+import type { Tensor } from "../../tensor.ts";
 import { checkDrop, type Drop, dropMask, scaleOf, survives } from "./drop.ts";
 
 /** How much dropout drops, and where chance comes from. */
@@ -33,10 +33,11 @@ export const dropout: Op<(x: Tensor, options: DropoutOptions) => Tensor, [x: Ten
     call:
       (run: (x: Tensor, drop: Drop) => Tensor, { name }) =>
       (x, { p, rng }) => {
-        checkFloat(name, checkTensor(name, x).dtype);
+        checkFloat(name, x.dtype);
         const drop = checkDrop(name, p, rng);
         return p === 0 ? x : run(x, drop);
       },
+    takes: "x: Tensor, { p: number, rng: Random }",
     example: "ones([4]).dropout({ p: 0.5, rng: random(1) })  // [0, 2, 2, 2]",
     draw: (d) => [d.tensor(d.shape()), { p: d.pick(0, 0.25, 0.5), rng: Random.from(1) }],
   });

@@ -4,7 +4,7 @@ import { DTypeError, ShapeError } from "../../errors.ts";
 import { fused } from "../../kinds.ts";
 import type { Op } from "../../op.ts";
 import { formatShape } from "../../shape.ts";
-import { checkTensor, type Tensor } from "../../tensor.ts";
+import type { Tensor } from "../../tensor.ts";
 import { checkIndices } from "../indexing.ts";
 
 type EmbeddingRule = (weight: Tensor, index: Tensor) => Tensor;
@@ -34,16 +34,17 @@ export const embedding: Op<EmbeddingRule, [weight: Tensor, index: Tensor]> = fus
     dweight?.data.set(total);
   },
   call: (run: EmbeddingRule) => (weight, index) => {
-    if (checkTensor("embedding", weight, "weight").rank !== 2) {
+    if (weight.rank !== 2) {
       throw new ShapeError(`embedding: weight must be [V, D], got ${formatShape(weight.shape)}`);
     }
-    if (checkTensor("embedding", index, "index").dtype !== "int32") {
+    if (index.dtype !== "int32") {
       throw new DTypeError(
         `embedding: index must be int32, got ${index.dtype}; index.to("int32") converts it`,
       );
     }
     return run(weight, index);
   },
+  takes: "weight: Tensor, index: Tensor",
   example:
     'tensor([[1, 2], [3, 4]]).embedding(tensor([1, 0], { dtype: "int32" }))  // [[3, 4],\n [1, 2]]',
   draw: (d) => {

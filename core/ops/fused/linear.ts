@@ -5,7 +5,7 @@ import { DTypeError, ShapeError } from "../../errors.ts";
 import { fused } from "../../kinds.ts";
 import type { Op } from "../../op.ts";
 import { formatShape } from "../../shape.ts";
-import { checkTensor, type Tensor } from "../../tensor.ts";
+import type { Tensor } from "../../tensor.ts";
 import { asRows } from "../lines.ts";
 
 type LinearRule = (x: Tensor, weight: Tensor, bias: Tensor | null) => Tensor;
@@ -46,6 +46,7 @@ export const linear: Op<
       checkLinear(x, weight, bias);
       return run(x, weight, bias);
     },
+  takes: "x: Tensor, weight: Tensor, bias?: Tensor | null",
   example: "tensor([1, 2]).linear(tensor([[3, 4], [5, 6]]), tensor([0, 1]))  // [11, 18]",
   draw: (d: Draw) => {
     const [width, out] = [d.integer(0, 3), d.integer(0, 3)];
@@ -87,6 +88,7 @@ export const addmm: Op<AddmmRule, [bias: Tensor, x: Tensor, weight: Tensor]> = f
     checkAddmm(bias, x, weight);
     return run(bias, x, weight);
   },
+  takes: "bias: Tensor, x: Tensor, weight: Tensor",
   example: "tensor([1, 1]).addmm(tensor([[1, 2]]), tensor([[3, 4], [5, 6]]))  // [[14, 17]]",
   draw: (d: Draw) => {
     const [width, out] = [d.integer(0, 3), d.integer(0, 3)];
@@ -96,14 +98,9 @@ export const addmm: Op<AddmmRule, [bias: Tensor, x: Tensor, weight: Tensor]> = f
 });
 
 function checkAddmm(bias: Tensor, x: Tensor, weight: Tensor): void {
-  const [width, out] = checkTensor("addmm", weight, "weight").shape;
-  const isRow = checkTensor("addmm", bias, "bias").rank === 1 && bias.size === out;
-  if (
-    weight.rank !== 2 ||
-    checkTensor("addmm", x, "x").rank === 0 ||
-    x.shape.at(-1) !== width ||
-    !isRow
-  ) {
+  const [width, out] = weight.shape;
+  const isRow = bias.rank === 1 && bias.size === out;
+  if (weight.rank !== 2 || x.rank === 0 || x.shape.at(-1) !== width || !isRow) {
     throw new ShapeError(
       `addmm: bias ${formatShape(bias.shape)}, x ${formatShape(x.shape)}, weight ${formatShape(weight.shape)}: ` +
         "needed [out], [..., in] and [in, out]",
@@ -117,13 +114,13 @@ function checkAddmm(bias: Tensor, x: Tensor, weight: Tensor): void {
 }
 
 function checkLinear(x: Tensor, weight: Tensor, bias: Tensor | null): void {
-  const [out, width] = checkTensor("linear", weight, "weight").shape;
-  if (weight.rank !== 2 || checkTensor("linear", x, "x").rank === 0 || x.shape.at(-1) !== width) {
+  const [out, width] = weight.shape;
+  if (weight.rank !== 2 || x.rank === 0 || x.shape.at(-1) !== width) {
     throw new ShapeError(
       `linear: x ${formatShape(x.shape)} and weight ${formatShape(weight.shape)}: needed x [..., in] and weight [out, in]`,
     );
   }
-  if (bias !== null && (checkTensor("linear", bias, "bias").rank !== 1 || bias.shape[0] !== out)) {
+  if (bias !== null && (bias.rank !== 1 || bias.shape[0] !== out)) {
     throw new ShapeError(
       `linear: bias ${formatShape(bias.shape)} must be [${out}], as weight has ${out} rows`,
     );

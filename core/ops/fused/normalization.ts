@@ -7,7 +7,7 @@ import { DTypeError, ShapeError } from "../../errors.ts";
 import { fused, like } from "../../kinds.ts";
 import type { Block, Op, Spec } from "../../op.ts";
 import { formatShape, type Shape, sameShape, sizeOf } from "../../shape.ts";
-import { checkTensor, type Tensor } from "../../tensor.ts";
+import type { Tensor } from "../../tensor.ts";
 
 /** What keeps a norm from dividing by 0. */
 export interface NormOptions {
@@ -23,10 +23,10 @@ const machineEpsilon: Readonly<Record<string, number>> = { float32: 2 ** -23, fl
 
 /** weight and bias have the shape of x's last axes, which are normalised together; none: the last axis. */
 function checkParameters(name: string, x: Tensor, ...parameters: readonly (Tensor | null)[]): void {
-  checkFloat(name, checkTensor(name, x).dtype);
+  checkFloat(name, x.dtype);
   for (const p of parameters) {
     if (p === null) continue;
-    const { shape, dtype } = checkTensor(name, p, "weight and bias");
+    const { shape, dtype } = p;
     if (
       shape.length === 0 ||
       shape.length > x.rank ||
@@ -123,6 +123,7 @@ export const layerNorm: Op<
       checkParameters("layerNorm", x, weight, bias);
       return run(x, weight, bias, { eps });
     },
+  takes: "x: Tensor, weight?: Tensor | null, bias?: Tensor | null, { eps?: number }",
   example: "tensor([1, 2, 3]).layerNorm()  // [-1.2247, 0, 1.2247]",
   draw: (d) => {
     const [shape, n] = [d.shape({ maxRank: 2 }), d.integer(1, 4)];
@@ -201,6 +202,7 @@ export const rmsNorm: Op<
       checkParameters("rmsNorm", x, weight);
       return run(x, weight, { eps: eps ?? machineEpsilon[x.dtype] ?? 0 });
     },
+  takes: "x: Tensor, weight?: Tensor | null, { eps?: number }",
   example: "tensor([3, 4]).rmsNorm()  // [0.8485, 1.1314]",
   draw: (d) => {
     const [shape, n] = [d.shape({ maxRank: 2 }), d.integer(1, 4)];

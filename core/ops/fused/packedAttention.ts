@@ -7,8 +7,8 @@ import { ShapeError } from "../../errors.ts";
 import { fused } from "../../kinds.ts";
 import { apply, type Block, type Op } from "../../op.ts";
 import { formatShape } from "../../shape.ts";
-import { checkTensor, type Tensor } from "../../tensor.ts";
-import { type AttentionOptions, scaledDotProductAttention } from "./attention.ts";
+import type { Tensor } from "../../tensor.ts";
+import { type AttentionOptions, attentionOptions, scaledDotProductAttention } from "./attention.ts";
 import { attentionBackward, attentionForward, checkMask, type Packed } from "./attentionLoops.ts";
 import { checkDrop } from "./drop.ts";
 import { pack, unpack } from "./heads.ts";
@@ -85,6 +85,7 @@ export const packedAttention: Op<
       const drop = checkDrop(name, options.dropout?.p ?? 0, options.dropout?.rng);
       return run(qkv, mask, { layout: "bthd", causal, offset, scale, drop, heads, kvHeads });
     },
+  takes: `qkv: Tensor, { heads: number, kvHeads?: number, ${attentionOptions} }`,
   example:
     "tensor([[[1, 2, 10], [1, 3, 20]]]).packedAttention({ heads: 1, causal: true })  // [[[     10],\n  [17.3106]]]",
   draw: (d) => {
@@ -101,7 +102,7 @@ export const packedAttention: Op<
 /** The width of a head. */
 function checkPacked(qkv: Tensor, mask: Tensor | null, heads: number, kvHeads: number): number {
   const name = "packedAttention";
-  checkFloat(name, checkTensor(name, qkv, "qkv").dtype);
+  checkFloat(name, qkv.dtype);
   const [B = 0, T = 0, width = 0] = qkv.shape;
   const D = width / (heads + 2 * kvHeads);
   const fits = Number.isInteger(D) && Number.isInteger(heads / kvHeads) && heads > 0;

@@ -15,8 +15,14 @@ import {
   sameShape,
   walkStrides,
 } from "../../shape.ts";
-import { checkTensor, fromData, Tensor } from "../../tensor.ts";
+import { accept, signature } from "../../signature.ts";
+import { fromData, Tensor } from "../../tensor.ts";
 import { cat, stack } from "../view.ts";
+
+const takes = signature(
+  "ropeTables",
+  "positions: Tensor | number[], { dim: number, base?: number }",
+);
 
 interface Turn {
   readonly interleaved: boolean;
@@ -37,8 +43,10 @@ export interface RopeOptions {
  */
 export function ropeTables(
   positions: Tensor | readonly number[],
-  { dim, base = 10000 }: { readonly dim: number; readonly base?: number },
+  options: { readonly dim: number; readonly base?: number },
 ): { readonly cos: Tensor; readonly sin: Tensor } {
+  accept(takes, arguments);
+  const { dim, base = 10000 } = options;
   if (!Number.isInteger(dim / 2)) throw new ArgumentError(`ropeTables: dim ${dim} must be even`);
   const half = dim / 2;
   const [values, rows, on] =
@@ -133,6 +141,7 @@ export const rope: Op<
       const rule = cos.requiresGrad || sin.requiresGrad ? ropeDefinition : run;
       return rule(x, cos, sin, { interleaved, inverse });
     },
+  takes: "x: Tensor, cos: Tensor, sin: Tensor, { interleaved?: boolean, inverse?: boolean }",
   example: "tensor([[1, 0]]).rope(tensor([[0]]), tensor([[1]]))  // [[0, 1]]",
   draw: (d: Draw) => {
     const [T, half] = [d.integer(0, 3), d.integer(1, 2)];
@@ -143,7 +152,7 @@ export const rope: Op<
 });
 
 function checkRope(x: Tensor, cos: Tensor, sin: Tensor): void {
-  for (const t of [x, cos, sin]) checkFloat("rope", checkTensor("rope", t).dtype);
+  for (const t of [x, cos, sin]) checkFloat("rope", t.dtype);
   const D = x.shape.at(-1) ?? 1;
   const to = [...x.shape.slice(0, -1), D / 2];
   const fits = Number.isInteger(D / 2) && sameShape(broadcastShapes("rope", cos.shape, to), to);

@@ -7,7 +7,7 @@ import { checkFloat } from "../../dtype.ts";
 import { fused, like } from "../../kinds.ts";
 import type { Op } from "../../op.ts";
 import { checkDim } from "../../shape.ts";
-import { checkTensor, type Tensor } from "../../tensor.ts";
+import type { Tensor } from "../../tensor.ts";
 import { eachLine, massOf } from "../lines.ts";
 
 /** Along which axis; negative numbers count from the end. */
@@ -19,7 +19,7 @@ type DimRule = (x: Tensor, options: DimOptions) => Tensor;
 
 function onAxis(run: DimRule, entry: { readonly name: string }): DimRule {
   return (x, { dim }) => {
-    checkFloat(entry.name, checkTensor(entry.name, x).dtype);
+    checkFloat(entry.name, x.dtype);
     if (x.rank === 0) return run(x.reshape([1]), { dim: checkDim(entry.name, dim, 1) }).reshape([]);
     return run(x, { dim: checkDim(entry.name, dim, x.rank) });
   };
@@ -52,6 +52,7 @@ export const softmax: Op<DimRule, [x: Tensor, options: DimOptions]> = fused({
         dx.data[k] = (y.data[k] ?? 0) * ((g.data[k] ?? 0) - dot);
     }),
   call: onAxis,
+  takes: "x: Tensor, { dim: number }",
   example: "tensor([0, 1]).softmax({ dim: -1 })  // [0.2689, 0.7311]",
   draw: drawLine,
 });
@@ -74,6 +75,7 @@ export const logSoftmax: Op<DimRule, [x: Tensor, options: DimOptions]> = fused({
         dx.data[k] = (g.data[k] ?? 0) - Math.exp(y.data[k] ?? 0) * total;
     }),
   call: onAxis,
+  takes: "x: Tensor, { dim: number }",
   example: "tensor([0, 1]).logSoftmax({ dim: -1 })  // [-1.3133, -0.3133]",
   draw: drawLine,
 });

@@ -1,4 +1,4 @@
-// capture(fn): a whole training step as one gpu.js pipeline. The function runs once and computes nothing;
+// recordStep(fn): a whole training step as one gpu.js pipeline. The function runs once and computes nothing;
 // what it would launch is noted. Then every call replays the plan: on webgpu in one submission, on webasm in
 // one go over one memory. What the function overwrites (parameters, the optimiser's averages) goes into the
 // plan and comes out of it: gpu.js's plans take arrays and give arrays, so that state crosses to the host
@@ -24,8 +24,8 @@ import { Recorder, type Source, type Step } from "./record.ts";
 import { blockOf } from "./rule.ts";
 import { type Block, fromDevice, toDevice } from "./storage.ts";
 
-/** A recorded function: call it as the one that was captured; the results come as a promise. */
-export interface Captured<A extends readonly Tensor[], R extends Tree> {
+/** A recorded function: call it as the one that was recorded; the results come as a promise. */
+export interface RecordedStep<A extends readonly Tensor[], R extends Tree> {
   (...inputs: A): Promise<R>;
   /** The learning rate of the replays to come; null (at first): as it was recorded. */
   lr: number | null;
@@ -49,9 +49,9 @@ export interface Captured<A extends readonly Tensor[], R extends Tree> {
  * once, while AdamW's step goes on by itself. Tensors that it creates are the same at every replay. On a
  * device that isn't a gpu one, every call just runs `fn`.
  */
-export function capture<A extends readonly Tensor[], R extends Tree>(
+export function recordStep<A extends readonly Tensor[], R extends Tree>(
   fn: (...inputs: A) => R,
-): Captured<A, R> {
+): RecordedStep<A, R> {
   let plan: Plan | null = null;
   let result: Tree = null;
   const run = async (inputs: A): Promise<R> => {
@@ -74,12 +74,13 @@ export function capture<A extends readonly Tensor[], R extends Tree>(
     lr: {
       get: () => plan?.recorder.lr ?? null,
       set: (rate: number | null) => {
-        if (plan === null) throw new ArgumentError("capture: lr can be set after the first call");
+        if (plan === null)
+          throw new ArgumentError("recordStep: lr can be set after the first call");
         const { size } = plan.recorder.rates;
         if (rate !== null && size > 1) {
           throw new ArgumentError(
-            `capture: the step was recorded with ${size} learning rates (groups), and one can't replace them; ` +
-              "capture it anew for others",
+            `recordStep: the step was recorded with ${size} learning rates (groups), and one can't replace them; ` +
+              "record it anew for others",
           );
         }
         plan.recorder.lr = rate;
@@ -89,7 +90,7 @@ export function capture<A extends readonly Tensor[], R extends Tree>(
     steps: { get: () => plan?.recorder.steps.length ?? 0 },
     executor: { get: () => plan?.executor ?? "none yet" },
     destroy: { value: () => plan?.destroy() },
-  }) as unknown as Captured<A, R>;
+  }) as unknown as RecordedStep<A, R>;
 }
 
 /** The result with the recorded tensors replaced by computed ones. */
@@ -137,7 +138,7 @@ class Plan {
   static async of(device: GpuDevice, inputs: readonly Tensor[], fn: () => Tree): Promise<Plan> {
     const { engine } = device;
     const backend = await engine.ready();
-    if (engine.recorder !== null) throw new ArgumentError("capture: captures don't nest");
+    if (engine.recorder !== null) throw new ArgumentError("recordStep: recordings don't nest");
     const recorder = new Recorder();
     engine.recorder = recorder;
     let results: Tensor[];
@@ -147,7 +148,7 @@ class Plan {
       engine.recorder = null;
     }
     if (recorder.steps.length === 0)
-      throw new ArgumentError("capture: the function computes nothing on this device");
+      throw new ArgumentError("recordStep: the function computes nothing on this device");
     return new Plan(device, engine, backend, recorder, inputs, results);
   }
 
@@ -175,7 +176,7 @@ class Plan {
     if (!isLiteral) this.#argumentOf(block);
     else if (!this.#seats.has(block)) {
       const host = block.length === 0 ? null : block.host;
-      this.#seats.set(block, { literal: toDevice("capture", host ?? Float32Array.of(0)) });
+      this.#seats.set(block, { literal: toDevice("recordStep", host ?? Float32Array.of(0)) });
     }
   }
 
@@ -223,7 +224,7 @@ class Plan {
     const { engine } = this;
     if (this.device.engine !== engine) {
       throw new DeviceError(
-        "capture: the GPU that this was recorded for is gone; capture the function again",
+        "recordStep: the GPU that this was recorded for is gone; record the function again",
       );
     }
     engine.checkAlive();
@@ -238,7 +239,7 @@ class Plan {
       step.scalars.flatMap((s) => (typeof s === "number" ? [] : numberOf(s))),
     );
     const made = await this.#pipeline(...arrays, ...scalars).catch((error: unknown) =>
-      engine.failed("capture", error),
+      engine.failed("recordStep", error),
     );
     this.#check();
     this.recorder.replays++;
@@ -252,8 +253,8 @@ class Plan {
       const isAlike = given?.device === x.device && given.dtype === x.dtype;
       if (isAlike && sameShape(given.shape, x.shape)) return;
       throw new ShapeError(
-        `capture: input ${i} was recorded as ${x.dtype} [${x.shape}] on ${x.device.name} and is now ` +
-          `${given?.dtype ?? "missing"} [${given?.shape ?? ""}]; capture another function for another shape`,
+        `recordStep: input ${i} was recorded as ${x.dtype} [${x.shape}] on ${x.device.name} and is now ` +
+          `${given?.dtype ?? "missing"} [${given?.shape ?? ""}]; record another function for another shape`,
       );
     });
   }
@@ -268,7 +269,7 @@ class Plan {
     return new Map(
       this.#computed().map((x, i) => {
         const data = fromDevice(
-          "capture",
+          "recordStep",
           made[states.length + i] as Float32Array,
           x.dtype,
           x.size,
@@ -286,8 +287,8 @@ class Plan {
     const expected = this.backend.mode === "webgl2" ? "gpu" : this.backend.mode;
     if (backend !== expected) {
       throw new DeviceError(
-        `capture: the plan ran on gpu.js's "${backend}" instead of ${this.backend.mode} ` +
-          `(${this.#pipeline.fallbackReason ?? "no reason given"}); run the function without capture()`,
+        `recordStep: the plan ran on gpu.js's "${backend}" instead of ${this.backend.mode} ` +
+          `(${this.#pipeline.fallbackReason ?? "no reason given"}); run the function without recordStep()`,
       );
     }
     this.#isChecked = true;
@@ -298,5 +299,5 @@ class Plan {
 async function hostOf(engine: Engine, block: Block): Promise<Float32Array> {
   if (block.length === 0) return Float32Array.of(0);
   block.host ??= await engine.read(block);
-  return toDevice("capture", block.host);
+  return toDevice("recordStep", block.host);
 }
