@@ -25,6 +25,8 @@ import { addWorld } from "./commands/world.ts";
 import { flagsTakenByNpm } from "./npmFlags.ts";
 
 const examples = `
+Where the package is installed in a project, and in a checkout, write npx twoheads.
+
 Examples:
   $ twoheads demo                                   what it is about, measured in three minutes
   $ twoheads overopt                                rewards optimised until true quality falls

@@ -3,8 +3,8 @@
 // goes stale fails here. Next: ops.test.ts; walkthroughs.test.ts for the lessons.
 
 import assert from "node:assert/strict";
-import { appendFileSync, cpSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { appendFileSync, cpSync, existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { blocksOf, inFolder, root, runProgram, stepsOf } from "../walkthroughs/lesson.ts";
 
@@ -30,3 +30,39 @@ test("CONTRIBUTING.md: its op is added by one entry", () =>
     appendFileSync(join(folder, "core/ops/functions.ts"), op?.text ?? "");
     assert.equal(await runProgram(folder, use?.text ?? ""), expected?.text);
   }));
+
+test("CONTRIBUTING.md and CHANGELOG.md name scripts, files and links that there are", () => {
+  const { scripts } = JSON.parse(textOf("package.json")) as { scripts: Record<string, string> };
+  for (const file of ["CONTRIBUTING.md", "CHANGELOG.md", "docs/decisions.md"]) {
+    const text = textOf(file);
+    for (const [, script = ""] of text.matchAll(/\bnpm run ([\w:]+)/g))
+      assert.ok(scripts[script] !== undefined, `${file}: npm run ${script}`);
+    const paths = [...text.matchAll(/`((?:[\w.-]+\/)+[\w.-]*|[\w.-]+\.(?:md|json))`/g)].map(
+      ([, path = ""]) => path,
+    );
+    for (const path of paths.filter((each) => !/NAME|^twoheads\//.test(each)))
+      assert.ok(existsSync(join(root, path)), `${file}: ${path}`);
+    for (const [, to = ""] of text.matchAll(/\]\((?!http)([^)#]+)/g))
+      assert.ok(existsSync(join(root, dirname(file), to)), `${file}: ${to}`);
+  }
+});
+
+test("CONTRIBUTING.md says how each thing is added", () => {
+  const headings = [...textOf("CONTRIBUTING.md").matchAll(/^## (.*)$/gm)].map(([, text]) => text);
+  for (const what of ["an op", "a kernel", "a layer", "a loss or a method", "a command", "a world"])
+    assert.ok(
+      headings.some((text) => text?.startsWith(`Adding ${what}`)),
+      what,
+    );
+});
+
+test("CONTRIBUTING.md names things that the files have", () => {
+  const has = (file: string, ...names: string[]): void => {
+    for (const name of names) assert.match(textOf(file), new RegExp(`\\b${name}\\b`), file);
+  };
+  has("grm/trainer/objective.ts", "methods");
+  has("grm/trainer.ts", "trainSchema");
+  has("lab/demo/plan.ts", "trained", "rowTitles");
+  has("lab/worlds/index.ts", "worlds");
+  has("nn/layers.ts", "Module");
+});

@@ -77,7 +77,7 @@ describe("train, eval, compare", () => {
     assert.match(out, /pairs\.jsonl: 64 pairs of 72 lines/);
     assert.match(out, /left out, as asked for: 8/);
     assert.match(out, /step 24: validation accuracy/);
-    assert.match(out, /finished after 24 steps\n.*validation accuracy .*\[.*\nnext: twoheads eval/);
+    assert.match(out, /finished after 24 steps\n.*validation accuracy .*\[.*\nnext: npx twoheads eval/);
     for (const name of ["config.json", "model.safetensors", "tokenizer.json", "metrics.jsonl"])
       assert.ok(readFileSync(join(at("bt"), name)).length > 0, name);
     const { model } = loadRewardModel(at("bt"));
@@ -185,7 +185,7 @@ test("Ctrl-C saves and says how to go on, and the end is the same to the bit", a
   });
   const code = await new Promise((resolve) => child.on("exit", resolve));
   assert.match(out, /stopping after this step/);
-  assert.match(out, /stopped after step \d+; go on with: twoheads train --resume/);
+  assert.match(out, /stopped after step \d+; go on with: npx twoheads train --resume/);
   assert.equal(code, 130);
   const { out: rest, code: ended } = await twoheads("train", "--resume", at("stopped"));
   assert.equal(ended, 0);

@@ -574,7 +574,7 @@ describe("twoheads pretrain", () => {
     assert.match(printed, /stopping after this step; Ctrl-C again quits at once/);
     assert.match(
       printed,
-      /stopped after step \d+; go on with: twoheads pretrain --resume .*stopped\n$/,
+      /stopped after step \d+; go on with: npx twoheads pretrain --resume .*stopped\n$/,
     );
     await runHere("generate", join(folder, "stopped"), "--max-tokens", "3");
     await runHere("pretrain", "--resume", join(folder, "stopped"));

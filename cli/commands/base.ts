@@ -55,5 +55,5 @@ async function runBase(name: string, { seed, out }: Given): Promise<void> {
   console.log(
     `${lm.parameterCount().toLocaleString("en-US")} parameters, perplexity ${perplexity(lm, held).toFixed(2)}, in ${folder}`,
   );
-  console.log(`next: twoheads generate ${folder} --prompt "fox woods :" --temperature 1`);
+  console.log(`next: npx twoheads generate ${folder} --prompt "fox woods :" --temperature 1`);
 }

@@ -192,7 +192,7 @@ async function conclude(
   const { path } = folder;
   if (!finished) {
     console.log(
-      `stopped after round ${step}; go on with: twoheads ${settings.algorithm} --resume ${path}`,
+      `stopped after round ${step}; go on with: npx twoheads ${settings.algorithm} --resume ${path}`,
     );
     process.exitCode = 130; // as a shell says it: 128 + SIGINT
     return;

@@ -236,12 +236,12 @@ function statusLine(): (progress: PretrainProgress) => string {
 function conclude({ step, steps, finished, settings }: Pretrained, { path }: RunFolder): void {
   if (!finished) {
     console.log(
-      `stopped after step ${count(step)}; go on with: twoheads pretrain --resume ${path}`,
+      `stopped after step ${count(step)}; go on with: npx twoheads pretrain --resume ${path}`,
     );
     process.exitCode = 130; // as a shell says it: 128 + SIGINT
     return;
   }
   const again = settings.minutes === null ? "" : `; the same again, to the bit: --steps ${steps}`;
   console.log(`finished after ${count(step)} steps${again}`);
-  console.log(`next: twoheads generate ${path} --prompt "Once upon a time"`);
+  console.log(`next: npx twoheads generate ${path} --prompt "Once upon a time"`);
 }

@@ -424,7 +424,7 @@ function conclusion(
   page: string | null,
 ): string {
   if (!finished)
-    return `stopped after step ${count(step)}; go on with: twoheads train --resume ${path}`;
+    return `stopped after step ${count(step)}; go on with: npx twoheads train --resume ${path}`;
   const kept = best === null ? "" : `; the weights are those of step ${count(best.step)}, the best`;
   const { value, low, high } = evaluation?.accuracy ?? {};
   const reached =
@@ -434,8 +434,8 @@ function conclusion(
   return [
     `finished after ${count(step)} steps${kept}`,
     ...reached,
-    `next: twoheads eval ${path} --data PAIRS.jsonl`,
-    `      twoheads score ${path} ANSWERS.jsonl`,
+    `next: npx twoheads eval ${path} --data PAIRS.jsonl`,
+    `      npx twoheads score ${path} ANSWERS.jsonl`,
     ...(page === null ? [] : [`the report: ${page}`]),
   ].join("\n");
 }
