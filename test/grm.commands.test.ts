@@ -77,7 +77,10 @@ describe("train, eval, compare", () => {
     assert.match(out, /pairs\.jsonl: 64 pairs of 72 lines/);
     assert.match(out, /left out, as asked for: 8/);
     assert.match(out, /step 24: validation accuracy/);
-    assert.match(out, /finished after 24 steps\n.*validation accuracy .*\[.*\nnext: npx twoheads eval/);
+    assert.match(
+      out,
+      /finished after 24 steps\n.*validation accuracy .*\[.*\nnext: npx twoheads eval/,
+    );
     for (const name of ["config.json", "model.safetensors", "tokenizer.json", "metrics.jsonl"])
       assert.ok(readFileSync(join(at("bt"), name)).length > 0, name);
     const { model } = loadRewardModel(at("bt"));
