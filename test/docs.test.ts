@@ -31,6 +31,27 @@ test("CONTRIBUTING.md: its op is added by one entry", () =>
     assert.equal(await runProgram(folder, use?.text ?? ""), expected?.text);
   }));
 
+test("README.md: every link works from a package's page too, and leads to something that is there", () => {
+  const links = [...textOf("README.md").matchAll(/\]\(([^)]+)\)/g)].map(([, link = ""]) => link);
+  assert.deepEqual(
+    links.filter((link) => !/^(https:|#)/.test(link)),
+    [],
+  );
+  const home = /^https:\/\/github\.com\/twoheads\/twoheads\/(?:blob|tree)\/main\//;
+  const own = links.filter((link) => home.test(link)).map((link) => link.replace(home, ""));
+  assert.ok(own.length >= 10, `${own.length} links into the repository`);
+  assert.deepEqual(
+    own.filter((path) => !existsSync(join(root, path))),
+    [],
+  );
+  const { homepage, repository } = JSON.parse(textOf("package.json")) as {
+    homepage: string;
+    repository: { url: string };
+  };
+  assert.equal(homepage, "https://github.com/twoheads/twoheads#readme");
+  assert.equal(repository.url, "git+https://github.com/twoheads/twoheads.git");
+});
+
 test("CONTRIBUTING.md and CHANGELOG.md name scripts, files and links that there are", () => {
   const { scripts } = JSON.parse(textOf("package.json")) as { scripts: Record<string, string> };
   for (const file of ["CONTRIBUTING.md", "CHANGELOG.md", "docs/decisions.md"]) {

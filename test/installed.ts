@@ -19,13 +19,22 @@ export interface Installed extends EmptyProject {
   readonly missing: string | null;
 }
 
-/** Installs the package into a new project, and others beside it, if they can be had. */
-export async function installed(others: readonly string[] = []): Promise<Installed> {
-  const project = emptyProject();
+/** The tarball that npm would publish, written into a project. */
+export async function pack(project: EmptyProject): Promise<string> {
   const copy = join(project.folder, "..", "sources");
   cpSync(root, copy, { recursive: true, filter: (path) => !left.has(relative(root, path)) });
   symlinkSync(join(root, "node_modules"), join(copy, "node_modules"), "junction");
-  const packing = project.npm("pack", copy);
+  await project.npm("pack", copy);
+  rmSync(copy, { recursive: true, force: true });
+  const tarball = readdirSync(project.folder).find((name) => name.endsWith(".tgz"));
+  if (tarball === undefined) throw new Error("npm pack wrote no tarball");
+  return join(project.folder, tarball);
+}
+
+/** Installs the package into a new project, and others beside it, if they can be had. */
+export async function installed(others: readonly string[] = []): Promise<Installed> {
+  const project = emptyProject();
+  const packing = pack(project);
   let missing: string | null = null;
   try {
     if (others.length > 0) await project.npm("install", ...others, ...quietly);
@@ -33,10 +42,6 @@ export async function installed(others: readonly string[] = []): Promise<Install
     const [, why = String(error)] = String(error).split("\n");
     missing = `npm can't install ${others.join(", ")} here: ${why}`;
   }
-  await packing;
-  rmSync(copy, { recursive: true, force: true });
-  const tarball = readdirSync(project.folder).find((name) => name.endsWith(".tgz"));
-  if (tarball === undefined) throw new Error("npm pack wrote no tarball");
-  await project.npm("install", join(project.folder, tarball), ...quietly);
+  await project.npm("install", await packing, ...quietly);
   return { ...project, missing };
 }

@@ -16,11 +16,10 @@ import {
 import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { Editor } from "./editor.ts";
 import { checkAlone, type EmptyProject, emptyProject } from "./emptyProject.ts";
+import { pack, root } from "./installed.ts";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
 /** Most bytes of the package; 0.6 MB of them are the demo's two bases, and as many its sources and maps. */
 const most = 2_500_000;
 /** Compilers from npm, besides the repository's own. */
@@ -48,10 +47,7 @@ before(async () => {
   compilers = emptyProject();
   const aliases = versions.map((version) => `typescript-${version}@npm:typescript@${version}`);
   const compiling = compilers.npm("install", ...aliases, ...quietly);
-  const packed = await project.npm("pack", root, "--json");
-  // the build that npm runs first may print before the JSON
-  const [{ filename }] = JSON.parse(packed.slice(packed.indexOf("[\n"))) as [{ filename: string }];
-  tarball = join(project.folder, filename);
+  tarball = await pack(project);
   await project.npm("install", tarball, ...quietly);
   await compiling;
   installed = join(project.folder, "node_modules", "twoheads");
