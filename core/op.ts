@@ -259,6 +259,7 @@ export interface UpdateCall<P extends readonly unknown[] = readonly unknown[]> {
   readonly outputs: readonly Spec[];
 }
 
+/** One run of one op on a device: forward, backward, or an update of lists in place. */
 export type Call = ForwardCall | BackwardCall | UpdateCall;
 
 /** Every tensor that a call reads; of an update, those in its lists too. */

@@ -59,6 +59,18 @@ export const pieces: Tensor[] = x.split(1, { dim: 1 });
 export const numbers: TypedArray = x.data;
 export const shown: string = showTape(chained);
 
+// an op that takes a tensor first is a method, and no other is
+type Core = typeof import("twoheads/core");
+type TakesTensor<M> = {
+  [K in keyof M]: M[K] extends ((x: infer X, ...rest: never[]) => unknown) & { entry: unknown }
+    ? Tensor extends X
+      ? K
+      : never
+    : never;
+}[keyof M];
+type OpName<M> = { [K in keyof M]: M[K] extends { entry: unknown } ? K : never }[keyof M];
+same<Extract<keyof Tensor, OpName<Core>>, TakesTensor<Core>>(true);
+
 // gradients
 export const found: (Tensor | null)[] = grad(chained.sum(), [x], { createGraph: true });
 const options: GradcheckOptions = { order: 2 };
