@@ -4,7 +4,7 @@
 
 import { type Buffer, type Device, environment } from "./device.ts";
 import { shortName } from "./dtype.ts";
-import { type Call, type Spec, tensorsOf } from "./op.ts";
+import type { Call, Spec } from "./op.ts";
 import { formatShape } from "./shape.ts";
 
 const level = Number(environment("DEBUG") ?? 0) || 0;
@@ -29,7 +29,7 @@ function watched(device: Device, call: Call): readonly Buffer[] {
   const sum = spent.get(name) ?? { calls: 0, milliseconds: 0 };
   spent.set(name, { calls: sum.calls + 1, milliseconds: sum.milliseconds + milliseconds });
   if (level >= 3) {
-    const inputs = tensorsOf(call).map(describe);
+    const inputs = call.tensors.map(describe);
     const outputs = call.outputs.flatMap((y) => (y === null ? [] : [describe(y)]));
     console.error(
       `${name} ${inputs.join(" ")} -> ${outputs.join(" ")} ${milliseconds.toFixed(3)} ms`,

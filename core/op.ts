@@ -227,6 +227,8 @@ export interface ForwardCall<
   readonly entry: Entry<P, S>;
   readonly pass: "forward";
   readonly args: P;
+  /** Every tensor that it reads. */
+  readonly tensors: readonly Tensor[];
   /** What to make: the result, then what is saved, in the order of `saved`. */
   readonly outputs: readonly [y: Spec, ...saved: Spec[]];
   readonly saved: Readonly<Record<S, Spec>>;
@@ -244,6 +246,7 @@ export interface BackwardCall<
   readonly y: Tensor;
   readonly saved: Readonly<Record<S, Tensor>>;
   readonly args: P;
+  readonly tensors: readonly Tensor[];
   /** What to make: a gradient for each of `args` that wants one. */
   readonly outputs: Wanted<P>;
 }
@@ -256,22 +259,13 @@ export interface UpdateCall<P extends readonly unknown[] = readonly unknown[]> {
   readonly entry: UpdateEntry<P>;
   readonly pass: "update";
   readonly args: P;
+  /** The tensors of its lists, and those that stand alone. */
+  readonly tensors: readonly Tensor[];
   readonly outputs: readonly Spec[];
 }
 
 /** One run of one op on a device: forward, backward, or an update of lists in place. */
 export type Call = ForwardCall | BackwardCall | UpdateCall;
-
-/** Every tensor that a call reads; of an update, those in its lists too. */
-export function tensorsOf(call: Call): Tensor[] {
-  const found = call.pass === "backward" ? [call.g, call.y, ...Object.values(call.saved)] : [];
-  for (const arg of call.args) {
-    if (arg instanceof Tensor) found.push(arg);
-    else if (call.pass === "update" && Array.isArray(arg))
-      for (const x of arg) if (x instanceof Tensor) found.push(x);
-  }
-  return found;
-}
 
 let definitions = false;
 const definitionsTakes = signature("withDefinitions", "fn: function");
@@ -293,22 +287,24 @@ export function withDefinitions<T>(fn: () => T): T {
 
 /** Computes entry(args) on the device of its tensors and, if need be, leaves a node on the tape. */
 export function apply(entry: Entry, args: readonly unknown[]): Tensor {
-  const device = commonDevice(entry.name, args);
+  const tensors = tensorsIn(args);
+  const device = commonDevice(entry.name, tensors);
   if (entry.definition !== undefined && (definitions || device.fuses?.(entry, args) === false)) {
     return entry.definition(...args);
   }
   const [spec, saved = nothing] = entry.infer(...args);
-  const outputs: [Spec, ...Spec[]] = [spec, ...Object.values(saved)];
-  const made = execute(device, { entry, pass: "forward", args, outputs, saved });
+  const outputs: ForwardCall["outputs"] =
+    saved === nothing ? [spec] : [spec, ...Object.values(saved)];
+  const made = execute(device, { entry, pass: "forward", args, tensors, outputs, saved });
   const y = made[0] as Tensor;
   let caller = "";
   if (isDetectingAnomaly()) {
     caller = callerLine();
-    checkAnomaly(entry.name, made, tensorsIn(args), caller);
+    checkAnomaly(entry.name, made, tensors, caller);
   }
-  if (isRecording() && isFloat(y.dtype) && args.some(asksForGradients)) {
+  if (isRecording() && isFloat(y.dtype) && tensors.some(asksForGradients)) {
     y.requiresGrad = true;
-    y.node = new Node(entry, args, y, named(saved, made), caller);
+    y.node = new Node(entry, args, tensors, y, named(saved, made), caller);
   }
   return y;
 }
@@ -321,26 +317,29 @@ function named(
   saved: Readonly<Record<string, Spec>>,
   made: readonly Tensor[],
 ): Readonly<Record<string, Tensor>> {
-  if (made.length === 1) return nothing;
-  return Object.fromEntries(Object.keys(saved).map((name, i) => [name, made[i + 1] as Tensor]));
+  if (saved === nothing) return nothing;
+  const tensors: Record<string, Tensor> = {};
+  Object.keys(saved).forEach((name, i) => {
+    tensors[name] = made[i + 1] as Tensor;
+  });
+  return tensors;
 }
 
-function asksForGradients(x: unknown): boolean {
-  return x instanceof Tensor && x.requiresGrad;
+function asksForGradients(x: Tensor): boolean {
+  return x.requiresGrad;
 }
 
 function tensorsIn(args: readonly unknown[]): Tensor[] {
-  return args.filter((arg) => arg instanceof Tensor);
+  const tensors: Tensor[] = [];
+  for (const arg of args) if (arg instanceof Tensor) tensors.push(arg);
+  return tensors;
 }
 
 /** Runs a call's kernel; shares the storage where the op only changes the shape. */
 function execute(device: Device, call: Call): Tensor[] {
-  const { entry } = call;
-  const [first] = call.outputs;
-  const read = tensorsOf(call);
-  for (const x of read) x.storage.buffer(entry.name);
-  if (entry.kernel.kind === "alias" && first)
-    return read.slice(0, 1).map((x) => new Tensor(x.storage, first.shape));
+  const { entry, tensors } = call;
+  for (const x of tensors) x.storage.buffer(entry.name);
+  if (entry.kernel.kind === "alias") return alias(call);
   const buffers = runCall(device, call);
   const made: Tensor[] = [];
   let at = 0;
@@ -350,6 +349,11 @@ function execute(device: Device, call: Call): Tensor[] {
     made.push(new Tensor(new Storage(device, spec.dtype, sizeOf(spec.shape), buffer), spec.shape));
   }
   return made;
+}
+
+/** The same storage under another shape. */
+function alias({ tensors: [x], outputs: [spec] }: Call): Tensor[] {
+  return x && spec ? [new Tensor(x.storage, spec.shape)] : [];
 }
 
 export function commonDevice(name: string, args: readonly unknown[]): Device {
@@ -385,7 +389,18 @@ function byKernel(entry: () => Entry): Recordable["gradients"] {
       x instanceof Tensor && x.requiresGrad ? { shape: x.shape, dtype: x.dtype } : null,
     );
     const { y, saved, args } = node;
-    const made = execute(g.device, { entry: self, pass: "backward", g, y, saved, args, outputs });
+    const tensors = [g, y, ...Object.values(saved), ...node.inputs];
+    const call: BackwardCall = {
+      entry: self,
+      pass: "backward",
+      g,
+      y,
+      saved,
+      args,
+      tensors,
+      outputs,
+    };
+    const made = execute(g.device, call);
     let at = 0;
     return outputs.map((spec) => (spec === null ? null : (made[at++] ?? null)));
   };

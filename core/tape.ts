@@ -40,33 +40,23 @@ let nodes = 0;
 export class Node {
   /** Grows with time, so that descending ids are a topological order. */
   readonly id = nodes++;
-  #versions: number;
-  #args: readonly unknown[] | null;
+  /** Whether a walk has let the arguments go. */
+  released = false;
+  readonly #versions: number;
 
   constructor(
     readonly entry: Recordable,
-    args: readonly unknown[],
+    /** The op's arguments: tensors, nulls for tensors left out, and options. */
+    public args: readonly unknown[],
+    /** The tensors among them. */
+    public inputs: readonly Tensor[],
     readonly y: Tensor,
     /** Further outputs of the kernel that its backward pass reads, by name. */
     public saved: Readonly<Record<string, Tensor>>,
     /** The caller's file and line, in anomaly mode. */
     readonly caller: string,
   ) {
-    this.#args = args;
     this.#versions = this.#countVersions();
-  }
-
-  get released(): boolean {
-    return this.#args === null;
-  }
-
-  /** The op's arguments: tensors, nulls for tensors left out, and options. */
-  get args(): readonly unknown[] {
-    return this.#args ?? [];
-  }
-
-  get inputs(): Tensor[] {
-    return this.args.filter((arg) => arg instanceof Tensor);
   }
 
   /** Every tensor whose numbers the gradient may need. */
@@ -76,11 +66,13 @@ export class Node {
 
   /** Forgets the arguments and retires what it computed, so that memory which only the graph held can go. */
   release(): void {
-    for (const { storage } of Object.values(this.saved)) storage.retire();
+    for (const name in this.saved) this.saved[name]?.storage.retire();
     const { storage } = this.y;
-    const isAlias = this.args.some((x) => x instanceof Tensor && x.storage === storage);
+    const isAlias = this.inputs.some((x) => x.storage === storage);
     if (!isAlias) storage.retire();
-    this.#args = null;
+    this.released = true;
+    this.args = [];
+    this.inputs = [];
     this.saved = {};
   }
 
@@ -102,7 +94,7 @@ export class Node {
 
   #countVersions(): number {
     let count = this.y.storage.version;
-    for (const arg of this.args) if (arg instanceof Tensor) count += arg.storage.version;
+    for (const x of this.inputs) count += x.storage.version;
     return count;
   }
 }
@@ -120,7 +112,7 @@ export function nodesBehind(roots: readonly Tensor[]): Node[] {
   };
   roots.forEach(visit);
   for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
-    for (const arg of node.args) if (arg instanceof Tensor) visit(arg);
+    node.inputs.forEach(visit);
   }
   return [...seen].sort((a, b) => b.id - a.id);
 }

@@ -5,14 +5,7 @@
 import { runCall } from "./debug.ts";
 import type { Device } from "./device.ts";
 import { DTypeError, GraphError, ShapeError } from "./errors.ts";
-import {
-  type Block,
-  commonDevice,
-  type Spec,
-  tensorsOf,
-  type UpdateCall,
-  type UpdateEntry,
-} from "./op.ts";
+import { type Block, commonDevice, type Spec, type UpdateCall, type UpdateEntry } from "./op.ts";
 import { pow } from "./portable.ts";
 import { formatShape, sameShape } from "./shape.ts";
 import { accept, signatures } from "./signature.ts";
@@ -39,10 +32,14 @@ function run<P extends readonly unknown[]>(
   args: P,
   outputs: readonly Spec[],
 ): Tensor[] {
-  const call: UpdateCall = { entry, pass: "update", args, outputs };
-  const tensors = tensorsOf(call);
+  const tensors: Tensor[] = [];
+  for (const arg of args) {
+    if (arg instanceof Tensor) tensors.push(arg);
+    else if (Array.isArray(arg)) tensors.push(...arg);
+  }
   for (const x of tensors) x.storage.buffer(entry.name);
   const device: Device = commonDevice(entry.name, tensors);
+  const call: UpdateCall = { entry, pass: "update", args, tensors, outputs };
   const buffers = runCall(device, call);
   for (const x of entry.kernel.writes(...args)) x.storage.version++;
   return outputs.map(({ dtype, shape }, i) => {

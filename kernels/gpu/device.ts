@@ -14,7 +14,6 @@ import {
   type Tensor,
   type TypedArray,
 } from "../../core/index.ts";
-import { tensorsOf } from "../../core/op.ts";
 import { Engine } from "./engine.ts";
 import { gpuLibrary } from "./library.ts";
 import { type Mode, startBest, startNow, startWebGpu } from "./modes.ts";
@@ -140,7 +139,7 @@ export class GpuDevice implements Device {
   }
 
   run(call: Call): readonly Block[] {
-    const tensors = tensorsOf(call);
+    const { tensors } = call;
     for (const x of tensors) this.#engineOf(blockOf(x));
     if ([...tensors, ...call.outputs].some((x) => x?.dtype === "float64"))
       return this.#double(call, tensors);

@@ -8,7 +8,7 @@ import { broadcastStrides } from "../../core/shape.ts";
 import type { Helper, Kernel } from "./compile.ts";
 import type { Engine } from "./engine.ts";
 import { formulaSource, textKernel } from "./formulas.ts";
-import { blockOf, inputsOf, sizeOf } from "./rule.ts";
+import { blockOf, sizeOf } from "./rule.ts";
 import type { Block } from "./storage.ts";
 import { coordinates, place, sizeNames, stepNames, walkNumbers, walkOf } from "./walk.ts";
 
@@ -18,8 +18,8 @@ export function elementwise(
   kernel: ElementwiseKernel,
   call: ForwardCall | BackwardCall,
 ): readonly Block[] {
-  const inputs = inputsOf(call);
-  const operands = call.pass === "forward" ? inputs : [call.g, ...inputs];
+  const [g, , ...inputs] = call.tensors; // backwards: g, y, x
+  const operands = call.pass === "forward" || !g ? call.tensors : [g, ...inputs];
   const scalars = kernel.scalars(call.args.at(-1));
   const [spec] = call.outputs;
   if (!spec) return [];

@@ -8,7 +8,7 @@ import { stridesOf } from "../../core/shape.ts";
 import { type Helper, kernel, type Numbers, type Thread } from "./compile.ts";
 import type { Engine } from "./engine.ts";
 import { quotient } from "./math.ts";
-import { blockOf, firstOf, inputsOf, sizeOf } from "./rule.ts";
+import { blockOf, firstOf, sizeOf } from "./rule.ts";
 import type { Block } from "./storage.ts";
 import { move } from "./view.ts";
 import { walkOf } from "./walk.ts";
@@ -80,7 +80,7 @@ export function contract(
   const spec = firstOf(call);
   const c = contraction(...call.args);
   const { m, n, k } = c;
-  const [left, right] = inputsOf(call);
+  const [left, right] = call.tensors;
   if (left === undefined || right === undefined) return []; // a product has two
   let [a, b] = [blockOf(left), blockOf(right)];
   let walk = walkOf(c.batch, [c.strideA, c.strideB]);

@@ -9,7 +9,7 @@ import type { Helper, Kernel } from "./compile.ts";
 import type { Engine } from "./engine.ts";
 import { formulaSource, textKernel } from "./formulas.ts";
 import type { HelperSource } from "./library.ts";
-import { blockOf, firstOf, inputsOf, sizeOf } from "./rule.ts";
+import { blockOf, firstOf, sizeOf } from "./rule.ts";
 import type { Block } from "./storage.ts";
 
 /** Elements that one cell folds in a round. */
@@ -114,7 +114,7 @@ export function reduce(
   { around }: ReduceKernel,
   call: ForwardCall,
 ): readonly Block[] {
-  return inputsOf(call).map((x) =>
+  return call.tensors.map((x) =>
     fold(engine, call.entry, blockOf(x), around(...call.args), firstOf(call).dtype),
   );
 }
@@ -150,5 +150,5 @@ function launchLike(
   numbers: number[],
 ): readonly Block[] {
   const spec = firstOf(call);
-  return [engine.launch(kernel, spec.dtype, sizeOf(spec), inputsOf(call).map(blockOf), numbers)];
+  return [engine.launch(kernel, spec.dtype, sizeOf(spec), call.tensors.map(blockOf), numbers)];
 }

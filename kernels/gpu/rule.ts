@@ -3,8 +3,7 @@
 // reduce, view, contract), a fused op without one runs its definition.
 // Next: table.ts for which op has which rule.
 
-import type { Call, ForwardCall, Spec } from "../../core/index.ts";
-import { Tensor } from "../../core/index.ts";
+import type { ForwardCall, Spec, Tensor } from "../../core/index.ts";
 import type * as Ops from "../../core/ops/index.ts";
 import type { RuleOf, RulesOf } from "../../core/rule.ts";
 import type { Engine } from "./engine.ts";
@@ -22,11 +21,6 @@ export function blockOf(x: Tensor): Block {
 
 export function blocksOf(...tensors: readonly Tensor[]): Block[] {
   return tensors.map(blockOf);
-}
-
-/** The tensors among a call's arguments. */
-export function inputsOf({ args }: Call): Tensor[] {
-  return args.filter((x) => x instanceof Tensor);
 }
 
 export function sizeOf({ shape }: { readonly shape: readonly number[] }): number {

@@ -7,7 +7,7 @@ import { stridesOf } from "../../core/shape.ts";
 import type { Kernel } from "./compile.ts";
 import type { Engine } from "./engine.ts";
 import { textKernel } from "./formulas.ts";
-import { blockOf, firstOf, inputsOf, sizeOf } from "./rule.ts";
+import { blockOf, firstOf, sizeOf } from "./rule.ts";
 import type { Block } from "./storage.ts";
 import { coordinates, place, sizeNames, stepNames, walkNumbers, walkOf } from "./walk.ts";
 
@@ -62,7 +62,7 @@ function insertKernel(rank: number, isFirst: boolean): Kernel {
 
 export function view(engine: Engine, kernel: ViewKernel, call: ForwardCall): readonly Block[] {
   const spec = firstOf(call);
-  const inputs = inputsOf(call);
+  const inputs = call.tensors;
   const copies = kernel.copies(...call.args);
   const [only] = copies;
   if (copies.length === 1 && only && sizeOf(only) === sizeOf(spec)) {

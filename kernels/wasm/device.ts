@@ -14,7 +14,6 @@ import {
   Tensor,
   type TypedArray,
 } from "../../core/index.ts";
-import { tensorsOf } from "../../core/op.ts";
 import { createWasm, type Wasm, type WasmOptions } from "./kernels.ts";
 import { type Block, Memory } from "./memory.ts";
 import { blockOf, isFloat32 } from "./rule.ts";
@@ -73,15 +72,14 @@ export class WasmDevice implements Device {
   run(call: Call): readonly Block[] {
     const { memory } = this;
     memory.tidy();
-    const tensors = tensorsOf(call);
-    for (const x of tensors) memory.hold(blockOf(x));
-    const isDouble = tensors[0]?.dtype === "float64";
+    for (const x of call.tensors) memory.hold(blockOf(x));
+    const isDouble = call.tensors[0]?.dtype === "float64";
     return (isDouble ? null : runKernels(this, call)) ?? this.#loops(call);
   }
 
   #loops(call: Call): readonly Block[] {
     const { memory } = this;
-    if (call.pass !== "update" && tensorsOf(call).some(isFloat32)) this.#count(call);
+    if (call.pass !== "update" && call.tensors.some(isFloat32)) this.#count(call);
     const inPlace = call.pass === "update";
     const dataOf = (x: Tensor): TypedArray =>
       inPlace ? memory.view(blockOf(x)) : memory.peek(blockOf(x));
@@ -100,7 +98,7 @@ export class WasmDevice implements Device {
     const before = this.fallbacks.get(entry.name) ?? 0;
     this.fallbacks.set(entry.name, before + 1);
     if (before > 0 || environment("DEBUG") === undefined) return;
-    const shapes = tensorsOf(call).map((x) => `[${x.shape}]`);
+    const shapes = call.tensors.map((x) => `[${x.shape}]`);
     console.error(`wasm: ${entry.name} ${shapes.join(" ")} runs reference loops: no kernel fits`);
   }
 }

@@ -3,14 +3,7 @@
 // another way. Costs are nanoseconds a unit on one thread, roughly: they decide what is shared.
 // Next: fused.ts for the rules of fused ops, exports.ts for the kernels' arguments, device.ts.
 
-import {
-  type BackwardCall,
-  type Call,
-  type Entry,
-  type ForwardCall,
-  type Spec,
-  Tensor,
-} from "../../core/index.ts";
+import type { BackwardCall, Call, Entry, ForwardCall, Spec, Tensor } from "../../core/index.ts";
 import { aroundDims } from "../../core/kinds.ts";
 import type { Contraction, ContractKernel, ViewKernel } from "../../core/op.ts";
 import { type Rule as AnyRule, runRule, type UpdateRule } from "../../core/rule.ts";
@@ -243,20 +236,16 @@ const reduceRules: Rules = {
 // --- Views and products ------------------------------------------------------------------------------
 
 /** Every view: strided copies of elements of four bytes. */
-function move(
-  machine: Machine,
-  kernel: ViewKernel,
-  { args, outputs }: ForwardCall,
-): Block[] | null {
-  const [spec] = outputs;
+function move(machine: Machine, kernel: ViewKernel, call: ForwardCall): Block[] | null {
+  const { args, tensors } = call;
+  const [spec] = call.outputs;
   if (spec.dtype !== "float32" && spec.dtype !== "int32") return null;
   const { wasm, memory } = machine;
-  const inputs = args.filter((x) => x instanceof Tensor);
   const copies = kernel.copies(...args).map(({ input, shape, from, to }) => {
     return { input, from, to, axes: merge(shape, [from.strides, to.strides]), size: sizeOf(shape) };
   });
   if (copies.some(({ axes }) => axes.sizes.length > 6)) return null;
-  const addresses = inputs.map((x) => memory.read(blockOf(x)));
+  const addresses = tensors.map((x) => memory.read(blockOf(x)));
   const y = makeLike(machine, spec);
   if (copies.reduce((total, { size }) => total + size, 0) < y.length)
     wasm.run("fill", y.length, 0.1, grain, y.at, bitsOf(kernel.fill?.(...args) ?? 0, spec));
@@ -278,9 +267,8 @@ function bitsOf(value: number, { dtype }: Spec): number {
 function matmul(
   machine: Machine,
   kernel: ContractKernel,
-  { args, outputs: [spec] }: ForwardCall,
+  { args, tensors: [a, b], outputs: [spec] }: ForwardCall,
 ): Block[] | null {
-  const [a, b] = args;
   if (!isFloat32(a) || !isFloat32(b)) return null;
   const walk = kernel.contraction(...args);
   const { m: M, n: N, k: K, transposeA, transposeB } = walk;
