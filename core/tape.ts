@@ -193,13 +193,14 @@ function step(
   gradients: Gradients,
 ): void {
   const rule = unwatched(() => node.entry.gradients(node, g, createGraph));
-  node.args.forEach((x, i) => {
-    const given = rule[i] ?? null;
-    if (!(x instanceof Tensor) || !wants(x) || given === null) return;
+  const { args } = node;
+  for (let i = 0; i < args.length; i++) {
+    const [x, given = null] = [args[i], rule[i]];
+    if (!(x instanceof Tensor) || !wants(x) || given === null) continue;
     const gx = typeof given === "function" ? unwatched(given) : given;
     checkGradient(node, gx, g);
     accumulate(gradients, x, unbroadcast(gx, x));
-  });
+  }
 }
 
 /** Who is used twice gets the sum. */
