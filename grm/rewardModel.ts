@@ -25,7 +25,7 @@ const takes = signatures(
       'lm: CausalLM, { rng: Random, head?: { type?: "linear" | "mlp", layers?: number, ' +
       "neurons?: number, dropout?: number } }",
     forward: forwardTakes,
-    reward: "hidden: Tensor, rng?: Random",
+    reward: "hidden: Tensor",
     logits: "hidden: Tensor",
   },
   () => ({ CausalLM }),
@@ -104,8 +104,8 @@ export class ValueHead extends Module {
         : [...Array.from({ length: layers }, (_, i) => hidden(i)).flat(), last(neurons)];
   }
 
-  forward(hidden: Tensor, rng?: Random): Tensor {
-    const x = this.dropout.forward(hidden, rng);
+  forward(hidden: Tensor): Tensor {
+    const x = this.dropout.forward(hidden);
     const { summary } = this;
     const y =
       summary instanceof Linear
@@ -176,13 +176,13 @@ export class RewardModel extends Module {
     accept(takes.forward, arguments);
     const hidden = this.tap("hidden", this.model.forward(ids, options)); // [B,T,C]
     const places = lastPlaces(ids, options.mask);
-    return { hidden, rewards: this.reward(atPlaces(hidden, places), options.rng), places };
+    return { hidden, rewards: this.reward(atPlaces(hidden, places)), places };
   }
 
   /** Hidden states [..., C] to rewards [...]: of last tokens, or of all. */
-  reward(hidden: Tensor, rng?: Random): Tensor {
+  reward(hidden: Tensor): Tensor {
     accept(takes.reward, arguments);
-    return this.tap("rewards", this.vHead.forward(hidden, rng));
+    return this.tap("rewards", this.vHead.forward(hidden));
   }
 
   /** Hidden states [..., C] to logits [..., V]. */

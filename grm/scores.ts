@@ -54,8 +54,7 @@ export async function scoreSequences(
   const counts = new Int32Array(sequences.length);
   const lengths = sequences.map(({ ids }) => ids.length);
   const batches = batchesByLength(lengths, batchTokens);
-  const wasTraining = model.training;
-  model.eval();
+  const resumeTraining = model.pauseTraining();
   try {
     for (const [i, batch] of batches.entries()) {
       const found = scoreBatch(
@@ -74,7 +73,7 @@ export async function scoreSequences(
       await breathe();
     }
   } finally {
-    model.train(wasTraining);
+    resumeTraining();
   }
   return { rewards, logProbs, counts };
 }

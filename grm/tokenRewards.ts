@@ -27,8 +27,7 @@ export async function tokenRewards(
   const { batchTokens = 4096 } = options;
   const lengths = sequences.map(({ ids }) => ids.length);
   const found = new Array<Float64Array>(sequences.length);
-  const wasTraining = model.training;
-  model.eval();
+  const resumeTraining = model.pauseTraining();
   try {
     for (const batch of batchesByLength(lengths, batchTokens)) {
       const rows = batch.map((at) => sequences[at] as Sequence);
@@ -46,7 +45,7 @@ export async function tokenRewards(
       await breathe();
     }
   } finally {
-    model.train(wasTraining);
+    resumeTraining();
   }
   return found;
 }

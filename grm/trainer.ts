@@ -381,7 +381,7 @@ class Run {
     const { clip, microBatchSize } = this.settings;
     const started = this.#now();
     const dropout = this.#dropout.state();
-    this.model.train();
+    this.model.train({ rng: this.#dropout });
     const micros = chunks(indices, microBatchSize ?? indices.length);
     const parts: StepNumbers[] = [];
     for (const [i, micro] of micros.entries()) {
@@ -425,10 +425,7 @@ class Run {
     const { alpha } = this.settings;
     const parameters = this.#trained.map(([, p]) => p);
     const found = scope(() => {
-      const { loss, rewardLoss, regLoss, seen, ...losses } = this.#objective.losses(
-        indices,
-        this.#dropout,
-      );
+      const { loss, rewardLoss, regLoss, seen, ...losses } = this.#objective.losses(indices);
       const rewards = losses.rewards.detach(); // before backward() gives the memory back
       const values = noGrad(() => stack([loss, rewardLoss, regLoss ?? rewardLoss.mul(0)]));
       const split =
@@ -461,13 +458,13 @@ class Run {
   /** Runs the batch of a failed step again, watching every op, and says where it came from. */
   #fail(indices: readonly number[], dropout: RandomState, problem: string): never {
     this.#optimiser.zeroGrad();
-    this.#dropout = Random.restore(dropout);
+    this.model.train({ rng: Random.restore(dropout) });
     const again = (): void => {
       const size = this.settings.microBatchSize ?? indices.length;
       for (const micro of chunks(indices, size)) {
         scope(() =>
           this.#objective
-            .losses(micro, this.#dropout)
+            .losses(micro)
             .loss.mul(micro.length / indices.length)
             .backward(),
         );

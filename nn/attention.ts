@@ -29,7 +29,6 @@ export interface Pass {
   readonly mask: Tensor | null;
   /** How many keys came before the first query. */
   readonly offset: number;
-  readonly rng: Random | undefined;
 }
 
 /** [B,T,H·D] to [B,H,T,D]. */
@@ -65,21 +64,21 @@ export abstract class SelfAttention extends Module {
   }
 
   /** Queries [B,T,H·D], keys and values [B,T,Hkv·D]. */
-  protected abstract project(x: Tensor, rng?: Random): Projections;
-  protected abstract output(x: Tensor, rng?: Random): Tensor;
+  protected abstract project(x: Tensor): Projections;
+  protected abstract output(x: Tensor): Tensor;
 
   /** x [B,T,C] to [B,T,C]. */
   forward(x: Tensor, pass: Pass, cache?: LayerCache): Tensor {
     const isSeen = ["q", "k", "v", "pattern"].some((name) => this.isHeard(name));
     const z = cache || isSeen ? this.#byHeads(x, pass, cache) : this.byRows(x, pass);
-    return this.tap("out", this.output(this.tap("z", z), pass.rng));
+    return this.tap("out", this.output(this.tap("z", z)));
   }
 
   /** Attention with the heads where the projections leave them, [B,T,H,D]: nothing is moved. */
-  protected byRows(x: Tensor, { rope, mask, offset, rng }: Pass): Tensor {
+  protected byRows(x: Tensor, { rope, mask, offset }: Pass): Tensor {
     const [B = 0, T = 0] = x.shape;
     const { headDim } = this.config;
-    const [q, k, v] = this.project(x, rng).map((y) => y.reshape([B, T, -1, headDim])) as [
+    const [q, k, v] = this.project(x).map((y) => y.reshape([B, T, -1, headDim])) as [
       Tensor,
       Tensor,
       Tensor,
@@ -87,7 +86,7 @@ export abstract class SelfAttention extends Module {
     const table = (t: Tensor): Tensor => t.reshape([-1, T, 1, headDim / 2]);
     const tables = rope && { cos: table(rope.cos), sin: table(rope.sin) };
     const turn = (y: Tensor): Tensor => (tables === null ? y : y.rope(tables.cos, tables.sin));
-    const dropout = this.dropout.options(rng);
+    const dropout = this.dropout.options();
     const options = {
       layout: "bthd",
       causal: true,
@@ -99,8 +98,8 @@ export abstract class SelfAttention extends Module {
   }
 
   /** Attention with the heads apart, [B,H,T,D], where each part can be seen and keys can be kept. */
-  #byHeads(x: Tensor, { rope, mask, offset, rng }: Pass, cache?: LayerCache): Tensor {
-    const [q, k, v] = this.project(x, rng).map((y) => toHeads(y, this.config.headDim)) as [
+  #byHeads(x: Tensor, { rope, mask, offset }: Pass, cache?: LayerCache): Tensor {
+    const [q, k, v] = this.project(x).map((y) => toHeads(y, this.config.headDim)) as [
       Tensor,
       Tensor,
       Tensor,
@@ -110,7 +109,7 @@ export abstract class SelfAttention extends Module {
     const key = this.tap("k", turn(k));
     const value = this.tap("v", v);
     const { keys, values } = cache?.append(key, value) ?? { keys: key, values: value };
-    const dropout = this.dropout.options(rng);
+    const dropout = this.dropout.options();
     const options = { causal: true, offset, mask, ...(dropout && { dropout }) };
     return fromHeads(this.#attend(query, keys, values, options));
   }
@@ -147,12 +146,12 @@ export class LlamaAttention extends SelfAttention {
     this.oProj = linear(width, dim, "o_proj", residualStd(config));
   }
 
-  protected override project(x: Tensor, rng?: Random): Projections {
-    return [this.qProj.forward(x, rng), this.kProj.forward(x, rng), this.vProj.forward(x, rng)];
+  protected override project(x: Tensor): Projections {
+    return [this.qProj.forward(x), this.kProj.forward(x), this.vProj.forward(x)];
   }
 
-  protected override output(x: Tensor, rng?: Random): Tensor {
-    return this.oProj.forward(x, rng);
+  protected override output(x: Tensor): Tensor {
+    return this.oProj.forward(x);
   }
 }
 
@@ -174,20 +173,20 @@ export class GPT2Attention extends SelfAttention {
   protected override byRows(x: Tensor, pass: Pass): Tensor {
     if (pass.rope !== null) return super.byRows(x, pass);
     const { heads } = this.config;
-    const dropout = this.dropout.options(pass.rng);
+    const dropout = this.dropout.options();
     const options = { heads, causal: true, mask: pass.mask, ...(dropout && { dropout }) };
-    return this.cAttn.forward(x, pass.rng).packedAttention(options);
+    return this.cAttn.forward(x).packedAttention(options);
   }
 
-  protected override project(x: Tensor, rng?: Random): Projections {
-    const all = this.cAttn.forward(x, rng);
+  protected override project(x: Tensor): Projections {
+    const all = this.cAttn.forward(x);
     const width = this.cAttn.outFeatures / 3;
     const part = (i: number): Tensor =>
       all.slice({ dim: -1, start: i * width, end: (i + 1) * width });
     return [part(0), part(1), part(2)];
   }
 
-  protected override output(x: Tensor, rng?: Random): Tensor {
-    return this.cProj.forward(x, rng);
+  protected override output(x: Tensor): Tensor {
+    return this.cProj.forward(x);
   }
 }

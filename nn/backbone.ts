@@ -1,7 +1,7 @@
 // Backbone: tokens in, final hidden states out. Heads (the language model's, a reward model's) stand on
 // this and don't know whether a transformer or an LSTM is below. Next: transformer.ts, lstm.ts.
 
-import type { Random, Tensor } from "../core/index.ts";
+import type { Tensor } from "../core/index.ts";
 import type { Embedding } from "./layers.ts";
 import { Module } from "./module.ts";
 
@@ -24,12 +24,10 @@ export interface ForwardOptions {
   readonly mask?: Tensor | undefined;
   /** Reads on from there, and remembers these tokens too. */
   readonly cache?: Cache | undefined;
-  /** Where dropout draws from, in training. */
-  readonly rng?: Random | undefined;
 }
 
 /** What forward() takes, as it stands in a signature. */
-export const forwardTakes = "ids: Tensor, { mask?: Tensor, cache?: object, rng?: Random }";
+export const forwardTakes = "ids: Tensor, { mask?: Tensor, cache?: object }";
 
 /**
  * What turns ids [B,T] into hidden states [B,T,C]: the transformer, or the LSTM. Heads and training know no

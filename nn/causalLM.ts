@@ -60,6 +60,6 @@ export class CausalLM extends Module {
   /** Ids [B,T] to logits [B,T,V] for the token after each. */
   forward(ids: Tensor, options?: ForwardOptions): Tensor {
     accept(takes.forward, arguments);
-    return this.tap("logits", this.lmHead.forward(this.hidden(ids, options), options?.rng));
+    return this.tap("logits", this.lmHead.forward(this.hidden(ids, options)));
   }
 }

@@ -25,7 +25,7 @@ export abstract class FeedForward extends Module {
   }
 
   /** x [B,T,C] to [B,T,C]. */
-  abstract forward(x: Tensor, rng?: Random): Tensor;
+  abstract forward(x: Tensor): Tensor;
 
   protected activate(x: Tensor): Tensor {
     return activations[this.config.activation](x);
@@ -49,10 +49,10 @@ export class SwiGLU extends FeedForward {
     this.downProj = linear(ffDim, dim, "down_proj", residualStd(config));
   }
 
-  override forward(x: Tensor, rng?: Random): Tensor {
-    const gate = this.activate(this.gateProj.forward(x, rng));
-    const inner = this.tap("act", gate.mul(this.upProj.forward(x, rng)));
-    return this.tap("out", this.downProj.forward(inner, rng));
+  override forward(x: Tensor): Tensor {
+    const gate = this.activate(this.gateProj.forward(x));
+    const inner = this.tap("act", gate.mul(this.upProj.forward(x)));
+    return this.tap("out", this.downProj.forward(inner));
   }
 }
 
@@ -69,8 +69,8 @@ export class MLP extends FeedForward {
     this.cProj = new Conv1D(ffDim, dim, { rng: rng.fork("c_proj"), std: residualStd(config) });
   }
 
-  override forward(x: Tensor, rng?: Random): Tensor {
-    const inner = this.tap("act", this.activate(this.cFc.forward(x, rng)));
-    return this.tap("out", this.cProj.forward(inner, rng));
+  override forward(x: Tensor): Tensor {
+    const inner = this.tap("act", this.activate(this.cFc.forward(x)));
+    return this.tap("out", this.cProj.forward(inner));
   }
 }

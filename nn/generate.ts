@@ -94,8 +94,7 @@ function* continuations(
   const { vocabSize, context } = lm.model;
   const sequences = start(prompts, options);
   const cache = lm.model.newCache();
-  const { training } = lm;
-  lm.eval();
+  const resumeTraining = lm.pauseTraining();
   try {
     let scores = score(lm, cache, options, () => padLeft(prompts));
     for (let alive = sequences; ; ) {
@@ -117,7 +116,7 @@ function* continuations(
     }));
   } finally {
     cache.release();
-    lm.train(training);
+    resumeTraining();
   }
 }
 

@@ -1,7 +1,7 @@
 // The layers that everything is built of: a parameter or two, and one op of core. Parameters have
 // PyTorch's names and shapes. Next: attention.ts and feedForward.ts, which are made of these.
 
-import type { Random, Tensor } from "../core/index.ts";
+import { ArgumentError, type Random, type Tensor } from "../core/index.ts";
 import { accept, signatures } from "../core/signature.ts";
 import { filled, normal, uniform } from "./init.ts";
 import type { LoRA } from "./lora.ts";
@@ -16,7 +16,7 @@ const takes = signatures({
   LayerNorm: "dim: number, eps?: number",
   RMSNorm: "dim: number, eps?: number",
   Dropout: "p: number",
-  forward: "x: Tensor, rng?: Random",
+  forward: "x: Tensor",
 });
 
 /** How a linear layer begins, and whether it has a bias. */
@@ -56,11 +56,11 @@ export abstract class Projection extends Module {
 
   protected abstract product(x: Tensor): Tensor;
 
-  /** x [..., in] to [..., out]. `rng` is for LoRA's dropout. */
-  forward(x: Tensor, rng?: Random): Tensor {
+  /** x [..., in] to [..., out]. */
+  forward(x: Tensor): Tensor {
     accept(takes.forward, arguments);
     const y = this.product(x);
-    return this.lora?.isActive ? y.add(this.lora.forward(x, rng)) : y;
+    return this.lora?.isActive ? y.add(this.lora.forward(x)) : y;
   }
 }
 
@@ -149,22 +149,27 @@ export class RMSNorm extends Module {
   }
 }
 
-/** In training, zeroes elements with probability p and scales the others by 1 / (1 - p). */
+/** In training, zeroes elements with probability p and scales the others by 1 / (1 - p); train({ rng }) says by which draws. */
 export class Dropout extends Module {
   constructor(readonly p: number) {
     accept(takes.Dropout, arguments);
     super();
   }
 
-  /** Needs `rng` in training unless p is 0. */
-  forward(x: Tensor, rng?: Random): Tensor {
+  /** Same shape as `x`. An ArgumentError in training without a generator, unless p is 0. */
+  forward(x: Tensor): Tensor {
     accept(takes.forward, arguments);
-    const options = this.options(rng);
+    const options = this.options();
     return options === undefined ? x : x.dropout(options);
   }
 
   /** What to give to an op that drops by itself; undefined when nothing is dropped. */
-  options(rng?: Random): { p: number; rng: Random } | undefined {
-    return this.training && this.p > 0 ? { p: this.p, rng: rng as Random } : undefined;
+  options(): { readonly p: number; readonly rng: Random } | undefined {
+    const { training, p, rng } = this;
+    if (!training || p === 0) return undefined;
+    if (rng !== null) return { p, rng };
+    throw new ArgumentError(
+      "dropout: needs a generator to drop from: model.train({ rng: random(seed) }); model.eval() switches it off",
+    );
   }
 }

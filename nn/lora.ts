@@ -70,8 +70,8 @@ export class LoRA extends Module {
   }
 
   /** (alpha / rank) B A x. */
-  forward(x: Tensor, rng?: Random): Tensor {
-    return this.dropout.forward(x, rng).linear(this.a).linear(this.b).mul(this.scale);
+  forward(x: Tensor): Tensor {
+    return this.dropout.forward(x).linear(this.a).linear(this.b).mul(this.scale);
   }
 
   /** Switches the adapter on or off; returns how it was. */
@@ -135,7 +135,8 @@ export function addLoRA<M extends Module>(model: M, settings: LoRAOptions): M {
   for (const [name, layer] of chosen) {
     if (layer.lora?.isMerged) throw new ArgumentError(`addLoRA: "${name}" has a merged adapter`);
     layer.lora = new LoRA(layer, { ...options, rng: options.rng.fork(name) });
-    layer.lora.train(layer.training);
+    layer.lora.train({ rng: layer.rng });
+    if (!layer.training) layer.lora.eval();
   }
   return model;
 }

@@ -148,12 +148,12 @@ export class LSTM extends Backbone {
 
   override forward(ids: Tensor, options: ForwardOptions = {}): Tensor {
     accept(takes.forward, arguments);
-    const { mask, cache, rng } = options;
+    const { mask, cache } = options;
     const [B, T] = checkIds(ids, mask);
     if (cache !== undefined && !(cache instanceof LSTMCache))
       throw new ArgumentError("cache: an LSTM needs a cache that its own newCache() made");
     const real = mask && steps(mask.to("bool").unsqueeze(2));
-    const embedded = this.dropout.forward(this.embedTokens.forward(ids), rng);
+    const embedded = this.dropout.forward(this.embedTokens.forward(ids));
     let xs = steps(this.tap("embed", embedded));
     const states = this.layers.map((cell, l) => {
       const [outputs, state] = cell.forward(xs, cache?.states[l] ?? this.#start(B), real);

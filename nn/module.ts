@@ -4,14 +4,21 @@
 // What is neither learned nor saved (tables, caches) stays in private #fields, which the tree can't see.
 // Next: activations.ts for what tap() does, layers.ts for the first modules.
 
-import { ArgumentError, type DType, isFloat, showTree, Tensor } from "../core/index.ts";
+import {
+  ArgumentError,
+  type DType,
+  isFloat,
+  type Random,
+  showTree,
+  Tensor,
+} from "../core/index.ts";
 import { accept, signatures } from "../core/signature.ts";
 import { checkTensor } from "../core/tensor.ts";
 import { announce, isHeard } from "./activations.ts";
 
 const takes = signatures({
   parameterCount: "{ trainable?: boolean }",
-  train: "on?: boolean",
+  train: "{ rng?: Random | null }",
   to: "dtype: DType",
   loadStateDict: "dict: object, { strict?: boolean }",
 });
@@ -34,6 +41,8 @@ export interface LoadReport {
 export abstract class Module {
   /** Whether dropout drops; set for a whole tree by train() and eval(). */
   training = true;
+  /** Where dropout draws from while it drops; set for a whole tree by train({ rng }). */
+  rng: Random | null = null;
 
   // --- The tree --------------------------------------------------------------------------------------
 
@@ -105,16 +114,35 @@ export abstract class Module {
 
   // --- Modes -----------------------------------------------------------------------------------------
 
-  /** Switches this tree to training (dropout drops) or, with false, to evaluation; returns it. */
-  train(on = true): this {
+  /**
+   * Switches this tree to training and returns it. Every dropout in it drops, drawing from `rng`; without
+   * one, from the generator that it was given before.
+   */
+  train({ rng }: { readonly rng?: Random | null } = {}): this {
     accept(takes.train, arguments);
-    for (const [, module] of this.namedModules()) module.training = on;
+    for (const [, module] of this.namedModules()) {
+      module.training = true;
+      module.rng = rng ?? module.rng;
+    }
     return this;
   }
 
-  /** Switches this tree to evaluation; returns it. */
+  /** Switches this tree to evaluation, in which nothing is dropped; returns it. */
   eval(): this {
-    return this.train(false);
+    for (const [, module] of this.namedModules()) module.training = false;
+    return this;
+  }
+
+  /**
+   * Switches this tree to evaluation until the function that it returns is called, which gives every
+   * module its own mode back: parts of a tree may be shared with another one, or be in modes of their own.
+   */
+  pauseTraining(): () => void {
+    const before = this.namedModules().map(([, module]) => [module, module.training] as const);
+    this.eval();
+    return () => {
+      for (const [module, training] of before) module.training = training;
+    };
   }
 
   /** No parameter of this tree asks for gradients any more; returns it. */

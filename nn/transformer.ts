@@ -71,11 +71,10 @@ export class TransformerBlock extends Module {
 
   /** The residual stream x [B,T,C], with what this block adds. */
   forward(x: Tensor, pass: Pass, cache?: LayerCache): Tensor {
-    const { rng } = pass;
     const attended = this.selfAttn.forward(this.inputLayernorm.forward(x), pass, cache);
-    const middle = this.tap("mid", x.add(this.dropout.forward(attended, rng)));
-    const fed = this.mlp.forward(this.postAttentionLayernorm.forward(middle), rng);
-    return this.tap("resid", middle.add(this.dropout.forward(fed, rng)));
+    const middle = this.tap("mid", x.add(this.dropout.forward(attended)));
+    const fed = this.mlp.forward(this.postAttentionLayernorm.forward(middle));
+    return this.tap("resid", middle.add(this.dropout.forward(fed)));
   }
 }
 
@@ -140,7 +139,7 @@ export class Transformer extends Backbone {
     const tokens = this.embedTokens.forward(ids);
     const placed =
       this.embedPositions === null ? tokens : tokens.add(this.embedPositions.forward(positions));
-    const start = this.tap("embed", this.dropout.forward(placed, pass.rng));
+    const start = this.tap("embed", this.dropout.forward(placed));
     const end = this.layers.reduce(
       (x, block, i) => block.forward(x, pass, cache?.layers[i]),
       start,
@@ -151,7 +150,7 @@ export class Transformer extends Backbone {
   /** Positions, angles and mask, once for all layers. */
   #prepare(
     ids: Tensor,
-    { mask, rng }: ForwardOptions,
+    { mask }: ForwardOptions,
     cache: KVCache | null,
   ): Pass & { readonly positions: Tensor } {
     const [B, T] = checkIds(ids, mask);
@@ -175,7 +174,6 @@ export class Transformer extends Backbone {
       rope: tables && { cos: rows(tables.cos), sin: rows(tables.sin) },
       mask: keys?.reshape([B, 1, 1, offset + T]) ?? null,
       offset,
-      rng,
     };
   }
 }

@@ -38,6 +38,7 @@ import {
   tokenView,
 } from "../grm/inspect/index.ts";
 import { type Matrix, rowOf, solvePositive, symmetricEigenvalues } from "../grm/inspect/matrix.ts";
+import { driftWatch } from "../grm/inspect/watch.ts";
 import { Objective } from "../grm/trainer/objective.ts";
 import { trainSettings } from "../grm/trainer.ts";
 import { quickPlan } from "../lab/demo/plan.ts";
@@ -196,6 +197,19 @@ describe("drift", () => {
     assert.throws(() => drift({ a: hidden }, {}), /missing/);
   });
 
+  test("a model in training, with dropout, is looked into without it and stays in training", async () => {
+    const [trained, plain] = [0.5, 0].map((dropout) => toyModel({ dropout }));
+    assert.ok(trained && plain);
+    trained.train({ rng: random(1) });
+    const some = toyPairs(3, 1);
+    assert.deepEqual(streamNames(toyModel({ dropout: 0.5 })), streamNames(plain));
+    const watch = driftWatch(plain.lm, some);
+    for (const { cosine } of await watch(trained)) close(cosine, 1);
+    const generator = random(1);
+    assert.deepEqual(trained.rng?.state(), generator.state(), "nothing was drawn");
+    assert.ok(trained.namedModules().every(([, module]) => module.training));
+  });
+
   test("states are those of each sequence alone, padding left out", async () => {
     const model = drawnModel(backbone.gpt2, {});
     const sequences = [sequence([5, 6, 7]), sequence([8]), sequence([9, 10, 11, 12, 13])];
@@ -218,9 +232,7 @@ function directGradients(model: RewardModel, method: "grm-sft" | "grm-dpo-noref"
   const pairs = toyPairs(4, 1);
   const objective = new Objective(model, pairs, trainSettings({ method, alpha }));
   model.eval();
-  const { result, activations } = capture(model, ["hidden"], () =>
-    objective.losses([0, 1, 2, 3], random(0)),
-  );
+  const { result, activations } = capture(model, ["hidden"], () => objective.losses([0, 1, 2, 3]));
   const hidden = activations.hidden;
   assert.ok(hidden && result.regLoss);
   const inputs = [hidden, ...model.parameters()];

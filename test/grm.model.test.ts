@@ -105,9 +105,9 @@ describe("rewards", () => {
     const model = rewardModel();
     const { ids } = makeBatch([{ ids: Int32Array.of(1, 2), labels: Int32Array.of(-100, 2) }]);
     const reward = (seed: number): number =>
-      model.forward(ids, { rng: random(seed) }).rewards.data[0] ?? 0;
-    assert.equal(reward(1), reward(2));
-    model.train();
+      model.train({ rng: random(seed) }).forward(ids).rewards.data[0] ?? 0;
+    const evaluated = (): number => model.eval().forward(ids).rewards.data[0] ?? 0;
+    assert.equal(evaluated(), evaluated());
     assert.equal(reward(1), reward(1));
     const seen = new Set([1, 2, 3, 4, 5].map(reward));
     assert.ok(seen.size > 1);

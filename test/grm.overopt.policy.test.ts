@@ -70,8 +70,8 @@ const task: Task = {
   unseen: [],
 };
 
-function toyLM(): CausalLM {
-  const shape = { dim: 16, layers: 1, heads: 2, context: 16, initStd: 0.3 };
+function toyLM({ dropout = 0 } = {}): CausalLM {
+  const shape = { dim: 16, layers: 1, heads: 2, context: 16, initStd: 0.3, dropout };
   return new CausalLM({ ...shape, vocabSize: tokenizer.vocabSize }, { rng: random(1) });
 }
 
@@ -365,6 +365,23 @@ describe("training a policy", () => {
       assert.equal(last.policy_loss, null, "nothing is learnt from the last answers");
     });
   }
+
+  test("a policy whose model has dropout is trained without it, by every algorithm and mode", async () => {
+    const short = { ...small, steps: 2, batchSize: 16, klWeight: 0.1 };
+    for (const algorithm of ["ppo", "rloo"] as const) {
+      for (const mode of ["full", "lora"] as const) {
+        const options = { ...short, algorithm, mode, samples: 2 };
+        const [plain, dropping] = await Promise.all(
+          [0, 0.5].map(async (dropout) => {
+            const [lm, reference] = [toyLM({ dropout }), toyLM({ dropout })];
+            const { policy } = await trainPolicy({ lm, reference, task, judge: gold }, options);
+            return dumped(policy.stateDict());
+          }),
+        );
+        assert.equal(dropping, plain, `${algorithm}, ${mode}`);
+      }
+    }
+  });
 
   test("a KL penalty keeps the policy near, and is adapted to a target", async () => {
     const free = await toyRun(small);

@@ -287,6 +287,52 @@ test("an epoch has every pair once, in batches of similar length; a position say
   );
 });
 
+// --- Dropout -----------------------------------------------------------------------------------------
+
+describe("adapters with dropout on both heads", () => {
+  const heads = { linear: ["v_head.summary"], mlp: ["v_head.summary.0", "v_head.summary.2"] };
+  const adapted = (type: keyof typeof heads, method: TrainMethod): TrainOptions => ({
+    ...{ method, mode: "lora", loraRank: 2, loraDropout: 0.4, alpha: 0.3, seed: 2 },
+    loraLayers: [...heads[type], "lm_head", "model.layers.*.self_attn.q_proj"],
+    ...{ steps: 6, batchSize: 8, lr: 0.01, checkpointEvery: 1 },
+  });
+
+  for (const type of ["linear", "mlp"] as const) {
+    for (const method of trainMethods.filter((name) => name !== "frozen")) {
+      test(`train with ${method} on a ${type} head, and go on with the same bits`, async () => {
+        const options = adapted(type, method);
+        const folder = mkdtempSync(join(tmpdir(), "twoheads-heads-"));
+        const path = join(folder, "checkpoint.safetensors");
+        const model = (): RewardModel => toyModel({ dropout: 0.1, type });
+        try {
+          const alone = await ran(options, {}, { model: model() });
+          const none = await ran({ ...options, loraDropout: 0 }, {}, { model: model() });
+          const bits = bitsOf(alone.model.stateDict());
+          assert.notEqual(bits, bitsOf(none.model.stateDict()), "it dropped");
+          const adapter = `${heads[type][0]}.lora.b`;
+          const trained = alone.model.stateDict()[adapter];
+          assert.ok(
+            trained?.data.some((x) => x !== 0),
+            `${adapter} was trained`,
+          );
+          const stop = new AbortController();
+          const hooks: TrainHooks = {
+            signal: stop.signal,
+            onProgress: ({ step }) => step === 3 && stop.abort(),
+            onCheckpoint: (checkpoint) => saveTrainCheckpoint(path, checkpoint),
+          };
+          await ran(options, hooks, { model: model() });
+          const resume = loadTrainCheckpoint(path);
+          const rest = await ran(options, { resume }, { model: model() });
+          assert.equal(bitsOf(rest.model.stateDict()), bits);
+        } finally {
+          rmSync(folder, { recursive: true, force: true });
+        }
+      });
+    }
+  }
+});
+
 // --- Stopping, resuming, failing ---------------------------------------------------------------------
 
 describe("a run", () => {

@@ -106,13 +106,26 @@ for (const [name, options, layers] of styles) {
 test("dropout is on what goes into the adapter alone, in training alone", () => {
   const lm = new CausalLM(llama, { rng: random(1) });
   addLoRA(lm, { layers: ["lm_head"], rank: 2, dropout: 0.5, rng: random(2) });
-  assert.throws(() => lm.forward(ids), /dropout: rng must be a generator/);
+  assert.throws(() => lm.forward(ids), /dropout: needs a generator/);
   lm.lmHead.lora?.b.assign(new Float32Array(14).fill(1));
-  const run = (seed: number): Tensor => lm.forward(ids, { rng: random(seed) });
+  const run = (seed: number): Tensor => lm.train({ rng: random(seed) }).forward(ids);
   assert.deepEqual(run(1).data, run(1).data);
   assert.notDeepEqual(run(1).data, run(2).data);
-  lm.eval();
-  assert.deepEqual(run(1).data, run(2).data);
+  const evaluated = (): Tensor => lm.eval().forward(ids);
+  assert.deepEqual(evaluated().data, evaluated().data);
+  assert.notDeepEqual(evaluated().data, run(1).data);
+});
+
+test("an adapter takes over the mode and the generator of its layer", () => {
+  const draws = (lm: CausalLM): ArrayLike<number> => {
+    addLoRA(lm, { layers: ["lm_head"], rank: 2, dropout: 0.5, rng: random(2) });
+    lm.lmHead.lora?.b.assign(new Float32Array(14).fill(1));
+    return lm.forward(ids).data;
+  };
+  const fresh = (): CausalLM => new CausalLM(llama, { rng: random(1) });
+  const [one, two] = [1, 2].map((seed) => draws(fresh().train({ rng: random(seed) })));
+  assert.notDeepEqual(one, two);
+  assert.deepEqual(draws(fresh().eval()), draws(fresh().eval()));
 });
 
 test("mistakes say what there is", () => {

@@ -162,9 +162,30 @@ describe("the tree", () => {
     assert.ok(model.namedModules().every(([, module]) => !module.training));
     assert.deepEqual(model.drop.forward(ones([8])).toArray(), [1, 1, 1, 1, 1, 1, 1, 1]);
     model.train();
-    const dropped = model.drop.forward(ones([64]), random(1)).data;
+    assert.throws(() => model.drop.forward(ones([8])), /dropout: needs a generator/);
+    model.train({ rng: random(1) });
+    const dropped = model.drop.forward(ones([64])).data;
     assert.deepEqual(new Set(dropped), new Set([0, 2]));
-    assert.throws(() => model.drop.forward(ones([8])), /dropout: rng must be a generator/);
+    const next = model
+      .eval()
+      .train()
+      .drop.forward(ones([64])).data;
+    const rng = random(1);
+    assert.deepEqual(dropped, ones([64]).dropout({ p: 0.5, rng }).data);
+    assert.deepEqual(next, ones([64]).dropout({ p: 0.5, rng }).data, "it goes on drawing");
+  });
+
+  test("a pause of training gives every module its own mode back", () => {
+    const model = new Small().train({ rng: random(1) });
+    model.layerNorms[0]?.eval();
+    const modes = (): boolean[] => model.namedModules().map(([, module]) => module.training);
+    const before = modes();
+    const resume = model.pauseTraining();
+    assert.ok(modes().every((training) => !training));
+    resume();
+    assert.deepEqual(modes(), before);
+    assert.ok(before.includes(false) && before.includes(true));
+    assert.equal(model.drop.forward(ones([64])).data.includes(0), true);
   });
 
   test("to() converts, and keeps ties and frozen parameters as they are", () => {
@@ -308,7 +329,7 @@ describe("activations", () => {
     const options = { vocabSize: 5, dim: 8, layers: 1, heads: 4, kvHeads: 2, dropout: 0.5 };
     const model = new CausalLM(options, { rng: random(3) }).to("float64");
     const ids = tensor([[1, 2, 3, 4]], { dtype: "int32" });
-    const run = (): Tensor => model.forward(ids, { rng: random(9) });
+    const run = (): Tensor => model.train({ rng: random(9) }).forward(ids);
     const name = "model.layers.0.self_attn.pattern";
     const { result, activations } = capture(model, [name], run);
     for (const [i, x] of run().data.entries())

@@ -4,7 +4,14 @@
 
 import { argv, stdout } from "node:process";
 import { type Random, random } from "../core/index.ts";
-import { type Pair, RewardModel, type Sequence, type TrainOptions, train } from "../grm/index.ts";
+import {
+  type HeadOptions,
+  type Pair,
+  RewardModel,
+  type Sequence,
+  type TrainOptions,
+  train,
+} from "../grm/index.ts";
 import "../kernels/index.ts";
 import { TrainFolder } from "../grm/node.ts";
 import { CausalLM } from "../nn/index.ts";
@@ -33,10 +40,10 @@ export function toyPairs(count: number, seed: number): Pair[] {
   }));
 }
 
-export function toyModel({ dropout = 0 } = {}): RewardModel {
+export function toyModel({ dropout = 0, type = "mlp" }: HeadOptions = {}): RewardModel {
   const shape = { vocabSize, dim: 16, layers: 2, heads: 2, context: 16, dropout };
   return new RewardModel(new CausalLM(shape, { rng: random(1) }), {
-    head: { dropout },
+    head: { dropout, type },
     rng: random(2),
   });
 }

@@ -147,11 +147,10 @@ function alongLine(
 
 /** Runs `fn` with recording on but without dropout. */
 function inEvaluation<T>(model: RewardModel, fn: () => T): T {
-  const { training } = model;
-  model.eval();
+  const resumeTraining = model.pauseTraining();
   try {
     return fn();
   } finally {
-    model.train(training);
+    resumeTraining();
   }
 }

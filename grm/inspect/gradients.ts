@@ -126,12 +126,12 @@ async function refer(objective: Objective, base: CausalLM | undefined): Promise<
 
 /** Evaluation mode, and every parameter asks for gradients, until the function that it returns is called. */
 function allTrainable(model: RewardModel): () => void {
-  const { training } = model;
+  const resumeTraining = model.pauseTraining();
   const before = model.parameters().map((p) => [p, p.requiresGrad] as const);
-  model.eval().unfreeze();
+  model.unfreeze();
   return () => {
     for (const [p, asked] of before) p.requiresGrad_(asked);
-    model.train(training);
+    resumeTraining();
   };
 }
 
@@ -145,8 +145,7 @@ interface PairGradients {
 
 function pairGradients(objective: Objective, i: number, alpha: number): PairGradients {
   const { model } = objective;
-  const rng = random(0); // dropout is off
-  const run = () => objective.losses([i], rng);
+  const run = () => objective.losses([i]);
   return scope(() => {
     const { result, activations } = capture(model, activationPatterns(model, run), run);
     const reached = Object.entries(activations).filter(([, x]) => x.requiresGrad);

@@ -38,7 +38,7 @@ export function activationNames(model: Model, run: () => unknown): string[] {
 /** The names of the backbone's activations, in the order of their making. */
 export function backboneNames(model: Model): string[] {
   const ids = tensor([[0]], { dtype: "int32" });
-  return noGrad(() =>
+  return evaluating(model, () =>
     scope(() => ({ names: activationNames(model, () => model.model.forward(ids)) })),
   ).names;
 }
@@ -116,12 +116,11 @@ function activationsOf(
 
 /** Runs `fn` without recording and without dropout; the model's mode is afterwards as it was. */
 export function evaluating<T>(model: Model, fn: () => T): T {
-  const { training } = model;
-  model.eval();
+  const resumeTraining = model.pauseTraining();
   try {
     return noGrad(fn);
   } finally {
-    model.train(training);
+    resumeTraining();
   }
 }
 

@@ -145,6 +145,7 @@ class Run {
     const head = { type: "linear", dropout: 0 } as const;
     this.#policy = new RewardModel(parts.lm, { head, rng: this.#rng.fork("value head") });
     this.#policy.eval(); // dropout would make old and new log probabilities differ by chance
+    parts.reference.eval();
     const trained = chooseParameters(
       this.#policy,
       { ...settings, frozenParameters: [], loraDropout: 0, loraLayers: [] },

@@ -2,15 +2,7 @@
 // the final hidden states that both heads read and over the trained parameters.
 // Next: ../trainer.ts for the loop around it, ../losses.ts for the formulas.
 
-import {
-  globalNorm,
-  grad,
-  noGrad,
-  type Random,
-  stack,
-  type Tensor,
-  tensor,
-} from "../../core/index.ts";
+import { globalNorm, grad, noGrad, stack, type Tensor, tensor } from "../../core/index.ts";
 import { type Batch, makePairBatch } from "../batches.ts";
 import {
   bradleyTerry,
@@ -110,10 +102,10 @@ export class Objective {
     if (!this.hasHidden) this.#features = await Features.of(this.model, this.pairs);
   }
 
-  /** The losses on the pairs at these indices; `rng` is for dropout. */
-  losses(indices: readonly number[], rng: Random): Losses {
+  /** The losses on the pairs at these indices. */
+  losses(indices: readonly number[]): Losses {
     const pairs = indices.map((i) => this.pairs[i] as Pair);
-    const { rewards, seen } = this.#forward(pairs, indices, rng);
+    const { rewards, seen } = this.#forward(pairs, indices);
     const [r_c, r_r] = rewards.split(pairs.length) as [Tensor, Tensor];
     const rewardLoss = this.#rewardLoss(r_c, r_r, pairs);
     const regLoss = seen !== null && this.isRegularized ? this.#regLoss(seen, indices) : null;
@@ -123,14 +115,14 @@ export class Objective {
   }
 
   /** Chosen and rejected answers in one pass. */
-  #forward(pairs: readonly Pair[], indices: readonly number[], rng: Random) {
+  #forward(pairs: readonly Pair[], indices: readonly number[]) {
     if (this.#features !== null) {
-      return { rewards: this.model.reward(this.#features.batch(indices), rng), seen: null };
+      return { rewards: this.model.reward(this.#features.batch(indices)), seen: null };
     }
     const isSft = this.#parts.regularizer === "sft"; // which never looks at rejected answers
     const withTargets = this.isRegularized ? (isSft ? pairs.length : 2 * pairs.length) : 0;
     const batch = makePairBatch(pairs, { withTargets });
-    const { rewards, ...states } = this.model.forward(batch.ids, { mask: batch.mask, rng });
+    const { rewards, ...states } = this.model.forward(batch.ids, { mask: batch.mask });
     return { rewards, seen: { ...states, batch } };
   }
 

@@ -42,7 +42,7 @@ export class Trainer {
   /** One step at a learning rate: the batch's mean loss before it, and the norm of its gradients. */
   async train(lr: number): Promise<{ readonly loss: number; readonly gradNorm: number }> {
     const optimiser = this.#optimiser;
-    this.lm.train();
+    this.lm.train({ rng: this.#dropout });
     optimiser.lr = lr;
     const { loss, norm } = scope(() => {
       const loss = this.#loss(this.#windows.next(this.settings.batchSize));
@@ -56,7 +56,7 @@ export class Trainer {
 
   /** Mean loss of the next token, in nats. */
   #loss({ ids, targets }: Batch): Tensor {
-    return this.lm.forward(ids, { rng: this.#dropout }).crossEntropy(targets);
+    return this.lm.forward(ids).crossEntropy(targets);
   }
 
   /** The loss on what is held out: always the same windows. */

@@ -24,7 +24,7 @@ export function trainingLosses(options: ModelOptions, steps: number): Float32Arr
     optimiser.lr = rate(i);
     return scope(() => {
       const ids = randint([4, 32], { high: 61, rng: draw });
-      const loss = model.forward(ids, { rng: draw }).crossEntropy(ids);
+      const loss = model.train({ rng: draw }).forward(ids).crossEntropy(ids);
       loss.backward();
       optimiser.step({ maxNorm: 0.5 });
       optimiser.zeroGrad();
