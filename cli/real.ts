@@ -11,7 +11,7 @@ import { experiments } from "../lab/real/plan.ts";
 import { runPlan } from "../lab/real/run.ts";
 import { tablesOf } from "../lab/real/tables.ts";
 import { clockTime, display } from "./commands/progress.ts";
-import { stopOnSignals } from "./commands/stop.ts";
+import { exitAsStopped, stopOnSignals } from "./commands/stop.ts";
 
 const beside = fileURLToPath(new URL("../../shared/data", import.meta.url));
 const data = process.env.TWOHEADS_DATA ?? beside;
@@ -41,7 +41,7 @@ async function real(): Promise<void> {
   }
   if (stop.signal.aborted) {
     console.log(`stopped; go on with: npm run real -- ${out}`);
-    process.exitCode = 130;
+    exitAsStopped();
     return;
   }
   console.log(experiments.map((experiment) => tablesOf(out, experiment)).join("\n\n"));

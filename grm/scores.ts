@@ -5,6 +5,7 @@
 import { noGrad, portable, scope, type Tensor } from "../core/index.ts";
 import { accept, signatures } from "../core/signature.ts";
 import { withoutAdapters } from "../nn/index.ts";
+import { breathe } from "../nn/run/loop.ts";
 import { batchesByLength, makeBatch } from "./batches.ts";
 import type { Pair, Sequence } from "./pairs.ts";
 import { RewardModel } from "./rewardModel.ts";
@@ -129,13 +130,4 @@ export async function taken(x: Tensor): Promise<ArrayLike<number>> {
   const numbers = await x.read();
   x.release();
   return numbers;
-}
-
-let rested = 0;
-
-/** Lets the rest of the program have its turn now and then: signals, timers, a page's events. */
-export async function breathe(): Promise<void> {
-  if (performance.now() - rested < 20) return;
-  await new Promise((resolve) => setTimeout(resolve, 0));
-  rested = performance.now();
 }

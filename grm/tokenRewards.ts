@@ -4,10 +4,11 @@
 
 import { noGrad, scope } from "../core/index.ts";
 import { accept, signatures } from "../core/signature.ts";
+import { breathe } from "../nn/run/loop.ts";
 import { batchesByLength, makeBatch } from "./batches.ts";
 import type { Sequence } from "./pairs.ts";
 import { RewardModel } from "./rewardModel.ts";
-import { breathe, taken } from "./scores.ts";
+import { taken } from "./scores.ts";
 
 const takes = signatures(
   { tokenRewards: "model: RewardModel, sequences: any[], { batchTokens?: number }" },

@@ -23,10 +23,11 @@ import {
 import { accept, signatures } from "../core/signature.ts";
 import { problemsOf } from "../nn/checked.ts";
 import { AdamW, cosineSchedule, type Schedule, type StateDict } from "../nn/index.ts";
+import { changesOf, stopwatch, takeSteps } from "../nn/run/loop.ts";
 import { chunks, DataOrder, pairLength } from "./batches.ts";
 import type { Pair } from "./pairs.ts";
 import { RewardModel } from "./rewardModel.ts";
-import { breathe, perplexityOf, scorePairs, taken } from "./scores.ts";
+import { perplexityOf, scorePairs, taken } from "./scores.ts";
 import { type PairSummary, summarize } from "./statistics.ts";
 import type { TrainCheckpoint, TrainState } from "./trainer/checkpoint.ts";
 import { pairsDigest } from "./trainer/digest.ts";
@@ -264,12 +265,9 @@ export async function train(
   hooks: TrainHooks = {},
 ): Promise<Trained> {
   accept(takes.train, arguments);
-  const run = new Run(model, pairs, trainSettings(options), hooks);
+  const run = new RewardTraining(model, pairs, trainSettings(options), hooks);
   await run.begin();
-  while (!run.finished && !hooks.signal?.aborted) {
-    await run.next();
-    await breathe();
-  }
+  await takeSteps(run, hooks.signal);
   return run.end();
 }
 
@@ -288,7 +286,7 @@ interface StepNumbers {
   readonly split: readonly number[] | null;
 }
 
-class Run {
+class RewardTraining {
   readonly #pairs: readonly Pair[];
   readonly #objective: Objective;
   readonly #trained: readonly (readonly [name: string, parameter: Tensor])[];
@@ -345,8 +343,7 @@ class Run {
     if (resume) await this.#load(resume);
     else await this.#objective.refer();
     await this.#objective.remember();
-    const [before, start] = [resume?.state.seconds ?? 0, this.#now()];
-    this.#seconds = () => before + Math.round(this.#now() - start) / 1000;
+    this.#seconds = stopwatch(resume?.state.seconds ?? 0, this.#now);
     if (resume) return;
     this.#recordStart();
     await this.#evaluate();
@@ -668,12 +665,7 @@ function anomalyIn(fn: () => void): string | null {
 
 /** Throws unless a run with these settings and pairs goes on where the checkpoint's stopped. */
 function checkResumable(state: TrainState, settings: TrainSettings, digest: string): void {
-  const asked = Object.entries(settings);
-  const show = (value: unknown): string => JSON.stringify(value) ?? "unset";
-  const changed = asked.filter(([name, value]) => show(state.settings[name]) !== show(value));
-  const problems = changed.map(
-    ([name, value]) => `${name} was ${show(state.settings[name])}, not ${show(value)}`,
-  );
+  const problems = changesOf(state.settings, settings);
   if (state.digest !== digest) problems.push("the pairs aren't the ones that it was trained on");
   if (state.step >= state.steps) problems.push(`it is finished, after ${state.step} steps`);
   if (problems.length === 0) return;

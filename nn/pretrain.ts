@@ -17,6 +17,7 @@ import {
   pretrainSettings,
 } from "./pretrain/settings.ts";
 import { Trainer } from "./pretrain/trainer.ts";
+import { stopwatch, takeSteps } from "./run/loop.ts";
 import { constantSchedule } from "./schedule.ts";
 
 export type { PretrainCheckpoint } from "./pretrain/checkpoint.ts";
@@ -108,21 +109,12 @@ export async function pretrain(
 ): Promise<Pretrained> {
   accept(takes, arguments);
   const settings = pretrainSettings(options);
-  const run = new Run(settings, hooks);
+  const run = new Pretraining(settings, hooks);
   await run.begin();
-  while (run.steps === null || run.step < run.steps) {
-    await run.next();
-    await breathe();
-    if (hooks.signal?.aborted) break;
-  }
+  await takeSteps(run, hooks.signal);
   await run.save();
   const { lm } = run.trainer;
   return { lm: lm.eval(), settings, step: run.step, steps: run.steps, finished: run.finished };
-}
-
-/** Lets the rest of the program have its turn: signals, timers, a page's events. */
-function breathe(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
 /** Where the rate begins to fall. */
@@ -130,18 +122,18 @@ function decayStart(steps: number, decay: number): number {
   return Math.round(steps * (1 - decay));
 }
 
-class Run {
+class Pretraining {
   readonly trainer: Trainer;
   readonly #settings: PretrainSettings;
   readonly #hooks: PretrainHooks;
-  readonly #clock: () => number;
+  readonly #seconds: () => number;
   step = 0;
   steps: number | null;
   #clipped = 0;
   #saved = -1;
 
   constructor(settings: PretrainSettings, hooks: PretrainHooks) {
-    const { resume, corpus, base, now = () => performance.now() } = hooks;
+    const { resume, corpus, base, now } = hooks;
     if (resume) checkSame(resume, settings, corpus);
     if (base) checkTokens(base, corpus);
     this.#settings = settings;
@@ -150,12 +142,10 @@ class Run {
     this.steps = settings.steps;
     if (resume) {
       this.trainer.load(resume);
-      ({ step: this.step, steps: this.steps, clipped: this.#clipped } = resume.progress);
+      ({ step: this.step, steps: this.steps, clipped: this.#clipped } = resume.state);
       this.#saved = this.step;
     }
-    const before = resume?.progress.seconds ?? 0;
-    const start = now();
-    this.#clock = () => before + Math.round(now() - start) / 1000;
+    this.#seconds = stopwatch(resume?.state.seconds ?? 0, now);
   }
 
   get finished(): boolean {
@@ -178,7 +168,7 @@ class Run {
     this.step++;
     if (gradNorm > clip) this.#clipped++;
     this.#checkFinite(loss, gradNorm);
-    const seconds = this.#clock();
+    const seconds = this.#seconds();
     this.#plan(seconds);
     const due = (every: number): boolean => this.finished || this.step % every === 0;
     const { step } = this;
@@ -220,12 +210,12 @@ class Run {
 
   #done(): number {
     if (this.steps !== null) return this.step / this.steps;
-    return Math.min(1, this.#clock() / (60 * (this.#settings.minutes ?? 0)));
+    return Math.min(1, this.#seconds() / (60 * (this.#settings.minutes ?? 0)));
   }
 
   async #validate(): Promise<void> {
     const found = await this.trainer.validate();
-    this.#record({ kind: "validation", step: this.step, ...found, seconds: this.#clock() });
+    this.#record({ kind: "validation", step: this.step, ...found, seconds: this.#seconds() });
   }
 
   #record(record: PretrainRecord): void {
@@ -243,17 +233,17 @@ class Run {
   /** Hands out a checkpoint, unless the one of this step was. */
   async save(): Promise<void> {
     if (this.#saved === this.step) return;
-    const { model, optimiser, ...state } = this.trainer.state();
-    const progress = {
+    const { model, optimiser, ...rest } = this.trainer.state();
+    const state = {
       settings: this.#settings,
       digest: this.#hooks.corpus.facts.digest,
       step: this.step,
       steps: this.steps,
-      seconds: this.#clock(),
+      seconds: this.#seconds(),
       clipped: this.#clipped,
-      ...state,
+      ...rest,
     };
-    await this.#hooks.onCheckpoint?.({ progress, model, optimiser }, this.trainer.lm);
+    await this.#hooks.onCheckpoint?.({ state, model, optimiser }, this.trainer.lm);
     this.#saved = this.step;
   }
 }
@@ -280,19 +270,17 @@ function checkTokens({ config }: CausalLM, { tokenizer }: Corpus): void {
 
 /** Throws unless a run with these settings and corpus goes on where the checkpoint's stopped. */
 function checkSame(
-  { progress }: PretrainCheckpoint,
+  { state }: PretrainCheckpoint,
   settings: PretrainSettings,
   corpus: Corpus,
 ): void {
-  checkSameSettings(progress.settings, settings);
-  if (progress.digest !== corpus.facts.digest) {
+  checkSameSettings(state.settings, settings);
+  if (state.digest !== corpus.facts.digest) {
     throw new ArgumentError(
       "pretrain: the corpus isn't the one that the run to resume was trained on; give that one, or begin a new run",
     );
   }
-  if (progress.step === progress.steps) {
-    throw new ArgumentError(
-      `pretrain: the run to resume is finished, after ${progress.step} steps`,
-    );
+  if (state.step === state.steps) {
+    throw new ArgumentError(`pretrain: the run to resume is finished, after ${state.step} steps`);
   }
 }

@@ -219,10 +219,10 @@ describe("stopped and resumed through its file, a run is the one that never stop
       corpus,
       async onCheckpoint(checkpoint) {
         checkpoints.push(checkpoint);
-        if (checkpoint.progress.step === 20) await savePretrainCheckpoint(path, checkpoint);
+        if (checkpoint.state.step === 20) await savePretrainCheckpoint(path, checkpoint);
       },
     });
-    assert.ok((checkpoints.at(-1)?.progress.position.epoch ?? 0) > 2, "some epochs");
+    assert.ok((checkpoints.at(-1)?.state.position.epoch ?? 0) > 2, "some epochs");
     const rest = await seen(few, { corpus, resume: loadPretrainCheckpoint(path) });
     assert.deepEqual(rest.weights, whole.weights);
   });
@@ -436,7 +436,7 @@ test("a loss that is no number ends the run, and keeps the checkpoint before", a
       onModel: (lm) => {
         model = lm;
       },
-      onCheckpoint: ({ progress }) => void saved.push(progress.step),
+      onCheckpoint: ({ state }) => void saved.push(state.step),
     },
   );
   await assert.rejects(
@@ -585,9 +585,7 @@ describe("twoheads pretrain", () => {
   test("killed, leaves a checkpoint that goes on to the same bits", async () => {
     const { code } = await interrupt(begin("killed", 400), "killed", "SIGKILL");
     assert.equal(code, null);
-    const { step } = loadPretrainCheckpoint(
-      join(folder, "killed", "checkpoint.safetensors"),
-    ).progress;
+    const { step } = loadPretrainCheckpoint(join(folder, "killed", "checkpoint.safetensors")).state;
     assert.ok(step % 20 === 0 && step < 400, `${step}`);
     await runHere("pretrain", "--resume", join(folder, "killed"));
     assert.deepEqual(metricsOf("killed"), metricsOf("whole"));

@@ -4,9 +4,9 @@
 
 import { type Command, InvalidArgumentError } from "commander";
 import { random } from "../../core/index.ts";
-import { breathe } from "../../grm/scores.ts";
 import { documents, perplexity, pretrainBase, worldNamed, worlds } from "../../lab/worlds/index.ts";
 import { saveCausalLM, saveTokenizer } from "../../nn/node.ts";
+import { breathe } from "../../nn/run/loop.ts";
 import { clockTime, display } from "./progress.ts";
 
 interface Given {

@@ -17,7 +17,7 @@ import { replaceFile } from "../../nn/node.ts";
 import { jsonOption } from "./json.ts";
 import { clockTime, type Display, display } from "./progress.ts";
 import { quiet } from "./quiet.ts";
-import { stopOnSignals } from "./stop.ts";
+import { exitAsStopped, stopOnSignals } from "./stop.ts";
 
 interface Given {
   readonly seeds?: number;
@@ -188,7 +188,7 @@ async function work(
     screen.end();
   }
   say(file === null ? "stopped" : `stopped; the same command goes on with ${file}`);
-  process.exitCode = 130; // as a shell says it: 128 + SIGINT
+  exitAsStopped();
   return null;
 }
 

@@ -5,7 +5,6 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { type Command, InvalidArgumentError } from "commander";
-import { breathe } from "../../grm/scores.ts";
 import { fullPlan, quickPlan } from "../../lab/demo/plan.ts";
 import { committedBase } from "../../lab/demo/run.ts";
 import {
@@ -18,6 +17,7 @@ import {
 import { pretrainBase, spelled } from "../../lab/worlds/index.ts";
 import { fileExists, joinPath } from "../../nn/checkpoints/files.ts";
 import { saveCausalLM } from "../../nn/node.ts";
+import { breathe } from "../../nn/run/loop.ts";
 import { wholeNumber } from "./numbers.ts";
 import { clockTime, type Display, display } from "./progress.ts";
 

@@ -10,7 +10,6 @@ import { sampleAnswers, syntheticPreferences } from "../../grm/policies/preferen
 import { Proxies, type ProxyName, proxyNames } from "../../grm/policies/proxies.ts";
 import type { Task } from "../../grm/policies/task.ts";
 import { loadRewardModel } from "../../grm/rewardModelFolder.ts";
-import { breathe } from "../../grm/scores.ts";
 import { fullPlan, proxyTraining } from "../../lab/overopt/plan.ts";
 import { storiesTask } from "../../lab/overopt/stories.ts";
 import { worldTask } from "../../lab/overopt/tasks.ts";
@@ -18,6 +17,7 @@ import { pretrainBase, worldNamed, worlds } from "../../lab/worlds/index.ts";
 import { fileExists, joinPath } from "../../nn/checkpoints/files.ts";
 import type { CausalLM } from "../../nn/index.ts";
 import { loadCausalLM, saveCausalLM, saveTokenizer } from "../../nn/node.ts";
+import { breathe } from "../../nn/run/loop.ts";
 import { baseFolder } from "./bases.ts";
 import { wholeNumber } from "./numbers.ts";
 

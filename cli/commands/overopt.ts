@@ -17,7 +17,7 @@ import { figureOf } from "../../report/overoptFigure.ts";
 import { wholeNumber } from "./numbers.ts";
 import { clockTime, display } from "./progress.ts";
 import { reportOf } from "./report.ts";
-import { stopOnSignals } from "./stop.ts";
+import { exitAsStopped, stopOnSignals } from "./stop.ts";
 
 interface Given {
   readonly seeds?: number;
@@ -126,7 +126,7 @@ async function overopt(given: Given): Promise<void> {
     console.log(
       `stopped with ${own.length} of ${seeds.length} seeds; the same command goes on with ${folder}`,
     );
-    process.exitCode = 130; // as a shell says it: 128 + SIGINT
+    exitAsStopped();
     return;
   }
   await replaceFile(joinPath(folder, "figure.svg"), `${figureOf(own)}\n`);

@@ -17,7 +17,8 @@ import { committedFrontier } from "../../lab/frontier.ts";
 import { readResults } from "../../lab/overopt/resultFile.ts";
 import { joinPath, readFile } from "../../nn/checkpoints/files.ts";
 import { parseJson } from "../../nn/checkpoints/json.ts";
-import { FileError, parsePretrainMetrics } from "../../nn/index.ts";
+import { FileError } from "../../nn/index.ts";
+import { PretrainFolder } from "../../nn/pretrain/folder.ts";
 import { bestOfNPage, overoptPage } from "../../report/overoptPages.ts";
 import { policyPage } from "../../report/policyPage.ts";
 import { pretrainPage } from "../../report/pretrainPage.ts";
@@ -93,14 +94,12 @@ function withoutPaths(flags: object): Record<string, unknown> {
 }
 
 function pretrainPageOf(path: string): string {
-  const file = joinPath(path, "run.json");
-  const { corpus, settings } = parseJson(file, readFile(file)).object() as {
+  const folder = new PretrainFolder(path);
+  const { corpus, settings } = folder.run().object() as {
     corpus: readonly string[];
     settings: Record<string, unknown>;
   };
-  const metrics = joinPath(path, "metrics.jsonl");
-  const { records } = parsePretrainMetrics(new TextDecoder().decode(readFile(metrics)), metrics);
-  return pretrainPage(nameOf(path), { corpus: corpus.map(nameOf), ...settings }, records);
+  return pretrainPage(nameOf(path), { corpus: corpus.map(nameOf), ...settings }, folder.metrics());
 }
 
 function overoptPageOf(path: string): string {

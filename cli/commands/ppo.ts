@@ -14,9 +14,9 @@ import {
   policySettings,
 } from "../../grm/policies/policySettings.ts";
 import { type TrainedPolicy, trainPolicy } from "../../grm/policies/policyTrainer.ts";
-import { fileExists } from "../../nn/checkpoints/files.ts";
 import { type CausalLM, mergeLoRA } from "../../nn/index.ts";
 import { saveCausalLM, saveTokenizer } from "../../nn/node.ts";
+import { freeFolder } from "../../nn/run/folder.ts";
 import {
   addOptimisedOptions,
   type Optimised,
@@ -26,7 +26,8 @@ import {
 import { addOptions } from "./options.ts";
 import { clockTime, type Display, display } from "./progress.ts";
 import { reportOf } from "./report.ts";
-import { stopOnSignals } from "./stop.ts";
+import { exitAsStopped } from "./stop.ts";
+import { checkFree, howToGoOn, stoppable } from "./training.ts";
 
 type Given = OptimisedFlags & PolicyOptions & { readonly out?: string; readonly resume?: string };
 
@@ -77,7 +78,7 @@ export function addPolicyCommand(program: Command, name: Algorithm, description:
 }
 
 /** What a run was begun with: enough to make everything again. */
-interface Run {
+interface PolicyRun {
   readonly flags: OptimisedFlags;
   readonly settings: PolicySettings;
 }
@@ -107,12 +108,8 @@ async function begin(algorithm: Algorithm, given: Given) {
   const samples = algorithm === "rloo" ? { samples: 4 } : {};
   const settings = policySettings({ ...samples, ...Object.fromEntries(asked), algorithm });
   const folder = new PolicyFolder(given.out ?? freeFolder(algorithm));
-  if (folder.exists) {
-    throw new ArgumentError(
-      `${algorithm}: ${folder.path} holds a run or a model already; go on with it, --resume ${folder.path}, or choose another --out`,
-    );
-  }
-  const run: Run = { flags, settings };
+  checkFree(algorithm, folder);
+  const run: PolicyRun = { flags, settings };
   await folder.begin(run);
   return { folder, run, checkpoint: undefined };
 }
@@ -124,41 +121,34 @@ function flagsOf(given: OptimisedFlags): OptimisedFlags {
   return { task, policy, data, judge, reward, rule, pairs, flips, sharpness, proxyLr, proxySeed };
 }
 
-function freeFolder(algorithm: Algorithm): string {
-  for (let n = 1; ; n++) if (!fileExists(`runs/${algorithm}-${n}`)) return `runs/${algorithm}-${n}`;
-}
-
 async function goOn(algorithm: Algorithm, path: string) {
   const folder = new PolicyFolder(path);
   const json = folder.run();
-  const { flags, settings } = json.value as Partial<Run>;
+  const { flags, settings } = json.value as Partial<PolicyRun>;
   if (flags === undefined || settings === undefined) return json.fail("is no run of a policy");
   if (settings.algorithm !== algorithm) {
     throw new ArgumentError(
       `${algorithm}: ${path} is a run of ${settings.algorithm}; resume it with that`,
     );
   }
-  const run: Run = { flags, settings: policySettings(settings) };
-  return { folder, run, checkpoint: await folder.resume() };
+  const run: PolicyRun = { flags, settings: policySettings(settings) };
+  return { folder, run, checkpoint: (await folder.resume()).checkpoint };
 }
 
 async function work(
   folder: PolicyFolder,
-  { settings }: Run,
+  { settings }: PolicyRun,
   { task, judge, policy }: Optimised,
   resume: PolicyCheckpoint | undefined,
   screen: Display,
 ): Promise<TrainedPolicy> {
-  const stop = stopOnSignals(
-    () => screen.say("stopping after this round; Ctrl-C again quits at once"),
-    () => screen.end(),
-  );
   const first = resume?.state.step ?? 0;
   const before = resume?.state.seconds ?? 0;
-  try {
-    return await trainPolicy({ lm: policy(), reference: policy(), task, judge }, settings, {
+  const parts = { lm: policy(), reference: policy(), task, judge };
+  return stoppable(screen, "round", (signal) =>
+    trainPolicy(parts, settings, {
       resume,
-      signal: stop.signal,
+      signal,
       onRecord(record, steps) {
         folder.record(record);
         const each = (record.seconds - before) / (record.step - first + 1);
@@ -167,10 +157,8 @@ async function work(
         if (record.step % Math.ceil(steps / 10) === 0) screen.say(describe(record));
       },
       onCheckpoint: (checkpoint) => folder.save(checkpoint),
-    });
-  } finally {
-    stop.dispose();
-  }
+    }),
+  );
 }
 
 function describe(record: PolicyRecord): string {
@@ -185,16 +173,14 @@ function describe(record: PolicyRecord): string {
 
 async function conclude(
   folder: PolicyFolder,
-  { settings }: Run,
+  { settings }: PolicyRun,
   { task, policy: plain }: Optimised,
   { policy, finished, step }: TrainedPolicy,
 ): Promise<void> {
   const { path } = folder;
   if (!finished) {
-    console.log(
-      `stopped after round ${step}; go on with: npx twoheads ${settings.algorithm} --resume ${path}`,
-    );
-    process.exitCode = 130; // as a shell says it: 128 + SIGINT
+    console.log(howToGoOn(settings.algorithm, `round ${step}`, path));
+    exitAsStopped();
     return;
   }
   await saveCausalLM(path, settings.mode === "lora" ? merged(policy.lm, plain()) : policy.lm);

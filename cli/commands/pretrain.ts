@@ -1,6 +1,6 @@
 // twoheads pretrain: from text files to a language model in a folder, and on from where a run stopped.
 // Files, the terminal and Ctrl-C are handled here; the training itself is ../../nn/pretrain.ts.
-// Next: runFolder.ts for what is written.
+// Next: training.ts for what the commands that train have in common.
 
 import type { Command } from "commander";
 import { ArgumentError, currentDevice } from "../../core/index.ts";
@@ -22,14 +22,17 @@ import {
   quickPretrain,
   shapeOf,
 } from "../../nn/index.ts";
-import { loadCausalLM, loadTokenizer } from "../../nn/node.ts";
+import { loadCausalLM, loadTokenizer, saveCausalLM, saveTokenizer } from "../../nn/node.ts";
+import { PretrainFolder } from "../../nn/pretrain/folder.ts";
 import { checkSameSettings } from "../../nn/pretrain.ts";
+import { freeFolder } from "../../nn/run/folder.ts";
 import { baseFolder } from "./bases.ts";
 import { addOptions } from "./options.ts";
+import { readPretrainRun, resolved } from "./pretrainRun.ts";
 import { clockTime, type Display, display, Rate } from "./progress.ts";
 import { reportOf } from "./report.ts";
-import { freeFolder, RunFolder } from "./runFolder.ts";
-import { stopOnSignals } from "./stop.ts";
+import { exitAsStopped } from "./stop.ts";
+import { checkFree, howToGoOn, keepAndTell, stoppable } from "./training.ts";
 
 interface Given extends PretrainOptions {
   readonly corpus?: readonly string[];
@@ -72,7 +75,7 @@ export function addPretrain(program: Command): void {
 /** What a run needs to begin or to go on. */
 interface Prepared {
   readonly base?: CausalLM;
-  readonly folder: RunFolder;
+  readonly folder: PretrainFolder;
   readonly settings: PretrainSettings;
   readonly corpus: Corpus;
   readonly resume?: PretrainCheckpoint;
@@ -81,7 +84,7 @@ interface Prepared {
 async function runPretrain({ resume, quick: isQuick, ...given }: Given) {
   const asked = isQuick ? { ...quickFor(given.base), ...given } : given;
   const prepared =
-    resume === undefined ? await begin(asked) : await goOn(new RunFolder(resume), asked);
+    resume === undefined ? await begin(asked) : await goOn(new PretrainFolder(resume), asked);
   const screen = display();
   const done = await train(prepared, screen).finally(() => screen.end());
   conclude(done, prepared.folder);
@@ -96,18 +99,13 @@ async function begin({ corpus: files, out, base: from, ...options }: Given): Pro
   if (files === undefined) {
     throw new ArgumentError("pretrain: name the text to train on, --corpus FILE...");
   }
-  const folder = new RunFolder(out ?? freeFolder());
-  if (folder.exists) {
-    throw new ArgumentError(
-      `pretrain: ${folder.path} holds a run or a model already; go on with it, --resume ${folder.path}, or choose another --out`,
-    );
-  }
-  const tokenizer = from ?? settings.tokenizer;
-  const made = from === undefined && ["bpe", "bytes"].includes(tokenizer); // from the corpus, or of bytes
-  const given = made ? undefined : loadTokenizer(tokenizer);
-  const corpus = await makeCorpus(documentsIn(files, settings), settings, given);
+  const folder = new PretrainFolder(out ?? freeFolder("pretrain"));
+  checkFree("pretrain", folder);
+  const tokenizer = from === undefined ? undefined : loadTokenizer(from);
+  const corpus = await makeCorpus(documentsIn(files, settings), settings, tokenizer);
   const run = { corpus: [...files], settings, ...(from !== undefined && { base: from }) };
-  await folder.begin(run, corpus.tokenizer);
+  await folder.begin(resolved(run));
+  await saveTokenizer(folder.path, corpus.tokenizer);
   return { folder, settings, corpus, ...(base && { base }) };
 }
 
@@ -135,7 +133,7 @@ function baseFor(folder: string, options: PretrainOptions): CausalLM {
 }
 
 async function goOn(
-  folder: RunFolder,
+  folder: PretrainFolder,
   { corpus: given, base, out, ...options }: Given,
 ): Promise<Prepared> {
   if (out !== undefined || base !== undefined) {
@@ -144,17 +142,21 @@ async function goOn(
     );
   }
   const resume = folder.checkpoint();
-  const begun = folder.run();
-  const { settings, step } = resume.progress;
+  const begun = readPretrainRun(folder);
+  const { settings, step } = resume.state;
   checkSameSettings(settings, options);
   const files = given ?? begun.corpus;
-  const corpus = await makeCorpus(documentsIn(files, settings), settings, folder.tokenizer());
-  const again = await folder.rewind(step);
+  const corpus = await makeCorpus(
+    documentsIn(files, settings),
+    settings,
+    loadTokenizer(folder.path),
+  );
+  const again = await folder.rewind(resume);
   if (again > 0)
     console.log(
       `${again} lines of metrics came after step ${step}, which was saved last; they are made again`,
     );
-  const shaped = begun.base === undefined ? {} : { base: folder.model() };
+  const shaped = begun.base === undefined ? {} : { base: loadCausalLM(folder.path) };
   return { folder, settings, corpus, resume, ...shaped };
 }
 
@@ -163,29 +165,20 @@ function documentsIn(files: readonly string[], { separator }: PretrainSettings):
 }
 
 async function train({ folder, settings, corpus, base, resume }: Prepared, screen: Display) {
-  const stop = stopOnSignals(
-    () => screen.say("stopping after this step; Ctrl-C again quits at once"),
-    () => screen.end(),
-  );
   const status = statusLine();
-  try {
-    return await pretrain(settings, {
+  return stoppable(screen, "step", (signal) =>
+    pretrain(settings, {
       corpus,
       base,
       resume,
-      signal: stop.signal,
+      signal,
       onModel: (lm) => screen.say(`${describeCorpus(corpus)}\n${describeModel(lm, folder)}`),
       onProgress: (progress) => screen.show(progress.done, status(progress)),
-      onRecord(record) {
-        folder.record(record);
-        const message = describeRecord(record);
-        if (message !== null) screen.say(message);
-      },
-      onCheckpoint: (checkpoint, lm) => folder.save(checkpoint, lm),
-    });
-  } finally {
-    stop.dispose();
-  }
+      onRecord: keepAndTell(folder, screen, describeRecord),
+      onCheckpoint: (checkpoint, lm) =>
+        folder.save(checkpoint, () => saveCausalLM(folder.path, lm)),
+    }),
+  );
 }
 
 const count = (n: number): string => Math.round(n).toLocaleString("en-US");
@@ -200,7 +193,7 @@ function describeCorpus({ tokenizer, facts }: Corpus): string {
   ].join("\n");
 }
 
-function describeModel(lm: CausalLM, { path }: RunFolder): string {
+function describeModel(lm: CausalLM, { path }: PretrainFolder): string {
   const { style, layers, dim } = lm.config;
   const size = `${count(lm.parameterCount())} parameters, ${layers} layers of ${dim}`;
   return `model: ${style}, ${size}, on ${currentDevice().name}, in ${path}`;
@@ -233,12 +226,10 @@ function statusLine(): (progress: PretrainProgress) => string {
   };
 }
 
-function conclude({ step, steps, finished, settings }: Pretrained, { path }: RunFolder): void {
+function conclude({ step, steps, finished, settings }: Pretrained, { path }: PretrainFolder): void {
   if (!finished) {
-    console.log(
-      `stopped after step ${count(step)}; go on with: npx twoheads pretrain --resume ${path}`,
-    );
-    process.exitCode = 130; // as a shell says it: 128 + SIGINT
+    console.log(howToGoOn("pretrain", `step ${count(step)}`, path));
+    exitAsStopped();
     return;
   }
   const again = settings.minutes === null ? "" : `; the same again, to the bit: --steps ${steps}`;

@@ -8,6 +8,13 @@ export interface Stop {
   dispose(): void;
 }
 
+/** Says to the shell that the work was stopped before its end: 128 + SIGINT. */
+export function exitAsStopped(): void {
+  process.exitCode = stopped;
+}
+
+const stopped = 130;
+
 const signals = ["SIGINT", "SIGTERM"] as const;
 
 /** Listens from now on; `onStop` says that it was heard, `onQuit` tidies up before the process ends. */
@@ -16,7 +23,7 @@ export function stopOnSignals(onStop: () => void, onQuit: () => void): Stop {
   const listener = (): void => {
     if (controller.signal.aborted) {
       onQuit();
-      process.exit(130); // as a shell says it: 128 + SIGINT
+      process.exit(stopped);
     }
     controller.abort();
     onStop();

@@ -1,6 +1,6 @@
 // twoheads train: from a language model and preference pairs to a reward model in a folder, and on from
 // where a run stopped. Files, the terminal and Ctrl-C are handled here; the training is ../../grm/trainer.ts.
-// Next: trainRun.ts for what a run is, ../../grm/trainer/folder.ts for what is written.
+// Next: trainRun.ts for what a run is, training.ts for what the commands that train have in common.
 
 import { type Command, Option } from "commander";
 import { ArgumentError, currentDevice, random } from "../../core/index.ts";
@@ -22,10 +22,11 @@ import {
   trainSchema,
   trainSettings,
 } from "../../grm/trainer.ts";
-import { fileExists, readFile } from "../../nn/checkpoints/files.ts";
+import { readFile } from "../../nn/checkpoints/files.ts";
 import { parseJson } from "../../nn/checkpoints/json.ts";
 import type { Tokenizer } from "../../nn/index.ts";
 import { loadCausalLM, loadTokenizer, readConfig, replaceFile } from "../../nn/node.ts";
+import { freeFolder } from "../../nn/run/folder.ts";
 import { baseFolder } from "./bases.ts";
 import { jsonOption } from "./json.ts";
 import { wholeNumber } from "./numbers.ts";
@@ -36,14 +37,9 @@ import { quiet } from "./quiet.ts";
 import { addReadingOptions, type ReadingFlags, readingOf } from "./reading.ts";
 import { reportOf } from "./report.ts";
 import { baseOf, type OpenRun } from "./runs.ts";
-import { stopOnSignals } from "./stop.ts";
-import {
-  type RunData,
-  readRunData,
-  readTrainRun,
-  type TrainRun,
-  writeTrainRun,
-} from "./trainRun.ts";
+import { exitAsStopped } from "./stop.ts";
+import { checkFree, howToGoOn, keepAndTell, stoppable } from "./training.ts";
+import { type RunData, readRunData, readTrainRun, resolved, type TrainRun } from "./trainRun.ts";
 
 interface Own {
   readonly base?: string;
@@ -169,7 +165,7 @@ async function runTrain({ resume, json, ...given }: Given): Promise<void> {
     if (json)
       console.log(JSON.stringify({ ...summaryOf(prepared, trained, evaluation), report: page }));
     else console.log(conclusion(prepared, trained, evaluation, page));
-    if (!trained.finished) process.exitCode = 130; // as a shell says it: 128 + SIGINT
+    if (!trained.finished) exitAsStopped();
   } finally {
     screen.end();
   }
@@ -185,19 +181,14 @@ async function begin(given: Given): Promise<Prepared> {
     );
   }
   const settings = trainSettings({ ...settingsIn(given.settings), ...settingsOf(given) });
-  const folder = new TrainFolder(given.out ?? freeFolder());
-  if (folder.has("checkpoint.safetensors") || folder.has("config.json")) {
-    throw new ArgumentError(
-      `train: ${folder.path} holds a run or a model already; go on with it, --resume ${folder.path}, or choose another --out`,
-    );
-  }
+  const folder = new TrainFolder(given.out ?? freeFolder("train"));
+  checkFree("train", folder);
   const run = runOf(given, base, data, settings);
   const tokenizer = loadTokenizer(base);
   const model = modelOf(base, given, settings);
   const reading = readingFor(given, model, tokenizer);
   const pairs = await readRunData(run, { tokenizer, reading });
-  await folder.begin();
-  await writeTrainRun(folder.path, run);
+  await folder.begin(resolved(run));
   return { folder, run, model, tokenizer, reading, data: pairs, notes: [] };
 }
 
@@ -264,11 +255,6 @@ function readingFor(given: Given, { model }: RewardModel, tokenizer: Tokenizer):
   );
 }
 
-/** The first of runs/train-1, -2, ... that isn't there. */
-function freeFolder(): string {
-  for (let n = 1; ; n++) if (!fileExists(`runs/train-${n}`)) return `runs/train-${n}`;
-}
-
 async function goOn(path: string, given: Given): Promise<Prepared> {
   const others = Object.keys(given);
   if (others.length > 0) {
@@ -293,35 +279,23 @@ async function goOn(path: string, given: Given): Promise<Prepared> {
 
 async function work(prepared: Prepared, screen: Display): Promise<Trained> {
   const { folder, run, model, data, resume } = prepared;
-  const stop = stopOnSignals(
-    () => screen.say("stopping after this step; Ctrl-C again quits at once"),
-    () => screen.end(),
-  );
   for (const line of introduction(prepared)) screen.say(line);
   const status = statusLine();
   const base = run.inspect ? baseOf(run.base, screen.say) : undefined;
-  try {
+  const saveModel = (): Promise<void> => saveRewardModel(folder.path, prepared);
+  return stoppable(screen, "step", async (signal) => {
     const trained = await train(model, data.training, run.settings, {
       validation: data.validation,
       drift: base && driftWatch(base, data.validation),
       resume,
-      signal: stop.signal,
+      signal,
       onProgress: (progress) => screen.show(progress.step / progress.steps, status(progress)),
-      onRecord(record) {
-        folder.record(record);
-        const message = describeRecord(record);
-        if (message !== null) screen.say(message);
-      },
-      async onCheckpoint(checkpoint) {
-        await folder.save(checkpoint);
-        await saveRewardModel(folder.path, prepared);
-      },
+      onRecord: keepAndTell(folder, screen, describeRecord),
+      onCheckpoint: (checkpoint) => folder.save(checkpoint, saveModel),
     });
-    await saveRewardModel(folder.path, prepared); // the best weights, where those are kept
+    await saveModel(); // the best weights, where those are kept
     return trained;
-  } finally {
-    stop.dispose();
-  }
+  });
 }
 
 const count = (n: number): string => Math.round(n).toLocaleString("en-US");
@@ -423,8 +397,7 @@ function conclusion(
   evaluation: Evaluation | null,
   page: string | null,
 ): string {
-  if (!finished)
-    return `stopped after step ${count(step)}; go on with: npx twoheads train --resume ${path}`;
+  if (!finished) return howToGoOn("train", `step ${count(step)}`, path);
   const kept = best === null ? "" : `; the weights are those of step ${count(best.step)}, the best`;
   const { value, low, high } = evaluation?.accuracy ?? {};
   const reached =

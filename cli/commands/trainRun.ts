@@ -11,7 +11,6 @@ import { problemsOf } from "../../nn/checked.ts";
 import { fileExists, joinPath, readFile } from "../../nn/checkpoints/files.ts";
 import { parseJson } from "../../nn/checkpoints/json.ts";
 import { FileError } from "../../nn/index.ts";
-import { replaceFile } from "../../nn/node.ts";
 import { type PreferenceFlags, type Reader, readPreferences } from "./preferences.ts";
 
 const count = z.int().min(1);
@@ -42,13 +41,12 @@ export function hasTrainRun(folder: string): boolean {
   return fileExists(joinPath(folder, name));
 }
 
-export async function writeTrainRun(folder: string, run: TrainRun): Promise<void> {
+/** With paths that hold wherever the run is gone on with. */
+export function resolved(run: TrainRun): TrainRun {
   const full = (files: readonly string[]): string[] => files.map((file) => resolve(file));
   const { base, data, validation } = run;
   const paths = { base: resolve(base), data: full(data) };
-  const complete = { ...run, ...paths, ...(validation && { validation: full(validation) }) };
-  const text = `${JSON.stringify(complete, null, 2)}\n`;
-  await replaceFile(joinPath(folder, name), text);
+  return { ...run, ...paths, ...(validation && { validation: full(validation) }) };
 }
 
 export function readTrainRun(folder: string): TrainRun {

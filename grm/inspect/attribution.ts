@@ -5,9 +5,10 @@
 
 import { cat, grad, noGrad, scope, type Tensor, tensor } from "../../core/index.ts";
 import { capture, edit } from "../../nn/index.ts";
+import { breathe } from "../../nn/run/loop.ts";
 import type { Sequence } from "../pairs.ts";
 import type { RewardModel } from "../rewardModel.ts";
-import { breathe, taken } from "../scores.ts";
+import { taken } from "../scores.ts";
 import { streamNames } from "./states.ts";
 
 /** The name of the first of the residual stream, what goes into the first block. */

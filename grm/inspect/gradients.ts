@@ -7,9 +7,10 @@
 
 import { ArgumentError, grad, random, scope, type Tensor } from "../../core/index.ts";
 import { type CausalLM, capture } from "../../nn/index.ts";
+import { breathe } from "../../nn/run/loop.ts";
 import type { Pair } from "../pairs.ts";
 import { RewardModel } from "../rewardModel.ts";
-import { breathe, scorePairs } from "../scores.ts";
+import { scorePairs } from "../scores.ts";
 import { methods, Objective, type TrainMethod } from "../trainer/objective.ts";
 import { trainSettings } from "../trainer.ts";
 import { dot } from "./matrix.ts";

@@ -4,10 +4,11 @@
 
 import { cat, noGrad, portable, random, scope, type Tensor } from "../../core/index.ts";
 import { type CausalLM, generateAsync } from "../../nn/index.ts";
+import { breathe } from "../../nn/run/loop.ts";
 import { batchesByLength, makeBatch } from "../batches.ts";
 import type { Sequence } from "../pairs.ts";
 import { atPlaces } from "../rewardModel.ts";
-import { breathe, taken } from "../scores.ts";
+import { taken } from "../scores.ts";
 import { evaluating } from "./states.ts";
 
 /** On some texts, over all tokens that carry a label. */

@@ -5,10 +5,11 @@
 
 import { ArgumentError, noGrad, scope, type Tensor, tensor } from "../../core/index.ts";
 import { type CausalLM, capture } from "../../nn/index.ts";
+import { breathe } from "../../nn/run/loop.ts";
 import { batchesByLength, makeBatch } from "../batches.ts";
 import type { Sequence } from "../pairs.ts";
 import type { RewardModel } from "../rewardModel.ts";
-import { breathe, taken } from "../scores.ts";
+import { taken } from "../scores.ts";
 import { type Matrix, matrix } from "./matrix.ts";
 
 /** A model with a backbone: what both kinds have in common. */

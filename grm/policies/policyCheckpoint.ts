@@ -1,10 +1,10 @@
-// A policy's training stopped between two rounds, as one value and as one file: everything that decides how a
-// run goes on. Next: policyTrainer.ts.
+// How the training of a policy goes on: policy and optimiser, the weight of the KL penalty, and the scale of
+// rewards. Randomness is not in here: each round has a seed of its own.
+// Next: ../../nn/run/checkpoint.ts for the file, policyTrainer.ts, which makes it and goes on from it.
 
 import * as z from "zod";
-import { parseChecked } from "../../nn/checked.ts";
-import { FileError, readTensors, type StateDict } from "../../nn/index.ts";
-import { openSafetensors, saveSafetensors } from "../../nn/node.ts";
+import type { StateDict } from "../../nn/index.ts";
+import { type CheckpointFormat, loadCheckpoint, saveCheckpoint } from "../../nn/run/checkpoint.ts";
 
 const count = z.int().min(0);
 
@@ -20,7 +20,7 @@ const stateSchema = z.strictObject({
   scale: z.strictObject({ mean: z.number(), deviation: z.number() }).nullable(),
 });
 
-/** How far a run is, without its tensors. Randomness is not in here: each round has a seed of its own. */
+/** How far a run is, without its tensors. */
 export type PolicyState = Readonly<z.infer<typeof stateSchema>>;
 
 /** A policy's run stopped between two rounds: all that is needed to go on to the bit. */
@@ -31,37 +31,19 @@ export interface PolicyCheckpoint {
   readonly optimiser: StateDict;
 }
 
-const key = "twoheads.policy";
+export const policyFormat: CheckpointFormat<PolicyState, "model" | "optimiser"> = {
+  key: "twoheads.policy",
+  of: "a policy's training",
+  state: stateSchema,
+  parts: ["model", "optimiser"],
+};
 
 /** Writes a checkpoint; a kill at any moment leaves the old file or the new one. */
-export async function savePolicyCheckpoint(
-  path: string,
-  { state, model, optimiser }: PolicyCheckpoint,
-): Promise<void> {
-  const named = (part: string, dict: StateDict) =>
-    Object.entries(dict).map(([name, x]) => [`${part}.${name}`, x] as const);
-  const tensors = Object.fromEntries([...named("model", model), ...named("optimiser", optimiser)]);
-  await saveSafetensors(path, tensors, { metadata: { [key]: JSON.stringify(state) } });
+export function savePolicyCheckpoint(path: string, checkpoint: PolicyCheckpoint): Promise<void> {
+  return saveCheckpoint(path, checkpoint, policyFormat);
 }
 
 /** Reads a checkpoint onto the current device; a FileError if it is none, or damaged. */
 export function loadPolicyCheckpoint(path: string): PolicyCheckpoint {
-  const file = openSafetensors(path);
-  const text = file.metadata.get(key);
-  if (text === undefined) {
-    file.close();
-    throw new FileError(path, "", "is no checkpoint of a policy's training");
-  }
-  const tensors = Object.entries(readTensors(file));
-  const part = (name: string): StateDict =>
-    Object.fromEntries(
-      tensors.flatMap(([full, x]) =>
-        full.startsWith(`${name}.`) ? [[full.slice(name.length + 1), x]] : [],
-      ),
-    );
-  return {
-    state: parseChecked(path, text, key, stateSchema),
-    model: part("model"),
-    optimiser: part("optimiser"),
-  };
+  return loadCheckpoint(path, policyFormat);
 }

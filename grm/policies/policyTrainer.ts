@@ -17,10 +17,11 @@ import {
 } from "../../core/index.ts";
 import { accept, signatures } from "../../core/signature.ts";
 import { AdamW, CausalLM, type Tokenizer } from "../../nn/index.ts";
+import { breathe, changesOf, stopwatch, takeSteps } from "../../nn/run/loop.ts";
 import { chunks, makeBatch } from "../batches.ts";
 import type { Sequence } from "../pairs.ts";
 import { RewardModel } from "../rewardModel.ts";
-import { breathe, taken } from "../scores.ts";
+import { taken } from "../scores.ts";
 import { mean } from "../statistics.ts";
 import { chooseParameters } from "../trainer/parameters.ts";
 import type { Answer, Judge } from "./judges.ts";
@@ -98,12 +99,9 @@ export async function trainPolicy(
   hooks: PolicyHooks = {},
 ): Promise<TrainedPolicy> {
   accept(takes.trainPolicy, arguments);
-  const run = new Run(parts, policySettings(options), hooks);
+  const run = new PolicyTraining(parts, policySettings(options), hooks);
   if (hooks.resume) run.load(hooks.resume);
-  while (!run.finished && !hooks.signal?.aborted) {
-    await run.round();
-    await breathe();
-  }
+  await takeSteps(run, hooks.signal);
   return run.end();
 }
 
@@ -120,13 +118,11 @@ interface Lesson {
   readonly klWeight: number;
 }
 
-class Run {
+class PolicyTraining {
   readonly #policy: RewardModel;
   readonly #rng: Random;
   readonly #optimiser: AdamW;
-  readonly #now: () => number;
-  readonly #start: number;
-  #secondsBefore = 0;
+  readonly #seconds: () => number;
   #step = 0;
   #klWeight: number;
   #scale: Scale | null = null;
@@ -153,18 +149,13 @@ class Run {
     ).filter(([name]) => algorithm === "ppo" || !name.startsWith("v_head."));
     this.#optimiser = new AdamW(trained, { lr, weightDecay });
     this.#klWeight = klWeight;
-    this.#now = hooks.now ?? (() => performance.now());
-    this.#start = this.#now();
-  }
-
-  get #seconds(): number {
-    return this.#secondsBefore + Math.round(this.#now() - this.#start) / 1000;
+    this.#seconds = stopwatch(hooks.resume?.state.seconds ?? 0, hooks.now);
   }
 
   // --- A round ---------------------------------------------------------------------------------------
 
   /** Answers, their record, and what is learnt from them; of the last answers nothing is. */
-  async round(): Promise<void> {
+  async next(): Promise<void> {
     const { settings } = this;
     const isLast = this.#step === settings.steps;
     const rng = this.#rng.fork(`step ${this.#step}`);
@@ -214,7 +205,7 @@ class Run {
       refused: usable.refused,
       clipped: usable.clipped,
       ...summaryOf(updates, this.settings),
-      seconds: this.#seconds,
+      seconds: this.#seconds(),
     };
   }
 
@@ -334,7 +325,7 @@ class Run {
     const state: PolicyState = {
       settings: this.settings,
       step: this.#step,
-      seconds: this.#seconds,
+      seconds: this.#seconds(),
       optimiserStep,
       ...(missed && { optimiserMissed: missed }),
       klWeight: this.#klWeight,
@@ -356,7 +347,6 @@ class Run {
     this.#saved = state.step;
     this.#klWeight = state.klWeight;
     this.#scale = state.scale;
-    this.#secondsBefore = state.seconds;
   }
 }
 
@@ -399,14 +389,8 @@ function checkParts({ lm, reference }: PolicyParts): void {
 
 /** Throws unless a run with these settings goes on where the checkpoint's stopped. */
 function checkSame(state: PolicyState, settings: PolicySettings): void {
-  const changed = Object.entries(settings).filter(
-    ([name, value]) => JSON.stringify(state.settings[name]) !== JSON.stringify(value),
-  );
-  if (changed.length === 0) return;
-  const problems = changed.map(
-    ([name, value]) =>
-      `${name} was ${JSON.stringify(state.settings[name])}, not ${JSON.stringify(value)}`,
-  );
+  const problems = changesOf(state.settings, settings);
+  if (problems.length === 0) return;
   throw new ArgumentError(
     `policy: the run can't be resumed: ${problems.join("; ")}; leave everything as it was, or begin a new run`,
   );

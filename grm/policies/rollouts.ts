@@ -5,11 +5,12 @@
 
 import { noGrad, type Random, scope, stack, type Tensor } from "../../core/index.ts";
 import { type CausalLM, type Generated, generateAsync } from "../../nn/index.ts";
+import { breathe } from "../../nn/run/loop.ts";
 import { type Batch, chunks, makeBatch } from "../batches.ts";
 import { IGNORE } from "../losses.ts";
 import type { Sequence } from "../pairs.ts";
 import { atPlaces, type RewardModel } from "../rewardModel.ts";
-import { breathe, taken } from "../scores.ts";
+import { taken } from "../scores.ts";
 import { deviation, mean } from "../statistics.ts";
 import { type Advantages, gae, leaveOneOut, whiten } from "./advantages.ts";
 import type { Answer } from "./judges.ts";

@@ -2,10 +2,11 @@
 // of last tokens, from which a reward head is trained. Next: ../trainer.ts.
 
 import { type DType, noGrad, scope, type Tensor, tensor } from "../../core/index.ts";
+import { breathe } from "../../nn/run/loop.ts";
 import { batchesByLength, makeBatch } from "../batches.ts";
 import type { Pair, Sequence } from "../pairs.ts";
 import { atPlaces, type RewardModel } from "../rewardModel.ts";
-import { breathe, taken } from "../scores.ts";
+import { taken } from "../scores.ts";
 
 /** Places of a batch, padding included. */
 const batchTokens = 4096;

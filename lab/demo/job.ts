@@ -6,10 +6,11 @@
 import { random } from "../../core/index.ts";
 import type { Pair } from "../../grm/pairs.ts";
 import { RewardModel } from "../../grm/rewardModel.ts";
-import { breathe, scorePairs } from "../../grm/scores.ts";
+import { scorePairs } from "../../grm/scores.ts";
 import { type TrainOptions, train } from "../../grm/trainer.ts";
 import { type CausalLM, generateAsync } from "../../nn/index.ts";
 import { loadCausalLM, saveCausalLM, saveTokenizer } from "../../nn/node.ts";
+import { breathe } from "../../nn/run/loop.ts";
 import {
   asPair,
   type BaseProgress,

@@ -110,15 +110,15 @@ export class Trainer {
   }
 
   /** Goes on from a checkpoint of a run with the same settings and corpus. */
-  load({ progress, model, optimiser }: PretrainCheckpoint): void {
+  load({ state, model, optimiser }: PretrainCheckpoint): void {
     this.lm.loadStateDict(model);
     this.#optimiser.loadStateDict({
-      step: progress.optimiserStep,
-      missed: progress.optimiserMissed,
+      step: state.optimiserStep,
+      missed: state.optimiserMissed,
       tensors: optimiser,
     });
-    this.#windows.position = progress.position;
-    this.#dropout = Random.restore(progress.rng.dropout);
+    this.#windows.position = state.position;
+    this.#dropout = Random.restore(state.rng.dropout);
   }
 }
 

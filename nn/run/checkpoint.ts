@@ -1,0 +1,75 @@
+// A run that stopped between two steps, as one value and as one file: parts with named tensors (weights,
+// optimiser state), and beside them, as JSON in the file's metadata, everything else that decides how the
+// run goes on. One file, replaced in one step, so that a kill at any moment leaves a whole checkpoint.
+// Next: folder.ts for where it stands; ../pretrain/checkpoint.ts for the first of its formats.
+
+import * as z from "zod";
+import { parseChecked } from "../checked.ts";
+import { FileError, readTensors } from "../checkpoints/index.ts";
+import { openSafetensors, saveSafetensors } from "../checkpoints/onDisk.ts";
+import type { StateDict } from "../module.ts";
+
+/** A generator's state (core's RandomState). */
+export const randomStateSchema = z.strictObject({
+  seed: z.string(),
+  alea: z.strictObject({ c: z.number(), s0: z.number(), s1: z.number(), s2: z.number() }),
+});
+
+/** Something that a run says, at one of its steps. */
+export interface AtStep {
+  readonly step: number;
+}
+
+/** A state, and the parts with their tensors by name. */
+export type Checkpoint<State extends AtStep, Part extends string> = Readonly<
+  Record<Part, StateDict>
+> & { readonly state: State };
+
+/** How one kind of checkpoint is written. */
+export interface CheckpointFormat<State extends AtStep, Part extends string> {
+  /** What the state is called in the file's metadata. */
+  readonly key: string;
+  /** Whose checkpoint it is, for errors: "a pretraining run". */
+  readonly of: string;
+  readonly state: z.ZodType<State>;
+  /** In the order of the file; a tensor's name there is `<part>.<name>`. */
+  readonly parts: readonly Part[];
+}
+
+/** Writes a checkpoint; a kill at any moment leaves the old file or the new one. */
+export async function saveCheckpoint<State extends AtStep, Part extends string>(
+  path: string,
+  checkpoint: Checkpoint<State, Part>,
+  { key, parts }: CheckpointFormat<State, Part>,
+): Promise<void> {
+  const tensors = parts.flatMap((part) =>
+    Object.entries(checkpoint[part]).map(([name, x]) => [`${part}.${name}`, x] as const),
+  );
+  const metadata = { [key]: JSON.stringify(checkpoint.state) };
+  await saveSafetensors(path, Object.fromEntries(tensors), { metadata });
+}
+
+/** Reads a checkpoint onto the current device; a FileError if it is none of this format, or damaged. */
+export function loadCheckpoint<State extends AtStep, Part extends string>(
+  path: string,
+  { key, of, state, parts }: CheckpointFormat<State, Part>,
+): Checkpoint<State, Part> {
+  const file = openSafetensors(path);
+  const text = file.metadata.get(key);
+  if (text === undefined) {
+    file.close();
+    throw new FileError(path, "", `is no checkpoint of ${of}`);
+  }
+  const tensors = Object.entries(readTensors(file));
+  const own = (part: Part): StateDict =>
+    Object.fromEntries(
+      tensors.flatMap(([name, x]) =>
+        name.startsWith(`${part}.`) ? [[name.slice(part.length + 1), x]] : [],
+      ),
+    );
+  const dicts = Object.fromEntries(parts.map((part) => [part, own(part)]));
+  return {
+    ...(dicts as Record<Part, StateDict>),
+    state: parseChecked(path, text, key, state),
+  };
+}
