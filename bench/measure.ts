@@ -2,6 +2,8 @@
 // timings or more (three, where one takes a second).
 // Read next: kernels/ and ladder.ts, which use it.
 
+import { middle, quantile } from "../grm/statistics/index.ts";
+
 export interface Timing {
   /** Seconds: the median, and the middle half of the timings. */
   median: number;
@@ -30,8 +32,8 @@ export function time(body: () => void, forMilliseconds = 150): Timing {
 /** The median and the middle half. */
 export function summary(seconds: readonly number[]): Timing {
   const sorted = [...seconds].sort((a, b) => a - b);
-  const at = (q: number) => sorted[Math.floor(q * (sorted.length - 1))] as number;
-  return { median: at(0.5), low: at(0.25), high: at(0.75) };
+  const [low, high] = middle(sorted, 0.5);
+  return { median: quantile(sorted, 0.5), low, high };
 }
 
 /** `[2, 3]` spread around the median, as a percentage. */

@@ -7,7 +7,7 @@ import { ArgumentError } from "../core/index.ts";
 import { accept, signatures } from "../core/signature.ts";
 import type { Pair } from "./pairs.ts";
 import type { RewardModel } from "./rewardModel.ts";
-import { deviation, mean, winsOf } from "./statistics.ts";
+import { deviation, mean, winsOf } from "./statistics/index.ts";
 import { type Trained, type TrainHooks, type TrainOptions, train } from "./trainer.ts";
 
 const takes = signatures({

@@ -23,15 +23,17 @@ import {
   deviation,
   type Histogram,
   histogram,
+  lossesOf,
+  marginsOf,
   mean,
   pairedBootstrap,
   rankCorrelation,
   type Share,
-  softplus,
   summarize,
+  tiesIn,
   wilson,
   winsOf,
-} from "./statistics.ts";
+} from "./statistics/index.ts";
 import { WordsOnly } from "./wordsOnly.ts";
 
 const takes = signatures(
@@ -113,7 +115,7 @@ export async function evaluate(
   const scores = await scorePairs(model, pairs, score);
   const languageModel = await languageModelSide(model, pairs, scores, options);
   const [r_c, r_r] = [scores.chosen.rewards, scores.rejected.rewards];
-  const margins = r_c.map((r, i) => r - (r_r[i] ?? 0));
+  const margins = marginsOf(r_c, r_r);
   const [long_c, long_r] = [
     pairs.map((p) => length(p.chosen)),
     pairs.map((p) => length(p.rejected)),
@@ -153,7 +155,7 @@ function length({ ids, labels }: Sequence): number {
  * there are.
  */
 export function accuracyOf(wins: ArrayLike<number>): Accuracy {
-  return { ...wilson(wins), ties: Array.from(wins).filter((win) => win === 0.5).length };
+  return { ...wilson(wins), ties: tiesIn(wins) };
 }
 
 function bySource(pairs: readonly Pair[], wins: ArrayLike<number>): Record<string, Accuracy> {
@@ -264,7 +266,7 @@ export function compareScores(
   accept(takes.compareScores, arguments);
   const [a, b] = [first, second].map(({ chosen, rejected }) => ({
     wins: winsOf(chosen.rewards, rejected.rewards),
-    losses: chosen.rewards.map((r, i) => softplus((rejected.rewards[i] ?? 0) - r)),
+    losses: lossesOf(marginsOf(chosen.rewards, rejected.rewards)),
   })) as [Outcome, Outcome];
   const { rng, ...rest } = options;
   return {

@@ -3,7 +3,7 @@
 // Read pairs.ts, losses.ts, rewardModel.ts, trainer.ts, evaluation.ts in this order; ../cli/cli.ts for commands.
 
 import * as inspectRoom from "./inspect/index.ts";
-import * as statisticsRoom from "./statistics.ts";
+import * as statisticsRoom from "./statistics/index.ts";
 
 export * from "./batches.ts";
 export * from "./data/index.ts";

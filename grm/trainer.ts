@@ -28,7 +28,7 @@ import { chunks, DataOrder, pairLength } from "./batches.ts";
 import type { Pair } from "./pairs.ts";
 import { RewardModel } from "./rewardModel.ts";
 import { perplexityOf, scorePairs, taken } from "./scores.ts";
-import { type PairSummary, summarize } from "./statistics.ts";
+import { type PairSummary, summarize } from "./statistics/index.ts";
 import type { TrainCheckpoint, TrainState } from "./trainer/checkpoint.ts";
 import { pairsDigest } from "./trainer/digest.ts";
 import {

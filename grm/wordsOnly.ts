@@ -6,7 +6,7 @@ import { ArgumentError, portable } from "../core/index.ts";
 import { accept, signature } from "../core/signature.ts";
 import { IGNORE } from "./losses.ts";
 import type { Pair, Sequence } from "./pairs.ts";
-import { sigmoid } from "./statistics.ts";
+import { sigmoid } from "./statistics/index.ts";
 
 /** log(1 + count) of the answer's tokens. */
 function bagOf({ labels }: Sequence): Map<number, number> {

@@ -3,7 +3,7 @@
 // Next: sections of the page, such as training.ts, which fill them.
 
 import * as Plot from "@observablehq/plot";
-import type { Interval } from "../grm/intervals.ts";
+import { endsOf, type Interval } from "../grm/statistics/index.ts";
 import { drawn } from "./drawn.ts";
 import { colour, dash, type Figure, type Key } from "./figure.ts";
 import { type Cell, numberText, type Table } from "./html.ts";
@@ -57,8 +57,8 @@ export interface Point {
 }
 
 /** A mean with the ends of its interval. */
-export function pointAt(x: number, { mean, half }: Interval): Point {
-  return { x, y: mean, ...(half !== null && { low: mean - half, high: mean + half }) };
+export function pointAt(x: number, given: Interval): Point {
+  return { x, y: given.mean, ...endsOf(given) };
 }
 
 export interface Series {

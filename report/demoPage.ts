@@ -2,8 +2,14 @@
 // of its reward models, plain BT and GRM-SFT at the hottest rate, looked into side by side.
 // Next: ../lab/demo/table.ts for the verdict.
 
-import { portable } from "../core/index.ts";
-import { type Interval, interval } from "../grm/intervals.ts";
+import {
+  endsOf,
+  geometricInterval,
+  geometricMean,
+  type Interval,
+  interval,
+  plusMinus,
+} from "../grm/statistics/index.ts";
 import { type Plan, type RowName, rateText, rowsAtRate, rowTitles } from "../lab/demo/plan.ts";
 import { oodOf, type Result, type ResultFile } from "../lab/demo/results.ts";
 import { outOfDistribution } from "../lab/worlds/index.ts";
@@ -102,8 +108,8 @@ function rowsAt({ rates, frozenRate }: Plan): { readonly row: RowName; readonly 
 
 function tableOf(results: readonly Result[], plan: Plan) {
   const share = (found: readonly Result[], value: (result: Result) => number): string => {
-    const { mean, half } = interval(found.map((result) => 100 * value(result)));
-    return `${mean.toFixed(1)}${half === null ? "" : ` ± ${half.toFixed(1)}`}`;
+    const points = interval(found.map((result) => 100 * value(result)));
+    return plusMinus(points, (x) => x.toFixed(1));
   };
   return {
     columns: ["method", "rate", "id", ...outOfDistribution, "out of distribution", "LM perplexity"],
@@ -115,22 +121,10 @@ function tableOf(results: readonly Result[], plan: Plan) {
         share(found, (r) => r.accuracy.id),
         ...outOfDistribution.map((split) => share(found, (r) => r.accuracy[split])),
         share(found, oodOf),
-        numberText(geometric(found.map((r) => r.perplexity)).mean),
+        numberText(geometricMean(found.map((r) => r.perplexity))),
       ];
     }),
   };
-}
-
-/** The geometric mean of numbers with its interval. */
-function geometric(values: readonly number[]): {
-  mean: number;
-  low: number | null;
-  high: number | null;
-} {
-  const { mean, half } = interval(values.map((x) => portable.log(x)));
-  const ends =
-    half === null ? [null, null] : [portable.exp(mean - half), portable.exp(mean + half)];
-  return { mean: portable.exp(mean), low: ends[0] ?? null, high: ends[1] ?? null };
 }
 
 const words = {
@@ -168,19 +162,17 @@ function figuresOf(results: readonly Result[], plan: Plan, note: string): Figure
   };
   const accuracy = { label: "share of pairs ranked right" };
   return [
-    figure("ood", accuracy, (found) => withEnds(interval(found.map(oodOf)))),
-    figure("id", accuracy, (found) => withEnds(interval(found.map((r) => r.accuracy.id)))),
+    figure("ood", accuracy, (found) => range(interval(found.map(oodOf)))),
+    figure("id", accuracy, (found) => range(interval(found.map((r) => r.accuracy.id)))),
     figure("perplexity", { label: "perplexity, geometric mean", log: true }, (found) => {
-      const { mean: value, low, high } = geometric(found.map((r) => r.perplexity));
-      return { value: found.length === 0 ? null : value, low, high };
+      const { mean, ends } = geometricInterval(found.map((r) => r.perplexity));
+      return { value: found.length === 0 ? null : mean, ...(ends ?? none) };
     }),
   ];
 }
 
-function withEnds({ mean, half }: Interval): Omit<Range, "row" | "of"> {
-  return {
-    value: mean,
-    low: half === null ? null : mean - half,
-    high: half === null ? null : mean + half,
-  };
+const none = { low: null, high: null } as const;
+
+function range(given: Interval): Omit<Range, "row" | "of"> {
+  return { value: given.mean, ...(endsOf(given) ?? none) };
 }

@@ -2,8 +2,7 @@
 // as alpha grows. Its points were computed beforehand; the section says by which command.
 // Next: ../lab/frontier.ts.
 
-import { portable } from "../core/index.ts";
-import { interval } from "../grm/intervals.ts";
+import { geometricInterval, geometricMean, interval, plusMinus } from "../grm/statistics/index.ts";
 import type { FrontierFile, FrontierPoint } from "../lab/frontier.ts";
 import { curves, type Point, pointAt, type Series } from "./charts.ts";
 import type { Figure } from "./figure.ts";
@@ -54,9 +53,6 @@ function placesOf(points: readonly FrontierPoint[]): Place[] {
   return alphas.map((alpha) => ({ alpha, points: points.filter((p) => p.alpha === alpha) }));
 }
 
-const geometric = (values: readonly number[]): number =>
-  portable.exp(values.reduce((sum, x) => sum + portable.log(x), 0) / values.length);
-
 function tradeFigure(places: ReadonlyMap<number, readonly Place[]>): Figure {
   const series = [...places].map(
     ([lr, own]): Series => ({
@@ -64,7 +60,7 @@ function tradeFigure(places: ReadonlyMap<number, readonly Place[]>): Figure {
       points: own.map(({ alpha, points }): Point => {
         const label = alpha === 0 ? "α 0" : `${alpha}`;
         const accuracy = interval(points.map(({ ood }) => ood));
-        return { ...pointAt(geometric(points.map(({ kl }) => kl)), accuracy), label };
+        return { ...pointAt(geometricMean(points.map(({ kl }) => kl)), accuracy), label };
       }),
     }),
   );
@@ -124,11 +120,9 @@ function overAlpha(
     ([lr, own]): Series => ({
       name: `rate ${lr}`,
       points: own.map(({ alpha, points }): Point => {
-        const values = points.map((p) => (what === "ood" ? p.ood : portable.log(p.perplexity)));
-        const { mean, half } = interval(values);
-        const back = what === "ood" ? (x: number) => x : portable.exp;
-        const ends = half === null ? {} : { low: back(mean - half), high: back(mean + half) };
-        return { x: alpha, y: back(mean), ...ends };
+        if (what === "ood") return pointAt(alpha, interval(points.map(({ ood }) => ood)));
+        const { mean, ends } = geometricInterval(points.map(({ perplexity }) => perplexity));
+        return { x: alpha, y: mean, ...ends };
       }),
     }),
   );
@@ -143,10 +137,8 @@ function overAlpha(
 }
 
 function tableOf(places: ReadonlyMap<number, readonly Place[]>): Table {
-  const text = (values: readonly number[]): string => {
-    const { mean, half } = interval(values.map((x) => 100 * x));
-    return `${mean.toFixed(1)}${half === null ? "" : ` ± ${half.toFixed(1)}`}`;
-  };
+  const text = (values: readonly number[]): string =>
+    plusMinus(interval(values.map((x) => 100 * x)), (x) => x.toFixed(1));
   return {
     columns: ["alpha", "rate", "id, %", "out of distribution, %", "perplexity", "KL, nats"],
     rows: [...places].flatMap(([lr, own]) =>
@@ -155,8 +147,8 @@ function tableOf(places: ReadonlyMap<number, readonly Place[]>): Table {
         lr,
         text(points.map(({ id }) => id)),
         text(points.map(({ ood }) => ood)),
-        geometric(points.map(({ perplexity }) => perplexity)),
-        geometric(points.map(({ kl }) => kl)),
+        geometricMean(points.map(({ perplexity }) => perplexity)),
+        geometricMean(points.map(({ kl }) => kl)),
       ]),
     ),
   };

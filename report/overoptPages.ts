@@ -1,7 +1,7 @@
 // The pages of rewards that were optimised: best-of-n by one judge, and the comparison of reward models.
 // Next: ../lab/overopt/summary.ts for what is concluded.
 
-import { type Interval, interval } from "../grm/intervals.ts";
+import { type Interval, interval, plusMinus } from "../grm/statistics/index.ts";
 import { rowsOf, textReport } from "../lab/overopt/report.ts";
 import type { MethodName, ResultFile } from "../lab/overopt/results.ts";
 import { type Course, coursesOf, methodTitles } from "../lab/overopt/summary.ts";
@@ -68,8 +68,7 @@ function measureFigure(run: BestOfNRun, k: number): Figure {
 }
 
 function measureTable(run: BestOfNRun): Table {
-  const cell = ({ mean, half }: Interval): string =>
-    `${numberText(mean)}${half === null ? "" : ` ± ${numberText(half)}`}`;
+  const cell = (given: Interval): string => plusMinus(given, numberText);
   return {
     columns: ["n", "KL", ...run.measures],
     rows: run.ns.map((n, i) => [

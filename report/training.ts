@@ -2,7 +2,7 @@
 // Next: ../grm/trainer/records.ts for what each number is.
 
 import { shortName } from "../grm/inspect/states.ts";
-import { mean } from "../grm/statistics.ts";
+import { mean } from "../grm/statistics/index.ts";
 import type {
   DriftRecord,
   EvaluationRecord,

@@ -12,7 +12,7 @@ import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import "../kernels/index.ts";
 import { random } from "../core/index.ts";
-import { interval, signOf } from "../grm/intervals.ts";
+import { interval, signOf } from "../grm/statistics/index.ts";
 import { dataOf } from "../lab/demo/job.ts";
 import { armsOf, fullPlan, type Plan, quickPlan, type RowName, rowsOf } from "../lab/demo/plan.ts";
 import { readResults, resultsOfPlan, writeResults } from "../lab/demo/resultFile.ts";

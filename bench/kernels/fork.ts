@@ -3,7 +3,7 @@
 // Read next: ../../kernels/wasm/threads.ts.
 
 import { createWasm } from "../../kernels/wasm/kernels.ts";
-import { validate } from "../measure.ts";
+import { summary, validate } from "../measure.ts";
 import { duration, type Table } from "../report.ts";
 import { get } from "./shared.ts";
 
@@ -15,7 +15,7 @@ function after(pause: number, body: () => void): number {
     body();
     return (performance.now() - start) / 1e3;
   });
-  return timings.sort((a, b) => a - b)[50]!;
+  return summary(timings).median;
 }
 
 export async function fork(table: Table): Promise<void> {

@@ -3,14 +3,14 @@
 
 import type { Command } from "commander";
 import { random } from "../../core/index.ts";
-import { type Interval, interval } from "../../grm/intervals.ts";
 import { bestOfNCurve, logSpaced } from "../../grm/policies/bestOfN.ts";
 import { fitCurves } from "../../grm/policies/fits.ts";
 import { type Answer, fluencyJudge, type Judge } from "../../grm/policies/judges.ts";
 import { bestOfNKL } from "../../grm/policies/kl.ts";
 import { sampleAnswers } from "../../grm/policies/preferences.ts";
 import type { Task } from "../../grm/policies/task.ts";
-import { aligned } from "../../lab/overopt/report.ts";
+import { interval } from "../../grm/statistics/index.ts";
+import { aligned, plain } from "../../lab/overopt/report.ts";
 import { replaceFile } from "../../nn/node.ts";
 import { jsonOption } from "./json.ts";
 import { wholeNumber } from "./numbers.ts";
@@ -109,12 +109,10 @@ function tableOf(
   curves: readonly (readonly number[][])[],
   ns: readonly number[],
 ): string {
-  const cell = ({ mean, half }: Interval): string =>
-    half === null ? mean.toFixed(2) : `${mean.toFixed(2)} ± ${half.toFixed(2)}`;
   const rows = ns.map((n, i) => [
     String(n),
     bestOfNKL(n).toFixed(2),
-    ...curves.map((own) => cell(interval(own.map((curve) => curve[i] ?? Number.NaN)))),
+    ...curves.map((own) => plain(interval(own.map((curve) => curve[i] ?? Number.NaN)))),
   ]);
   return aligned([["n", "KL", ...measures.map(({ name }) => name)], ...rows]);
 }

@@ -7,7 +7,7 @@ import { compareScores, type ModelComparison } from "../../grm/evaluation.ts";
 import type { RewardModelFolder } from "../../grm/rewardModelFiles.ts";
 import { loadRewardModel } from "../../grm/rewardModelFolder.ts";
 import { type PairScores, type Scores, scorePairs } from "../../grm/scores.ts";
-import type { Difference } from "../../grm/statistics.ts";
+import type { Difference } from "../../grm/statistics/index.ts";
 import { share } from "./eval.ts";
 import { jsonOption } from "./json.ts";
 import { wholeNumber } from "./numbers.ts";

@@ -23,7 +23,7 @@ import type { Pair, Sequence } from "../../grm/pairs.ts";
 import type { RewardModelFolder } from "../../grm/rewardModelFiles.ts";
 import { loadRewardModel } from "../../grm/rewardModelFolder.ts";
 import { scorePairs } from "../../grm/scores.ts";
-import { winsOf } from "../../grm/statistics.ts";
+import { winsOf } from "../../grm/statistics/index.ts";
 import { readText } from "../../nn/checkpoints/text.ts";
 import { documentsOf, FileError } from "../../nn/index.ts";
 import { replaceFile } from "../../nn/node.ts";

@@ -5,7 +5,7 @@
 // Next: states.ts for where states come from.
 
 import { ArgumentError, portable } from "../../core/index.ts";
-import { deviation, mean } from "../statistics.ts";
+import { deviation, mean } from "../statistics/index.ts";
 import {
   centred,
   cosine,

@@ -4,7 +4,7 @@
 
 import type { Sequence } from "../pairs.ts";
 import type { RewardModel } from "../rewardModel.ts";
-import { rankCorrelation } from "../statistics.ts";
+import { rankCorrelation } from "../statistics/index.ts";
 import { gradientTimesInput, type IntegratedOptions, integratedGradients } from "./attribution.ts";
 import { activationPatching, tokenDeletion } from "./intervention.ts";
 

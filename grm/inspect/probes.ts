@@ -3,7 +3,7 @@
 // Next: ../../lab/goldFeatures.ts for what is read in the world "spelled".
 
 import { ArgumentError } from "../../core/index.ts";
-import { mean } from "../statistics.ts";
+import { mean } from "../statistics/index.ts";
 import {
   columnMeans,
   crossProduct,

@@ -1,10 +1,17 @@
 // The reliability diagram: of the pairs about which a model is so and so sure, how many it gets right.
-// Next: ../statistics.ts for calibration itself.
+// Next: ../statistics/calibration.ts for calibration itself.
 
 import type { Pair } from "../pairs.ts";
 import type { RewardModel } from "../rewardModel.ts";
 import { scorePairs } from "../scores.ts";
-import { type Calibration, calibration, type Share, wilson, winsOf } from "../statistics.ts";
+import {
+  type Calibration,
+  calibration,
+  marginsOf,
+  type Share,
+  wilson,
+  winsOf,
+} from "../statistics/index.ts";
 
 /** Calibration of a reward model on pairs, and its accuracy. */
 export interface Reliability extends Calibration {
@@ -19,7 +26,7 @@ export async function reliability(
   bins = 10,
 ): Promise<Reliability> {
   const { chosen, rejected } = await scorePairs(model, pairs);
-  const margins = chosen.rewards.map((r, i) => r - (rejected.rewards[i] ?? 0));
+  const margins = marginsOf(chosen.rewards, rejected.rewards);
   const accuracy = wilson(winsOf(chosen.rewards, rejected.rewards));
   return { ...calibration(margins, bins), accuracy };
 }

@@ -5,6 +5,7 @@
 // Next: kl.ts for ln n - (n-1)/n, fits.ts for curves through the results.
 
 import { ArgumentError, portable } from "../../core/index.ts";
+import { mean } from "../statistics/index.ts";
 
 const { exp, log } = portable;
 
@@ -48,7 +49,7 @@ function valuesByScore(scores: ArrayLike<number>, values: ArrayLike<number>): Fl
   const sorted = Float64Array.from(order, (i) => values[i] ?? 0);
   for (const [from, to] of tiesOf(order, scores)) {
     const tied = sorted.subarray(from, to);
-    tied.fill(tied.reduce((sum, value) => sum + value, 0) / tied.length);
+    tied.fill(mean(tied));
   }
   return sorted;
 }

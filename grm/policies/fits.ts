@@ -5,7 +5,7 @@
 // Next: ../../report/panels.ts.
 
 import { ArgumentError, portable, type Random } from "../../core/index.ts";
-import { quantile } from "../statistics.ts";
+import { middle } from "../statistics/index.ts";
 
 const { exp, log } = portable;
 
@@ -109,7 +109,11 @@ export function fitCurves(
     fitOf(curves.map(() => curves[rng.integer(0, curves.length)] as Curve)),
   );
   const peaks = drawn.flatMap(({ peakKL }) => peakKL ?? []);
-  const between = (values: readonly number[]): Span => percentiles(values, level);
+  const between = (values: readonly number[]): Span =>
+    middle(
+      values.toSorted((x, y) => x - y),
+      level,
+    );
   return {
     ...fitOf(curves),
     aInterval: between(drawn.map(({ a }) => a)),
@@ -117,10 +121,4 @@ export function fitCurves(
     peakInterval: peaks.length === 0 ? null : between(peaks),
     peakShare: peaks.length / resamples,
   };
-}
-
-/** The middle share of some values. */
-function percentiles(values: readonly number[], level: number): Span {
-  const sorted = values.toSorted((x, y) => x - y);
-  return [quantile(sorted, (1 - level) / 2), quantile(sorted, (1 + level) / 2)];
 }

@@ -22,7 +22,7 @@ import { chunks, makeBatch } from "../batches.ts";
 import type { Sequence } from "../pairs.ts";
 import { RewardModel } from "../rewardModel.ts";
 import { taken } from "../scores.ts";
-import { mean } from "../statistics.ts";
+import { mean } from "../statistics/index.ts";
 import { chooseParameters } from "../trainer/parameters.ts";
 import type { Answer, Judge } from "./judges.ts";
 import { adaptedCoefficient } from "./kl.ts";

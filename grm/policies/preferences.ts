@@ -7,7 +7,7 @@ import { ArgumentError, type Random, tensor } from "../../core/index.ts";
 import { type CausalLM, generateAsync } from "../../nn/index.ts";
 import { chunks } from "../batches.ts";
 import type { Pair } from "../pairs.ts";
-import { sigmoid } from "../statistics.ts";
+import { sigmoid } from "../statistics/index.ts";
 import { flipped } from "../trainer/pairs.ts";
 import { type Answer, asSequence } from "./judges.ts";
 import type { Task } from "./task.ts";

@@ -11,7 +11,7 @@ import { IGNORE } from "../losses.ts";
 import type { Sequence } from "../pairs.ts";
 import { atPlaces, type RewardModel } from "../rewardModel.ts";
 import { taken } from "../scores.ts";
-import { deviation, mean } from "../statistics.ts";
+import { deviation, mean } from "../statistics/index.ts";
 import { type Advantages, gae, leaveOneOut, whiten } from "./advantages.ts";
 import type { Answer } from "./judges.ts";
 import { klEstimate } from "./kl.ts";

@@ -7,6 +7,7 @@ import { random } from "../../core/index.ts";
 import type { Pair } from "../../grm/pairs.ts";
 import { RewardModel } from "../../grm/rewardModel.ts";
 import { scorePairs } from "../../grm/scores.ts";
+import { mean, winsOf } from "../../grm/statistics/index.ts";
 import { type TrainOptions, train } from "../../grm/trainer.ts";
 import { type CausalLM, generateAsync } from "../../nn/index.ts";
 import { loadCausalLM, saveCausalLM, saveTokenizer } from "../../nn/node.ts";
@@ -176,14 +177,11 @@ export async function accuracies(
 ): Promise<Result["accuracy"]> {
   const pairs = Object.values(tests).flat();
   const { chosen, rejected } = await scorePairs(model, pairs);
-  const right = pairs.map((_, i) => {
-    const margin = (chosen.rewards[i] ?? Number.NaN) - (rejected.rewards[i] ?? Number.NaN);
-    return margin === 0 ? 0.5 : margin > 0 ? 1 : 0;
-  });
+  const wins = winsOf(chosen.rewards, rejected.rewards);
   const names = Object.keys(tests) as SplitName[];
   const shares = names.map((name) => {
-    const own = right.filter((_, i) => pairs[i]?.source === name);
-    return [name, own.reduce<number>((sum, x) => sum + x, 0) / own.length];
+    const own = wins.filter((_, i) => pairs[i]?.source === name);
+    return [name, mean(own)];
   });
   return Object.fromEntries(shares);
 }

@@ -4,7 +4,14 @@
 // Next: ../../cli/commands/demo.ts, which prints it.
 
 import { portable } from "../../core/index.ts";
-import { type Interval, interval, signOf } from "../../grm/intervals.ts";
+import {
+  geometricMean,
+  type Interval,
+  interval,
+  plusMinus,
+  signOf,
+  withEnds,
+} from "../../grm/statistics/index.ts";
 import { outOfDistribution, type SplitName } from "../worlds/index.ts";
 import { type Plan, type RowName, rateText, rowsAtRate, rowTitles } from "./plan.ts";
 import { oodOf, type Result } from "./results.ts";
@@ -21,27 +28,17 @@ function cell(results: readonly Result[], row: RowName, lr: number): Cell {
 
 const percent = (share: number): string => (100 * share).toFixed(1).replace("-0.0", "0.0");
 
-function withHalf({ mean, half }: Interval): string {
-  return `${percent(mean)}${half === null ? "" : ` ±${percent(half)}`}`;
-}
+const withHalf = (given: Interval): string => plusMinus(given, percent, " ±");
 
 /** +1.2 [-0.3, 2.7], in points. */
-function points({ mean, half }: Interval): string {
-  const sign = (x: number): string => `${x > 0 ? "+" : ""}${percent(x)}`;
-  const range = half === null ? "" : ` [${sign(mean - half)}, ${sign(mean + half)}]`;
-  return `${sign(mean)}${range}`;
+function points(given: Interval): string {
+  return withEnds(given, (x) => `${x > 0 ? "+" : ""}${percent(x)}`);
 }
 
 /** Three digits, however large. */
 function short(x: number): string {
   if (x >= 1e6) return x.toExponential(1).replace("e+", "e");
   return x >= 100 ? x.toFixed(0) : x.toPrecision(3);
-}
-
-/** The middle of numbers that are multiplied rather than added. */
-function geometricMean(values: readonly number[]): number {
-  const logs = values.map(portable.log);
-  return portable.exp(logs.reduce((sum, x) => sum + x, 0) / logs.length);
 }
 
 /** Columns of equal width, the first to the left. */

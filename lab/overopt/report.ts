@@ -1,9 +1,9 @@
 // What a comparison says: a text table for the terminal and for RESULTS.md.
 // Next: summary.ts for what is concluded; report/overoptFigure.ts draws the same numbers.
 
-import type { Interval } from "../../grm/intervals.ts";
 import type { FitWithIntervals, Span } from "../../grm/policies/fits.ts";
 import { bestOfNKL } from "../../grm/policies/kl.ts";
+import { type Interval, mean, plusMinus } from "../../grm/statistics/index.ts";
 import type { JudgeName, Plan } from "./plan.ts";
 import type { MethodName, SeedResult } from "./results.ts";
 import {
@@ -18,8 +18,7 @@ import {
 } from "./summary.ts";
 
 /** A mean with half of its interval. */
-export const plain = ({ mean, half }: Interval): string =>
-  half === null ? mean.toFixed(2) : `${mean.toFixed(2)} ± ${half.toFixed(2)}`;
+export const plain = (given: Interval): string => plusMinus(given, (x) => x.toFixed(2));
 
 const columns = [
   "judge",
@@ -103,12 +102,11 @@ export const methodsOf = (seeds: readonly SeedResult[]): MethodName[] => [
 
 /** Everything in words and tables. */
 export function textReport(seeds: readonly SeedResult[], plan: Plan): string {
-  const mean = (value: (seed: SeedResult) => number): number =>
-    seeds.reduce((sum, seed) => sum + value(seed), 0) / seeds.length;
+  const average = (value: (seed: SeedResult) => number): number => mean(seeds.map(value));
   const percent = (share: number): string => `${Math.round(100 * share)} %`;
   return [
-    `"${plan.world}", ${seeds.length} seeds, each with a base of its own (perplexity ${mean((s) => s.perplexity).toFixed(2)}). Proxies learn from ${plan.pairs} pairs, whose`,
-    `labels are right in ${percent(mean((s) => s.rightBefore))} of the cases before and ${percent(mean((s) => s.right))} after ${percent(plan.flips)} flips. The margin baseline is told how far`,
+    `"${plan.world}", ${seeds.length} seeds, each with a base of its own (perplexity ${average((s) => s.perplexity).toFixed(2)}). Proxies learn from ${plan.pairs} pairs, whose`,
+    `labels are right in ${percent(average((s) => s.rightBefore))} of the cases before and ${percent(average((s) => s.right))} after ${percent(plan.flips)} flips. The margin baseline is told how far`,
     "apart the gold rewards are, which the others are not. ± is half of a 95 % interval over seeds.",
     ...methodsOf(seeds).flatMap((method) => [
       `\n${headOf(method, plan)}`,
@@ -119,7 +117,7 @@ export function textReport(seeds: readonly SeedResult[], plan: Plan): string {
     aligned([
       Object.keys(seeds[0]?.correlation ?? {}),
       Object.keys(seeds[0]?.correlation ?? {}).map((name) =>
-        mean((s) => s.correlation[name] ?? 0).toFixed(2),
+        average((s) => s.correlation[name] ?? 0).toFixed(2),
       ),
     ]),
     `\n${verdict(seeds).join("\n")}`,
@@ -142,7 +140,7 @@ function optimumSentence(seeds: readonly SeedResult[], { samples }: Plan): strin
   const at = own?.points.findLastIndex((p) => p.at <= samples / 10) ?? -1;
   const point = own?.points[at];
   if (point === undefined) return "";
-  const most = seeds.reduce((sum, { optimum }) => sum + (optimum[at] ?? 0), 0) / seeds.length;
+  const most = mean(seeds.map(({ optimum }) => optimum[at] ?? 0));
   return (
     `Best of ${point.at} by the gold itself has ${point.gold.mean.toFixed(2)}; the most that any way to choose from the pool ` +
     `can have at its KL of ${point.kl.toFixed(2)}, by the exact optimum, is ${most.toFixed(2)}.`

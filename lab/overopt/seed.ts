@@ -13,7 +13,7 @@ import { trainPolicy } from "../../grm/policies/policyTrainer.ts";
 import { sampleAnswers, syntheticPreferences } from "../../grm/policies/preferences.ts";
 import { Proxies, type ProxyName } from "../../grm/policies/proxies.ts";
 import type { Task } from "../../grm/policies/task.ts";
-import { deviation, mean, rankCorrelation } from "../../grm/statistics.ts";
+import { deviation, mean, rankCorrelation } from "../../grm/statistics/index.ts";
 import { joinPath } from "../../nn/checkpoints/files.ts";
 import type { CausalLM } from "../../nn/index.ts";
 import { loadCausalLM, saveCausalLM } from "../../nn/node.ts";

@@ -3,8 +3,8 @@
 // Next: report.ts, which writes it down.
 
 import { random } from "../../core/index.ts";
-import { type Interval, interval, signOf } from "../../grm/intervals.ts";
 import { type FitWithIntervals, fitCurves } from "../../grm/policies/fits.ts";
+import { type Interval, interval, signOf } from "../../grm/statistics/index.ts";
 import type { JudgeName } from "./plan.ts";
 import { type CurveResult, type MethodName, methodNames, type SeedResult } from "./results.ts";
 

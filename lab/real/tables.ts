@@ -1,11 +1,11 @@
 // From the files of the runs to the tables of RESULTS.md: accuracy of every reward model on every test
 // beside what is reached without reading, what became of the language model, and GRM less Bradley-Terry,
 // with two intervals: over seeds (Student's t), and seed by seed over pairs (the paired bootstrap).
-// Next: ../../grm/intervals.ts.
+// Next: ../../grm/statistics/intervals.ts.
 
 import { readFileSync } from "node:fs";
 import type { Evaluation, ModelComparison } from "../../grm/evaluation.ts";
-import { interval } from "../../grm/intervals.ts";
+import { interval, withEnds } from "../../grm/statistics/index.ts";
 import { type Arm, arms, type Experiment, type Test } from "./plan.ts";
 import { comparisonIn, evaluationIn, folderOf } from "./run.ts";
 
@@ -16,8 +16,7 @@ const row = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
 
 /** The mean of some seeds' numbers with its interval, as points. */
 function withInterval(values: readonly number[], show = points): string {
-  const { mean, half } = interval(values);
-  return half === null ? show(mean) : `${show(mean)} [${show(mean - half)}, ${show(mean + half)}]`;
+  return withEnds(interval(values), show);
 }
 
 /** All tables of an experiment, in Markdown. */

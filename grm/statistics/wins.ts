@@ -1,0 +1,58 @@
+// What the rewards of pairs say: by how much and how often the chosen answer wins, and what that costs.
+// Next: calibration.ts for whether a model is as sure as it should be.
+
+import { mean } from "./averages.ts";
+import { softplus } from "./logistic.ts";
+
+/** Of each pair r_c - r_r. */
+export function marginsOf(r_c: ArrayLike<number>, r_r: ArrayLike<number>): Float64Array {
+  return Float64Array.from(r_c, (r, i) => r - (r_r[i] ?? Number.NaN));
+}
+
+/** 1 if a reward is the higher one, 0 if the other is, ½ for a tie. */
+export function winOf(r: number, other: number): number {
+  return r > other ? 1 : r === other ? 0.5 : 0;
+}
+
+/** Of each pair: 1 if the chosen answer has the higher reward, 0 if the rejected one has, ½ for a tie. */
+export function winsOf(r_c: ArrayLike<number>, r_r: ArrayLike<number>): Float64Array {
+  return Float64Array.from(r_c, (r, i) => winOf(r, r_r[i] ?? Number.NaN));
+}
+
+/** How many of the wins are ties. */
+export function tiesIn(wins: ArrayLike<number>): number {
+  return Array.from(wins).filter((win) => win === 0.5).length;
+}
+
+/** Of each pair -log σ(r_c - r_r). */
+export function lossesOf(margins: Float64Array): Float64Array {
+  return margins.map((d) => softplus(-d));
+}
+
+/** What the rewards of pairs say. */
+export interface PairSummary {
+  /** Mean of -log σ(r_c - r_r). */
+  readonly loss: number;
+  /** Share of pairs whose chosen answer has the higher reward; ties count half. */
+  readonly accuracy: number;
+  /** Pairs with equal rewards. */
+  readonly ties: number;
+  /** Mean of r_c - r_r. */
+  readonly margin: number;
+  readonly chosenReward: number;
+  readonly rejectedReward: number;
+}
+
+/** Rewards of chosen and rejected answers, pair by pair. */
+export function summarize(r_c: ArrayLike<number>, r_r: ArrayLike<number>): PairSummary {
+  const margins = marginsOf(r_c, r_r);
+  const wins = winsOf(r_c, r_r);
+  return {
+    loss: mean(lossesOf(margins)),
+    accuracy: mean(wins),
+    ties: tiesIn(wins),
+    margin: mean(margins),
+    chosenReward: mean(r_c),
+    rejectedReward: mean(r_r),
+  };
+}
