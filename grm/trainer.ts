@@ -21,9 +21,9 @@ import {
   tensor,
 } from "../core/index.ts";
 import { accept, signatures } from "../core/signature.ts";
-import { problemsOf } from "../nn/checked.ts";
+import { settingsFrom } from "../nn/checked.ts";
 import { AdamW, cosineSchedule, type Schedule, type StateDict } from "../nn/index.ts";
-import { changesOf, stopwatch, takeSteps } from "../nn/run/loop.ts";
+import { changesOf, type RunHooks, stopwatch, takeSteps } from "../nn/run/loop.ts";
 import { chunks, DataOrder, pairLength } from "./batches.ts";
 import type { Pair } from "./pairs.ts";
 import { RewardModel } from "./rewardModel.ts";
@@ -193,9 +193,8 @@ export type TrainOptions = Readonly<z.input<typeof trainSchema>>;
 
 /** Fills in defaults and checks; an ArgumentError names each field that is wrong. */
 export function trainSettings(options: TrainOptions): TrainSettings {
-  const parsed = trainSchema.safeParse(options);
-  if (!parsed.success) throw new ArgumentError(`train: ${problemsOf(parsed.error, trainSchema)}`);
-  const { method, mode, alpha } = parsed.data;
+  const settings = settingsFrom("train", options, trainSchema);
+  const { method, mode, alpha } = settings;
   if (method === "frozen" && (options.mode ?? "frozen") !== "frozen") {
     const why = mode === "lora" ? "trains no adapters" : "isn't trained";
     throw new ArgumentError(
@@ -207,7 +206,7 @@ export function trainSettings(options: TrainOptions): TrainSettings {
       `train: method ${method} with mode frozen: there is no hidden state to regularise; use mode full or lora`,
     );
   }
-  return method === "frozen" ? { ...parsed.data, mode: "frozen" } : parsed.data;
+  return method === "frozen" ? { ...settings, mode: "frozen" } : settings;
 }
 
 // --- Training ----------------------------------------------------------------------------------------
@@ -222,13 +221,9 @@ export interface TrainProgress {
 }
 
 /** What happens around a run of train(): validation pairs, resuming, stopping, and what it reports. */
-export interface TrainHooks {
+export interface TrainHooks extends RunHooks<TrainCheckpoint> {
   /** Pairs that are evaluated now and then, never trained on. */
   readonly validation?: readonly Pair[] | undefined;
-  /** Goes on from there. Settings and pairs must be the same, the model one of the same kind. */
-  readonly resume?: TrainCheckpoint | undefined;
-  /** Ends the run after the current step, with a checkpoint. */
-  readonly signal?: { readonly aborted: boolean } | undefined;
   /** Called after every step. */
   readonly onProgress?: ((progress: TrainProgress) => void) | undefined;
   /** Called with each line for metrics.jsonl. */
@@ -237,8 +232,6 @@ export interface TrainHooks {
   readonly drift?: ((model: RewardModel) => Promise<DriftRecord["layers"]>) | undefined;
   /** Called with what to save, now and then and at the end. Shares memory with the run. */
   readonly onCheckpoint?: ((checkpoint: TrainCheckpoint) => Promise<void> | void) | undefined;
-  /** Milliseconds that only go up; performance.now unless said. */
-  readonly now?: () => number;
 }
 
 /** What a run of train() leaves: the model, trained in place, and how far it came. */

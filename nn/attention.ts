@@ -12,7 +12,7 @@ import {
 import { accept, signatures } from "../core/signature.ts";
 import type { LayerCache } from "./cache.ts";
 import { residualStd, type TransformerConfig } from "./config.ts";
-import { Conv1D, Dropout, Linear } from "./layers.ts";
+import { Conv1D, Dropout, type Linear, linearMaker } from "./layers.ts";
 import { Module } from "./module.ts";
 import type { RotaryTables } from "./rotary.ts";
 
@@ -136,10 +136,9 @@ export class LlamaAttention extends SelfAttention {
   constructor(config: TransformerConfig, rng: Random) {
     accept(takes.LlamaAttention, arguments);
     super(config);
-    const { dim, headDim, initStd: std } = config;
+    const { dim, headDim } = config;
     const [width, keyWidth] = [config.heads * headDim, config.kvHeads * headDim];
-    const linear = (from: number, to: number, name: string, deviation = std): Linear =>
-      new Linear(from, to, { rng: rng.fork(name), bias: false, std: deviation });
+    const linear = linearMaker(rng, config.initStd);
     this.qProj = linear(dim, width, "q_proj");
     this.kProj = linear(dim, keyWidth, "k_proj");
     this.vProj = linear(dim, keyWidth, "v_proj");

@@ -3,6 +3,7 @@
 // Next: checkpoints/json.ts for what counts as JSON.
 
 import type { z } from "zod";
+import { ArgumentError } from "../core/index.ts";
 import { meant } from "../core/names.ts";
 import { parseJson } from "./checkpoints/json.ts";
 
@@ -23,6 +24,17 @@ function unknownKey(key: string, known: readonly string[]): string {
   return name === undefined
     ? `there is no "${key}"; there are ${known.join(", ")}`
     : `there is no "${key}"; did you mean ${name}?`;
+}
+
+/** Settings with their defaults; an ArgumentError, with `of` before it, names each field that is wrong. */
+export function settingsFrom<S extends z.ZodObject>(
+  of: string,
+  options: unknown,
+  schema: S,
+): z.infer<S> {
+  const parsed = schema.safeParse(options);
+  if (parsed.success) return parsed.data;
+  throw new ArgumentError(`${of}: ${problemsOf(parsed.error, schema)}`);
 }
 
 /** What JSON holds, if the schema takes it; `path` says where in the file it stands. */

@@ -4,7 +4,7 @@
 import type { Random, Tensor } from "../core/index.ts";
 import { accept, signatures } from "../core/signature.ts";
 import { type Activation, residualStd, type TransformerConfig } from "./config.ts";
-import { Conv1D, Linear } from "./layers.ts";
+import { Conv1D, type Linear, linearMaker } from "./layers.ts";
 import { Module } from "./module.ts";
 
 const takes = signatures({
@@ -41,9 +41,8 @@ export class SwiGLU extends FeedForward {
   constructor(config: TransformerConfig, rng: Random) {
     accept(takes.SwiGLU, arguments);
     super(config);
-    const { dim, ffDim, initStd: std } = config;
-    const linear = (from: number, to: number, name: string, deviation = std): Linear =>
-      new Linear(from, to, { rng: rng.fork(name), bias: false, std: deviation });
+    const { dim, ffDim } = config;
+    const linear = linearMaker(rng, config.initStd);
     this.gateProj = linear(dim, ffDim, "gate_proj");
     this.upProj = linear(dim, ffDim, "up_proj");
     this.downProj = linear(ffDim, dim, "down_proj", residualStd(config));

@@ -76,6 +76,12 @@ export class Linear extends Projection {
   }
 }
 
+/** Makes the layers of a part of a model: without biases, each drawing from a fork of its own name. */
+export function linearMaker(rng: Random, std: number) {
+  return (from: number, to: number, name: string, deviation = std): Linear =>
+    new Linear(from, to, { rng: rng.fork(name), bias: false, std: deviation });
+}
+
 /** y = x W + bias with weight [in, out]: how GPT-2 stores its projections. */
 export class Conv1D extends Projection {
   constructor(inFeatures: number, outFeatures: number, options: LinearOptions) {
@@ -109,18 +115,26 @@ export class Embedding extends Module {
   }
 }
 
-/** (x - mean) / √(variance + eps) over the last axis, times weight plus bias, both [dim]. */
-export class LayerNorm extends Module {
+/** Layers that give every state the same size, and then each of its numbers a scale, weight [dim]. */
+abstract class Norm extends Module {
   weight: Tensor;
-  bias: Tensor;
 
   constructor(
     dim: number,
     readonly eps = 1e-5,
   ) {
-    accept(takes.LayerNorm, arguments);
     super();
     this.weight = filled([dim], 1);
+  }
+}
+
+/** (x - mean) / √(variance + eps) over the last axis, times weight plus bias, both [dim]. */
+export class LayerNorm extends Norm {
+  bias: Tensor;
+
+  constructor(dim: number, eps?: number) {
+    accept(takes.LayerNorm, arguments);
+    super(dim, eps);
     this.bias = filled([dim], 0);
   }
 
@@ -131,16 +145,10 @@ export class LayerNorm extends Module {
 }
 
 /** x / √(mean(x²) + eps) over the last axis, times weight [dim] (1910.07467). */
-export class RMSNorm extends Module {
-  weight: Tensor;
-
-  constructor(
-    dim: number,
-    readonly eps = 1e-5,
-  ) {
+export class RMSNorm extends Norm {
+  constructor(dim: number, eps?: number) {
     accept(takes.RMSNorm, arguments);
-    super();
-    this.weight = filled([dim], 1);
+    super(dim, eps);
   }
 
   forward(x: Tensor): Tensor {

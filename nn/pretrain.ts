@@ -17,7 +17,7 @@ import {
   pretrainSettings,
 } from "./pretrain/settings.ts";
 import { Trainer } from "./pretrain/trainer.ts";
-import { stopwatch, takeSteps } from "./run/loop.ts";
+import { type RunHooks, stopwatch, takeSteps } from "./run/loop.ts";
 import { constantSchedule } from "./schedule.ts";
 
 export type { PretrainCheckpoint } from "./pretrain/checkpoint.ts";
@@ -64,17 +64,13 @@ export interface PretrainProgress {
 }
 
 /** What happens around a run of pretrain(): its corpus, a base, resuming, stopping, and what it reports. */
-export interface PretrainHooks {
+export interface PretrainHooks extends RunHooks<PretrainCheckpoint> {
   readonly corpus: Corpus;
   /**
    * A model to go on training, rather than a new one: domain adaptation. It is trained in place, its shape
    * holds in place of the settings' (see shapeOf), and the corpus must be in its tokens.
    */
   readonly base?: CausalLM | undefined;
-  /** Goes on from there. Settings and corpus must be the same. */
-  readonly resume?: PretrainCheckpoint | undefined;
-  /** Ends the run after the current step, with a checkpoint. */
-  readonly signal?: { readonly aborted: boolean } | undefined;
   /** Called with the model before the first step. */
   readonly onModel?: (lm: CausalLM) => void;
   /** Called after every step. */
@@ -83,8 +79,6 @@ export interface PretrainHooks {
   readonly onRecord?: (record: PretrainRecord) => void;
   /** Called with what to save, at the begin, now and then, and at the end. Shares memory with the run. */
   readonly onCheckpoint?: (checkpoint: PretrainCheckpoint, lm: CausalLM) => Promise<void> | void;
-  /** Milliseconds that only go up; performance.now unless said. */
-  readonly now?: () => number;
 }
 
 /** What a run of pretrain() leaves, and how far it came. */

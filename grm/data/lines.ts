@@ -2,6 +2,7 @@
 // line without end is refused before it fills the machine. Plain or gzip, from memory here.
 // Next: onDisk.ts for paths and standard input, formats.ts for what a line holds.
 
+import { joinBytes } from "../../nn/arrays.ts";
 import { FileError } from "../../nn/checkpoints/byteSource.ts";
 import { type Field, parseJson } from "../../nn/checkpoints/json.ts";
 
@@ -85,17 +86,7 @@ export async function* split(
 }
 
 function joined(parts: readonly Uint8Array[]): Uint8Array {
-  return parts.length === 1 && parts[0] !== undefined ? parts[0] : concatenated(parts);
-}
-
-function concatenated(parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
+  return parts.length === 1 && parts[0] !== undefined ? parts[0] : joinBytes(parts);
 }
 
 /** Whether the first bytes of a file are gzip's. */

@@ -2,6 +2,7 @@
 // answer and its end carry text-generation loss. What doesn't fit is cut by a stated policy, for both
 // sides of a pair at once. Next: readPairs.ts.
 
+import { joinIds } from "../../nn/arrays.ts";
 import { documentStart, type Tokenizer } from "../../nn/index.ts";
 import { IGNORE } from "../losses.ts";
 import type { Sequence } from "../pairs.ts";
@@ -57,25 +58,15 @@ export function encodeJudged(judged: Judged, tokenizer: Tokenizer, template: Cha
   return {
     start: documentStart(tokenizer),
     prompt,
-    answer: eos === undefined ? answer : concatenate([answer, [eos]]),
+    answer: eos === undefined ? answer : joinIds([answer, [eos]]),
   };
 }
 
 /** The tokens as one sequence. The first has nothing before it that could predict it, so no label. */
 export function sequenceOf({ start, prompt, answer }: Tokens): Sequence {
-  const ids = concatenate([start, prompt, answer]);
+  const ids = joinIds([start, prompt, answer]);
   const labels = ids.slice().fill(IGNORE, 0, Math.max(1, start.length + prompt.length));
   return { ids, labels };
-}
-
-function concatenate(parts: readonly ArrayLike<number>[]): Int32Array {
-  const all = new Int32Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }
 
 /** Sequences brought to a length. */

@@ -12,7 +12,7 @@ import type { Pair } from "../pairs.ts";
 import { RewardModel } from "../rewardModel.ts";
 import { scorePairs } from "../scores.ts";
 import { methods, Objective, type TrainMethod } from "../trainer/objective.ts";
-import { trainSettings } from "../trainer.ts";
+import { type TrainSettings, trainSettings } from "../trainer.ts";
 import { dot } from "./matrix.ts";
 import { activationNames } from "./states.ts";
 
@@ -68,10 +68,7 @@ export interface TokenPush {
 }
 
 /** Where both losses push a model: at every activation, token and group of parameters. */
-export interface LossGradients {
-  readonly method: TrainMethod;
-  readonly alpha: number;
-  readonly beta: number;
+export interface LossGradients extends Pick<TrainSettings, "method" | "alpha" | "beta"> {
   readonly pairs: number;
   /** In the order in which a forward pass makes them. */
   readonly activations: readonly ActivationPush[];

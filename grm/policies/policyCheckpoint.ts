@@ -3,8 +3,12 @@
 // Next: ../../nn/run/checkpoint.ts for the file, policyTrainer.ts, which makes it and goes on from it.
 
 import * as z from "zod";
-import type { StateDict } from "../../nn/index.ts";
-import { type CheckpointFormat, loadCheckpoint, saveCheckpoint } from "../../nn/run/checkpoint.ts";
+import {
+  type CheckpointFormat,
+  loadCheckpoint,
+  saveCheckpoint,
+  type TrainingCheckpoint,
+} from "../../nn/run/checkpoint.ts";
 
 const count = z.int().min(0);
 
@@ -24,12 +28,7 @@ const stateSchema = z.strictObject({
 export type PolicyState = Readonly<z.infer<typeof stateSchema>>;
 
 /** A policy's run stopped between two rounds: all that is needed to go on to the bit. */
-export interface PolicyCheckpoint {
-  readonly state: PolicyState;
-  readonly model: StateDict;
-  /** Optimiser state by `<parameter>.<slot>`. */
-  readonly optimiser: StateDict;
-}
+export type PolicyCheckpoint = TrainingCheckpoint<PolicyState>;
 
 export const policyFormat: CheckpointFormat<PolicyState, "model" | "optimiser"> = {
   key: "twoheads.policy",

@@ -3,7 +3,7 @@
 
 import * as z from "zod";
 import { ArgumentError } from "../../core/index.ts";
-import { problemsOf } from "../../nn/checked.ts";
+import { settingsFrom } from "../../nn/checked.ts";
 
 const count = z.int().min(1);
 const share = z.number().min(0).max(1);
@@ -110,9 +110,8 @@ export type PolicyOptions = Readonly<z.input<typeof policySchema>>;
 
 /** Fills in defaults and checks; an ArgumentError names each field that is wrong. */
 export function policySettings(options: PolicyOptions): PolicySettings {
-  const parsed = policySchema.safeParse(options);
-  if (!parsed.success) throw new ArgumentError(`policy: ${problemsOf(parsed.error, policySchema)}`);
-  const { algorithm, samples, batchSize, klTarget, klWeight } = parsed.data;
+  const settings = settingsFrom("policy", options, policySchema);
+  const { algorithm, samples, batchSize, klTarget, klWeight } = settings;
   if (algorithm === "rloo" && samples < 2) {
     throw new ArgumentError(
       "policy: rloo compares answers to one prompt; needed samples of 2 or more",
@@ -128,5 +127,5 @@ export function policySettings(options: PolicyOptions): PolicySettings {
       "policy: klTarget adapts klWeight, and 0 stays 0; give it a start, as 0.05",
     );
   }
-  return parsed.data;
+  return settings;
 }

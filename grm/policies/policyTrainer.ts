@@ -17,7 +17,7 @@ import {
 } from "../../core/index.ts";
 import { accept, signatures } from "../../core/signature.ts";
 import { AdamW, CausalLM, type Tokenizer } from "../../nn/index.ts";
-import { breathe, changesOf, stopwatch, takeSteps } from "../../nn/run/loop.ts";
+import { breathe, changesOf, type RunHooks, stopwatch, takeSteps } from "../../nn/run/loop.ts";
 import { chunks, makeBatch } from "../batches.ts";
 import type { Sequence } from "../pairs.ts";
 import { RewardModel } from "../rewardModel.ts";
@@ -56,17 +56,11 @@ const takes = signatures(
 );
 
 /** What happens around a policy's training: resuming, stopping, and what it reports. */
-export interface PolicyHooks {
-  /** Goes on from there, with the same settings and a model of the same kind. */
-  readonly resume?: PolicyCheckpoint | undefined;
-  /** Ends the run after the current round, with a checkpoint. */
-  readonly signal?: { readonly aborted: boolean } | undefined;
+export interface PolicyHooks extends RunHooks<PolicyCheckpoint> {
   /** Called with each line for metrics.jsonl, and how many rounds there are. */
   readonly onRecord?: ((record: PolicyRecord, steps: number) => void) | undefined;
   /** Called with what to save, now and then and at the end. Shares memory with the run. */
   readonly onCheckpoint?: ((checkpoint: PolicyCheckpoint) => Promise<void> | void) | undefined;
-  /** Milliseconds that only go up; performance.now unless said. */
-  readonly now?: () => number;
 }
 
 /** What a policy's training leaves, and how far it came. */

@@ -9,6 +9,7 @@ import {
   loadCheckpoint,
   randomStateSchema,
   saveCheckpoint,
+  type TrainingCheckpoint,
 } from "../../nn/run/checkpoint.ts";
 
 const count = z.int().min(0);
@@ -35,11 +36,7 @@ const stateSchema = z.strictObject({
 export type TrainState = Readonly<z.infer<typeof stateSchema>>;
 
 /** A training run stopped between two steps: all that is needed to go on to the bit. */
-export interface TrainCheckpoint {
-  readonly state: TrainState;
-  readonly model: StateDict;
-  /** Optimiser state by `<parameter>.<slot>`. */
-  readonly optimiser: StateDict;
+export interface TrainCheckpoint extends TrainingCheckpoint<TrainState> {
   /** The trained parameters of the best evaluation; empty if none was kept. */
   readonly best: StateDict;
   /** s_ref of the training pairs, where DPO needs it: s_c and s_r, float64 [N]. */

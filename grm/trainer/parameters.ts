@@ -6,19 +6,13 @@ import { patternOf } from "../../nn/activations.ts";
 import { addLoRA, loraStateDict, Projection } from "../../nn/index.ts";
 import { nearest } from "../../nn/nearest.ts";
 import type { RewardModel } from "../rewardModel.ts";
+import type { TrainSettings } from "../trainer.ts";
 
-export type TrainMode = "full" | "lora" | "frozen";
-
-export interface ParameterSettings {
-  readonly mode: TrainMode;
-  /** Names of parameters, * standing for any part between dots. */
-  readonly frozenParameters: readonly string[];
-  readonly loraRank: number;
-  readonly loraAlpha: number;
-  readonly loraDropout: number;
-  /** Names of linear layers, with *; empty: all of the backbone. */
-  readonly loraLayers: readonly string[];
-}
+/** The settings that say what is trained. */
+export type ParameterSettings = Pick<
+  TrainSettings,
+  "mode" | "frozenParameters" | "loraRank" | "loraAlpha" | "loraDropout" | "loraLayers"
+>;
 
 /** Says which parameters ask for gradients, adding adapters where they are wanted; returns those that do. */
 export function chooseParameters(

@@ -2,12 +2,12 @@
 // Next: ../run/checkpoint.ts for the file, ../pretrain.ts, which makes it and goes on from it.
 
 import * as z from "zod";
-import type { StateDict } from "../module.ts";
 import {
   type CheckpointFormat,
   loadCheckpoint,
   randomStateSchema,
   saveCheckpoint,
+  type TrainingCheckpoint,
 } from "../run/checkpoint.ts";
 import { pretrainSchema } from "./settings.ts";
 
@@ -33,12 +33,7 @@ const stateSchema = z.strictObject({
 export type PretrainState = Readonly<z.infer<typeof stateSchema>>;
 
 /** A pretraining run stopped between two steps: all that is needed to go on to the bit. */
-export interface PretrainCheckpoint {
-  readonly state: PretrainState;
-  readonly model: StateDict;
-  /** Optimiser state by `<parameter>.<slot>`. */
-  readonly optimiser: StateDict;
-}
+export type PretrainCheckpoint = TrainingCheckpoint<PretrainState>;
 
 export const pretrainFormat: CheckpointFormat<PretrainState, "model" | "optimiser"> = {
   key: "twoheads.pretrain",

@@ -3,6 +3,7 @@
 // Next: windows.ts for the order in which training sees it.
 
 import { ArgumentError, random } from "../../core/index.ts";
+import { joinIds, sha256 } from "../arrays.ts";
 import {
   ByteTokenizer,
   type SpecialTokens,
@@ -60,7 +61,7 @@ export async function makeCorpus(
   const tokenizer = given ?? makeTokenizer(training, settings);
   const encode = (document: string): Int32Array => encodeDocument(tokenizer, document);
   const trainingIds = training.map(encode);
-  const validation = concatenate(held.map(encode));
+  const validation = joinIds(held.map(encode));
   const trainingTokens = trainingIds.reduce((sum, ids) => sum + ids.length, 0);
   if (trainingTokens <= settings.context) {
     throw new ArgumentError(
@@ -79,7 +80,7 @@ export async function makeCorpus(
       trainingTokens,
       validationTokens: validation.length,
       bytesPerToken: heldBytes / validation.length,
-      digest: await digest([...trainingIds, validation]),
+      digest: await digestOf([...trainingIds, validation]),
     },
   };
 }
@@ -124,6 +125,11 @@ function makeTokenizer(
   );
 }
 
+/** Of all ids, and of where documents begin. */
+function digestOf(parts: readonly Int32Array[]): Promise<string> {
+  return sha256([Int32Array.from(parts, ({ length }) => length), ...parts]);
+}
+
 /** A document as training sees it: closed by the end token, opened by a begin token if that is another. */
 function encodeDocument(tokenizer: Tokenizer, text: string): Int32Array {
   const eos = idWithRole("eos", tokenizer.special);
@@ -136,21 +142,4 @@ function encodeDocument(tokenizer: Tokenizer, text: string): Int32Array {
 export function documentStart({ special: { bos, eos } }: Tokenizer): number[] {
   const start = bos ?? eos;
   return start === undefined ? [] : [start];
-}
-
-/** All ids one after the other. */
-export function concatenate(parts: readonly Int32Array[]): Int32Array<ArrayBuffer> {
-  const all = new Int32Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
-}
-
-async function digest(parts: readonly Int32Array[]): Promise<string> {
-  const lengths = Int32Array.from(parts, ({ length }) => length);
-  const bytes = await crypto.subtle.digest("SHA-256", concatenate([lengths, ...parts]));
-  return Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

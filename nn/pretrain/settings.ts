@@ -5,7 +5,7 @@
 import * as z from "zod";
 import { ArgumentError } from "../../core/index.ts";
 import type { CausalLM } from "../causalLM.ts";
-import { problemsOf } from "../checked.ts";
+import { settingsFrom } from "../checked.ts";
 import type { ModelOptions } from "../config.ts";
 
 const count = z.int().min(1);
@@ -123,16 +123,14 @@ export const quickPretrain: PretrainOptions = {
 
 /** Fills in defaults and checks; an ArgumentError names each field that is wrong. */
 export function pretrainSettings(options: PretrainOptions): PretrainSettings {
-  const parsed = pretrainSchema.safeParse(options);
-  if (!parsed.success)
-    throw new ArgumentError(`pretrain: ${problemsOf(parsed.error, pretrainSchema)}`);
-  const { steps, minutes } = parsed.data;
+  const settings = settingsFrom("pretrain", options, pretrainSchema);
+  const { steps, minutes } = settings;
   if (steps !== null && minutes !== null) {
     throw new ArgumentError(
       `pretrain: got steps ${steps} and minutes ${minutes}; give one, it decides when the run ends`,
     );
   }
-  return steps === null && minutes === null ? { ...parsed.data, minutes: 5 } : parsed.data;
+  return steps === null && minutes === null ? { ...settings, minutes: 5 } : settings;
 }
 
 /** A model's shape as settings, for a run that goes on with it; `context` stays below the model's own. */

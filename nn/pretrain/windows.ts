@@ -4,7 +4,7 @@
 // Next: trainer.ts, which takes a batch a step.
 
 import { type Random, type Tensor, tensor } from "../../core/index.ts";
-import { concatenate } from "./corpus.ts";
+import { joinIds } from "../arrays.ts";
 
 /** Windows [B,T] and the token after each of theirs. */
 export interface Batch {
@@ -24,8 +24,8 @@ export interface Position {
 export function batchOf(windows: readonly Int32Array[]): Batch {
   const shape = [windows.length, (windows[0]?.length ?? 1) - 1];
   return {
-    ids: tensor(concatenate(windows.map((ids) => ids.subarray(0, -1))), { shape }),
-    targets: tensor(concatenate(windows.map((ids) => ids.subarray(1))), { shape }),
+    ids: tensor(joinIds(windows.map((ids) => ids.subarray(0, -1))), { shape }),
+    targets: tensor(joinIds(windows.map((ids) => ids.subarray(1))), { shape }),
   };
 }
 
@@ -60,7 +60,7 @@ export class Windows {
   set position({ epoch, window }: Position) {
     const rng = this.#rng.fork(`epoch ${epoch}`);
     const order = rng.permutation(this.#documents.length);
-    this.#ids = concatenate(Array.from(order, (i) => this.#documents[i] as Int32Array));
+    this.#ids = joinIds(Array.from(order, (i) => this.#documents[i] as Int32Array));
     const room = this.#ids.length - this.#context; // at least 1: one window fits at place 0
     const first = rng.integer(0, Math.min(this.#context, room));
     const starts = windowStarts(this.#ids.length, this.#context, first);

@@ -25,6 +25,9 @@ export type Checkpoint<State extends AtStep, Part extends string> = Readonly<
   Record<Part, StateDict>
 > & { readonly state: State };
 
+/** What every training goes on from: its model, and its optimiser's state by `<parameter>.<slot>`. */
+export type TrainingCheckpoint<State extends AtStep> = Checkpoint<State, "model" | "optimiser">;
+
 /** How one kind of checkpoint is written. */
 export interface CheckpointFormat<State extends AtStep, Part extends string> {
   /** What the state is called in the file's metadata. */

@@ -2,6 +2,16 @@
 // rest of the program in between; how long it has worked; and what keeps it from going on where another
 // stopped. Next: ../pretrain.ts, the first of these runs.
 
+/** What whoever starts a run says of it, and is told. */
+export interface RunHooks<Checkpoint> {
+  /** Goes on from there, with the same settings and the same data. */
+  readonly resume?: Checkpoint | undefined;
+  /** Ends the run after the current step, with a checkpoint. */
+  readonly signal?: { readonly aborted: boolean } | undefined;
+  /** Milliseconds that only go up; performance.now unless said. */
+  readonly now?: (() => number) | undefined;
+}
+
 /** A run that can be stopped after any step. */
 export interface Steps {
   readonly finished: boolean;
@@ -9,10 +19,7 @@ export interface Steps {
 }
 
 /** Takes steps until there are no more, or the signal is aborted. */
-export async function takeSteps(
-  run: Steps,
-  signal?: { readonly aborted: boolean },
-): Promise<void> {
+export async function takeSteps(run: Steps, signal?: { readonly aborted: boolean }): Promise<void> {
   while (!run.finished && !signal?.aborted) {
     await run.next();
     await breathe();

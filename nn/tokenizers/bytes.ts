@@ -2,6 +2,8 @@
 // A token may hold a part of a character only, so text is put together from bytes, and a place in the
 // text is found by counting bytes. Next: bpe.ts.
 
+import { joinBytes } from "../arrays.ts";
+
 const utf8 = new TextEncoder();
 const text = new TextDecoder("utf-8", { ignoreBOM: true }); // a BOM is a character like any other
 
@@ -12,13 +14,7 @@ export function toBytes(string: string): Uint8Array<ArrayBuffer> {
 
 /** The text that runs of bytes make together; what is no UTF-8 becomes U+FFFD. */
 export function toText(runs: readonly Uint8Array[]): string {
-  const bytes = new Uint8Array(runs.reduce((sum, run) => sum + run.length, 0));
-  let at = 0;
-  for (const run of runs) {
-    bytes.set(run, at);
-    at += run.length;
-  }
-  return text.decode(bytes);
+  return text.decode(joinBytes(runs));
 }
 
 /** Begin and end in the text, counted as JavaScript does (UTF-16 code units). */
