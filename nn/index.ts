@@ -34,28 +34,7 @@ export {
 export { LSTM, LSTMCell } from "./lstm.ts";
 export { type LoadReport, Module, type StateDict } from "./module.ts";
 export * from "./optim.ts";
-export {
-  type Corpus,
-  type CorpusFacts,
-  documentStart,
-  documentsOf,
-  makeCorpus,
-  type PretrainCheckpoint,
-  type Pretrained,
-  type PretrainHooks,
-  type PretrainMetrics,
-  type PretrainOptions,
-  type PretrainProgress,
-  type PretrainRecord,
-  type PretrainSettings,
-  parsePretrainMetrics,
-  pretrain,
-  pretrainRecordSchema,
-  pretrainSchema,
-  pretrainSettings,
-  quickPretrain,
-  shapeOf,
-} from "./pretrain.ts";
+export * from "./pretrain.ts";
 export { causalLMFiles, causalLMFromFiles } from "./pretrained.ts";
 export type { SamplingOptions } from "./sampling.ts";
 export * from "./schedule.ts";

@@ -12,6 +12,7 @@ import type { PretrainCheckpoint } from "./pretrain/checkpoint.ts";
 import type { Corpus } from "./pretrain/corpus.ts";
 import type { PretrainRecord } from "./pretrain/records.ts";
 import {
+  checkSameSettings,
   type PretrainOptions,
   type PretrainSettings,
   pretrainSettings,
@@ -240,17 +241,6 @@ class Pretraining {
     await this.#hooks.onCheckpoint?.({ state, model, optimiser }, this.trainer.lm);
     this.#saved = this.step;
   }
-}
-
-/** Throws unless what is asked for is what the run to resume was begun with. */
-export function checkSameSettings(begun: PretrainSettings, asked: PretrainOptions): void {
-  const names = Object.keys(asked) as (keyof PretrainSettings)[];
-  const changed = names.filter((name) => asked[name] !== begun[name]);
-  if (changed.length === 0) return;
-  const list = changed.map((name) => `${name} ${begun[name] ?? "unset"}, not ${asked[name]}`);
-  throw new ArgumentError(
-    `pretrain: the run to resume has ${list.join(", ")}; leave that as it was, or begin a new run`,
-  );
 }
 
 /** Throws unless a model has a row for every token of a corpus. */

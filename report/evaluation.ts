@@ -3,7 +3,8 @@
 // Next: ../grm/evaluation.ts for what each number is.
 
 import type { Accuracy, Evaluation, ModelComparison, Perplexity } from "../grm/evaluation.ts";
-import { curves, histograms, missingFigure, ranges } from "./charts.ts";
+import type { Histogram } from "../grm/statistics/index.ts";
+import { curves, histograms, missingFigure, ranges, type Words } from "./charts.ts";
 import type { Figure } from "./figure.ts";
 import { type Cell, numberText, paragraph, tableHtml } from "./html.ts";
 import type { Section } from "./page.ts";
@@ -165,38 +166,36 @@ function reliabilityFigure(found: readonly Found[], why: string): Figure {
   });
 }
 
+/** Distributions in the same bins, with what is counted in them. */
+function distributions(
+  words: Words,
+  [x, y]: readonly [x: string, y: string],
+  found: Readonly<Record<string, { readonly histogram: Histogram }>>,
+): Figure {
+  const all = Object.entries(found);
+  return histograms(words, {
+    x: { label: x },
+    y: { label: y },
+    edges: all[0]?.[1].histogram.edges ?? [],
+    counts: all.map(([name, { histogram }]) => ({ name, values: histogram.counts })),
+    otherwise: "no pair was evaluated.",
+  });
+}
+
 function rewardFigures({ name, evaluation: { rewards, margins } }: Found): Figure[] {
+  const rewardWords = {
+    title: `Rewards: ${name}`,
+    look: "Chosen answers should lie to the right of rejected ones.",
+    limits: "Only differences within a pair mean something; where all of them lie doesn't.",
+  };
+  const marginWords = {
+    title: `Margins: ${name}`,
+    look: "Right of 0 the model agrees with the label; the farther, the surer it is.",
+    limits: "Wide margins are no better than narrow ones unless they are right more often.",
+  };
+  const { chosen, rejected } = rewards;
   return [
-    histograms(
-      {
-        title: `Rewards: ${name}`,
-        look: "Chosen answers should lie to the right of rejected ones.",
-        limits: "Only differences within a pair mean something; where all of them lie doesn't.",
-      },
-      {
-        x: { label: "reward" },
-        y: { label: "answers" },
-        edges: rewards.chosen.histogram.edges,
-        counts: [
-          { name: "chosen", values: rewards.chosen.histogram.counts },
-          { name: "rejected", values: rewards.rejected.histogram.counts },
-        ],
-        otherwise: "no pair was evaluated.",
-      },
-    ),
-    histograms(
-      {
-        title: `Margins: ${name}`,
-        look: "Right of 0 the model agrees with the label; the farther, the surer it is.",
-        limits: "Wide margins are no better than narrow ones unless they are right more often.",
-      },
-      {
-        x: { label: "r_c − r_r" },
-        y: { label: "pairs" },
-        edges: margins.histogram.edges,
-        counts: [{ name: "pairs", values: margins.histogram.counts }],
-        otherwise: "no pair was evaluated.",
-      },
-    ),
+    distributions(rewardWords, ["reward", "answers"], { chosen, rejected }),
+    distributions(marginWords, ["r_c − r_r", "pairs"], { pairs: margins }),
   ];
 }

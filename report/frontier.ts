@@ -53,15 +53,24 @@ function placesOf(points: readonly FrontierPoint[]): Place[] {
   return alphas.map((alpha) => ({ alpha, points: points.filter((p) => p.alpha === alpha) }));
 }
 
-function tradeFigure(places: ReadonlyMap<number, readonly Place[]>): Figure {
-  const series = [...places].map(
-    ([lr, own]): Series => ({
-      name: `rate ${lr}`,
-      points: own.map(({ alpha, points }): Point => {
-        const label = alpha === 0 ? "α 0" : `${alpha}`;
-        const accuracy = interval(points.map(({ ood }) => ood));
-        return { ...pointAt(geometricMean(points.map(({ kl }) => kl)), accuracy), label };
-      }),
+type Places = ReadonlyMap<number, readonly Place[]>;
+
+/** A line for each rate; `pointsOf` says where its alphas lie. */
+function byRate(
+  places: Places,
+  pointsOf: (own: readonly Place[]) => readonly Point[],
+): readonly Series[] {
+  return [...places].map(([lr, own]) => ({ name: `rate ${lr}`, points: pointsOf(own) }));
+}
+
+const overItsRoot = { x: { label: "alpha (its root)", root: true }, dots: true, otherwise: none };
+
+function tradeFigure(places: Places): Figure {
+  const series = byRate(places, (own) =>
+    own.map(({ alpha, points }) => {
+      const label = alpha === 0 ? "α 0" : `${alpha}`;
+      const accuracy = interval(points.map(({ ood }) => ood));
+      return { ...pointAt(geometricMean(points.map(({ kl }) => kl)), accuracy), label };
     }),
   );
   return curves(
@@ -82,17 +91,16 @@ function tradeFigure(places: ReadonlyMap<number, readonly Place[]>): Figure {
 }
 
 /** What each alpha adds to alpha 0 of the same seed and rate. */
-function gainFigure(places: ReadonlyMap<number, readonly Place[]>): Figure {
-  const series = [...places].map(([lr, own]): Series => {
+function gainFigure(places: Places): Figure {
+  const series = byRate(places, (own) => {
     const plain = own.find(({ alpha }) => alpha === 0)?.points ?? [];
-    const points = own.map(({ alpha, points: found }): Point => {
+    return own.map(({ alpha, points: found }) => {
       const gains = found.flatMap((p) => {
         const other = plain.find(({ seed }) => seed === p.seed);
         return other === undefined ? [] : [100 * (p.ood - other.ood)];
       });
       return pointAt(alpha, interval(gains));
     });
-    return { name: `rate ${lr}`, points };
   });
   return curves(
     {
@@ -101,42 +109,31 @@ function gainFigure(places: ReadonlyMap<number, readonly Place[]>): Figure {
       limits: "Among many alphas the best one is flattered, and one interval in twenty is wrong.",
     },
     {
-      x: { label: "alpha (its root)", root: true },
+      ...overItsRoot,
       y: { label: "points of accuracy, out of distribution" },
       series,
       rule: 0,
-      dots: true,
-      otherwise: none,
     },
   );
 }
 
 function overAlpha(
-  places: ReadonlyMap<number, readonly Place[]>,
+  places: Places,
   what: "ood" | "perplexity",
   words: { readonly title: string; readonly look: string; readonly limits: string },
 ): Figure {
-  const series = [...places].map(
-    ([lr, own]): Series => ({
-      name: `rate ${lr}`,
-      points: own.map(({ alpha, points }): Point => {
-        if (what === "ood") return pointAt(alpha, interval(points.map(({ ood }) => ood)));
-        const { mean, ends } = geometricInterval(points.map(({ perplexity }) => perplexity));
-        return { x: alpha, y: mean, ...ends };
-      }),
+  const series = byRate(places, (own) =>
+    own.map(({ alpha, points }) => {
+      if (what === "ood") return pointAt(alpha, interval(points.map(({ ood }) => ood)));
+      const { mean, ends } = geometricInterval(points.map(({ perplexity }) => perplexity));
+      return { x: alpha, y: mean, ...ends };
     }),
   );
   const label = what === "ood" ? "accuracy, out of distribution" : "perplexity";
-  return curves(words, {
-    x: { label: "alpha (its root)", root: true },
-    y: { label, log: what === "perplexity" },
-    series,
-    dots: true,
-    otherwise: none,
-  });
+  return curves(words, { ...overItsRoot, y: { label, log: what === "perplexity" }, series });
 }
 
-function tableOf(places: ReadonlyMap<number, readonly Place[]>): Table {
+function tableOf(places: Places): Table {
   const text = (values: readonly number[]): string =>
     plusMinus(interval(values.map((x) => 100 * x)), (x) => x.toFixed(1));
   return {

@@ -210,6 +210,17 @@ function losses(runs: readonly NamedRecords[]): Figure[] {
   ];
 }
 
+/** One number of training steps over the run, without a name of its own. */
+function oneLine(
+  runs: readonly NamedRecords[],
+  said: Words,
+  y: Axis,
+  value: Line<"step">["value"],
+  more: { readonly otherwise: string; readonly rule?: number; readonly dots?: boolean },
+): Figure {
+  return curves(said, { x, y, series: series(runs, step("", 0, value)), ...more });
+}
+
 function pushes(runs: readonly NamedRecords[]): Figure[] {
   const both = series(
     runs,
@@ -223,24 +234,12 @@ function pushes(runs: readonly NamedRecords[]): Figure[] {
       series: both,
       otherwise: why.frozen,
     }),
-    curves(words.agree, {
-      x,
-      y: { label: "cosine", zero: true },
-      series: series(
-        runs,
-        step("", 0, (r) => r.grad_cosine),
-      ),
+    oneLine(runs, words.agree, { label: "cosine", zero: true }, (r) => r.grad_cosine, {
       rule: 0,
       dots: true,
       otherwise: why.cosine,
     }),
-    curves(words.norm, {
-      x,
-      y: { label: "norm", log: true },
-      series: series(
-        runs,
-        step("", 0, (r) => r.grad_norm),
-      ),
+    oneLine(runs, words.norm, { label: "norm", log: true }, (r) => r.grad_norm, {
       otherwise: why.steps,
     }),
   ];

@@ -4,10 +4,9 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { type Draw, random } from "../core/index.ts";
@@ -30,6 +29,7 @@ import { linesOf, readPairs } from "../grm/node.ts";
 import type { Pair, Sequence } from "../grm/pairs.ts";
 import { ByteTokenizer, type Tokenizer, trainBPE } from "../nn/index.ts";
 import { loadTokenizer } from "../nn/node.ts";
+import { temporaryFolder } from "./folders.ts";
 import { holds } from "./property.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -37,8 +37,7 @@ const data = process.env.TWOHEADS_DATA ?? join(root, "../shared/data");
 const needs = (path: string): object =>
   existsSync(join(data, path)) ? {} : { skip: `needs ${join(data, path)} (TWOHEADS_DATA)` };
 
-const folder = mkdtempSync(join(tmpdir(), "twoheads-data-"));
-after(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder("data");
 
 const special = { bos: "<s>", eos: "</s>" };
 const bytes = new ByteTokenizer({ special });

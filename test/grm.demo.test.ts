@@ -5,10 +5,9 @@
 
 import assert from "node:assert/strict";
 import { execFileSync, spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import "../kernels/index.ts";
 import { random } from "../core/index.ts";
@@ -22,10 +21,10 @@ import { accuracyTable, differenceTable, verdict } from "../lab/demo/table.ts";
 import { Workers } from "../lab/workers.ts";
 import { documents, perplexity, spelled } from "../lab/worlds/index.ts";
 import { loadCausalLM } from "../nn/node.ts";
+import { temporaryFolder } from "./folders.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const folder = mkdtempSync(join(tmpdir(), "twoheads-demo-test-"));
-after(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder("demo-test");
 
 describe("intervals", () => {
   test("are Student's t, as statistics packages give them", () => {

@@ -3,26 +3,26 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import {
-  encodeJudged,
-  type RewardModel,
-  type Sequence,
-  scoreSequences,
-  sequenceOf,
-  transcript,
-} from "../grm/index.ts";
+import { type RewardModel, scoreSequences } from "../grm/index.ts";
 import { exportRewardModel, loadRewardModel, saveRewardModel } from "../grm/node.ts";
 import type { ModelOptions } from "../nn/index.ts";
 import { loadCausalLM, loadSafetensors } from "../nn/node.ts";
-import { backbones, drawnModel, heads, reading, tokenizer, twoheadsHere } from "./rewardFolders.ts";
+import { temporaryFolder } from "./folders.ts";
+import {
+  backbones,
+  drawnModel,
+  heads,
+  reading,
+  sequencesOf,
+  tokenizer,
+  twoheadsHere,
+} from "./rewardFolders.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "twoheads-export-"));
-after(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder("export");
 
 const { llama, gpt2, lstm } = backbones as Readonly<Record<string, ModelOptions>> & {
   readonly llama: ModelOptions;
@@ -30,11 +30,7 @@ const { llama, gpt2, lstm } = backbones as Readonly<Record<string, ModelOptions>
   readonly lstm: ModelOptions;
 };
 
-const sequences: readonly Sequence[] = ["the cat", "on the mat the cat sat", "é"].map((answer) =>
-  sequenceOf(
-    encodeJudged({ prompt: [{ role: "user", content: "who?" }], answer }, tokenizer, transcript),
-  ),
-);
+const sequences = sequencesOf(["the cat", "on the mat the cat sat", "é"]);
 
 const rewardsOf = async (model: RewardModel): Promise<readonly number[]> => [
   ...(await scoreSequences(model, sequences)).rewards,

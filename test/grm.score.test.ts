@@ -3,19 +3,9 @@
 // is scored with. Next: grm.export.test.ts.
 
 import assert from "node:assert/strict";
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  truncateSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, existsSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { before, describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { noGrad, random } from "../core/index.ts";
 import {
@@ -32,25 +22,22 @@ import "../kernels/index.ts";
 import { loadRewardModel, saveRewardModel } from "../grm/node.ts";
 import { addLoRA, mergeLoRA } from "../nn/index.ts";
 import { saveCausalLM } from "../nn/node.ts";
+import { temporaryFolder } from "./folders.ts";
 import {
   backbones,
   drawnModel,
   heads,
   reading,
+  sequencesOf,
   tokenizer,
   twoheads,
   twoheadsHere,
 } from "./rewardFolders.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "twoheads-score-"));
-after(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder("score");
 
 const answers = ["the cat sat", "on", "the mat on the mat sat the cat on the mat", "é 😀", ""];
-const sequences: readonly Sequence[] = answers.map((answer) =>
-  sequenceOf(
-    encodeJudged({ prompt: [{ role: "user", content: "who?" }], answer }, tokenizer, transcript),
-  ),
-);
+const sequences = sequencesOf(answers);
 
 const rewardsOf = async (model: RewardModel, batchTokens?: number): Promise<readonly number[]> => [
   ...(await scoreSequences(model, sequences, batchTokens === undefined ? {} : { batchTokens }))

@@ -913,44 +913,12 @@ check("rope: both styles, partial, per batch, and back again", () => {
       const [px, py, pc, ps] = [bench.put(x), bench.room(n), bench.put(cos), bench.put(sin)];
       const stride = perBatch ? T * half : 0;
       const style = interleaved ? 1 : 0;
-      wasm.run(
-        "rope",
-        B * H * T,
-        1e4,
-        1,
-        px,
-        py,
-        pc,
-        ps,
-        1,
-        T,
-        H * T,
-        D,
-        2 * half,
-        stride,
-        style,
-        0,
-      );
-      const first = bench.get(py, n);
-      wasm.run(
-        "rope",
-        B * H * T,
-        1e4,
-        1,
-        py,
-        py,
-        pc,
-        ps,
-        1,
-        T,
-        H * T,
-        D,
-        2 * half,
-        stride,
-        style,
-        1,
-      );
-      return [first, bench.get(py, n)];
+      const turn = (from: number, isBack: 0 | 1) => {
+        const rows = [1, T, H * T, D, 2 * half, stride, style, isBack];
+        wasm.run("rope", B * H * T, 1e4, 1, from, py, pc, ps, ...rows);
+        return bench.get(py, n);
+      };
+      return [turn(px, 0), turn(py, 1)];
     }) as [Float32Array, Float32Array];
     close(back, x, 1e-6);
     const want = Array.from(x);

@@ -6,18 +6,9 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import {
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { type Tensor, tensor, zeros } from "../core/index.ts";
@@ -41,11 +32,11 @@ import {
   saveSafetensors,
   saveSharded,
 } from "../nn/node.ts";
+import { temporaryFolder } from "./folders.ts";
 import { holds } from "./property.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const folder = mkdtempSync(join(tmpdir(), "twoheads-checkpoints-"));
-after(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder("checkpoints");
 
 const data = process.env.TWOHEADS_DATA ?? join(root, "../shared/data");
 const stories = join(data, "stories260k/stories260K.bin");

@@ -2,16 +2,14 @@
 // GPT-2 checkpoints open as well. Next: nn.checkpoints.test.ts for the files themselves.
 
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { noGrad, ones, random, tensor } from "../core/index.ts";
 import { addLoRA, CausalLM, configToHF, type ModelOptions } from "../nn/index.ts";
 import { loadCausalLM, saveCausalLM, saveModel } from "../nn/node.ts";
+import { temporaryFolder } from "./folders.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "twoheads-pretrained-"));
-after(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder("pretrained");
 
 const ids = tensor([[1, 2, 3, 4]], { dtype: "int32" });
 const small = { vocabSize: 7, dim: 8, layers: 2 };

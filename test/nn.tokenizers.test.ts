@@ -4,10 +4,9 @@
 // Next: nn.checkpoints.test.ts.
 
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { Tokenizer as Library } from "@huggingface/tokenizers";
@@ -24,10 +23,10 @@ import {
   WordTokenizer,
 } from "../nn/tokenizers/index.ts";
 import { type Merge, MergeTable } from "../nn/tokenizers/merges.ts";
+import { temporaryFolder } from "./folders.ts";
 import { holds } from "./property.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "twoheads-tokenizers-"));
-after(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder("tokenizers");
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const data = process.env.TWOHEADS_DATA ?? join(root, "../shared/data");

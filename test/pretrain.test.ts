@@ -4,10 +4,9 @@
 
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
@@ -37,11 +36,11 @@ import {
   saveSafetensors,
 } from "../nn/node.ts";
 import { Windows } from "../nn/pretrain/windows.ts";
+import { temporaryFolder } from "./folders.ts";
 import { holds } from "./property.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const folder = mkdtempSync(join(tmpdir(), "twoheads-pretrain-"));
-after(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder("pretrain");
 
 /** Little stories, each another. */
 function stories(count: number): string[] {

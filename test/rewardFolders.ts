@@ -7,7 +7,15 @@ import { mock } from "node:test";
 import { fileURLToPath } from "node:url";
 import { main } from "../cli/cli.ts";
 import { noGrad, randn, random } from "../core/index.ts";
-import { type HeadOptions, type Reading, RewardModel, transcript } from "../grm/index.ts";
+import {
+  encodeJudged,
+  type HeadOptions,
+  type Reading,
+  RewardModel,
+  type Sequence,
+  sequenceOf,
+  transcript,
+} from "../grm/index.ts";
 import {
   addLoRA,
   CausalLM,
@@ -57,6 +65,14 @@ export function drawnModel(
     p.assign(noGrad(() => p.add(noise)));
   }
   return model.eval();
+}
+
+/** Answers to one question, as tokens. */
+export function sequencesOf(answers: readonly string[]): readonly Sequence[] {
+  const prompt = [{ role: "user", content: "who?" }] as const;
+  return answers.map((answer) =>
+    sequenceOf(encodeJudged({ prompt, answer }, tokenizer, transcript)),
+  );
 }
 
 const bin = join(fileURLToPath(new URL("..", import.meta.url)), "cli", "bin.js");

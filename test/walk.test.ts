@@ -4,20 +4,19 @@
 // Next: tape.test.ts for what the dozen lines leave out.
 
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { cat, type Draw, grad, noGrad, stack, type Tensor, tensor, use } from "../core/index.ts";
 import { blocksOf } from "../walkthroughs/lesson.ts";
 import "../kernels/index.ts";
+import { temporaryFolder } from "./folders.ts";
 import { holds } from "./property.ts";
 
 type Definition = (y: Tensor) => Map<Tensor, Tensor>;
 
-const folder = mkdtempSync(join(tmpdir(), "twoheads-walk-"));
-after(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder("walk");
 
 /** slopesBehind, as it stands in the lesson; `edit` plants a mistake. */
 async function definition(

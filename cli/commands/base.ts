@@ -2,11 +2,12 @@
 // and the demo open it. The folders in ../demo/bases/ were made by this.
 // Next: ../../lab/worlds/base.ts.
 
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import { random } from "../../core/index.ts";
 import { documents, perplexity, pretrainBase, worldNamed, worlds } from "../../lab/worlds/index.ts";
 import { saveCausalLM, saveTokenizer } from "../../nn/node.ts";
 import { breathe } from "../../nn/run/loop.ts";
+import { naturalNumber } from "./numbers.ts";
 import { clockTime, display } from "./progress.ts";
 
 interface Given {
@@ -23,7 +24,7 @@ export function addBase(program: Command): void {
     .option(
       "--seed <number>",
       "seed of all randomness; the same seed gives the same model to the bit",
-      whole,
+      naturalNumber,
       0,
     )
     .option(
@@ -31,11 +32,6 @@ export function addBase(program: Command): void {
       "folder that the model is written to (default: runs/base-<world>-<seed>)",
     )
     .action((name: string, given: Given) => runBase(name, given));
-}
-
-function whole(text: string): number {
-  if (/^\d+$/.test(text)) return Number(text);
-  throw new InvalidArgumentError("Not a whole number.");
 }
 
 async function runBase(name: string, { seed, out }: Given): Promise<void> {

@@ -4,7 +4,7 @@
 // Next: ../../lab/demo/plan.ts for what is done, ../../lab/demo/run.ts for how, ../../lab/demo/table.ts for what is concluded.
 
 import { availableParallelism } from "node:os";
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import { runJob } from "../../lab/demo/job.ts";
 import { fullPlan, type Plan, quickPlan } from "../../lab/demo/plan.ts";
 import { demoFile, resultsOfPlan, writeResults } from "../../lab/demo/resultFile.ts";
@@ -15,6 +15,7 @@ import { serveJobs, workerOf } from "../../lab/workers.ts";
 import { joinPath } from "../../nn/checkpoints/files.ts";
 import { replaceFile } from "../../nn/node.ts";
 import { jsonOption } from "./json.ts";
+import { naturalNumber } from "./numbers.ts";
 import { clockTime, type Display, display } from "./progress.ts";
 import { quiet } from "./quiet.ts";
 import { exitAsStopped, stopOnSignals } from "./stop.ts";
@@ -50,9 +51,14 @@ export function addDemo(program: Command): void {
     .option(
       "--seeds <number>",
       "number of seeds, each with its own base and data (default: 3, with --quick 1)",
-      whole,
+      naturalNumber,
     )
-    .option("--seed <number>", "the first seed; the same seeds give the same table", whole, 0)
+    .option(
+      "--seed <number>",
+      "the first seed; the same seeds give the same table",
+      naturalNumber,
+      0,
+    )
     .option("--fresh", "pretrain the bases of all seeds, though two come with the package")
     .option(
       "--quick",
@@ -71,17 +77,12 @@ export function addDemo(program: Command): void {
     .option(
       "--workers <number>",
       "number of processes that work at the same time",
-      whole,
+      naturalNumber,
       defaultWorkers,
     )
     .addHelpText("after", examples)
     .action((given: Given) => demo(given));
   program.command(workerOf("demo"), { hidden: true }).action(() => serveJobs(runJob));
-}
-
-function whole(text: string): number {
-  if (/^\d+$/.test(text)) return Number(text);
-  throw new InvalidArgumentError("Not a whole number.");
 }
 
 /** How large, which seeds, and where the results are kept. */

@@ -14,7 +14,7 @@ import { worldNamed } from "../../lab/worlds/index.ts";
 import { joinPath } from "../../nn/checkpoints/files.ts";
 import { replaceFile } from "../../nn/node.ts";
 import { figureOf } from "../../report/overoptFigure.ts";
-import { wholeNumber } from "./numbers.ts";
+import { naturalNumber, wholeNumber } from "./numbers.ts";
 import { clockTime, display } from "./progress.ts";
 import { reportOf } from "./report.ts";
 import { exitAsStopped, stopOnSignals } from "./stop.ts";
@@ -51,7 +51,12 @@ export function addOveropt(program: Command): void {
       "number of seeds, each with a base of its own (default: 5, with --quick 2)",
       wholeNumber,
     )
-    .option("--seed <number>", "the first seed; the same seeds give the same table", natural, 0)
+    .option(
+      "--seed <number>",
+      "the first seed; the same seeds give the same table",
+      naturalNumber,
+      0,
+    )
     .option("--quick", "run a smaller plan: fewer seeds, reward models and steps")
     .option("--no-policies", "leave PPO and RLOO out, and measure best-of-n alone")
     .option("--world <name>", "demo world whose stories are written: tales or spelled", "tales")
@@ -74,11 +79,6 @@ export function addOveropt(program: Command): void {
     .addHelpText("after", examples)
     .action((given: Given) => overopt(given));
   program.command(workerOf("overopt"), { hidden: true }).action(serveSeeds);
-}
-
-function natural(text: string): number {
-  if (/^\d+$/.test(text)) return Number(text);
-  throw new InvalidArgumentError("Not a whole number.");
 }
 
 function share(text: string): number {

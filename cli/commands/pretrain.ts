@@ -24,7 +24,7 @@ import {
 } from "../../nn/index.ts";
 import { loadCausalLM, loadTokenizer, saveCausalLM, saveTokenizer } from "../../nn/node.ts";
 import { PretrainFolder } from "../../nn/pretrain/folder.ts";
-import { checkSameSettings } from "../../nn/pretrain.ts";
+import { checkSameSettings } from "../../nn/pretrain/settings.ts";
 import { freeFolder } from "../../nn/run/folder.ts";
 import { baseFolder } from "./bases.ts";
 import { addOptions } from "./options.ts";

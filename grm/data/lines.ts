@@ -30,21 +30,34 @@ export interface LineSource {
 export function linesInMemory(file: string, bytes: Uint8Array): LineSource {
   return {
     file,
-    async *lines(most) {
-      let last = 0;
-      try {
-        for await (const line of split(unpacked(bytes), most)) {
-          last = line.line;
-          yield line;
-        }
-      } catch (cause) {
-        if (cause instanceof FileError || !isGzip(bytes)) throw cause;
-        const problem = `its gzip data is damaged or cut short after line ${last}`;
-        throw new FileError(file, "", problem, { cause });
-      }
-      if (last === 0) throw new FileError(file, "", "is empty");
-    },
+    lines: (most) =>
+      counted(file, split(unpacked(bytes), most), (_, last) =>
+        isGzip(bytes) ? `its gzip data is damaged or cut short after line ${last}` : null,
+      ),
   };
+}
+
+/**
+ * The lines of a file, of which there is at least one. Where reading breaks off, `problemOf` says what that
+ * means after the last line that came; null if it isn't the file's fault.
+ */
+export async function* counted(
+  file: string,
+  lines: AsyncIterable<Line>,
+  problemOf: (error: unknown, last: number) => string | null,
+): AsyncGenerator<Line> {
+  let last = 0;
+  try {
+    for await (const line of lines) {
+      last = line.line;
+      yield line;
+    }
+  } catch (cause) {
+    const problem = cause instanceof FileError ? null : problemOf(cause, last);
+    if (problem === null) throw cause;
+    throw new FileError(file, "", problem, { cause });
+  }
+  if (last === 0) throw new FileError(file, "", "is empty");
 }
 
 async function* unpacked(bytes: Uint8Array): AsyncGenerator<Uint8Array> {

@@ -7,6 +7,7 @@ import { createGunzip } from "node:zlib";
 import { accept } from "../../core/signature.ts";
 import { FileError } from "../../nn/index.ts";
 import {
+  counted,
   isGzip,
   type Line,
   type LineSource,
@@ -22,19 +23,10 @@ import { type ReadResponsesOptions, type Response, responsesOf } from "./readRes
  * Reads a file line by line, unpacking gzip by its first bytes. A file that isn't there, can't be read,
  * is empty, or whose gzip data is damaged or cut short is a FileError.
  */
-export async function* linesOf(path: string, most = mostLineBytes): AsyncGenerator<Line> {
-  let last = 0;
-  try {
-    for await (const line of split(contentOf(path), most)) {
-      last = line.line;
-      yield line;
-    }
-  } catch (error) {
-    if (error instanceof FileError) throw error;
-    const problem = problemOf(error as NodeJS.ErrnoException, last);
-    throw new FileError(nameOf(path), "", problem, { cause: error });
-  }
-  if (last === 0) throw new FileError(nameOf(path), "", "is empty");
+export function linesOf(path: string, most = mostLineBytes): AsyncGenerator<Line> {
+  return counted(nameOf(path), split(contentOf(path), most), (error, last) =>
+    problemOf(error as NodeJS.ErrnoException, last),
+  );
 }
 
 function problemOf({ code = "", message }: NodeJS.ErrnoException, last: number): string {

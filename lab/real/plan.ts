@@ -39,17 +39,16 @@ export const bases: readonly Base[] = [
   },
 ];
 
+/** Preference data: its files, and the flags with which they are read. */
 export interface Test {
   readonly name: string;
   readonly files: readonly string[];
   readonly flags: Flags;
 }
 
-export interface Experiment {
-  readonly name: string;
+/** What is learnt from, and how; and what is tested. */
+export interface Experiment extends Test {
   readonly base: string;
-  readonly files: readonly string[];
-  readonly flags: Flags;
   /** Chosen on the development seed: the rate, and the weight of the text-generation loss. */
   readonly lr: number;
   readonly alpha: number;

@@ -12,7 +12,6 @@ import {
   domains,
   functionWords,
   type MoodClass,
-  moodClasses,
   neutral,
   special,
   times,
@@ -22,9 +21,9 @@ import {
   chance,
   characters,
   companion,
-  domainWords,
   fill,
   type Mood,
+  moodsOf,
   pick,
   type Story,
   sentencesOf,
@@ -140,12 +139,7 @@ function spell(word: string): string[] {
   return rime === undefined ? [onset] : [onset, `-${rime}`];
 }
 
-const polarityOf: ReadonlyMap<string, Mood> = new Map(
-  moodClasses.flatMap((kind) => [
-    ...polar.pleasant[kind].map((word) => [word, 1] as const),
-    ...polar.unpleasant[kind].map((word) => [word, -1] as const),
-  ]),
-);
+const polarityOf = moodsOf([polar]);
 
 /**
  * 0.8 (pleasant - unpleasant) over the spelled words whose subject is the title's character, clipped to
@@ -173,9 +167,6 @@ export const spelled: World = {
   purpose: "what a fine-tune can break: accuracy out of distribution",
   tokenizer: vocabulary(
     functionWords,
-    times,
-    domainWords,
-    Object.values(neutral).flat(),
     onsets,
     rimes,
     polar.pleasant.ADJ,

@@ -12,7 +12,6 @@ import {
   domains,
   functionWords,
   type MoodClass,
-  moodClasses,
   neutral,
   special,
   times,
@@ -22,9 +21,9 @@ import {
   chance,
   companion,
   domainOf,
-  domainWords,
   fill,
   type Mood,
+  moodsOf,
   pick,
   type Story,
   type Topic,
@@ -138,14 +137,7 @@ function document(rng: Random): string[] {
   return [...titleOf(topic), ...sentences.flat(), special.eos, ...blurb(topic, sentences, rng)];
 }
 
-const moodOf: ReadonlyMap<string, Mood> = new Map(
-  Object.values(polar).flatMap(({ pleasant, unpleasant }) =>
-    moodClasses.flatMap((kind) => [
-      ...pleasant[kind].map((word) => [word, 1] as const),
-      ...unpleasant[kind].map((word) => [word, -1] as const),
-    ]),
-  ),
-);
+const moodOf = moodsOf(Object.values(polar));
 
 function polarity(word: string): -1 | 0 | 1 {
   return moodOf.get(word) ?? 0;
@@ -211,9 +203,6 @@ export const tales: World = {
   purpose: "a reader who tires: over-optimisation of a learnt reward",
   tokenizer: vocabulary(
     functionWords.filter((word) => word !== "while"), // in no form of this world
-    times,
-    domainWords,
-    Object.values(neutral).flat(),
     Object.values(polar.A).flatMap((words) => Object.values(words).flat()),
     [...setB],
     blurbWords,

@@ -5,7 +5,15 @@
 
 import type { Random } from "../../core/index.ts";
 import { WordTokenizer } from "../../nn/index.ts";
-import { type DomainName, domains, special } from "./words.ts";
+import {
+  type DomainName,
+  domains,
+  type MoodClass,
+  moodClasses,
+  neutral,
+  special,
+  times,
+} from "./words.ts";
 
 /** A text that answers a title. Words are spelled as the vocabulary spells them. */
 export interface Story {
@@ -45,9 +53,15 @@ export interface World {
   polarity(word: string): -1 | 0 | 1;
 }
 
-/** A vocabulary of the special tokens and these words, in this order. */
-export function vocabulary(...words: readonly (readonly string[])[]): WordTokenizer {
-  return new WordTokenizer({ words: [...new Set(words.flat())], special });
+/** A vocabulary of the special tokens, the words of forms, those of every world and a world's own, in this order. */
+export function vocabulary(
+  forms: readonly string[],
+  ...own: readonly (readonly string[])[]
+): WordTokenizer {
+  return new WordTokenizer({
+    words: [...new Set([...forms, ...sharedWords, ...own.flat()])],
+    special,
+  });
 }
 
 /** One of a list, all alike. */
@@ -126,7 +140,30 @@ export const characters: ReadonlySet<string> = new Set(
   Object.values(domains).flatMap((domain) => domain.characters),
 );
 
-/** Words of all domains, for a vocabulary. */
-export const domainWords: readonly string[] = Object.values(domains).flatMap(
-  ({ characters, places, things }) => [...characters, ...places, ...things],
-);
+/** Words of every world: when, who, where and what, and how without a mood. */
+const sharedWords: readonly string[] = [
+  ...times,
+  ...Object.values(domains).flatMap(({ characters, places, things }) => [
+    ...characters,
+    ...places,
+    ...things,
+  ]),
+  ...Object.values(neutral).flat(),
+];
+
+/** Words of each kind that say how somebody or some place is. */
+type MoodWords = Readonly<Record<MoodClass, readonly string[]>>;
+
+/** The mood that each word says. */
+export function moodsOf(
+  tables: readonly { readonly pleasant: MoodWords; readonly unpleasant: MoodWords }[],
+): ReadonlyMap<string, Mood> {
+  return new Map(
+    tables.flatMap(({ pleasant, unpleasant }) =>
+      moodClasses.flatMap((kind) => [
+        ...pleasant[kind].map((word) => [word, 1] as const),
+        ...unpleasant[kind].map((word) => [word, -1] as const),
+      ]),
+    ),
+  );
+}

@@ -152,3 +152,14 @@ export function modelOptions(settings: PretrainSettings, vocabSize: number): Mod
   const common = { vocabSize, dim, layers, dropout };
   return style === "lstm" ? { style, ...common } : { style, ...common, heads, context };
 }
+
+/** Throws unless what is asked for is what the run to resume was begun with. */
+export function checkSameSettings(begun: PretrainSettings, asked: PretrainOptions): void {
+  const names = Object.keys(asked) as (keyof PretrainSettings)[];
+  const changed = names.filter((name) => asked[name] !== begun[name]);
+  if (changed.length === 0) return;
+  const list = changed.map((name) => `${name} ${begun[name] ?? "unset"}, not ${asked[name]}`);
+  throw new ArgumentError(
+    `pretrain: the run to resume has ${list.join(", ")}; leave that as it was, or begin a new run`,
+  );
+}
