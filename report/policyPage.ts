@@ -8,13 +8,6 @@ import { detailsHtml, tableHtml } from "./html.ts";
 import { pageHtml } from "./page.ts";
 import { settingsSection } from "./settings.ts";
 
-/** A policy's run with its name. */
-export interface PolicyRun {
-  readonly name: string;
-  readonly settings: Readonly<Record<string, unknown>>;
-  readonly records: readonly PolicyRecord[];
-}
-
 const words = {
   course: {
     title: "True quality against distance from the base",
@@ -47,6 +40,13 @@ const words = {
     limits: "The others were cut at the longest length.",
   },
 } as const satisfies Record<string, Words>;
+
+/** A policy's run with its name. */
+export interface PolicyRun {
+  readonly name: string;
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly records: readonly PolicyRecord[];
+}
 
 /** The whole file. */
 export function policyPage(runs: readonly PolicyRun[]): string {

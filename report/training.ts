@@ -227,13 +227,9 @@ function pushes(runs: readonly NamedRecords[]): Figure[] {
     step("reward loss", 0, (r) => r.reward_hidden_grad),
     step("text loss", 2, (r) => r.reg_hidden_grad),
   );
+  const y = { label: "gradient norm", log: true };
   return [
-    curves(words.push, {
-      x,
-      y: { label: "gradient norm", log: true },
-      series: both,
-      otherwise: why.frozen,
-    }),
+    curves(words.push, { x, y, series: both, otherwise: why.frozen }),
     oneLine(runs, words.agree, { label: "cosine", zero: true }, (r) => r.grad_cosine, {
       rule: 0,
       dots: true,

@@ -9,18 +9,8 @@
 import { readFileSync } from "node:fs";
 import { type Array as JaxArray, jit, nn, numpy as np, tree, valueAndGrad } from "@jax-js/jax";
 import { type Ready, serve } from "../contestant.ts";
-import {
-  adamW,
-  batchesOf,
-  comparedSteps,
-  factors,
-  type GPTShape,
-  initialWeights,
-  layerNormEps,
-  rowsOf,
-  transposed,
-  type Work,
-} from "../works.ts";
+import { adamW, batchesOf, comparedSteps, factors, initialWeights } from "../works.ts";
+import { type GPTShape, layerNormEps, rowsOf, transposed, type Work } from "../works.ts";
 
 type Arrays = Record<string, JaxArray>;
 

@@ -7,18 +7,8 @@
 import { readFileSync } from "node:fs";
 import { torch } from "js-pytorch";
 import { type Ready, serve } from "../contestant.ts";
-import {
-  adamW,
-  batchesOf,
-  comparedSteps,
-  factors,
-  type GPTShape,
-  initialWeights,
-  layerNormEps,
-  rowsOf,
-  transposed,
-  type Work,
-} from "../works.ts";
+import { adamW, batchesOf, comparedSteps, factors, initialWeights } from "../works.ts";
+import { type GPTShape, layerNormEps, rowsOf, transposed, type Work } from "../works.ts";
 
 type Tensor = InstanceType<typeof torch.Tensor>;
 type Nested = number[] | Nested[];

@@ -7,18 +7,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { getThreadsCount, setThreadsCount } from "@tensorflow/tfjs-backend-wasm";
 import { type Ready, serve } from "../contestant.ts";
-import {
-  adamW,
-  batchesOf,
-  comparedSteps,
-  factors,
-  type GPTShape,
-  initialWeights,
-  layerNormEps,
-  rowsOf,
-  transposed,
-  type Work,
-} from "../works.ts";
+import { adamW, batchesOf, comparedSteps, factors, initialWeights } from "../works.ts";
+import { type GPTShape, layerNormEps, rowsOf, transposed, type Work } from "../works.ts";
 
 type Weights = Record<string, tf.Variable>;
 

@@ -3,7 +3,7 @@
 // Next: onDisk.ts for paths and standard input, formats.ts for what a line holds.
 
 import { joinBytes } from "../../nn/arrays.ts";
-import { FileError } from "../../nn/checkpoints/byteSource.ts";
+import { FileError, type Files, filesAsFolder } from "../../nn/checkpoints/byteSource.ts";
 import { type Field, parseJson } from "../../nn/checkpoints/json.ts";
 
 /** A line of a file, and its number. */
@@ -26,8 +26,22 @@ export interface LineSource {
   lines(most: number): AsyncIterable<Line>;
 }
 
+/** Files in memory, by name; an ArgumentError unless they are what they should be. */
+export function sourcesOf(files: Files): LineSource[] {
+  filesAsFolder(files);
+  return Array.from(files, ([name, bytes]) => linesInMemory(name, bytes));
+}
+
+/** The lines of a source, blank ones left out. */
+export async function* writtenLines(
+  source: LineSource,
+  most = mostLineBytes,
+): AsyncGenerator<Line> {
+  for await (const line of source.lines(most)) if (!isBlank(line)) yield line;
+}
+
 /** A file in memory, plain or gzip. Damaged gzip data and an empty file are FileErrors. */
-export function linesInMemory(file: string, bytes: Uint8Array): LineSource {
+function linesInMemory(file: string, bytes: Uint8Array): LineSource {
   return {
     file,
     lines: (most) =>
@@ -108,7 +122,7 @@ export function isGzip(bytes: Uint8Array): boolean {
 }
 
 /** Whether there is nothing but white space in a line. */
-export function isBlank({ bytes }: Line): boolean {
+function isBlank({ bytes }: Line): boolean {
   return bytes?.every((byte) => byte === 0x20 || (byte >= 0x09 && byte <= 0x0d)) === true;
 }
 

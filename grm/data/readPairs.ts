@@ -4,16 +4,16 @@
 import { ArgumentError } from "../../core/index.ts";
 import { accept, signature } from "../../core/signature.ts";
 import type { Field } from "../../nn/checkpoints/json.ts";
-import { FileError, type Files, filesAsFolder, type Tokenizer } from "../../nn/index.ts";
+import { FileError, type Files, type Tokenizer } from "../../nn/index.ts";
 import type { Pair } from "../pairs.ts";
 import { type Comparison, comparisonOf } from "./formats.ts";
 import {
-  isBlank,
   type Line,
   type LineSource,
-  linesInMemory,
   mostLineBytes,
   parseLine,
+  sourcesOf,
+  writtenLines,
 } from "./lines.ts";
 import { PairReport, type Place, type Reason } from "./report.ts";
 import { cutToLength, encodeJudged, hasLabels, sequenceOf, type Truncation } from "./sequences.ts";
@@ -57,11 +57,7 @@ export interface ReadPairs {
  * holds the report.
  */
 export function pairsFromFiles(files: Files, options: ReadPairsOptions): Promise<ReadPairs> {
-  filesAsFolder(files); // throws unless they are what they should be
-  return pairsOf(
-    Array.from(files, ([name, bytes]) => linesInMemory(name, bytes)),
-    options,
-  );
+  return pairsOf(sourcesOf(files), options);
 }
 
 /** The same from files whose lines come as they are asked for. */
@@ -74,12 +70,12 @@ export async function pairsOf(
   const { limit = Number.POSITIVE_INFINITY, mostLineBytes: most = mostLineBytes } = options;
   const report = new PairReport();
   const pairs: Pair[] = [];
-  for (const { file, lines: linesIn } of files) {
+  for (const source of files) {
+    const { file } = source;
     const before = pairs.length;
     let lines = 0;
     let stopped = before >= limit;
-    for await (const line of stopped ? [] : linesIn(most)) {
-      if (isBlank(line)) continue;
+    for await (const line of stopped ? [] : writtenLines(source, most)) {
       lines++;
       const pair = readLine(file, line, options, report);
       if (pair !== null) pairs.push(pair);

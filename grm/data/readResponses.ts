@@ -2,17 +2,10 @@
 // reason why there are none. Files are in memory here; onDisk.ts reads them from paths or standard input.
 // Next: ../tokenRewards.ts for the rewards, ../../cli/commands/score.ts for the command.
 
-import { FileError, type Files, filesAsFolder, type Tokenizer } from "../../nn/index.ts";
+import { FileError, type Files, type Tokenizer } from "../../nn/index.ts";
 import type { Sequence } from "../pairs.ts";
 import { responseOf } from "./formats.ts";
-import {
-  isBlank,
-  type Line,
-  type LineSource,
-  linesInMemory,
-  mostLineBytes,
-  parseLine,
-} from "./lines.ts";
+import { type Line, type LineSource, parseLine, sourcesOf, writtenLines } from "./lines.ts";
 import { cutToLength, encodeJudged, type Reading } from "./sequences.ts";
 
 /** A line of answers, read. */
@@ -43,11 +36,7 @@ export function responsesFromFiles(
   files: Files,
   options: ReadResponsesOptions,
 ): AsyncGenerator<Response> {
-  filesAsFolder(files); // throws unless they are what they should be
-  return responsesOf(
-    Array.from(files, ([name, bytes]) => linesInMemory(name, bytes)),
-    options,
-  );
+  return responsesOf(sourcesOf(files), options);
 }
 
 /** The same from files whose lines come as they are asked for. */
@@ -55,10 +44,8 @@ export async function* responsesOf(
   files: readonly LineSource[],
   options: ReadResponsesOptions,
 ): AsyncGenerator<Response> {
-  for (const { file, lines } of files) {
-    for await (const line of lines(mostLineBytes)) {
-      if (!isBlank(line)) yield readResponse(file, line, options);
-    }
+  for (const source of files) {
+    for await (const line of writtenLines(source)) yield readResponse(source.file, line, options);
   }
 }
 

@@ -3,12 +3,7 @@
 // Next: ../../nn/run/checkpoint.ts for the file, policyTrainer.ts, which makes it and goes on from it.
 
 import * as z from "zod";
-import {
-  type CheckpointFormat,
-  loadCheckpoint,
-  saveCheckpoint,
-  type TrainingCheckpoint,
-} from "../../nn/run/checkpoint.ts";
+import { CheckpointFormat, type TrainingCheckpoint } from "../../nn/run/checkpoint.ts";
 
 const count = z.int().min(0);
 
@@ -30,19 +25,16 @@ export type PolicyState = Readonly<z.infer<typeof stateSchema>>;
 /** A policy's run stopped between two rounds: all that is needed to go on to the bit. */
 export type PolicyCheckpoint = TrainingCheckpoint<PolicyState>;
 
-export const policyFormat: CheckpointFormat<PolicyState, "model" | "optimiser"> = {
+export const policyFormat = new CheckpointFormat({
   key: "twoheads.policy",
   of: "a policy's training",
   state: stateSchema,
-  parts: ["model", "optimiser"],
-};
+  parts: ["model", "optimiser"] as const,
+});
 
 /** Writes a checkpoint; a kill at any moment leaves the old file or the new one. */
-export function savePolicyCheckpoint(path: string, checkpoint: PolicyCheckpoint): Promise<void> {
-  return saveCheckpoint(path, checkpoint, policyFormat);
-}
+export const savePolicyCheckpoint = (path: string, checkpoint: PolicyCheckpoint): Promise<void> =>
+  policyFormat.save(path, checkpoint);
 
 /** Reads a checkpoint onto the current device; a FileError if it is none, or damaged. */
-export function loadPolicyCheckpoint(path: string): PolicyCheckpoint {
-  return loadCheckpoint(path, policyFormat);
-}
+export const loadPolicyCheckpoint = (path: string): PolicyCheckpoint => policyFormat.load(path);

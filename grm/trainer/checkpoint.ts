@@ -5,10 +5,8 @@
 import * as z from "zod";
 import type { StateDict } from "../../nn/index.ts";
 import {
-  type CheckpointFormat,
-  loadCheckpoint,
+  CheckpointFormat,
   randomStateSchema,
-  saveCheckpoint,
   type TrainingCheckpoint,
 } from "../../nn/run/checkpoint.ts";
 
@@ -47,19 +45,16 @@ const parts = ["model", "optimiser", "best", "reference"] as const;
 
 export type TrainPart = (typeof parts)[number];
 
-export const trainFormat: CheckpointFormat<TrainState, TrainPart> = {
+export const trainFormat = new CheckpointFormat({
   key: "twoheads.train",
   of: "a reward model's training",
   state: stateSchema,
   parts,
-};
+});
 
 /** Writes a checkpoint; a kill at any moment leaves the old file or the new one. */
-export function saveTrainCheckpoint(path: string, checkpoint: TrainCheckpoint): Promise<void> {
-  return saveCheckpoint(path, checkpoint, trainFormat);
-}
+export const saveTrainCheckpoint = (path: string, checkpoint: TrainCheckpoint): Promise<void> =>
+  trainFormat.save(path, checkpoint);
 
 /** Reads a checkpoint onto the current device; a FileError if it is none, or damaged. */
-export function loadTrainCheckpoint(path: string): TrainCheckpoint {
-  return loadCheckpoint(path, trainFormat);
-}
+export const loadTrainCheckpoint = (path: string): TrainCheckpoint => trainFormat.load(path);

@@ -46,12 +46,12 @@ export interface Test {
   readonly flags: Flags;
 }
 
+/** What was chosen on the development seed: the rate, and the weight of the text-generation loss. */
+type Chosen = Readonly<Record<"lr" | "alpha", number>>;
+
 /** What is learnt from, and how; and what is tested. */
-export interface Experiment extends Test {
+export interface Experiment extends Test, Chosen {
   readonly base: string;
-  /** Chosen on the development seed: the rate, and the weight of the text-generation loss. */
-  readonly lr: number;
-  readonly alpha: number;
   readonly seeds: readonly number[];
   /** Shares of the training labels that are flipped. */
   readonly flips: readonly number[];

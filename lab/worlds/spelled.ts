@@ -12,18 +12,18 @@ import {
   domains,
   functionWords,
   type MoodClass,
-  neutral,
   special,
-  times,
 } from "./words.ts";
 import {
   anyMood,
+  anyTime,
   chance,
   characters,
   companion,
   fill,
   type Mood,
   moodsOf,
+  neutralWord,
   pick,
   type Story,
   sentencesOf,
@@ -117,10 +117,10 @@ function sentence(scene: Scene, style: StoryStyle, rng: Random): string[] {
       case "T":
         return [pick(rng, domains[domain].things)];
       case "TIME":
-        return [pick(rng, times)];
+        return [anyTime(rng)];
       default: {
         const kind = slot as MoodClass;
-        if (!chance(rng, openness)) return [pick(rng, neutral[kind])];
+        if (!chance(rng, openness)) return [neutralWord(kind, rng)];
         return spell(polarWord(kind, moods[kind === "ADJ" ? "P" : subject], style, rng));
       }
     }

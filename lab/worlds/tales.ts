@@ -7,23 +7,17 @@
 
 import type { Random } from "../../core/index.ts";
 import { blurbWords, forms, polar, reserved } from "./talesWords.ts";
-import {
-  domainNames,
-  domains,
-  functionWords,
-  type MoodClass,
-  neutral,
-  special,
-  times,
-} from "./words.ts";
+import { domainNames, domains, functionWords, type MoodClass, neutral, special } from "./words.ts";
 import {
   anyMood,
+  anyTime,
   chance,
   companion,
   domainOf,
   fill,
   type Mood,
   moodsOf,
+  neutralWord,
   pick,
   type Story,
   type Topic,
@@ -97,14 +91,14 @@ function wordFor(slot: string, telling: Telling, rng: Random): string {
     case "T":
       return pick(rng, domains[domain].things);
     case "TIME":
-      return pick(rng, times);
+      return anyTime(rng);
     default:
       return moodWord(slot as MoodClass, chance(rng, intensity) ? mood : 0, rng);
   }
 }
 
 function moodWord(kind: MoodClass, mood: Mood | 0, rng: Random): string {
-  if (mood === 0) return pick(rng, neutral[kind]);
+  if (mood === 0) return neutralWord(kind, rng);
   const set = polar[pick(rng, ["A", "B"] as const)];
   return pick(rng, set[mood === 1 ? "pleasant" : "unpleasant"][kind]);
 }

@@ -74,6 +74,16 @@ export function chance(rng: Random, p: number): boolean {
   return rng.uniform() < p;
 }
 
+/** A time of day. */
+export function anyTime(rng: Random): string {
+  return pick(rng, times);
+}
+
+/** A word of a kind that says neither good nor bad. */
+export function neutralWord(kind: MoodClass, rng: Random): string {
+  return pick(rng, neutral[kind]);
+}
+
 /** A mood: pleasant or unpleasant. */
 export type Mood = 1 | -1;
 

@@ -2,13 +2,7 @@
 // Next: ../run/checkpoint.ts for the file, ../pretrain.ts, which makes it and goes on from it.
 
 import * as z from "zod";
-import {
-  type CheckpointFormat,
-  loadCheckpoint,
-  randomStateSchema,
-  saveCheckpoint,
-  type TrainingCheckpoint,
-} from "../run/checkpoint.ts";
+import { CheckpointFormat, randomStateSchema, type TrainingCheckpoint } from "../run/checkpoint.ts";
 import { pretrainSchema } from "./settings.ts";
 
 const count = z.int().min(0);
@@ -35,22 +29,19 @@ export type PretrainState = Readonly<z.infer<typeof stateSchema>>;
 /** A pretraining run stopped between two steps: all that is needed to go on to the bit. */
 export type PretrainCheckpoint = TrainingCheckpoint<PretrainState>;
 
-export const pretrainFormat: CheckpointFormat<PretrainState, "model" | "optimiser"> = {
+export const pretrainFormat = new CheckpointFormat({
   key: "twoheads.pretrain",
   of: "a pretraining run",
   state: stateSchema,
-  parts: ["model", "optimiser"],
-};
+  parts: ["model", "optimiser"] as const,
+});
 
 /** Writes a checkpoint; a kill at any moment leaves the old file or the new one. */
-export function savePretrainCheckpoint(
+export const savePretrainCheckpoint = (
   path: string,
   checkpoint: PretrainCheckpoint,
-): Promise<void> {
-  return saveCheckpoint(path, checkpoint, pretrainFormat);
-}
+): Promise<void> => pretrainFormat.save(path, checkpoint);
 
 /** Reads a checkpoint onto the current device; a FileError if it is none, or damaged. */
-export function loadPretrainCheckpoint(path: string): PretrainCheckpoint {
-  return loadCheckpoint(path, pretrainFormat);
-}
+export const loadPretrainCheckpoint = (path: string): PretrainCheckpoint =>
+  pretrainFormat.load(path);

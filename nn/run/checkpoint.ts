@@ -4,6 +4,7 @@
 // Next: folder.ts for where it stands; ../pretrain/checkpoint.ts for the first of its formats.
 
 import * as z from "zod";
+import type { Tensor } from "../../core/index.ts";
 import { parseChecked } from "../checked.ts";
 import { FileError, readTensors } from "../checkpoints/index.ts";
 import { openSafetensors, saveSafetensors } from "../checkpoints/onDisk.ts";
@@ -29,7 +30,7 @@ export type Checkpoint<State extends AtStep, Part extends string> = Readonly<
 export type TrainingCheckpoint<State extends AtStep> = Checkpoint<State, "model" | "optimiser">;
 
 /** How one kind of checkpoint is written. */
-export interface CheckpointFormat<State extends AtStep, Part extends string> {
+export interface FormatOptions<State extends AtStep, Part extends string> {
   /** What the state is called in the file's metadata. */
   readonly key: string;
   /** Whose checkpoint it is, for errors: "a pretraining run". */
@@ -39,40 +40,40 @@ export interface CheckpointFormat<State extends AtStep, Part extends string> {
   readonly parts: readonly Part[];
 }
 
-/** Writes a checkpoint; a kill at any moment leaves the old file or the new one. */
-export async function saveCheckpoint<State extends AtStep, Part extends string>(
-  path: string,
-  checkpoint: Checkpoint<State, Part>,
-  { key, parts }: CheckpointFormat<State, Part>,
-): Promise<void> {
-  const tensors = parts.flatMap((part) =>
-    Object.entries(checkpoint[part]).map(([name, x]) => [`${part}.${name}`, x] as const),
-  );
-  const metadata = { [key]: JSON.stringify(checkpoint.state) };
-  await saveSafetensors(path, Object.fromEntries(tensors), { metadata });
+/** One kind of checkpoint, as a file. */
+export class CheckpointFormat<State extends AtStep, Part extends string> {
+  constructor(readonly options: FormatOptions<State, Part>) {}
+
+  /** Writes a checkpoint; a kill at any moment leaves the old file or the new one. */
+  async save(path: string, checkpoint: Checkpoint<State, Part>): Promise<void> {
+    const { key, parts } = this.options;
+    const tensors = parts.flatMap((part) =>
+      Object.entries(checkpoint[part]).map(([name, x]) => [`${part}.${name}`, x] as const),
+    );
+    const metadata = { [key]: JSON.stringify(checkpoint.state) };
+    await saveSafetensors(path, Object.fromEntries(tensors), { metadata });
+  }
+
+  /** Reads a checkpoint onto the current device; a FileError if it is none of this kind, or damaged. */
+  load(path: string): Checkpoint<State, Part> {
+    const { key, of, state, parts } = this.options;
+    const file = openSafetensors(path);
+    const text = file.metadata.get(key);
+    if (text === undefined) {
+      file.close();
+      throw new FileError(path, "", `is no checkpoint of ${of}`);
+    }
+    const tensors = Object.entries(readTensors(file));
+    const dicts = parts.map((part) => [part, partOf(tensors, part)] as const);
+    return {
+      ...(Object.fromEntries(dicts) as Record<Part, StateDict>),
+      state: parseChecked(path, text, key, state),
+    };
+  }
 }
 
-/** Reads a checkpoint onto the current device; a FileError if it is none of this format, or damaged. */
-export function loadCheckpoint<State extends AtStep, Part extends string>(
-  path: string,
-  { key, of, state, parts }: CheckpointFormat<State, Part>,
-): Checkpoint<State, Part> {
-  const file = openSafetensors(path);
-  const text = file.metadata.get(key);
-  if (text === undefined) {
-    file.close();
-    throw new FileError(path, "", `is no checkpoint of ${of}`);
-  }
-  const tensors = Object.entries(readTensors(file));
-  const own = (part: Part): StateDict =>
-    Object.fromEntries(
-      tensors.flatMap(([name, x]) =>
-        name.startsWith(`${part}.`) ? [[name.slice(part.length + 1), x]] : [],
-      ),
-    );
-  const dicts = Object.fromEntries(parts.map((part) => [part, own(part)]));
-  return {
-    ...(dicts as Record<Part, StateDict>),
-    state: parseChecked(path, text, key, state),
-  };
+/** The tensors of a part, without its name before theirs. */
+function partOf(tensors: readonly (readonly [string, Tensor])[], part: string): StateDict {
+  const own = tensors.filter(([name]) => name.startsWith(`${part}.`));
+  return Object.fromEntries(own.map(([name, x]) => [name.slice(part.length + 1), x]));
 }

@@ -9,13 +9,7 @@ import type * as z from "zod";
 import { parseLines } from "../checked.ts";
 import { appendLine, fileExists, joinPath, readFile, replaceFile } from "../checkpoints/files.ts";
 import { type Field, parseJson } from "../checkpoints/json.ts";
-import {
-  type AtStep,
-  type Checkpoint,
-  type CheckpointFormat,
-  loadCheckpoint,
-  saveCheckpoint,
-} from "./checkpoint.ts";
+import type { AtStep, Checkpoint, CheckpointFormat } from "./checkpoint.ts";
 
 /** What differs between kinds of runs. */
 export interface RunKind<State extends AtStep, Part extends string, Line extends AtStep> {
@@ -87,13 +81,13 @@ export class RunFolder<State extends AtStep, Part extends string, Line extends A
     checkpoint: Checkpoint<State, Part>,
     saveModel: () => Promise<void> = async () => {},
   ): Promise<void> {
-    await saveCheckpoint(this.at(names.checkpoint), checkpoint, this.kind.checkpoint);
+    await this.kind.checkpoint.save(this.at(names.checkpoint), checkpoint);
     await saveModel();
   }
 
   /** How the run goes on. */
   checkpoint(): Checkpoint<State, Part> {
-    return loadCheckpoint(this.at(names.checkpoint), this.kind.checkpoint);
+    return this.kind.checkpoint.load(this.at(names.checkpoint));
   }
 
   /** Takes out of the metrics what came after a checkpoint and is done again; returns how many lines. */
