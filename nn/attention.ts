@@ -136,9 +136,9 @@ export class LlamaAttention extends SelfAttention {
   constructor(config: TransformerConfig, rng: Random) {
     accept(takes.LlamaAttention, arguments);
     super(config);
+    const linear = linearMaker(rng, config.initStd);
     const { dim, headDim } = config;
     const [width, keyWidth] = [config.heads * headDim, config.kvHeads * headDim];
-    const linear = linearMaker(rng, config.initStd);
     this.qProj = linear(dim, width, "q_proj");
     this.kProj = linear(dim, keyWidth, "k_proj");
     this.vProj = linear(dim, keyWidth, "v_proj");

@@ -18,8 +18,8 @@ import {
   heads,
   reading,
   sequencesOf,
-  tokenizer,
   twoheadsHere,
+  whole,
 } from "./rewardFolders.ts";
 
 const folder = temporaryFolder("export");
@@ -47,7 +47,7 @@ const shapesIn = (path: string): Readonly<Record<string, string>> =>
 /** Exports a model under that name. */
 async function exported(name: string, model: RewardModel, merge = false): Promise<string> {
   const at = join(folder, name);
-  await exportRewardModel(at, { model, tokenizer, reading }, { merge });
+  await exportRewardModel(at, whole(model), { merge });
   return at;
 }
 
@@ -178,7 +178,7 @@ describe("what would be computed otherwise is refused", () => {
 
   test("dropout that transformers' Llama hasn't is said", async () => {
     const model = drawnModel({ ...llama, dropout: 0.1 } as ModelOptions, {});
-    const notes = await exportRewardModel(join(folder, "drop"), { model, tokenizer, reading });
+    const notes = await exportRewardModel(join(folder, "drop"), whole(model));
     assert.deepEqual(notes, [
       "the backbone's dropout of 0.1 stays behind: transformers' Llama has none",
     ]);
@@ -188,7 +188,7 @@ describe("what would be computed otherwise is refused", () => {
 describe("twoheads export", () => {
   test("writes a folder, and not over another model", async (t) => {
     const from = join(folder, "from");
-    await saveRewardModel(from, { model: drawnModel(llama, {}, adapters), tokenizer, reading });
+    await saveRewardModel(from, whole(drawnModel(llama, {}, adapters)));
     const out = join(folder, "out");
     const prints = t.mock.method(console, "log", () => {});
     const { said, code } = await twoheadsHere(["export", from, "--out", out]);

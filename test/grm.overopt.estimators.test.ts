@@ -42,8 +42,10 @@ describe("generalized advantage estimation", () => {
       "gae",
       (d) => {
         const T = d.integer(1, 8);
-        const list = () => Array.from({ length: T }, () => d.integer(-8, 8) / 4);
-        return { r: list(), V: list(), gamma: d.integer(0, 4) / 4, lambda: d.integer(0, 4) / 4 };
+        const quarters = (most: number) => d.integer(-most, most) / 4;
+        const [r, V] = [0, 1].map(() => Array.from({ length: T }, () => quarters(8)));
+        const [gamma, lambda] = [d.integer(0, 4) / 4, d.integer(0, 4) / 4];
+        return { r: r as number[], V: V as number[], gamma, lambda };
       },
       ({ r, V, gamma, lambda }) => {
         const { advantages, returns } = gae(r, V, { gamma, lambda });

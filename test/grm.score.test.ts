@@ -32,6 +32,7 @@ import {
   tokenizer,
   twoheads,
   twoheadsHere,
+  whole,
 } from "./rewardFolders.ts";
 
 const folder = temporaryFolder("score");
@@ -47,7 +48,7 @@ const rewardsOf = async (model: RewardModel, batchTokens?: number): Promise<read
 /** Saves a model as a folder of that name. */
 async function saved(name: string, model: RewardModel): Promise<string> {
   const at = join(folder, name);
-  await saveRewardModel(at, { model, tokenizer, reading });
+  await saveRewardModel(at, whole(model));
   return at;
 }
 

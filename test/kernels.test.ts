@@ -334,27 +334,21 @@ function operands(form: Form) {
       const i = e % form.inner;
       return f(at(a, o * aStride + i * form.aStep), at(b, o * bStride + i * form.bStep));
     });
-  return { n, a, b, aStride, bStride, each };
+  const put = (bench: Bench): number[] => [
+    ...[form.inner, 0],
+    ...[bench.put(a), aStride, form.aStep],
+    ...[bench.put(b), bStride, form.bStep],
+  ];
+  return { n, put, each };
 }
 
 for (const [name, f] of Object.entries(arithmetic)) {
   check(`binary${name}: all broadcast forms, ${name === "Pow" ? "1 ulp" : "exact"}`, () => {
     holds(forms, (form) => {
-      const { n, a, b, aStride, bStride, each } = operands(form);
+      const { n, put, each } = operands(form);
       const [out] = both((bench) => {
         const p = bench.room(n);
-        const args = [
-          form.inner,
-          0,
-          bench.put(a),
-          aStride,
-          form.aStep,
-          bench.put(b),
-          bStride,
-          form.bStep,
-          p,
-        ];
-        bench.wasm.run(`binary${name}` as "binaryAdd", n, 1000, 4, ...args);
+        bench.wasm.run(`binary${name}` as "binaryAdd", n, 1000, 4, ...put(bench), p);
         return [bench.get(p, n)];
       });
       each(f).forEach((want, i) => {
@@ -370,24 +364,10 @@ for (const [name, f] of Object.entries(arithmetic)) {
 for (const [name, f] of Object.entries(relations)) {
   check(`compare${name}: all broadcast forms, exact`, () => {
     holds(forms, (form) => {
-      const { n, a, b, aStride, bStride, each } = operands(form);
+      const { n, put, each } = operands(form);
       const bench = new Bench(one);
       const p = bench.room(n);
-      call(
-        one,
-        `compare${name}`,
-        0,
-        n,
-        form.inner,
-        0,
-        bench.put(a),
-        aStride,
-        form.aStep,
-        bench.put(b),
-        bStride,
-        form.bStep,
-        p,
-      );
+      call(one, `compare${name}`, 0, n, ...put(bench), p);
       close(
         one.u8.slice(p, p + n),
         each((x, y) => Number(f(x, y))),
@@ -430,39 +410,11 @@ check("binary with a layout: five outer dimensions, and where", () => {
       const p = bench.room(n);
       const q = bench.room(n);
       const [pa, pb, pc] = [bench.put(a), bench.put(b), bench.putBytes(c)];
-      wasm.run(
-        "binarySub",
-        n,
-        1e3,
-        4,
-        at(sizes, 5),
-        layout,
-        pa,
-        layout + 20,
-        at(as, 5),
-        pb,
-        layout + 40,
-        at(bs, 5),
-        p,
-      );
-      wasm.run(
-        "where",
-        n,
-        1e3,
-        4,
-        at(sizes, 5),
-        layout,
-        pc,
-        layout + 20,
-        at(as, 5),
-        pa,
-        layout + 20,
-        at(as, 5),
-        pb,
-        layout + 40,
-        at(bs, 5),
-        q,
-      );
+      const of = (x: number, k: number, steps: readonly number[]) => [x, layout + k, at(steps, 5)];
+      const inner = [n, 1e3, 4, at(sizes, 5)] as const;
+      wasm.run("binarySub", ...inner, layout, ...of(pa, 20, as), ...of(pb, 40, bs), p);
+      const [condition, chosen] = [of(pc, 20, as), of(pa, 20, as)];
+      wasm.run("where", ...inner, layout, ...condition, ...chosen, ...of(pb, 40, bs), q);
       return [bench.get(p, n), bench.get(q, n)];
     });
     close(

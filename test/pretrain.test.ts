@@ -39,8 +39,8 @@ import { Windows } from "../nn/pretrain/windows.ts";
 import { temporaryFolder } from "./folders.ts";
 import { holds } from "./property.ts";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
 const folder = temporaryFolder("pretrain");
+const root = fileURLToPath(new URL("..", import.meta.url));
 
 /** Little stories, each another. */
 function stories(count: number): string[] {

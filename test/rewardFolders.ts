@@ -12,6 +12,7 @@ import {
   type HeadOptions,
   type Reading,
   RewardModel,
+  type RewardModelFolder,
   type Sequence,
   sequenceOf,
   transcript,
@@ -65,6 +66,11 @@ export function drawnModel(
     p.assign(noGrad(() => p.add(noise)));
   }
   return model.eval();
+}
+
+/** All that a folder of this model holds. */
+export function whole(model: RewardModel): RewardModelFolder {
+  return { model, tokenizer, reading };
 }
 
 /** Answers to one question, as tokens. */

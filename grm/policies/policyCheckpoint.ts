@@ -3,7 +3,7 @@
 // Next: ../../nn/run/checkpoint.ts for the file, policyTrainer.ts, which makes it and goes on from it.
 
 import * as z from "zod";
-import { CheckpointFormat, type TrainingCheckpoint } from "../../nn/run/checkpoint.ts";
+import { type TrainingCheckpoint, trainingFormat } from "../../nn/run/checkpoint.ts";
 
 const count = z.int().min(0);
 
@@ -25,12 +25,7 @@ export type PolicyState = Readonly<z.infer<typeof stateSchema>>;
 /** A policy's run stopped between two rounds: all that is needed to go on to the bit. */
 export type PolicyCheckpoint = TrainingCheckpoint<PolicyState>;
 
-export const policyFormat = new CheckpointFormat({
-  key: "twoheads.policy",
-  of: "a policy's training",
-  state: stateSchema,
-  parts: ["model", "optimiser"] as const,
-});
+export const policyFormat = trainingFormat("twoheads.policy", "a policy's training", stateSchema);
 
 /** Writes a checkpoint; a kill at any moment leaves the old file or the new one. */
 export const savePolicyCheckpoint = (path: string, checkpoint: PolicyCheckpoint): Promise<void> =>

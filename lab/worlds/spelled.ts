@@ -12,6 +12,7 @@ import {
   domains,
   functionWords,
   type MoodClass,
+  moodsOf,
   special,
 } from "./words.ts";
 import {
@@ -22,7 +23,6 @@ import {
   companion,
   fill,
   type Mood,
-  moodsOf,
   neutralWord,
   pick,
   type Story,

@@ -7,7 +7,15 @@
 
 import type { Random } from "../../core/index.ts";
 import { blurbWords, forms, polar, reserved } from "./talesWords.ts";
-import { domainNames, domains, functionWords, type MoodClass, neutral, special } from "./words.ts";
+import {
+  domainNames,
+  domains,
+  functionWords,
+  type MoodClass,
+  moodsOf,
+  neutral,
+  special,
+} from "./words.ts";
 import {
   anyMood,
   anyTime,
@@ -16,7 +24,6 @@ import {
   domainOf,
   fill,
   type Mood,
-  moodsOf,
   neutralWord,
   pick,
   type Story,

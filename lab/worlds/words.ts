@@ -3,6 +3,8 @@
 // doesn't fit any longer.
 // Next: world.ts for what is made of them.
 
+import type { Mood } from "./world.ts";
+
 /** What pads a batch, what begins a text, what ends a story. */
 export const special = { pad: "<pad>", bos: "<bos>", eos: "<end>" } as const;
 
@@ -65,3 +67,20 @@ export const neutral: Readonly<Record<MoodClass, readonly string[]>> = {
   VT: "saw took moved held carried touched".split(" "),
   ADV: "slowly again".split(" "),
 };
+
+/** Words of each kind that say how somebody or some place is. */
+type MoodWords = Readonly<Record<MoodClass, readonly string[]>>;
+
+/** The mood that each word says. */
+export function moodsOf(
+  tables: readonly { readonly pleasant: MoodWords; readonly unpleasant: MoodWords }[],
+): ReadonlyMap<string, Mood> {
+  return new Map(
+    tables.flatMap(({ pleasant, unpleasant }) =>
+      moodClasses.flatMap((kind) => [
+        ...pleasant[kind].map((word) => [word, 1] as const),
+        ...unpleasant[kind].map((word) => [word, -1] as const),
+      ]),
+    ),
+  );
+}

@@ -5,15 +5,7 @@
 
 import type { Random } from "../../core/index.ts";
 import { WordTokenizer } from "../../nn/index.ts";
-import {
-  type DomainName,
-  domains,
-  type MoodClass,
-  moodClasses,
-  neutral,
-  special,
-  times,
-} from "./words.ts";
+import { type DomainName, domains, type MoodClass, neutral, special, times } from "./words.ts";
 
 /** A text that answers a title. Words are spelled as the vocabulary spells them. */
 export interface Story {
@@ -160,20 +152,3 @@ const sharedWords: readonly string[] = [
   ]),
   ...Object.values(neutral).flat(),
 ];
-
-/** Words of each kind that say how somebody or some place is. */
-type MoodWords = Readonly<Record<MoodClass, readonly string[]>>;
-
-/** The mood that each word says. */
-export function moodsOf(
-  tables: readonly { readonly pleasant: MoodWords; readonly unpleasant: MoodWords }[],
-): ReadonlyMap<string, Mood> {
-  return new Map(
-    tables.flatMap(({ pleasant, unpleasant }) =>
-      moodClasses.flatMap((kind) => [
-        ...pleasant[kind].map((word) => [word, 1] as const),
-        ...unpleasant[kind].map((word) => [word, -1] as const),
-      ]),
-    ),
-  );
-}

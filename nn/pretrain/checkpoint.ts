@@ -2,7 +2,7 @@
 // Next: ../run/checkpoint.ts for the file, ../pretrain.ts, which makes it and goes on from it.
 
 import * as z from "zod";
-import { CheckpointFormat, randomStateSchema, type TrainingCheckpoint } from "../run/checkpoint.ts";
+import { randomStateSchema, type TrainingCheckpoint, trainingFormat } from "../run/checkpoint.ts";
 import { pretrainSchema } from "./settings.ts";
 
 const count = z.int().min(0);
@@ -29,12 +29,7 @@ export type PretrainState = Readonly<z.infer<typeof stateSchema>>;
 /** A pretraining run stopped between two steps: all that is needed to go on to the bit. */
 export type PretrainCheckpoint = TrainingCheckpoint<PretrainState>;
 
-export const pretrainFormat = new CheckpointFormat({
-  key: "twoheads.pretrain",
-  of: "a pretraining run",
-  state: stateSchema,
-  parts: ["model", "optimiser"] as const,
-});
+export const pretrainFormat = trainingFormat("twoheads.pretrain", "a pretraining run", stateSchema);
 
 /** Writes a checkpoint; a kill at any moment leaves the old file or the new one. */
 export const savePretrainCheckpoint = (

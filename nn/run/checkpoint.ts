@@ -72,6 +72,15 @@ export class CheckpointFormat<State extends AtStep, Part extends string> {
   }
 }
 
+/** The format of a training that goes on from nothing but its model, its optimiser and its state. */
+export function trainingFormat<State extends AtStep>(
+  key: string,
+  of: string,
+  state: z.ZodType<State>,
+): CheckpointFormat<State, "model" | "optimiser"> {
+  return new CheckpointFormat({ key, of, state, parts: ["model", "optimiser"] });
+}
+
 /** The tensors of a part, without its name before theirs. */
 function partOf(tensors: readonly (readonly [string, Tensor])[], part: string): StateDict {
   const own = tensors.filter(([name]) => name.startsWith(`${part}.`));

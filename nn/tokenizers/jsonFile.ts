@@ -11,11 +11,11 @@ import {
   type TokenizerFile,
 } from "./tokenizer.ts";
 
-export const jsonName = "tokenizer.json";
-export const configName = "tokenizer_config.json";
-
 /** Far above any vocabulary, and low enough that a pair of ids is a whole number. */
 export const mostTokens = 2 ** 24;
+
+export const jsonName = "tokenizer.json";
+export const configName = "tokenizer_config.json";
 
 /** A token's id; a FileError about anything else. */
 export function readId(field: Field): number {

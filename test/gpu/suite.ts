@@ -16,24 +16,24 @@ export interface Plan {
   readonly steps: number;
 }
 
-export interface Findings {
-  readonly mode: Mode;
+export type Findings = Readonly<{
+  mode: Mode;
   /** What the device says that ran. */
-  readonly ran: Mode;
-  readonly opTable: Report;
-  readonly eager: readonly number[];
-  readonly recorded: readonly number[];
-  readonly executor: string;
+  ran: Mode;
+  opTable: Report;
+  eager: readonly number[];
+  recorded: readonly number[];
+  executor: string;
   /** Submissions of a recorded step to WebGPU's queue. */
-  readonly submissions: number;
-  readonly errors: Readonly<Record<string, number>>;
-  readonly oddities: Readonly<Record<string, string>>;
-  readonly sizes: readonly string[];
+  submissions: number;
+  errors: Readonly<Record<string, number>>;
+  oddities: Readonly<Record<string, string>>;
+  sizes: readonly string[];
   /** What a program meets after the GPU was lost, and what is left. */
-  readonly loss: Loss;
-  readonly kernels: number;
-  readonly milliseconds: number;
-}
+  loss: Loss;
+  kernels: number;
+  milliseconds: number;
+}>;
 
 export interface Loss {
   readonly message: string;
