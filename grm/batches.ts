@@ -15,6 +15,7 @@ const takes = signatures({
   makePairBatch: `pairs: any[], ${options}`,
 });
 
+/** Sequences of different lengths as one batch of B rows and T places, padded to the longest. */
 export interface Batch {
   /** [B,T] int32; 0 where there is padding. */
   readonly ids: Tensor;

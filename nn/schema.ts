@@ -64,8 +64,13 @@ type Optional<F, Where> = {
   [K in keyof F]: F[K] extends { readonly optional: Where } ? K : never;
 }[keyof F];
 
+/** Fields by name. */
+interface Fields {
+  readonly [name: string]: ZodType;
+}
+
 /** An object of these fields and no others. */
-export interface ZodObject<F extends { readonly [name: string]: ZodType }>
+export interface ZodObject<F extends Fields = Fields>
   extends ZodType<
     Flat<
       { [K in Exclude<keyof F, Optional<F, "input and output">>]: output<F[K]> } & {
