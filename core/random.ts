@@ -4,6 +4,8 @@
 // The normal ones take their logarithm from portable.ts, so that a seed gives the same bits in every
 // engine. Next: creation.ts (rand, randn).
 
+/// <reference path="./alea.d.ts" />
+
 import alea from "seedrandom/lib/alea.js"; // that generator alone: a page needs no other
 import { ArgumentError } from "./errors.ts";
 import { log } from "./portable.ts";
