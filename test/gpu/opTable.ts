@@ -14,8 +14,8 @@ import {
   type TypedArray,
   withDefinitions,
 } from "../../core/index.ts";
+import { drawFrom, showArguments } from "../drawFrom.ts";
 import { outputsOf, replaceTensors } from "../opCalls.ts";
-import { drawFrom, showArguments } from "../property.ts";
 
 export interface Options {
   /** Drawn inputs for each op. */
