@@ -18,8 +18,8 @@ import { Module, type StateDict } from "./module.ts";
 
 const common = "lr: number, weightDecay?: number, decays?: function";
 const takes = signatures({
-  SGD: `optimised: any, { ${common}, momentum?: number, nesterov?: boolean, dampening?: number }`,
-  AdamW: `optimised: any, { ${common}, beta1?: number, beta2?: number, eps?: number, amsgrad?: boolean }`,
+  SGD: `optimised?: any, { ${common}, momentum?: number, nesterov?: boolean, dampening?: number }`,
+  AdamW: `optimised?: any, { ${common}, beta1?: number, beta2?: number, eps?: number, amsgrad?: boolean }`,
   step: "{ maxNorm?: number }",
   loadStateDict: "{ step: number, tensors: object, missed?: object }",
   accumulate: "batches: any[], lossOf: function, weightOf?: function",

@@ -340,7 +340,7 @@ describe("functions and classes are told", () => {
     calls(nn, name, [[lm, { learning_rate: 1 }], "lr: 1"], [[lm, { lr: "1" }], "lr"]);
     calls(nn, name, [[lm, { lr: 1, weight_decay: 1 }], "weightDecay: 1"]);
   }
-  told("optimiser", () => make(nn, "AdamW", lm.parameters(), { lr: 1 }), "namedParameters()");
+  told("AdamW", () => make(nn, "AdamW", lm.parameters(), { lr: 1 }), "namedParameters()");
   told(
     "step",
     () => of(new nn.SGD(lm, { lr: 1 }), "step").call(new nn.SGD(lm, { lr: 1 }), 1),
