@@ -52,7 +52,7 @@ const singleColumns = 32;
 const groups = 24;
 const drawnColumns = 8;
 /** At most so many outputs are checked one by one; of more, some that are drawn, and random sums of all. */
-const singleRows = 32;
+const singleRows = 24;
 const drawnRows = 8;
 const sums = 2;
 
@@ -146,10 +146,14 @@ function checkOrder(
       checkAlong(direction, { x, i, name: names[i] ?? "", ys, leaves, point, rows, check });
   });
   if (order <= 1) return;
-  const cotangents = ys.map((y) => fromData(weightsOf(y.size, check.rng), y.shape, "float64"));
+  const cotangents = ys.map((y) => {
+    // 1 for a single number, so that a message shows the derivative itself
+    const weights = y.size === 1 ? Float64Array.of(1) : weightsOf(y.size, check.rng);
+    return fromData(weights, y.shape, "float64", y.device);
+  });
   const next = { ...check, name: `gradient of ${check.name}` };
   const cotangentNames = ys.map((_, i) => `the gradient of output ${i}`);
-  const all = [...inputs, ...cotangents.map((g, i) => g.onDevice((ys[i] as Tensor).device.name))];
+  const all = [...inputs, ...cotangents];
   checkOrder(pullOf(outputs, inputs.length), all, [...names, ...cotangentNames], order - 1, next);
 }
 
@@ -211,16 +215,19 @@ function checkRepeats({ at, values }: Point, ys: readonly Tensor[], name: string
 
 // --- Rows: what the tape says ------------------------------------------------------------------------
 
-/** Every output by itself; of many outputs some, and random sums of all. */
+/** Every output by itself and a random sum of them; of many outputs some, and several sums of all. */
 function rowsOf(ys: readonly Tensor[], leaves: readonly Tensor[], { rng }: Check): Row[] {
   const size = ys.reduce((sum, y) => sum + y.size, 0);
+  const sumRow = (): Row[] => {
+    const weights = weightsOf(size, rng);
+    const what =
+      size === 1 ? `of the output times ${weights[0]}` : "of a random sum of the outputs";
+    return bothWays(ys, leaves, new Map(weights.entries()), what);
+  };
   if (size <= singleRows)
-    return Array.from({ length: size }, (_, at) => rowOf(at, ys, leaves)).flat();
-  const all = Array.from({ length: sums }, () => {
-    const weights = new Map([...weightsOf(size, rng)].entries());
-    return bothWays(ys, leaves, weights, "of a random sum of the outputs");
-  });
-  return [...all, ...drawn(size, drawnRows, rng).map((at) => rowOf(at, ys, leaves))].flat();
+    return [...Array.from({ length: size }, (_, at) => rowOf(at, ys, leaves)), sumRow()].flat();
+  const some = drawn(size, drawnRows, rng).map((at) => rowOf(at, ys, leaves));
+  return [...Array.from({ length: sums }, sumRow), ...some].flat();
 }
 
 /** The gradients of one number of the outputs. */
@@ -290,9 +297,8 @@ function drawn(n: number, count: number, rng: Random): number[] {
   return [...rng.permutation(n).subarray(0, count)];
 }
 
-/** Weights of either sign, none near 0 and no two alike, so that nothing hides; for one number 1. */
+/** Weights of either sign, none near 0 and no two alike, so that nothing hides. */
 function weightsOf(size: number, rng: Random): Float64Array {
-  if (size === 1) return Float64Array.of(1); // so that a message shows the derivative itself
   return Float64Array.from(
     { length: size },
     () => (rng.uniform() < 0.5 ? -1 : 1) * (0.5 + rng.uniform()),

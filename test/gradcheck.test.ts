@@ -29,7 +29,7 @@ function failure(fn: Fn, inputs: Tensor | readonly Tensor[], options = {}): stri
 }
 
 const place =
-  /^gradcheck: (gradient of )?f: (argument \d|the gradient of output \d) at \[[\d,]*\] of float64\[[\d,]*\](, of (output( \d+)? at \[[\d,]*\]|a random sum of the outputs))?: the gradient says \S+, finite differences say /;
+  /^gradcheck: (gradient of )?f: (argument \d|the gradient of output \d) at \[[\d,]*\] of float64\[[\d,]*\](, of (output( \d+)? at \[[\d,]*\]|the output times \S+|a random sum of the outputs))?: the gradient says \S+, finite differences say /;
 
 describe("a wrong gradient is caught and named, whatever the seed", () => {
   for (const { what, right, wrong, inputs, order = 1 } of plantedErrors) {

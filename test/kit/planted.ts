@@ -112,6 +112,16 @@ export const plantedErrors: readonly Planted[] = [
     inputs: (rng) => [normals(rng, [3])],
   },
   {
+    what: "the gradient that comes in is forgotten",
+    right: (x) => x.square().sum(),
+    wrong: (x) => {
+      const y = x.square().sum();
+      y.registerHook((g) => g.mul(0).add(1));
+      return y.mul(1);
+    },
+    inputs: (rng) => [normals(rng, [3])],
+  },
+  {
     what: "everything cut off by noGrad",
     right: (x) => x.mul(2),
     wrong: (x) => noGrad(() => x.mul(2)),

@@ -34,7 +34,9 @@ for temperature in (1, 0.5, 2.5):
     for k in (None, 1, 2, 5, 11, 12, 50):
         for p in (None, 1e-9, 0.1, 0.5, 0.9, 0.99, 0.999999, 1.0):
             size = 3 if (k or 0) % 2 else 1
-            cases.append(dict(logits=[round(round(x, 3) + i * 1e-5, 5) for i, x in enumerate((torch.randn(12) * size).tolist())], temperature=temperature, k=k, p=p))
+            drawn = (torch.randn(12) * size).tolist()
+            logits = [round(round(x, 3) + i * 1e-5, 5) for i, x in enumerate(drawn)]
+            cases.append(dict(logits=logits, temperature=temperature, k=k, p=p))
 for case in cases:
     case["probabilities"] = warped(case["logits"], case["temperature"], case["k"], case["p"])
 note = f"test/golden/nn/make_sampling.py, transformers {transformers.__version__}, PyTorch {torch.__version__}"
