@@ -1,5 +1,5 @@
 // twoheads compare: whether one reward model is better than another on the same pairs, or whether that
-// could be chance. Next: ../../grm/evaluation.ts, ../../grm/statistics.ts for the paired bootstrap.
+// could be chance. Next: ../../grm/evaluation.ts, ../../grm/statistics/bootstrap.ts for the paired bootstrap.
 
 import type { Command } from "commander";
 import { ArgumentError, random } from "../../core/index.ts";
