@@ -2,7 +2,7 @@
 // number: every column of the Jacobian of a small argument, all elements of a large one in groups of like
 // size, each against single outputs and random sums of them. Then it does the same to the gradients
 // themselves, which checks the gradients of gradients. After HIPS autograd's check_grads and PyTorch's
-// gradcheck. Next: differences.ts for the numbers to compare with; test/kit/planted.ts for what it catches.
+// gradcheck. Next: probes.ts for what is compared; differences.ts for the numbers to compare with; test/kit/planted.ts for what it catches.
 
 import { zerosLike } from "./creation.ts";
 import {
@@ -19,6 +19,16 @@ import {
 import { isFloat } from "./dtype.ts";
 import { ArgumentError, GradcheckError } from "./errors.ts";
 import { enableGrad } from "./modes.ts";
+import {
+  directionsOf,
+  moved,
+  outputAt,
+  position,
+  type Row,
+  rowOf,
+  rowsOf,
+  weightsOf,
+} from "./probes.ts";
 import { Random } from "./random.ts";
 import { accept, signature } from "./signature.ts";
 import { grad } from "./tape.ts";
@@ -46,16 +56,6 @@ export interface GradcheckOptions {
   readonly name?: string;
 }
 
-/** Arguments with at most so many elements are checked one element at a time. */
-const singleColumns = 32;
-/** Larger ones are checked in so many groups, and at so many elements drawn at random. */
-const groups = 24;
-const drawnColumns = 8;
-/** At most so many outputs are checked one by one; of more, some that are drawn, and random sums of all. */
-const singleRows = 24;
-const drawnRows = 8;
-const sums = 2;
-
 type Fn = (...inputs: Tensor[]) => Tensor | readonly Tensor[];
 
 interface Check {
@@ -64,15 +64,6 @@ interface Check {
   readonly atol: number;
   readonly step: number;
   readonly rng: Random;
-}
-
-/** One way to weigh the outputs, and what the tape says of the gradients of their sum. */
-interface Row {
-  readonly what: string;
-  readonly weights: Sparse;
-  /** One for each argument; null where the tape knows no way there. */
-  readonly gradients: readonly (Float64Array | null)[];
-  readonly createGraph: boolean;
 }
 
 function nameOf(fn: Fn): string {
@@ -140,7 +131,7 @@ function checkOrder(
     step: check.step,
   };
   checkRepeats(point, ys, check.name);
-  const rows = rowsOf(ys, leaves, check);
+  const rows = rowsOf(ys, leaves, check.rng);
   leaves.forEach((x, i) => {
     for (const direction of directionsOf(x, rows[0]?.gradients[i] ?? null, check.rng))
       checkAlong(direction, { x, i, name: names[i] ?? "", ys, leaves, point, rows, check });
@@ -211,105 +202,6 @@ function checkRepeats({ at, values }: Point, ys: readonly Tensor[], name: string
     `gradcheck: ${name} isn't deterministic: ${outputAt(ys, i)} was ${values[i]} and then ${again[i]} for the ` +
       "same inputs; make its generators anew, from the same seed, in every call",
   );
-}
-
-// --- Rows: what the tape says ------------------------------------------------------------------------
-
-/** Every output by itself and a random sum of them; of many outputs some, and several sums of all. */
-function rowsOf(ys: readonly Tensor[], leaves: readonly Tensor[], { rng }: Check): Row[] {
-  const size = ys.reduce((sum, y) => sum + y.size, 0);
-  const sumRow = (): Row[] => {
-    const weights = weightsOf(size, rng);
-    const what =
-      size === 1 ? `of the output times ${weights[0]}` : "of a random sum of the outputs";
-    return bothWays(ys, leaves, new Map(weights.entries()), what);
-  };
-  if (size <= singleRows)
-    return [...Array.from({ length: size }, (_, at) => rowOf(at, ys, leaves)), sumRow()].flat();
-  const some = drawn(size, drawnRows, rng).map((at) => rowOf(at, ys, leaves));
-  return [...Array.from({ length: sums }, sumRow), ...some].flat();
-}
-
-/** The gradients of one number of the outputs. */
-function rowOf(at: number, ys: readonly Tensor[], leaves: readonly Tensor[]): Row[] {
-  const isAlone = ys.length === 1 && ys[0]?.size === 1;
-  return bothWays(ys, leaves, new Map([[at, 1]]), isAlone ? "" : `of ${outputAt(ys, at)}`);
-}
-
-/** Without a graph fused ops run their loops, with one their definitions: both are checked. */
-function bothWays(
-  ys: readonly Tensor[],
-  leaves: readonly Tensor[],
-  weights: Sparse,
-  what: string,
-): Row[] {
-  return [false, true].map((createGraph) => {
-    const gradients = gradientsOf(ys, leaves, weights, createGraph);
-    return { what, weights, gradients, createGraph };
-  });
-}
-
-function gradientsOf(
-  ys: readonly Tensor[],
-  leaves: readonly Tensor[],
-  weights: Sparse,
-  createGraph: boolean,
-): (Float64Array | null)[] {
-  let start = 0;
-  const live = ys.flatMap((y) => {
-    const own = Float64Array.from({ length: y.size }, (_, i) => weights.get(start + i) ?? 0);
-    start += y.size;
-    if (!y.requiresGrad || own.every((weight) => weight === 0)) return [];
-    return [{ y, g: fromData(own, y.shape, "float64", y.device) }];
-  });
-  const found = grad(
-    live.map(({ y }) => y),
-    leaves,
-    { gradOutputs: live.map(({ g }) => g), retainGraph: true, createGraph, allowUnused: true },
-  );
-  return found.map((g) => (g === null ? null : Float64Array.from(g.data)));
-}
-
-// --- Columns: along what an argument is moved --------------------------------------------------------
-
-/** Its elements one by one; of a large argument groups of elements with gradients of like size, and some. */
-function directionsOf(x: Tensor, gradient: Float64Array | null, rng: Random): Sparse[] {
-  const single = (at: number): Sparse => new Map([[at, 1]]);
-  if (x.size <= singleColumns) return Array.from({ length: x.size }, (_, i) => single(i));
-  const sizes = gradient?.map(Math.abs) ?? new Float64Array(x.size);
-  const bySize = [...rng.permutation(x.size)].sort((a, b) => (sizes[a] ?? 0) - (sizes[b] ?? 0));
-  const length = Math.ceil(x.size / groups);
-  const parts = Array.from({ length: groups }, (_, k) =>
-    bySize.slice(k * length, (k + 1) * length),
-  );
-  const moves = (part: readonly number[]): Sparse => {
-    const sizes = weightsOf(part.length, rng);
-    return new Map(part.map((at, k) => [at, sizes[k] ?? 1]));
-  };
-  return [
-    ...parts.filter((part) => part.length > 0).map(moves),
-    ...drawn(x.size, drawnColumns, rng).map(single),
-  ];
-}
-
-/** Some of the numbers below n. */
-function drawn(n: number, count: number, rng: Random): number[] {
-  return [...rng.permutation(n).subarray(0, count)];
-}
-
-/** Weights of either sign, none near 0 and no two alike, so that nothing hides. */
-function weightsOf(size: number, rng: Random): Float64Array {
-  return Float64Array.from(
-    { length: size },
-    () => (rng.uniform() < 0.5 ? -1 : 1) * (0.5 + rng.uniform()),
-  );
-}
-
-/** x + t direction. */
-function moved(x: Tensor, direction: Sparse, t: number): Tensor {
-  const data = Float64Array.from(x.data);
-  for (const [at, by] of direction) data[at] = (data[at] ?? 0) + t * by;
-  return fromData(data, x.shape, "float64", x.device).requiresGrad_();
 }
 
 // --- Comparing ---------------------------------------------------------------------------------------
@@ -417,18 +309,6 @@ function messageOf(line: Line, row: Row, argument: Argument): string {
   );
 }
 
-function position(shape: readonly number[], at: number): number[] {
-  let rest = at;
-  return shape
-    .toReversed()
-    .map((side) => {
-      const i = rest % side;
-      rest = Math.floor(rest / side);
-      return i;
-    })
-    .toReversed();
-}
-
 /** All numbers of some tensors in a row. */
 function valuesOf(ys: readonly Tensor[]): Float64Array {
   const values = new Float64Array(ys.reduce((sum, y) => sum + y.size, 0));
@@ -438,15 +318,4 @@ function valuesOf(ys: readonly Tensor[]): Float64Array {
     at += y.size;
   }
   return values;
-}
-
-/** The place of number `i` of valuesOf(ys). */
-function outputAt(ys: readonly Tensor[], i: number): string {
-  let at = i;
-  const k = ys.findIndex((y) => {
-    if (at < y.size) return true;
-    at -= y.size;
-    return false;
-  });
-  return `output${ys.length > 1 ? ` ${k}` : ""} at [${position(ys[k]?.shape ?? [], at).join(",")}]`;
 }

@@ -2,167 +2,28 @@
 // that the tests run, the inputs that the tests draw); its *kind* supplies the rest: how shapes and
 // dtypes follow, how devices run it. The exported op is the function that people call, with the entry
 // on it. Everything else (methods, tests, documentation) is derived from the entries when they load.
-// Next: kinds.ts, which builds entries; ops/arithmetic.ts, the first ones; reference.ts, which runs them.
+// Next: kernel.ts for what a device knows of it; kinds.ts, which builds entries; ops/arithmetic.ts, the first
+// ones; reference.ts, which runs them.
 
 import { callerLine, checkAnomaly, isDetectingAnomaly } from "./anomaly.ts";
 import { runCall } from "./debug.ts";
 import { currentDevice, type Device } from "./device.ts";
 import type { Draw } from "./draw.ts";
-import { type DType, isFloat, type TypedArray } from "./dtype.ts";
+import { isFloat } from "./dtype.ts";
 import { ArgumentError, DeviceError } from "./errors.ts";
+import type { Kernel, Outputs, Spec } from "./kernel.ts";
 import { isRecording } from "./modes.ts";
-import { formatShape, type Shape, sizeOf } from "./shape.ts";
+import type { BackwardCall, Call, ForwardCall } from "./rule.ts";
+import { formatShape, sizeOf } from "./shape.ts";
 import { accept, type Signature, signature } from "./signature.ts";
 import { Storage } from "./storage.ts";
 import { type Gradient, grad, Node, type Recordable } from "./tape.ts";
 import { Tensor } from "./tensor.ts";
 
+export type * from "./kernel.ts";
+export type { BackwardCall, Call, ForwardCall, UpdateCall } from "./rule.ts";
+
 // --- Entries -----------------------------------------------------------------------------------------
-
-/** Shape and dtype of an output before it exists. */
-export interface Spec {
-  readonly shape: Shape;
-  readonly dtype: DType;
-}
-
-/** A tensor as a loop sees it: its numbers and its shape. */
-export interface Block extends Spec {
-  readonly data: TypedArray;
-}
-
-/** One strided copy: to[offset + i·strides] = from[offset + i·strides] for every index i of `shape`. */
-export interface Copy {
-  /** Which of the op's tensors is read. */
-  readonly input: number;
-  readonly shape: Shape;
-  readonly from: { readonly offset: number; readonly strides: readonly number[] };
-  readonly to: { readonly offset: number; readonly strides: readonly number[] };
-}
-
-/** A reduction's walk: y[o, i] folds x[o, 0..n-1, i]. */
-export interface Around {
-  readonly outer: number;
-  readonly n: number;
-  readonly inner: number;
-}
-
-/** A matrix product's walk: for each batch index, C [m, n] = A [m, k] B [k, n], flags saying how they lie. */
-export interface Contraction {
-  readonly batch: Shape;
-  readonly m: number;
-  readonly n: number;
-  readonly k: number;
-  readonly transposeA: boolean;
-  readonly transposeB: boolean;
-  /** Elements from one batch index to the next, per batch axis; 0 where the operand is broadcast. */
-  readonly strideA: readonly number[];
-  readonly strideB: readonly number[];
-}
-
-/** Numbers that a scalar formula maps to a number; comparisons give booleans. */
-export type Formula = (...numbers: number[]) => number | boolean;
-
-/** Each element of the result from one element of each operand; operands broadcast. */
-export interface ElementwiseKernel {
-  readonly kind: "elementwise";
-  readonly forward: Formula;
-  /** g times the derivative: (g, ...operands, ...scalars), for fused ops of one operand. */
-  readonly backward?: Formula;
-  /** Functions that the formulas call, for devices that compile the formulas' text. */
-  readonly uses?: readonly Formula[];
-  /** The numbers that the formulas take from the options, after the operands. */
-  scalars(options: unknown): readonly number[];
-}
-
-/** Folds (or scans: keeps every partial result of) an axis with a step, in double precision. */
-export interface ReduceKernel {
-  readonly kind: "reduce" | "scan";
-  readonly start: number;
-  readonly step: (sum: number, x: number) => number;
-  around(...args: readonly unknown[]): Around;
-  /** Whether the scan runs from the end. */
-  reverse?(...args: readonly unknown[]): boolean;
-}
-
-/** The position of the first element along an axis that no other is better than. */
-export interface PickKernel {
-  readonly kind: "pick";
-  readonly better: (x: number, best: number) => boolean;
-  around(...args: readonly unknown[]): Around;
-}
-
-/** Moves elements about by strided copies; what none of them writes is `fill`. */
-export interface ViewKernel {
-  readonly kind: "view";
-  copies(...args: readonly unknown[]): readonly Copy[];
-  fill?(...args: readonly unknown[]): number;
-}
-
-/** Shares the memory under another shape. */
-export interface AliasKernel {
-  readonly kind: "alias";
-}
-
-/** Batches of matrix products. */
-export interface ContractKernel {
-  readonly kind: "contract";
-  contraction(...args: readonly unknown[]): Contraction;
-}
-
-/** Loops of its own: index ops, and fused ops, whose backward pass is a loop too. */
-export interface LoopKernel {
-  readonly kind: "index" | "fused";
-  forward(outputs: Outputs<string, Block>, ...args: readonly unknown[]): void;
-  /** Fills the gradients that are asked for; `results` are the outputs of the forward pass. */
-  backward?(
-    gradients: readonly (Block | null)[],
-    g: Block,
-    results: Outputs<string, Block>,
-    ...args: readonly unknown[]
-  ): void;
-}
-
-/**
- * Works on whole lists of tensors and may overwrite them: what an optimiser does to all parameters at
- * once. Its arguments are lists of tensors, tensors, nulls and options.
- */
-export interface UpdateKernel<P extends readonly unknown[] = readonly unknown[]> {
-  readonly kind: "update";
-  forward(outputs: readonly Block[], ...args: ListBlocks<P>): void;
-  /** The tensors among the arguments that it overwrites. */
-  writes(...args: P): readonly Tensor[];
-}
-
-/** An update is called, but neither recorded nor differentiated: it needs no more than a name and a kernel. */
-export interface UpdateEntry<P extends readonly unknown[] = readonly unknown[]> {
-  readonly name: string;
-  readonly kernel: UpdateKernel<P>;
-}
-
-/** Arguments with tensors, and lists of them, seen as blocks. */
-export type ListBlocks<P extends readonly unknown[]> = {
-  [K in keyof P]: P[K] extends readonly Tensor[] | null
-    ? readonly Block[] | Extract<P[K], null>
-    : P[K] extends Tensor | null
-      ? Block | Extract<P[K], null>
-      : P[K];
-};
-
-/** Made of other ops: no device ever sees it. */
-export interface ComposedKernel {
-  readonly kind: "composed";
-}
-
-/** How each kind is computed. A device implements these forms, and may override single ops by name. */
-export type Kernel =
-  | ElementwiseKernel
-  | ReduceKernel
-  | PickKernel
-  | ViewKernel
-  | AliasKernel
-  | ContractKernel
-  | LoopKernel
-  | ComposedKernel;
 
 /** What the tests and the documentation read; the same for every kind. */
 export interface Described {
@@ -171,16 +32,6 @@ export interface Described {
   /** Draws arguments that property tests call the op with. */
   readonly draw: (d: Draw) => readonly unknown[];
 }
-
-/**
- * What an op makes: its result, and by name what its backward kernel reads again. S: those names; an op
- * that saves nothing has `never`, and makes [y] alone. Names, because places could be mixed up unseen.
- */
-export type Outputs<S extends string, T> = [S] extends [never]
-  ? readonly [y: T]
-  : string extends S
-    ? readonly [y: T, saved?: Readonly<Record<string, T>>]
-    : readonly [y: T, saved: Readonly<Record<S, T>>];
 
 /**
  * Everything about one op. P: the arguments that its rules and its kernels see, S: the names of what it
@@ -212,60 +63,7 @@ export type Op<
 /** An op whose first argument is no tensor (cat, stack, einsum): a function, and no method of Tensor. */
 export type FreeOp<F> = Op<F> & { readonly isMethod?: false };
 
-/** Arguments with tensors seen as the blocks of numbers that loops walk. */
-export type Blocks<P extends readonly unknown[]> = {
-  [K in keyof P]: Tensor extends P[K] ? (null extends P[K] ? Block | null : Block) : P[K];
-};
-
 // --- Running -----------------------------------------------------------------------------------------
-
-/** One run of an op on a device. */
-export interface ForwardCall<
-  P extends readonly unknown[] = readonly unknown[],
-  S extends string = string,
-> {
-  readonly entry: Entry<P, S>;
-  readonly pass: "forward";
-  readonly args: P;
-  /** Every tensor that it reads. */
-  readonly tensors: readonly Tensor[];
-  /** What to make: the result, then what is saved, in the order of `saved`. */
-  readonly outputs: readonly [y: Spec, ...saved: Spec[]];
-  readonly saved: Readonly<Record<S, Spec>>;
-}
-
-/** One run of the backward kernel of a fused op. */
-export interface BackwardCall<
-  P extends readonly unknown[] = readonly unknown[],
-  S extends string = string,
-> {
-  readonly entry: Entry<P, S>;
-  readonly pass: "backward";
-  /** The gradient of the result, and the result. */
-  readonly g: Tensor;
-  readonly y: Tensor;
-  readonly saved: Readonly<Record<S, Tensor>>;
-  readonly args: P;
-  readonly tensors: readonly Tensor[];
-  /** What to make: a gradient for each of `args` that wants one. */
-  readonly outputs: Wanted<P>;
-}
-
-/** For each argument its gradient's shape and dtype, or null where nobody wants one. */
-type Wanted<P extends readonly unknown[]> = { readonly [K in keyof P]: Spec | null };
-
-/** One run of an update. */
-export interface UpdateCall<P extends readonly unknown[] = readonly unknown[]> {
-  readonly entry: UpdateEntry<P>;
-  readonly pass: "update";
-  readonly args: P;
-  /** The tensors of its lists, and those that stand alone. */
-  readonly tensors: readonly Tensor[];
-  readonly outputs: readonly Spec[];
-}
-
-/** One run of one op on a device: forward, backward, or an update of lists in place. */
-export type Call = ForwardCall | BackwardCall | UpdateCall;
 
 let definitions = false;
 const definitionsTakes = signature("withDefinitions", "fn: function");

@@ -1,10 +1,64 @@
-// How a device runs single ops itself, rather than by their kind: a table of rules by the ops' names, each
-// typed by its op's entry. An op that takes other arguments, or saves something else, makes the rules that
-// don't fit a compile error. Next: ../kernels/wasm/table.ts.
+// How a device is asked to run an op (a call), and how it runs single ops itself rather than by their kind: a
+// table of rules by the ops' names, each typed by its op's entry. An op that takes other arguments, or saves
+// something else, makes the rules that don't fit a compile error. Next: ../kernels/wasm/table.ts.
 
-import type { BackwardCall, Entry, ForwardCall, Outputs, UpdateCall, UpdateEntry } from "./op.ts";
+import type { Outputs, Spec, UpdateEntry } from "./kernel.ts";
+import type { Entry } from "./op.ts";
+import type { Tensor } from "./tensor.ts";
 
-export type { Outputs } from "./op.ts";
+export type { Outputs } from "./kernel.ts";
+
+// --- Calls -------------------------------------------------------------------------------------------
+
+/** One run of an op on a device. */
+export interface ForwardCall<
+  P extends readonly unknown[] = readonly unknown[],
+  S extends string = string,
+> {
+  readonly entry: Entry<P, S>;
+  readonly pass: "forward";
+  readonly args: P;
+  /** Every tensor that it reads. */
+  readonly tensors: readonly Tensor[];
+  /** What to make: the result, then what is saved, in the order of `saved`. */
+  readonly outputs: readonly [y: Spec, ...saved: Spec[]];
+  readonly saved: Readonly<Record<S, Spec>>;
+}
+
+/** One run of the backward kernel of a fused op. */
+export interface BackwardCall<
+  P extends readonly unknown[] = readonly unknown[],
+  S extends string = string,
+> {
+  readonly entry: Entry<P, S>;
+  readonly pass: "backward";
+  /** The gradient of the result, and the result. */
+  readonly g: Tensor;
+  readonly y: Tensor;
+  readonly saved: Readonly<Record<S, Tensor>>;
+  readonly args: P;
+  readonly tensors: readonly Tensor[];
+  /** What to make: a gradient for each of `args` that wants one. */
+  readonly outputs: Wanted<P>;
+}
+
+/** For each argument its gradient's shape and dtype, or null where nobody wants one. */
+type Wanted<P extends readonly unknown[]> = { readonly [K in keyof P]: Spec | null };
+
+/** One run of an update. */
+export interface UpdateCall<P extends readonly unknown[] = readonly unknown[]> {
+  readonly entry: UpdateEntry<P>;
+  readonly pass: "update";
+  readonly args: P;
+  /** The tensors of its lists, and those that stand alone. */
+  readonly tensors: readonly Tensor[];
+  readonly outputs: readonly Spec[];
+}
+
+/** One run of one op on a device: forward, backward, or an update of lists in place. */
+export type Call = ForwardCall | BackwardCall | UpdateCall;
+
+// --- Rules -------------------------------------------------------------------------------------------
 
 /** The rule of one op on a device that works with an M and whose buffers are B. P and S as in Entry. */
 export interface Rule<
