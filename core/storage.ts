@@ -1,7 +1,14 @@
-// The memory behind a tensor, and who gives it back. A Storage pairs a device's buffer with the facts
-// that the tape needs: whether it was released (and by whom, for the error), how often it was written
-// in place, and whether somebody asked to keep it. Several tensors may share one (reshape, detach).
-// Next: scope.ts for releasing, device.ts for what a buffer is.
+// The memory behind a tensor. Several tensors may share one storage, and only the storage knows the buffer:
+//
+//   x = tensor([...])      Tensor x ──────┐
+//   y = x.reshape([3, 2])  Tensor y ──────┤    Storage                    the device's buffer
+//   z = x.detach()         Tensor z ──────┴──> dtype, length, version ──> 1 2 3 4 5 6
+//                          shape, grad,        kept, released by whom     (an array, an address, a GPU's)
+//                          node on the tape
+//
+// The storage counts in-place writes, so that the tape notices a value that changed under it; and it knows
+// whether it was released, by whom, and who asked to keep it. Next: memory.ts for who releases it, device.ts
+// for what a buffer is.
 
 import type { Buffer, Device } from "./device.ts";
 import type { DType } from "./dtype.ts";

@@ -1,6 +1,7 @@
 // The rooms of the house and the arrows between them: cli -> report -> lab -> grm -> nn -> core <- kernels. Imports are read
 // from the sources, so a wrong one fails here before anybody depends on it; and core is copied out and
 // run alone, which is the promise that the arrows protect.
+// Files of a room don't import each other in circles, and each part of the house has a budget of lines.
 // Next: ../core/index.ts.
 
 import assert from "node:assert/strict";
@@ -179,4 +180,137 @@ test("core runs alone", () => {
   } finally {
     rmSync(alone, { recursive: true, force: true });
   }
+});
+
+// --- Cycles ------------------------------------------------------------------------------------------
+
+/** The files of a room that each of its files runs before itself: what it imports, types aside. */
+function importsByFile(room: string): Map<string, string[]> {
+  const pattern = /^\s*(?:import|export)\b(?!\s+type\b)([^;"']*?)\bfrom\s+["'](\.[^"']+)["']/gm;
+  const hasValue = (names: string): boolean =>
+    !/^\s*\{/.test(names) ||
+    names
+      .replaceAll(/[{}\s]+/g, " ")
+      .split(",")
+      .some((name) => /^\s*(?!type )\S/.test(name));
+  const imports = sourcesOf(room).map((file): [string, string[]] => {
+    const code = readFileSync(file, "utf8").replaceAll(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, "");
+    const values = [...code.matchAll(pattern)].filter(([, names = ""]) => hasValue(names));
+    return [file, values.map(([, , specifier = ""]) => resolve(dirname(file), specifier))];
+  });
+  return new Map(imports);
+}
+
+/** Cycles as lists of files, each said once, from its first file. */
+function cyclesOf(imports: ReadonlyMap<string, readonly string[]>): string[] {
+  const found = new Set<string>();
+  const done = new Set<string>();
+  const visit = (file: string, path: readonly string[]): void => {
+    const at = path.indexOf(file);
+    if (at >= 0)
+      found.add(
+        path
+          .slice(at)
+          .map((f) => relative(root, f))
+          .sort()
+          .join(" "),
+      );
+    if (at >= 0 || done.has(file)) return;
+    for (const next of imports.get(file) ?? []) visit(next, [...path, file]);
+    done.add(file);
+  };
+  for (const file of imports.keys()) visit(file, []);
+  return [...found].sort();
+}
+
+/** Cycles on purpose: what is used from the other file is called later, never while the files load. */
+const known: readonly (readonly string[])[] = [
+  // what a call that doesn't fit is told names tensors and generators, which check their own calls
+  ["core/random.ts", "core/refusal.ts", "core/signature.ts", "core/tensor.ts"],
+  // a module announces its activations, and the listeners are found by module
+  ["nn/activations.ts", "nn/module.ts"],
+];
+
+describe("cycles", () => {
+  for (const room of Object.keys(mayImport)) {
+    test(`${room}: files don't wait for each other while they load, but where it is on purpose`, () => {
+      const wrong = cyclesOf(importsByFile(room)).filter(
+        (cycle) => !known.some((files) => cycle.split(" ").every((file) => files.includes(file))),
+      );
+      assert.deepEqual(wrong, []);
+    });
+  }
+
+  test("a cycle is found, a chain and types aren't one", () => {
+    const of = (...arrows: readonly string[]): string[] =>
+      cyclesOf(new Map(arrows.map((a) => [join(root, a[0] ?? ""), [join(root, a[1] ?? "")]])));
+    assert.deepEqual(of("ab", "bc", "ca", "da"), ["a b c"]);
+    assert.deepEqual(of("ab", "bc", "cd"), []);
+    const tape = importsByFile("core").get(join(root, "core/tape.ts")) ?? [];
+    const names = tape.map((file) => relative(root, file));
+    assert.ok(
+      names.includes("core/memory.ts") && !names.includes("core/storage.ts"),
+      "types aside",
+    );
+  });
+});
+
+// --- Sizes -------------------------------------------------------------------------------------------
+
+/**
+ * The most lines that each part may have. A number is raised on purpose, in the commit whose reasons say
+ * what the lines are for; a part that shrank takes its number along.
+ */
+const budget: readonly (readonly [part: string, most: number, of: (file: string) => boolean])[] = [
+  ["the engine", 5_200, (file) => /^core\/[^/]+$/.test(file)],
+  ["ops", 1_900, (file) => /^core\/ops\/[^/]+$/.test(file)],
+  ["fused ops", 1_600, (file) => file.startsWith("core/ops/fused/")],
+  ["the wasm device", 6_850, (file) => /^kernels\/(wasm\/|[^/]+$)/.test(file)],
+  ["the gpu device", 3_800, (file) => file.startsWith("kernels/gpu/")],
+  ["nn", 7_300, (file) => file.startsWith("nn/")],
+  ["grm", 8_400, (file) => file.startsWith("grm/")],
+  ["lab", 3_950, (file) => file.startsWith("lab/")],
+  ["report", 3_150, (file) => file.startsWith("report/")],
+  ["cli", 4_500, (file) => file.startsWith("cli/")],
+];
+
+function linesOf(file: string): number {
+  return readFileSync(join(root, file), "utf8").split("\n").length - 1;
+}
+
+describe("sizes", () => {
+  const files = Object.keys(mayImport).flatMap((room) =>
+    readdirSync(join(root, room), { recursive: true, encoding: "utf8" })
+      .filter((name) => name.endsWith(".ts") && !name.endsWith(".d.ts"))
+      .map((name) => `${room}/${name.split(sep).join("/")}`),
+  );
+
+  test("every source belongs to one part", () => {
+    const parts = files.map((file) => budget.filter(([, , of]) => of(file)).length);
+    assert.deepEqual(
+      files.filter((_, i) => parts[i] !== 1),
+      [],
+    );
+  });
+
+  for (const [part, most, of] of budget) {
+    test(`${part}: at most ${most} lines`, (t) => {
+      const lines = files.filter(of).reduce((sum, file) => sum + linesOf(file), 0);
+      t.diagnostic(`${lines} of ${most}`);
+      assert.ok(
+        lines <= most,
+        `${part} has ${lines} lines, its budget is ${most}: see test/house.test.ts`,
+      );
+      assert.ok(lines > 0.9 * most, `${part} has only ${lines} lines: lower its budget of ${most}`);
+    });
+  }
+
+  test("the first evening's path is at most 2,400 lines, and its files are there", () => {
+    const readme = readFileSync(join(root, "README.md"), "utf8");
+    const [, section = ""] = /^## One evening\n([\s\S]*?)\n## /m.exec(readme) ?? [];
+    const path = [...section.matchAll(/\]\(((?:core|grm)\/[\w/.]+\.ts)\)/g)].map(([, f = ""]) => f);
+    assert.ok(path.length >= 10, `only ${path.length} files`);
+    const lines = path.reduce((sum, file) => sum + linesOf(file), 0);
+    assert.ok(lines <= 2400, `${lines} lines: ${path.join(" ")}`);
+  });
 });
