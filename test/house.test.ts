@@ -267,7 +267,7 @@ const budget: readonly (readonly [part: string, most: number, of: (file: string)
   ["fused ops", 1_600, (file) => file.startsWith("core/ops/fused/")],
   ["the wasm device", 6_850, (file) => /^kernels\/(wasm\/|[^/]+$)/.test(file)],
   ["the gpu device", 3_800, (file) => file.startsWith("kernels/gpu/")],
-  ["nn", 7_300, (file) => file.startsWith("nn/")],
+  ["nn", 7_550, (file) => file.startsWith("nn/")],
   ["grm", 8_400, (file) => file.startsWith("grm/")],
   ["lab", 3_950, (file) => file.startsWith("lab/")],
   ["report", 3_150, (file) => file.startsWith("report/")],
@@ -308,7 +308,7 @@ describe("sizes", () => {
   test("the first evening's path is at most 2,400 lines, and its files are there", () => {
     const readme = readFileSync(join(root, "README.md"), "utf8");
     const [, section = ""] = /^## One evening\n([\s\S]*?)\n## /m.exec(readme) ?? [];
-    const path = [...section.matchAll(/\]\(((?:core|grm)\/[\w/.]+\.ts)\)/g)].map(([, f = ""]) => f);
+    const path = [...section.matchAll(/`((?:core|grm)\/[\w/.]+\.ts)`/g)].map(([, f = ""]) => f);
     assert.ok(path.length >= 10, `only ${path.length} files`);
     const lines = path.reduce((sum, file) => sum + linesOf(file), 0);
     assert.ok(lines <= 2400, `${lines} lines: ${path.join(" ")}`);
