@@ -1,8 +1,9 @@
 // Randomness that can be repeated. Every random number comes from a generator that was made from a
 // seed; a generator splits by name (rng.fork("dropout")), so that drawing more here never changes what
-// is drawn there; its state can be saved in a checkpoint. The uniform numbers are seedrandom's (alea).
-// The normal ones take their logarithm from portable.ts, so that a seed gives the same bits in every
-// engine. Next: creation.ts (rand, randn).
+// is drawn there; its state can be saved in a checkpoint. The uniform numbers are seedrandom's (alea),
+// begun where hashes of the seed and all names say: from neighbouring seeds alea itself begins along a line.
+// The normal ones take their logarithm from portable.ts, so that a seed gives the same bits in every engine.
+// Next: creation.ts (rand, randn).
 
 /// <reference path="./alea.d.ts" />
 
@@ -26,10 +27,40 @@ export interface AleaState {
   readonly s2: number;
 }
 
+/** How seeds become streams; states that were saved under another number are refused. */
+const version = 2;
+
 /** Everything needed to go on drawing where a generator stopped; plain data for a checkpoint. */
 export interface RandomState {
+  readonly version: number;
+  /** The seed and the names of the forks, see Random.seed. */
   readonly seed: string;
   readonly alea: AleaState;
+}
+
+/** A part of a path of names, so that no name looks like two. */
+function escaped(name: string | number): string {
+  return String(name).replaceAll(/[\\/]/g, "\\$&");
+}
+
+/** MurmurHash3 of a text's UTF-16 units (Appleby, 32 bits, one unit a block). */
+function hash(text: string, salt: number): number {
+  let h = salt;
+  for (let i = 0; i < text.length; i++) {
+    const k = Math.imul(text.charCodeAt(i), 0xcc9e2d51);
+    h ^= Math.imul((k << 15) | (k >>> 17), 0x1b873593);
+    h = (Math.imul((h << 13) | (h >>> 19), 5) + 0xe6546b64) | 0;
+  }
+  h ^= text.length;
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return (h ^ (h >>> 16)) >>> 0;
+}
+
+/** Where alea begins for a path: three hashes of it as its three fractions of 32 bits. */
+function beginning(path: string): AleaState {
+  const [s0 = 0, s1 = 0, s2 = 0] = [1, 2, 3].map((salt) => hash(path, salt) / 2 ** 32);
+  return { c: 1, s0, s1, s2 };
 }
 
 /**
@@ -40,32 +71,38 @@ export class Random {
   readonly #draw: ReturnType<typeof alea>;
 
   private constructor(
-    /** The seed, with the names of the forks that led here. */
+    /** The seed and the names of the forks that led here, as a path: "0/dropout/3". */
     readonly seed: string,
-    state: AleaState | true,
+    state = beginning(seed),
   ) {
-    this.#draw = alea(seed, { state });
+    this.#draw = alea("", { state });
   }
 
   static from(seed: number | string): Random {
     accept(takes.random, arguments);
-    return new Random(String(seed), true);
+    return new Random(escaped(seed));
   }
 
-  /** A generator that goes on where `state()` was taken. */
+  /** A generator that goes on where `state()` was taken. An ArgumentError if another version saved it. */
   static restore(state: RandomState): Random {
     accept(takes.restore, arguments);
+    if (state.version !== version) {
+      throw new ArgumentError(
+        `Random.restore: this state has version ${state.version ?? 1}, needed ${version}: seeds and forks gave ` +
+          "other streams then; begin the run again, or go on with the release that saved it",
+      );
+    }
     return new Random(state.seed, state.alea);
   }
 
   state(): RandomState {
-    return { seed: this.seed, alea: this.#draw.state() };
+    return { version, seed: this.seed, alea: this.#draw.state() };
   }
 
-  /** An independent generator. Depends on the seed and the name alone, not on what was drawn so far. */
+  /** An independent generator. Depends on the seed and the names alone, not on what was drawn so far. */
   fork(name: string | number): Random {
     accept(takes.fork, arguments);
-    return Random.from(`${this.seed}/${name}`);
+    return new Random(`${this.seed}/${escaped(name)}`);
   }
 
   /** Uniform in [0, 1), 53 bits. */

@@ -8,14 +8,17 @@ import { describe, test } from "node:test";
 import {
   bernoulli,
   type Draw,
+  noGrad,
   Random,
   type RandomState,
   rand,
   randint,
   randn,
   random,
+  tensor,
   zeros,
 } from "../core/index.ts";
+import { CausalLM, generate } from "../nn/index.ts";
 import { holds } from "./property.ts";
 
 function times<T>(n: number, draw: () => T): T[] {
@@ -44,13 +47,13 @@ describe("golden: the first draws of seed 0 (tsx, Node 20 on x64)", () => {
     const rng = random(0);
     assert.deepEqual(
       times(3, () => rng.uniform()),
-      [0.5945264335737063, 0.12979769093792703, 0.479257016189522],
+      [0.24466218901008108, 0.6662549509146398, 0.8205284685452885],
     );
   });
   test("normal", () => {
     const rng = random(0);
     const expected = [
-      0.2566185030243842, -0.22708247950316932, -1.0080994028255577, 0.9039782910073326,
+      -1.1795516756122297, 1.2293580860769613, 0.5381473021842279, -1.993849390477914,
     ];
     assert.deepEqual(
       times(4, () => rng.normal()),
@@ -61,18 +64,18 @@ describe("golden: the first draws of seed 0 (tsx, Node 20 on x64)", () => {
     const [a, b] = [random(0), random(0)];
     assert.deepEqual(
       times(8, () => a.integer(0, 100)),
-      [59, 12, 47, 68, 12, 43, 89, 13],
+      [24, 66, 82, 41, 95, 14, 87, 99],
     );
-    assert.deepEqual([...random(0).permutation(10)], [6, 8, 9, 7, 2, 0, 4, 3, 1, 5]);
-    assert.equal(times(12, () => b.categorical([1, 2, 3, 4])).join(""), "212312313332");
-    assert.equal(random(0).fork("dropout").uniform(), 0.38633242013978053);
+    assert.deepEqual([...random(0).permutation(10)], [4, 1, 7, 3, 0, 8, 9, 6, 5, 2]);
+    assert.equal(times(12, () => b.categorical([1, 2, 3, 4])).join(""), "133231333322");
+    assert.equal(random(0).fork("dropout").uniform(), 0.30456277769211937);
   });
   test("tensors", () => {
     const normal = [
-      0.2566184997558594, -0.22708247601985931, -1.0080994367599487, 0.9039782881736755,
+      -1.1795517206192017, 1.2293580770492554, 0.5381473302841187, -1.9938493967056274,
     ];
     assert.deepEqual([...randn([2, 2], { rng: random(0) }).data], normal);
-    const uniform = [0.5945264101028442, 0.12979763746261597, 0.4792569875717163];
+    const uniform = [0.24466216564178467, 0.6662549376487732, 0.8205284476280212];
     assert.deepEqual([...rand([3], { rng: random(0) }).data], uniform);
   });
 });
@@ -144,6 +147,118 @@ describe("seeds, forks and states", () => {
       x.dropout({ p: 0.5, rng: a }).toArray(),
       x.dropout({ p: 0.5, rng: a }).toArray(),
     );
+  });
+});
+
+describe("forks are independent", () => {
+  const n = 10_000;
+  type Family = (i: number) => Random;
+  const families: Record<string, Family> = {
+    "neighbouring seeds": (i) => random(i),
+    "seeds a thousand apart": (i) => random(1000 * i),
+    "forks by number": (i) => random(0).fork(i),
+    "forks by name": (i) => random(0).fork(`name${i}`),
+    "forks of forks by number": (i) => random(7).fork(i).fork("dropout"),
+    "deep forks": (i) => random(7).fork("a").fork(i).fork("b").fork("c"),
+    "the sequences of generate()": (i) => random(1).fork(`generate 123456 ${i}`),
+  };
+
+  /** How many standard deviations chi-squared of numbers in [0, 1) lies above its mean. */
+  const excess = (numbers: readonly number[], bins: number): number => {
+    const counts = new Array<number>(bins).fill(0);
+    for (const x of numbers) counts[Math.floor(x * bins)] = (counts[Math.floor(x * bins)] ?? 0) + 1;
+    const expected = numbers.length / bins;
+    const chi = counts.reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0);
+    return (chi - (bins - 1)) / Math.sqrt(2 * (bins - 1));
+  };
+  const modulo1 = (x: number): number => x - Math.floor(x);
+  /** Pairs as one number, so that chi-squared on 64 bins looks at an 8 by 8 grid. */
+  const pair = (x: number, y: number): number => (Math.floor(8 * x) + y) / 8;
+  /** Differences of order 1, 2, 3 between streams next to each other: on a line they are all alike. */
+  const differences = (u: readonly number[], order: number): number[] =>
+    order === 0
+      ? [...u]
+      : differences(
+          u.slice(1).map((x, i) => x - (u[i] ?? 0)),
+          order - 1,
+        );
+
+  for (const [name, family] of Object.entries(families)) {
+    test(`${name}: draws 1 to 3 of ${n} streams lie on no lattice, and don't go together`, () => {
+      const streams = times(n, () => 0).map((_, i) => {
+        const rng = family(i);
+        return [rng.uniform(), rng.uniform(), rng.uniform()] as const;
+      });
+      const found: Record<string, number> = {};
+      for (const k of [0, 1, 2] as const) {
+        const u = streams.map((draws) => draws[k]);
+        for (const order of [0, 1, 2, 3])
+          found[`draw ${k}, differences ${order}`] = excess(differences(u, order).map(modulo1), 20);
+        const next = (lag: number): number[] => u.slice(lag).map((x, i) => pair(x, u[i] ?? 0));
+        for (const lag of [1, 2, 10]) found[`draw ${k}, lag ${lag}`] = excess(next(lag), 64);
+        const other = streams.map((draws) => pair(draws[k], draws[(k + 1) % 3] ?? 0));
+        found[`draws ${k} and ${(k + 1) % 3}`] = excess(other, 64);
+      }
+      for (const [what, deviations] of Object.entries(found))
+        assert.ok(
+          deviations < 5,
+          `${what}: chi-squared is ${deviations.toFixed(1)} deviations off`,
+        );
+    });
+
+    test(`${name}: first draws are uncorrelated`, () => {
+      const u = times(n, () => 0).map((_, i) => family(i).uniform() - 1 / 2);
+      for (const lag of [1, 2, 3, 7, 100]) {
+        const products = u.slice(lag).map((x, i) => 12 * x * (u[i] ?? 0));
+        const correlation = mean(products);
+        assert.ok(Math.abs(correlation) < 4.5 / Math.sqrt(n), `lag ${lag}: ${correlation}`);
+      }
+    });
+  }
+
+  test("four answers to one prompt begin alike as often as independent draws do", () => {
+    const lm = new CausalLM({ vocabSize: 16, dim: 8, layers: 1, heads: 2 }, { rng: random(1) });
+    const calls = 4000;
+    const options = { samples: 4, maxTokens: 1, rng: random(2) };
+    let alike = 0;
+    for (let i = 0; i < calls; i++) {
+      const first = generate(lm, [[1]], options).map(({ tokens }) => tokens[0]);
+      if (new Set(first).size === 1) alike++;
+    }
+    const p = noGrad(() => lm.forward(tensor([[1]], { dtype: "int32" })).softmax({ dim: -1 })).data;
+    const share = [...p].reduce((sum, x) => sum + x ** 4, 0);
+    const deviation = Math.sqrt(share * (1 - share) * calls);
+    assert.ok(Math.abs(alike - share * calls) < 4.5 * deviation, `${alike} of ${share * calls}`);
+  });
+
+  test("no name looks like two, and a seed like no fork", () => {
+    const paths = [
+      random("a/b"),
+      random("a").fork("b"),
+      random("a\\").fork("b"),
+      random("a").fork("b/c"),
+      random("a").fork("b").fork("c"),
+      random("").fork(""),
+      random("/"),
+      random(""),
+    ];
+    assert.equal(new Set(paths.map((rng) => rng.uniform())).size, paths.length);
+    assert.equal(new Set(paths.map(({ seed }) => seed)).size, paths.length);
+  });
+
+  test("a million forks have a million beginnings", () => {
+    const seen = new Set<number>();
+    for (let i = 0; i < 1e6; i++) seen.add(random(5).fork(i).uniform());
+    assert.equal(seen.size, 1e6);
+  });
+
+  test("a state from before forks were mixed is refused by its version", () => {
+    const { version, ...old } = random(1).state();
+    assert.equal(version, 2);
+    assert.throws(() => Random.restore(old as RandomState), {
+      name: "ArgumentError",
+      message: /^Random.restore: this state has version 1, needed 2: .*begin the run again/,
+    });
   });
 });
 

@@ -12,6 +12,8 @@ import type { StateDict } from "../module.ts";
 
 /** A generator's state (core's RandomState). */
 export const randomStateSchema = z.strictObject({
+  /** States from before versions were counted have none; Random.restore refuses them. */
+  version: z.number().default(1),
   seed: z.string(),
   alea: z.strictObject({ c: z.number(), s0: z.number(), s1: z.number(), s2: z.number() }),
 });
