@@ -12,7 +12,7 @@ import { use } from "../core/index.ts";
 import { kernelsUrl } from "../kernels/index.ts";
 import { goldenHash } from "./golden/losses.ts";
 
-const golden = "44eecb3b";
+const golden = "593020e8";
 
 test(`the golden hash of 400 training losses, in Node ${process.version}`, () => {
   assert.equal(use("wasm").name, "wasm");
