@@ -524,14 +524,18 @@ describe("probes", () => {
   });
 
   test("are at chance on shuffled labels", () => {
-    const order = random("shuffle").permutation(4000);
-    const y = Array.from(order, (i) => planted(x)[i] ?? 0);
-    const { r2 } = linearProbe({ x, y }, { x: other, y: planted(other) });
-    assert.ok(Math.abs(r2 ?? 1) < 0.1, `r2 is ${r2}`);
-    const signs = y.map((v) => (v > 1 ? 1 : 0));
-    const truth = planted(other).map((v) => (v > 1 ? 1 : 0));
-    const { accuracy } = linearProbe({ x, y: signs }, { x: other, y: truth });
-    assert.ok(Math.abs((accuracy ?? 0) - 0.5) < 0.06, `accuracy is ${accuracy}`);
+    const [values, truth] = [planted(x), planted(other).map((v) => (v > 1 ? 1 : 0))];
+    const accuracies = Array.from({ length: 20 }, (_, k) => {
+      const order = random("shuffle").fork(k).permutation(4000);
+      const y = Array.from(order, (i) => values[i] ?? 0);
+      const { r2 } = linearProbe({ x, y }, { x: other, y: planted(other) });
+      assert.ok(Math.abs(r2 ?? 1) < 0.1, `r2 is ${r2}`);
+      const signs = y.map((v) => (v > 1 ? 1 : 0));
+      return linearProbe({ x, y: signs }, { x: other, y: truth }).accuracy ?? 0;
+    });
+    // a direction at random in 6 dimensions is right on 0.5 ± 0.14
+    const accuracy = statistics.mean(accuracies);
+    assert.ok(Math.abs(accuracy - 0.5) < 0.13, `accuracy is ${accuracy}`);
   });
 
   test("a perfect score is 1, the mean's is 0, and constants have none", () => {
@@ -720,7 +724,7 @@ describe("the frontier", () => {
 test("all views by one call speak of the same tokens, with a long pair in front", async () => {
   const long = { chosen: sequence(Array(80).fill(65)), rejected: sequence(Array(70).fill(66)) };
   const short = { chosen: sequence([70, 71, 72, 73, 74]), rejected: sequence([70, 75, 76]) };
-  const shape = { vocabSize: 259, dim: 16, layers: 2, heads: 2, context: 96 };
+  const shape = { vocabSize: 256, dim: 16, layers: 2, heads: 2, context: 96 };
   const found = await inspectModels({
     models: [{ name: "a", model: drawnModel(shape, {}) }],
     base: drawnModel(shape, {}).lm,
