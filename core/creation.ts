@@ -188,7 +188,8 @@ export function onesLike(x: Tensor): Tensor {
 /** `value` everywhere, in the shape, dtype and device of another tensor. */
 export function fullLike(x: Tensor, value: number): Tensor {
   accept(takes.fullLike, arguments);
-  return fromData(allocate(x.dtype, x.size).fill(value), x.shape, x.dtype, x.device);
+  const [one = 0] = convert("fullLike", [value], x.dtype);
+  return fromData(allocate(x.dtype, x.size).fill(one), x.shape, x.dtype, x.device);
 }
 
 /** start, start + step, ... as far as it stays below `end`: arange(end), (start, end), (start, end, step). */

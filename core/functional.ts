@@ -22,12 +22,13 @@ function leafOf(x: Tensor): Tensor {
   return isFloat(x.dtype) ? leaf.requiresGrad_() : leaf;
 }
 
-/** grad, with null for the integers among the leaves and for those that nothing depends on. */
+/** grad, with null for the integers among the leaves and for those that y doesn't depend on. */
 function gradOfLeaves(
   y: Tensor,
   leaves: readonly Tensor[],
   options: Parameters<typeof grad>[2],
 ): (Tensor | null)[] {
+  if (!y.requiresGrad) return leaves.map(() => null);
   const floats = leaves.filter((x) => x.requiresGrad);
   const found = grad(y, floats, { ...options, allowUnused: true });
   return leaves.map((x) => found[floats.indexOf(x)] ?? null);
@@ -61,14 +62,15 @@ export function vjp(
 }
 
 /**
- * Hessian-vector products of a scalar function: H v, one tensor for each input, without forming H.
+ * Hessian-vector products of a scalar function: H v, one tensor for each input, without forming H: zeros
+ * where the gradient doesn't change, nulls if the function depends on no input.
  * Differentiates the inner product of gradient and vectors.
  */
 export function hvp(
   fn: (...inputs: Tensor[]) => Tensor,
   inputs: readonly Tensor[],
   vectors: readonly Tensor[],
-): Tensor[] {
+): (Tensor | null)[] {
   accept(takes.hvp, arguments);
   if (vectors.length !== inputs.length) {
     throw new ArgumentError(
@@ -79,6 +81,7 @@ export function hvp(
   return enableGrad(() => {
     const y = checkTensor("hvp", fn(...leaves), "what fn returns");
     const first = gradOfLeaves(y, leaves, { createGraph: true });
+    if (first.every((g) => g === null)) return first;
     const products = first.flatMap((g, i) => {
       const v = vectors[i];
       if (g === null || !g.requiresGrad) return [];

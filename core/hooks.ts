@@ -1,7 +1,7 @@
 // Looking at gradients on their way: a hook sees the whole gradient of a tensor in every backward walk and may
 // replace it; retainGrad asks for the gradient of a tensor that is no leaf. Next: tape.ts, which calls them.
 
-import { GraphError, ShapeError } from "./errors.ts";
+import { DTypeError, GraphError, ShapeError } from "./errors.ts";
 import { formatShape, sameShape } from "./shape.ts";
 import { accept, signatures } from "./signature.ts";
 import { checkTensor, type Tensor } from "./tensor.ts";
@@ -24,6 +24,11 @@ export function runHooks(x: Tensor, g: Tensor): Tensor {
     if (!sameShape(replaced.shape, x.shape)) {
       throw new ShapeError(
         `registerHook: the hook returned shape ${formatShape(replaced.shape)} for a tensor of shape ${formatShape(x.shape)}`,
+      );
+    }
+    if (replaced.dtype !== x.dtype) {
+      throw new DTypeError(
+        `registerHook: the hook returned ${replaced.dtype} for a tensor of ${x.dtype}; g.to("${x.dtype}") converts it`,
       );
     }
     current = replaced;

@@ -53,6 +53,8 @@ export type Formula = (...numbers: number[]) => number | boolean;
 export interface ElementwiseKernel {
   readonly kind: "elementwise";
   readonly forward: Formula;
+  /** The same for int32, modulo 2^32, where a product of doubles would lose its low bits. */
+  readonly integer?: Formula;
   /** g times the derivative: (g, ...operands, ...scalars), for fused ops of one operand. */
   readonly backward?: Formula;
   /** Functions that the formulas call, for devices that compile the formulas' text. */

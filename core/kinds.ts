@@ -52,6 +52,8 @@ type Operands<F> = F extends (...args: infer P) => unknown
 export interface ElementwiseSpec<F> {
   /** One element of the result: (...operands, ...scalars). */
   readonly forward: Formula;
+  /** The same for int32, modulo 2^32, where a product of doubles would lose its low bits. */
+  readonly integer?: Formula;
   /** g times the derivative, one element: (g, ...operands, ...scalars). Needs a definition. */
   readonly backward?: Formula;
   /** Functions other than Math's that the formulas call: a device compiles them along. */
@@ -75,12 +77,13 @@ export interface ElementwiseSpec<F> {
 
 /** An op that makes each element of the result from one element of each operand. */
 export function elementwise<F>(spec: ElementwiseSpec<F>): Op<F> {
-  const { forward, backward, uses, typing = numbers, mask, scalars, draw } = spec;
+  const { forward, integer, backward, uses, typing = numbers, mask, scalars, draw } = spec;
   const arity = spec.arity ?? forward.length;
   const op: Op<F> = define<unknown[], F>(
     {
       kind: "elementwise",
       forward,
+      ...(integer && { integer }),
       ...(backward && { backward }),
       ...(uses && { uses }),
       scalars: (options) => scalars?.(options as Options<F>) ?? [],

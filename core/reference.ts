@@ -92,11 +92,9 @@ function forwardLoops(call: ForwardCall, made: readonly Block[], args: readonly 
 }
 
 /** y[i] = f(a[i], b[i], c[i], scalars), each operand stretched to y's shape. */
-function mapLoop(
-  { forward, scalars }: ElementwiseKernel,
-  y: Block,
-  args: readonly unknown[],
-): void {
+function mapLoop(kernel: ElementwiseKernel, y: Block, args: readonly unknown[]): void {
+  const { scalars } = kernel;
+  const forward = (y.dtype === "int32" ? kernel.integer : undefined) ?? kernel.forward;
   const operands = args.slice(0, -1) as Block[];
   const extra = scalars(args.at(-1));
   const out = y.data;
@@ -132,7 +130,10 @@ function elementwiseBackward(
   }
 }
 
-/** y[o, i] = fold of x[o, 0..n-1, i]; a scan keeps every partial result. Sums in double precision. */
+/**
+ * y[o, i] = fold of x[o, 0..n-1, i]; a scan keeps every partial result. Sums in double precision; those of
+ * int32 modulo 2^32.
+ */
 function foldLoop(
   kernel: ReduceKernel,
   y: Block,
@@ -142,13 +143,15 @@ function foldLoop(
   const { outer, n, inner } = kernel.around(...given);
   const x = (args[0] as Block).data;
   const isScan = kernel.kind === "scan";
+  const isWhole = y.dtype === "int32";
   const reverse = kernel.reverse?.(...given) ?? false;
   for (let o = 0; o < outer; o++) {
     for (let i = 0; i < inner; i++) {
       let total = kernel.start;
       for (let k = 0; k < n; k++) {
         const at = (o * n + (reverse ? n - 1 - k : k)) * inner + i;
-        total = kernel.step(total, x[at] ?? 0);
+        const next = kernel.step(total, x[at] ?? 0);
+        total = isWhole ? next | 0 : next;
         if (isScan) y.data[at] = total;
       }
       if (!isScan) y.data[o * inner + i] = total;
@@ -193,7 +196,7 @@ function copyLoop(
   }
 }
 
-/** C[b] = A[b] B[b] for each batch index b. */
+/** C[b] = A[b] B[b] for each batch index b; of int32 modulo 2^32. */
 function matmulLoop(
   kernel: ContractKernel,
   y: Block,
@@ -204,14 +207,16 @@ function matmulLoop(
   const [a, b] = args.slice(0, 2).map((x) => (x as Block).data) as [TypedArray, TypedArray];
   const [aRow, aCol] = transposeA ? [1, m] : [k, 1];
   const [bRow, bCol] = transposeB ? [1, k] : [n, 1];
-  const row = new Float64Array(n);
+  const isWhole = y.dtype === "int32";
+  const row = isWhole ? new Int32Array(n) : new Float64Array(n);
   walkStrides(batch, [strideA, strideB], ([p = 0, q = 0], index) => {
     for (let i = 0; i < m; i++) {
       row.fill(0);
       for (let l = 0; l < k; l++) {
         const left = a[p + i * aRow + l * aCol] ?? 0;
         for (let j = 0; j < n; j++) {
-          row[j] = (row[j] ?? 0) + left * (b[q + l * bRow + j * bCol] ?? 0);
+          const right = b[q + l * bRow + j * bCol] ?? 0;
+          row[j] = (row[j] ?? 0) + (isWhole ? Math.imul(left, right) : left * right);
         }
       }
       y.data.set(row, (index * m + i) * n);

@@ -152,6 +152,12 @@ function aimOf(order: readonly Node[], targets: ReadonlySet<Tensor> | null): Aim
   };
 }
 
+/** The gradient that a walk starts from, in the root's dtype: 1 unless it is given. */
+function seedOf(root: Tensor, given: Tensor | undefined): Tensor {
+  if (given === undefined) return fullLike(root, 1);
+  return given.dtype === root.dtype ? given : given.to(root.dtype);
+}
+
 /** Gradients of all wanted tensors behind `roots`, given those of the roots. */
 function walk(
   roots: readonly Tensor[],
@@ -164,7 +170,7 @@ function walk(
   const gradients = new Gradients(createGraph);
   for (const x of [...roots, ...(targets ?? [])]) x.storage.outlivesGraph = true;
   roots.forEach((root, i) => {
-    accumulate(gradients, root, seeds[i] ?? fullLike(root, 1));
+    accumulate(gradients, root, seedOf(root, seeds[i]));
   });
   for (const node of order) {
     const complete = gradients.get(node.y); // whatever was made from y came before

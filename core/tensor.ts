@@ -192,7 +192,8 @@ export class Tensor {
         `assign: ${dtypeOf(data)} values don't fit ${this.dtype}; x.to("${this.dtype}") converts them`,
       );
     }
-    this.device.write(this.storage.buffer("assign"), data);
+    const numbers = this.dtype === "bool" ? data.map((x) => Number(x !== 0)) : data;
+    this.device.write(this.storage.buffer("assign"), numbers);
     this.storage.version++;
     return this;
   }
@@ -206,6 +207,19 @@ export class Tensor {
     device.copy(this.storage.buffer("assign"), values.storage.buffer("assign"));
     this.storage.version++;
     return true;
+  }
+
+  /**
+   * What comparisons, arithmetic and Number(x) see: the one number of a tensor with one element; of others
+   * an error, since JavaScript would compare their printed text.
+   */
+  [Symbol.toPrimitive](hint: string): number | string {
+    if (hint === "string") return this.toString();
+    if (this.size === 1) return this.data[0] ?? Number.NaN;
+    throw new ShapeError(
+      `number: a tensor of shape ${formatShape(this.shape)} is no single number; ` +
+        "x.lt(y) compares and x.add(y) adds element by element, String(x) prints",
+    );
   }
 
   toString(): string {

@@ -33,9 +33,10 @@ export const sub: Binary = elementwise({
   draw: anyNumber,
 });
 
-/** Product, element by element (matmul is the matrix product). */
+/** Product, element by element (matmul is the matrix product); of int32 modulo 2^32. */
 export const mul: Binary = elementwise({
   forward: (a, b) => a * b,
+  integer: (a, b) => Math.imul(a, b),
   vjp: (g, _y, a, b) => [() => g.mul(b), () => g.mul(a)],
   example: "tensor([1, 2]).mul(tensor([3, 4]))  // [3, 8]",
   draw: anyNumber,
@@ -53,10 +54,20 @@ export const div: Binary = elementwise({
   },
 });
 
+/** a^b for int32, modulo 2^32. A negative power of anything but 1 and -1 is cut off to 0, as a quotient would be. */
+function wholePower(a: number, b: number): number {
+  if (b < 0) return a === 1 ? 1 : a === -1 ? (b % 2 === 0 ? 1 : -1) : 0;
+  let y = 1;
+  for (let square = a, n = b; n > 0; n = Math.floor(n / 2), square = Math.imul(square, square))
+    if (n % 2 === 1) y = Math.imul(y, square);
+  return y;
+}
+
 /** a to the power b. 0^0 is 1, and there, as in PyTorch, both gradients are 0; so is that for b at a = 0 < b. */
 export const pow: Binary = elementwise({
   // as IEEE 754 has it: 1 to any power and -1 to an infinite one are 1
   forward: (a, b) => (a === 1 || (a === -1 && Math.abs(b) === Infinity) ? 1 : a ** b),
+  integer: (a, b) => wholePower(a, b),
   vjp: (g, y, a, b) => {
     const bothZero = a.eq(0).logicalAnd(b.eq(0));
     const zeroBase = a.eq(0).logicalAnd(b.ge(0));
@@ -127,6 +138,7 @@ export const sign: Unary = elementwise({
 /** x². */
 export const square: Unary = elementwise({
   forward: (x) => x * x,
+  integer: (x) => Math.imul(x, x),
   vjp: (g, _y, x) => [g.mul(x).mul(2)],
   example: "tensor([1, -3]).square()  // [1, 9]",
   draw: anyNumber,

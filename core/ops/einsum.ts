@@ -84,16 +84,20 @@ function spell(text: string, hidden: number): string[] {
   return [...before, ...dots, ...after];
 }
 
+function sidesDiffer(equation: string, letter: string, one: number, other: number): ShapeError {
+  return new ShapeError(`einsum: axis "${letter}" of "${equation}" has sizes ${one} and ${other}`);
+}
+
 function checkSides(equation: string, terms: readonly Term[]): void {
   const sides = new Map<string, number>();
   for (const { letters, x } of terms) {
     letters.forEach((letter, d) => {
       const side = x.shape[d] ?? 0;
+      const first = x.shape[letters.indexOf(letter)] ?? 0; // a diagonal doesn't broadcast
+      if (first !== side) throw sidesDiffer(equation, letter, first, side);
       const known = sides.get(letter) ?? 1;
       if (known !== 1 && side !== 1 && known !== side) {
-        throw new ShapeError(
-          `einsum: axis "${letter}" of "${equation}" has sizes ${known} and ${side}`,
-        );
+        throw sidesDiffer(equation, letter, known, side);
       }
       sides.set(letter, known === 1 ? side : known);
     });

@@ -140,7 +140,10 @@ export const maskedFill: Op<
   },
 });
 
-/** The same numbers in another dtype. To int32 the fraction is cut off; to bool everything but 0 is true. */
+/**
+ * The same numbers in another dtype. To int32 the fraction is cut off and the rest taken modulo 2^32, as
+ * JavaScript's `x | 0` does; infinities and NaN become 0. To bool everything but 0 is true.
+ */
 export const to: Op<(x: Tensor, dtype: DType) => Tensor, [x: Tensor, dtype: DType]> = elementwise({
   arity: 1,
   typing: { operands: (d) => d, result: (_, dtype) => dtype as DType },

@@ -1,8 +1,10 @@
 // Reductions: many numbers to one, over any axes. The fold is a step; the kind walks the axes and sums
 // in double precision. The statistics at the end are compositions of the folds. Next: view.ts.
 
+import { constant } from "../creation.ts";
 import { type Draw, within } from "../draw.ts";
 import { checkFloat } from "../dtype.ts";
+import { ArgumentError } from "../errors.ts";
 import {
   axesOf,
   composed,
@@ -143,6 +145,28 @@ const varOp: Op<(x: Tensor, options?: VarOptions) => Tensor> = composed({
   ],
 });
 
+/** Where squares of a dtype neither overflow nor vanish, and the powers of two that bring others there. */
+const squarable = {
+  float32: { least: 2 ** -40, most: 2 ** 50, up: 2 ** 100, down: 2 ** -80 },
+  float64: { least: 2 ** -400, most: 2 ** 450, up: 2 ** 700, down: 2 ** -600 },
+} as const;
+
+/** For each row a power of two (1 for ordinary numbers) times which it can be squared: multiplying by it is exact. */
+function squareScale(x: Tensor, dims: readonly number[]): Tensor {
+  const { least, most, up, down } = squarable[x.dtype === "float64" ? "float64" : "float32"];
+  const by = (scale: number): Tensor => constant(scale, x.dtype, x.device);
+  if (countOf(x, dims) === 0) return by(1);
+  const largest = x.detach().abs().max({ dims, keepDims: true });
+  return largest.gt(most).where(by(down), largest.lt(least).where(by(up), 1));
+}
+
+/** root(x scale) / scale, for a root of squares over axes. */
+function scaled(x: Tensor, dims: readonly number[], root: (x: Tensor) => Tensor): Tensor {
+  const scale = squareScale(x, dims);
+  const y = root(x.mul(scale));
+  return y.div(scale.size === y.size ? scale.reshape(y.shape) : scale);
+}
+
 /** Square root with gradient 0 at 0, where the true one is infinite (as PyTorch's std and norm). */
 function rootOf(x: Tensor): Tensor {
   const atZero = x.eq(0);
@@ -151,7 +175,11 @@ function rootOf(x: Tensor): Tensor {
 
 /** Standard deviation over axes; gradient 0 where it is 0. */
 export const std: Op<(x: Tensor, options?: VarOptions) => Tensor> = composed({
-  definition: (x: Tensor, options: VarOptions = {}) => rootOf(variance("std", x, options)),
+  definition: (x: Tensor, options: VarOptions = {}) => {
+    const dims = axesOf("std", x, options);
+    checkFloat("std", x.dtype);
+    return scaled(x, dims, (small) => rootOf(variance("std", small, options)));
+  },
   takes: `x: Tensor, { ${reduceOptions}, correction?: number }`,
   example: "tensor([1, 2, 3, 4]).std()  // 1.291",
   draw: (d) => {
@@ -162,36 +190,64 @@ export const std: Op<(x: Tensor, options?: VarOptions) => Tensor> = composed({
 
 /** Axes of a norm, and which norm. */
 export interface VectorNormOptions extends ReduceOptions {
-  /** 2 (default): Euclidean. 1: sum of absolute values. Infinity: the largest of them. */
-  readonly p?: 1 | 2 | typeof Infinity;
+  /**
+   * 2 (default): Euclidean. 1: sum of absolute values. Infinity (-Infinity): the largest (smallest) of them.
+   * 0: how many aren't 0. Any other: (Σ |x|^p)^(1/p).
+   */
+  readonly p?: number;
 }
 
-/** Length of the vectors along axes (of the whole tensor unless said); gradient 0 at 0. */
+/** (Σ |x|^p)^(1/p), from |x| over the largest (smallest, if p < 0) so that no power overflows; gradient 0 at 0. */
+function powerNorm(x: Tensor, p: number, dims: readonly number[], keepDims: boolean): Tensor {
+  const size = x.abs();
+  const end =
+    p > 0
+      ? size.detach().max({ dims, keepDims: true })
+      : size.detach().min({ dims, keepDims: true });
+  const unit = end.gt(0).logicalAnd(end.isFinite()).where(end, 1);
+  const isZero = size.eq(0);
+  const powers = isZero.where(0 ** p, isZero.where(1, size).div(unit).pow(p));
+  const total = powers.sum({ dims, keepDims: true });
+  const isNone = total.eq(0);
+  const y = isNone.where(0 ** (1 / p), isNone.where(1, total).pow(1 / p)).mul(unit);
+  return keepDims ? y : y.reshape(without(x.shape, dims));
+}
+
+/** Length of the vectors along axes (of the whole tensor unless said); gradient 0 at 0, as in PyTorch. */
 export const norm: Op<(x: Tensor, options?: VectorNormOptions) => Tensor> = composed({
   definition: (x: Tensor, options: VectorNormOptions = {}) => {
     const { p = 2 } = options;
     const dims = axesOf("norm", x, options);
     checkFloat("norm", x.dtype);
-    const { keepDims } = options;
-    if (p === 1) return x.abs().sum({ dims, keepDims });
+    const { keepDims = false } = options;
+    if (Number.isNaN(p)) throw new ArgumentError(`norm: p = ${p} is no number; 2 is Euclid's`);
+    if (p === 0) return x.ne(0).where(1, x.sign()).sum({ dims, keepDims });
     if (p === Infinity) return x.abs().max({ dims, keepDims });
-    return rootOf(x.square().sum({ dims, keepDims }));
+    if (p === -Infinity) return x.abs().min({ dims, keepDims });
+    if (p === 1 || countOf(x, dims) === 0) return x.abs().sum({ dims, keepDims });
+    if (p !== 2) return powerNorm(x, p, dims, keepDims);
+    return scaled(x, dims, (small) => rootOf(small.square().sum({ dims, keepDims })));
   },
   takes: `x: Tensor, { p?: number, ${reduceOptions} }`,
   example: "tensor([3, 4]).norm()  // 5",
   draw: drawAxes(within(-3, 3, { offset: 1 / 8 })),
 });
 
-/** ln Σ exp x over axes, without overflow: m + ln Σ exp(x - m) with m the maximum. Of nothing: -inf. */
+/**
+ * ln Σ exp x over axes, without overflow: m + ln Σ exp(x - m) with m the maximum. Of nothing: -inf. The
+ * gradient is softmax(x); where m is infinite it is that of max, so that those that attain it share it.
+ */
 export const logSumExp: Reduction = composed({
   definition: (x: Tensor, options: ReduceOptions = {}) => {
     const dims = axesOf("logSumExp", x, options);
     checkFloat("logSumExp", x.dtype);
     const { keepDims = false } = options;
     if (countOf(x, dims) === 0) return x.sum({ dims, keepDims }).sub(Infinity);
-    const largest = x.detach().max({ dims, keepDims: true });
-    const m = largest.isFinite().where(largest, 0);
-    const y = x.sub(m).exp().sum({ dims, keepDims: true }).log().add(m);
+    const largest = x.max({ dims, keepDims: true });
+    const isUsual = largest.isFinite();
+    const m = isUsual.where(largest.detach(), 0);
+    const usual = isUsual.where(x, 0).sub(m).exp().sum({ dims, keepDims: true }).log().add(m);
+    const y = isUsual.where(usual, largest);
     return keepDims ? y : y.reshape(without(x.shape, dims));
   },
   takes: `x: Tensor, { ${reduceOptions} }`,

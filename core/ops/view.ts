@@ -279,7 +279,7 @@ export const pad: Op<(x: Tensor, pads: readonly number[], options?: { value?: nu
         },
       ];
     },
-    fill: (_x, { value }) => value,
+    fill: (x, { value }) => (x.dtype === "bool" ? Number(value !== 0) : value),
     vjp: (g, _y, x, { before }) => [
       x.shape.reduce<Tensor>((part, side, dim) => {
         const start = before[dim] ?? 0;

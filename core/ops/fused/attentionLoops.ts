@@ -81,6 +81,7 @@ function patternOf(
   row: Row,
   S: number,
   drop: Drop,
+  dtype: DType,
   known?: number,
 ): { p: Float64Array; keep: Float64Array; lse: number } {
   const p = Float64Array.from({ length: S }, (_, s) => row.score(s));
@@ -91,7 +92,7 @@ function patternOf(
   if (Number.isNaN(max)) lse = Number.NaN;
   for (let s = 0; s < S; s++) p[s] = Math.exp((p[s] ?? 0) - lse);
   const keep = p.map((_, s) =>
-    drop.p === 0 ? 1 : survives(row.index * S + s, drop) ? scaleOf(drop.p) : 0,
+    drop.p === 0 ? 1 : survives(row.index * S + s, drop) ? scaleOf(drop.p, dtype) : 0,
   );
   return { p, keep, lse };
 }
@@ -109,7 +110,7 @@ export function attentionForward(
   const S = k.shape.at(-2) ?? 0;
   const D = v.shape.at(-1) ?? 0;
   eachRow(q, k, mask, o, (row) => {
-    const { p, keep, lse: total } = patternOf(row, S, o.drop);
+    const { p, keep, lse: total } = patternOf(row, S, o.drop, q.dtype);
     for (let c = 0; c < D; c++) {
       let sum = 0;
       for (let s = 0; s < S; s++)
@@ -140,7 +141,7 @@ export function attentionBackward(
     total[at] = (total[at] ?? 0) + x;
   };
   eachRow(q, k, mask, o, (row) => {
-    const { p, keep } = patternOf(row, S, o.drop, lse.data[row.index]);
+    const { p, keep } = patternOf(row, S, o.drop, q.dtype, lse.data[row.index]);
     const dp = p.map((_, s) => {
       let dot = 0;
       for (let c = 0; c < Dv; c++)

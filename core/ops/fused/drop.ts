@@ -1,6 +1,7 @@
 // Which elements dropout drops: a function of a seed and a place. So the mask needs no memory, and another
 // device, another number of threads or attention's pattern has the same one. Next: dropout.ts.
 
+import type { DType } from "../../dtype.ts";
 import { ArgumentError } from "../../errors.ts";
 import type { Random } from "../../random.ts";
 import { type Shape, sizeOf } from "../../shape.ts";
@@ -24,15 +25,16 @@ export function survives(i: number, { p, seed }: Drop): boolean {
   return (h >>> 8) / 2 ** 24 >= Math.fround(p);
 }
 
-/** What the others are multiplied by; rounded as float32 would. */
-export function scaleOf(p: number): number {
-  return p === 1 ? 0 : Math.fround(1 / Math.fround(1 - p));
+/** What the others are multiplied by: 1 / (1 - p) in the precision of the dtype. */
+export function scaleOf(p: number, dtype: DType): number {
+  if (p === 1) return 0;
+  return dtype === "float64" ? 1 / (1 - p) : Math.fround(1 / Math.fround(1 - p));
 }
 
 /** The mask as numbers: 0 where dropped, else the scale. */
 export function dropMask(x: Tensor, shape: Shape, drop: Drop): Tensor {
   const data = new Float64Array(sizeOf(shape));
-  for (let i = 0; i < data.length; i++) data[i] = survives(i, drop) ? scaleOf(drop.p) : 0;
+  for (let i = 0; i < data.length; i++) data[i] = survives(i, drop) ? scaleOf(drop.p, x.dtype) : 0;
   return fromData(data, shape, "float64", x.device).to(x.dtype);
 }
 

@@ -22,12 +22,12 @@ export const dropout: Op<(x: Tensor, options: DropoutOptions) => Tensor, [x: Ten
     infer: like,
     forward: ([y], x, drop) => {
       for (let i = 0; i < x.data.length; i++) {
-        y.data[i] = survives(i, drop) ? (x.data[i] ?? 0) * scaleOf(drop.p) : 0;
+        y.data[i] = survives(i, drop) ? (x.data[i] ?? 0) * scaleOf(drop.p, x.dtype) : 0;
       }
     },
     backward: ([dx], g, _results, _x, drop) => {
       for (let i = 0; dx && i < g.data.length; i++) {
-        dx.data[i] = survives(i, drop) ? (g.data[i] ?? 0) * scaleOf(drop.p) : 0;
+        dx.data[i] = survives(i, drop) ? (g.data[i] ?? 0) * scaleOf(drop.p, g.dtype) : 0;
       }
     },
     call:

@@ -1,6 +1,7 @@
 // The layers' product: a matrix product and a bias in one go. Next: ../einsum.ts.
 
 import type { Draw } from "../../draw.ts";
+import { isFloat } from "../../dtype.ts";
 import { DTypeError, ShapeError } from "../../errors.ts";
 import { fused } from "../../kinds.ts";
 import type { Op } from "../../op.ts";
@@ -10,15 +11,17 @@ import { asRows } from "../lines.ts";
 
 type LinearRule = (x: Tensor, weight: Tensor, bias: Tensor | null) => Tensor;
 
+function linearDefinition(x: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
+  const y = x.matmul(weight, { transposeB: true });
+  return bias === null ? y : y.add(bias);
+}
+
 /** y = x Wᵀ + bias over the last axis: x [..., in], weight [out, in], bias [out] or none. */
 export const linear: Op<
   (x: Tensor, weight: Tensor, bias?: Tensor | null) => Tensor,
   [x: Tensor, weight: Tensor, bias: Tensor | null]
 > = fused({
-  definition: (x: Tensor, weight: Tensor, bias: Tensor | null) => {
-    const y = x.matmul(weight, { transposeB: true });
-    return bias === null ? y : y.add(bias);
-  },
+  definition: linearDefinition,
   infer: (x, weight) => [
     { shape: [...x.shape.slice(0, -1), weight.shape[0] ?? 0], dtype: x.dtype },
   ],
@@ -44,7 +47,7 @@ export const linear: Op<
     (run: LinearRule) =>
     (x, weight, bias = null) => {
       checkLinear(x, weight, bias);
-      return run(x, weight, bias);
+      return isFloat(x.dtype) ? run(x, weight, bias) : linearDefinition(x, weight, bias);
     },
   takes: "x: Tensor, weight: Tensor, bias?: Tensor | null",
   example: "tensor([1, 2]).linear(tensor([[3, 4], [5, 6]]), tensor([0, 1]))  // [11, 18]",
@@ -60,9 +63,13 @@ export const linear: Op<
 
 type AddmmRule = (bias: Tensor, x: Tensor, weight: Tensor) => Tensor;
 
+function addmmDefinition(bias: Tensor, x: Tensor, weight: Tensor): Tensor {
+  return x.matmul(weight).add(bias);
+}
+
 /** y = bias + x W over the last axis: x [..., in], weight [in, out], bias [out]. linear with W as it is multiplied. */
 export const addmm: Op<AddmmRule, [bias: Tensor, x: Tensor, weight: Tensor]> = fused({
-  definition: (bias: Tensor, x: Tensor, weight: Tensor) => x.matmul(weight).add(bias),
+  definition: addmmDefinition,
   infer: (_bias, x, weight) => [
     { shape: [...x.shape.slice(0, -1), weight.shape[1] ?? 0], dtype: x.dtype },
   ],
@@ -86,7 +93,7 @@ export const addmm: Op<AddmmRule, [bias: Tensor, x: Tensor, weight: Tensor]> = f
   },
   call: (run: AddmmRule) => (bias, x, weight) => {
     checkAddmm(bias, x, weight);
-    return run(bias, x, weight);
+    return isFloat(x.dtype) ? run(bias, x, weight) : addmmDefinition(bias, x, weight);
   },
   takes: "bias: Tensor, x: Tensor, weight: Tensor",
   example: "tensor([1, 1]).addmm(tensor([[1, 2]]), tensor([[3, 4], [5, 6]]))  // [[14, 17]]",

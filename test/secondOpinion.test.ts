@@ -1,0 +1,227 @@
+// Values where a good guess is wrong: each stands here with who else was asked. "PyTorch" is 2.15.0 on
+// a CPU, "exact" is arithmetic by hand or in whole numbers (Python's fractions), "mpmath" has 40 digits.
+// Every case runs on both CPU devices. Next: hardValues.test.ts, which draws such values for every op.
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import {
+  einsum,
+  full,
+  fullLike,
+  grad,
+  hvp,
+  ones,
+  random,
+  type Tensor,
+  tensor,
+  use,
+  vjp,
+  zeros,
+} from "../core/index.ts";
+import "../kernels/index.ts";
+
+type Numbers = number | readonly Numbers[];
+const { NaN: nan, POSITIVE_INFINITY: inf } = Number;
+
+function int(values: Numbers): Tensor {
+  return tensor(values, { dtype: "int32" });
+}
+
+function leaf(values: Numbers, dtype: "float32" | "float64" = "float32"): Tensor {
+  return tensor(values, { dtype, requiresGrad: true });
+}
+
+function near(x: Tensor | null | undefined, expected: readonly number[], rtol = 1e-6): void {
+  assert.ok(x, "there is a tensor");
+  const got = [...x.data];
+  assert.equal(got.length, expected.length);
+  expected.forEach((y, i) => {
+    const a = got[i] ?? 0;
+    const fits = Object.is(a, y) || a === y || Math.abs(a - y) <= rtol * Math.abs(y);
+    assert.ok(fits, `[${got}] instead of [${expected}]`);
+  });
+}
+
+/** fn(x), and the gradient of its sum. */
+function both(
+  fn: (x: Tensor) => Tensor,
+  x: Tensor,
+  y: readonly number[],
+  dx: readonly number[],
+  rtol?: number,
+): void {
+  const value = fn(x);
+  near(value, y, rtol);
+  near(grad(value.sum(), x)[0], dx, rtol);
+}
+
+for (const device of ["reference", "wasm"]) {
+  const on = (name: string, fn: () => void): void => {
+    test(`${name}, ${device}`, () => {
+      use(device);
+      fn();
+    });
+  };
+
+  describe("norms", () => {
+    on("for any p, with gradients", () => {
+      const x = (): Tensor => leaf([3, 0, -4], "float64");
+      const p = (value: number) => (t: Tensor) => t.norm({ p: value });
+      // PyTorch: torch.linalg.vector_norm
+      both(p(3), x(), [4.497941445275415], [0.4448513517305356, 0, -0.7908468475209521], 1e-14);
+      both(p(0.5), x(), [13.928203230275509], [2.154700538379252, 0, -1.8660254037844386], 1e-14);
+      both(p(1), x(), [7], [1, 0, -1]);
+      both(p(2), x(), [5], [0.6, 0, -0.8], 1e-14);
+      both(p(inf), x(), [4], [0, 0, -1]);
+      both(p(-inf), x(), [0], [0, 0, 0]);
+      both(p(-1), x(), [0], [0, 0, 0]);
+      both(p(-inf), leaf([3, 4]), [3], [1, 0]);
+      both(p(-1), leaf([3, 4], "float64"), [12 / 7], [16 / 49, 9 / 49], 1e-14); // exact
+      both(p(0), x(), [2], [0, 0, 0]); // PyTorch has no gradient there; it is 0
+      for (const each of [0, 0.5, 1, 2, 3, inf]) both(p(each), leaf([0, 0]), [0], [0, 0]);
+      both(
+        p(3),
+        leaf([1e200, -1e200], "float64"),
+        [2 ** (1 / 3) * 1e200],
+        [2 ** (-2 / 3), -(2 ** (-2 / 3))],
+        1e-14,
+      );
+      assert.deepEqual(zeros([2, 3]).norm({ p: 3, dims: 1, keepDims: true }).shape, [2, 1]);
+      assert.throws(() => zeros([2]).norm({ p: nan }), /norm: p = NaN/);
+    });
+    on("std and norm of numbers whose squares overflow or vanish", () => {
+      const half = Math.SQRT1_2;
+      both((x) => x.std(), leaf([3e25, -4e25]), [4.949747506682615e25], [half, -half]); // PyTorch
+      both((x) => x.std(), leaf([3e-30, -4e-30]), [4.9497474e-30], [half, -half]); // exact, scaled
+      both((x) => x.norm(), leaf([3e25, -4e25]), [5e25], [0.6, -0.8]);
+      both((x) => x.norm(), leaf([3e-30, -4e-30]), [5e-30], [0.6, -0.8]);
+      both((x) => x.norm(), leaf([3e200, 4e200], "float64"), [5e200], [0.6, 0.8], 1e-14);
+      near(
+        leaf([
+          [3e25, -4e25],
+          [1, 3],
+        ]).std({ dims: 1 }),
+        [4.949747506682615e25, Math.SQRT2],
+      );
+      near(leaf([3e38, 3e38]).std(), [0]);
+    });
+  });
+
+  describe("integers are numbers modulo 2^32", () => {
+    const [a, b] = [123456789, 987654321];
+    const most = 2147483647;
+    // PyTorch, int32; and 123456789 * 987654321 = 121932631112635269, which is -67153019 modulo 2^32
+    on("in products", () => {
+      near(int([a, most]).mul(int([b, most])), [-67153019, 1]);
+      near(int([a, most]).square(), [-1757895751, 1]);
+      near(int([7, most, -3]).pow(int([25, 3, 21])), [1578110407, most, -1870418611]);
+      near(int([2, 1, -1, -1]).pow(int([-1, -1, -3, -2])), [0, 1, -1, 1]);
+      near(int([[a, most]]).matmul(int([[b], [most]])), [-67153018]);
+      near(einsum("i,i", int([a, most]), int([b, most])), [-67153018]);
+      near(int([[a, most]]).linear(int([[b, most]])), [-67153018]);
+      near(int([1]).addmm(int([[a, most]]), int([[b], [most]])), [-67153017]);
+    });
+    on("in sums", () => {
+      near(int([most, 1]).add(int([1, 1])), [-most - 1, 2]);
+      near(int([most, most, most]).sum(), [most - 2]);
+      near(int([most, most, most]).cumsum({ dim: 0 }), [most, -2, most - 2]);
+      near(full([1 << 15, 1], most, { dtype: "int32" }).sum(), [-(1 << 15)]); // exact: n (2^31 - 1)
+      assert.equal(full([4], most, { dtype: "int32" }).max().data[0], most);
+    });
+    on("and floats become them modulo 2^32, what isn't finite 0", () => {
+      // exact; PyTorch leaves what doesn't fit undefined
+      const x = tensor([1e10, -1e10, 3e9, nan, inf, -inf, -1.7]);
+      near(x.to("int32"), [1410065408, -1410065408, -1294967296, 0, 0, 0, -1]);
+    });
+  });
+
+  describe("dtypes", () => {
+    on("a bool is true or false, whatever it is filled with", () => {
+      const found = [
+        full([2], 5, { dtype: "bool" }),
+        fullLike(tensor([true, false]), 5),
+        tensor([false, false]).assign(Uint8Array.of(5, 2)),
+        tensor(Uint8Array.of(5, 2)),
+        tensor([true]).pad([0, 1], { value: 5 }),
+      ];
+      for (const x of found) {
+        assert.equal(String(x), "[true, true]");
+        assert.equal(x.sum().data[0], 2);
+      }
+    });
+    on("dropout's scale is 1 / (1 - p) in the tensor's own precision", () => {
+      const kept = (dtype: "float32" | "float64"): number => {
+        const x = ones([64], { dtype, requiresGrad: true });
+        const y = x.dropout({ p: 0.1, rng: random(1) });
+        const [g] = grad(y.sum(), x);
+        assert.deepEqual(g?.data, y.data);
+        return Math.max(...y.data);
+      };
+      assert.equal(kept("float64"), 1 / 0.9);
+      assert.equal(kept("float32"), Math.fround(1 / 0.9));
+    });
+    on("a hook's gradient must have the tensor's dtype, a seed's is brought to it", () => {
+      const x = leaf([1, 2]);
+      const seed = tensor([1, 2], { dtype: "float64" });
+      x.mul(2).backward({ gradient: seed });
+      assert.equal(x.grad?.dtype, "float32");
+      near(x.grad, [2, 4]);
+      near(grad(x.mul(2), x, { gradOutputs: int([1, 2]) })[0], [2, 4]);
+      near(vjp((t) => t.mul(2), [x]).pull(seed)[0], [2, 4]);
+      x.registerHook((g) => g.to("float64"));
+      assert.throws(() => x.sum().backward(), /registerHook: .*float64 .*float32/);
+    });
+    on("a tensor of one element compares as its number, of more not at all", () => {
+      const number = (x: unknown): number => x as number;
+      assert.equal(number(tensor(9.5)) < number(tensor(10.2)), true);
+      assert.equal(number(tensor([[7]])) + 1, 8);
+      assert.equal(Number(tensor(inf)), inf);
+      assert.equal(Number(tensor(true)), 1);
+      assert.equal(`${tensor([1, 2])}`, "[1, 2]");
+      assert.throws(() => number(tensor([1, 2])) < 3, /shape \[2\] is no single number/);
+      assert.throws(() => Number(zeros([0])), /shape \[0\]/);
+    });
+  });
+
+  describe("einsum, vjp, hvp", () => {
+    on("a letter that a tensor repeats needs equal sides", () => {
+      assert.throws(() => einsum("ii->i", tensor([[1, 2, 3]])), /"i" of "ii->i" .*sizes 1 and 3/);
+      assert.throws(() => einsum("iji,j", zeros([2, 3, 1]), zeros([3])), /sizes 2 and 1/);
+      near(
+        einsum(
+          "ii->i",
+          tensor([
+            [1, 2],
+            [3, 4],
+          ]),
+        ),
+        [1, 4],
+      );
+    });
+    on("of a function that doesn't depend on an input are null", () => {
+      const [x, y] = [tensor([1, 2]), tensor([3, 4])];
+      assert.deepEqual(vjp(() => tensor(3), [x]).pull(tensor(1)), [null]);
+      assert.deepEqual(vjp((t) => t.gt(0), [x]).pull(tensor([1, 1])), [null]);
+      assert.deepEqual(
+        hvp(() => tensor(3), [x], [x]),
+        [null],
+      );
+      const found = hvp((t) => t.square().sum(), [x, y], [x, y]);
+      near(found[0], [2, 4]);
+      near(found[1], [0, 0]); // of a function that depends on another input
+    });
+  });
+
+  describe("logSumExp", () => {
+    on("has softmax as its gradient, and max's where the largest is infinite", () => {
+      const f = (x: Tensor): Tensor => x.logSumExp();
+      both(f, leaf([-inf, 0]), [0], [0, 1]); // PyTorch
+      both(f, leaf([1e5, 1e5]), [1e5 + Math.LN2], [0.5, 0.5]);
+      // PyTorch gives NaN for these; a translation moves the value alike, so that gradients sum to 1
+      both(f, leaf([-inf, -inf]), [-inf], [0.5, 0.5]);
+      both(f, leaf([inf, 0]), [inf], [1, 0]);
+      both(f, leaf([inf, inf, -inf]), [inf], [0.5, 0.5, 0]);
+      both(f, leaf([nan, 0]), [nan], [nan, nan]);
+    });
+  });
+}
