@@ -6,7 +6,7 @@
 import { registerHook, retainGrad } from "./hooks.ts";
 import type { Entry } from "./op.ts";
 import * as ops from "./ops/index.ts";
-import * as portableRoom from "./portable.ts";
+import { portable } from "./portable.ts";
 import "./reference.ts";
 import { backward } from "./tape.ts";
 import { Tensor } from "./tensor.ts";
@@ -57,7 +57,7 @@ export {
    * Logarithm, exponential, sine and their kin with the same bits in every engine, for float64 numbers: Math leaves
    * their last digits open.
    */
-  portableRoom as portable,
+  portable,
 };
 
 /** Every op by its name, in teaching order: the order in which the files of ops/ define them. */

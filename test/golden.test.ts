@@ -1,15 +1,20 @@
 // The same seed gives the same bits on every machine: a hash of 400 training losses, here in Node (.ci/run
-// tries a newer one too) and in Chromium, whose engine compiles both JavaScript and kernels in its own way.
+// tries a newer one too) and in Chromium, whose engine compiles both JavaScript and kernels in its own way;
+// and another of numbers in double precision, which Bun and Deno must give as well.
 // If a change of an algorithm moves the hash, write the new one here and say so. Next: golden/losses.ts.
 
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { use } from "../core/index.ts";
 import { kernelsUrl } from "../kernels/index.ts";
+import { float64Hash } from "./golden/float64.ts";
 import { goldenHash } from "./golden/losses.ts";
 
 const golden = "593020e8";
@@ -17,6 +22,40 @@ const golden = "593020e8";
 test(`the golden hash of 400 training losses, in Node ${process.version}`, () => {
   assert.equal(use("wasm").name, "wasm");
   assert.deepEqual(goldenHash(), { hash: golden, device: "wasm" });
+});
+
+/** Of numbers in double precision; no engine's own functions are in it. */
+const golden64 = "5039f6fe";
+
+test(`the float64 hash of functions and training steps, in Node ${process.version}`, () => {
+  assert.equal(float64Hash(), golden64);
+});
+
+/** Further engines, as commands with commas between them: "npx -y -p bun bun,npx -y -p deno deno run -A". */
+const engines = (process.env.TWOHEADS_ENGINES ?? "").split(",").filter(Boolean);
+
+test(`the float64 hash in other engines: ${engines.join(", ")}`, {
+  skip: engines.length === 0 && "no TWOHEADS_ENGINES",
+}, async () => {
+  const root = fileURLToPath(new URL("..", import.meta.url));
+  const folder = mkdtempSync(join(tmpdir(), "engines-"));
+  const outfile = join(folder, "hash.mjs");
+  const contents = `import { float64Hash } from "./test/golden/float64.ts"; console.log(float64Hash());`;
+  await build({
+    stdin: { contents, resolveDir: root, loader: "ts" },
+    bundle: true,
+    format: "esm",
+    platform: "node",
+    outfile,
+    logLevel: "silent",
+    ignoreAnnotations: true,
+  });
+  for (const engine of engines) {
+    const [command = "", ...args] = engine.trim().split(" ");
+    const found = execFileSync(command, [...args, outfile], { encoding: "utf8" });
+    assert.equal(found.trim(), golden64, engine);
+  }
+  rmSync(folder, { recursive: true });
 });
 
 const browser = process.env.CHROMIUM ?? "/usr/bin/chromium";

@@ -9,6 +9,7 @@ import type { DType } from "../dtype.ts";
 import { ArgumentError } from "../errors.ts";
 import { type Binary, elementwise, floats, numbers, type Unary } from "../kinds.ts";
 import type { Op } from "../op.ts";
+import { portable } from "../portable.ts";
 import type { Tensor } from "../tensor.ts";
 
 const anyNumber = within(-3, 3);
@@ -65,8 +66,7 @@ function wholePower(a: number, b: number): number {
 
 /** a to the power b. 0^0 is 1, and there, as in PyTorch, both gradients are 0; so is that for b at a = 0 < b. */
 export const pow: Binary = elementwise({
-  // as IEEE 754 has it: 1 to any power and -1 to an infinite one are 1
-  forward: (a, b) => (a === 1 || (a === -1 && Math.abs(b) === Infinity) ? 1 : a ** b),
+  forward: (a, b) => portable.pow(a, b), // IEEE 754's: 1 to any power and -1 to an infinite one are 1
   integer: (a, b) => wholePower(a, b),
   vjp: (g, y, a, b) => {
     const bothZero = a.eq(0).logicalAnd(b.eq(0));

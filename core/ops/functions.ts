@@ -1,15 +1,17 @@
 // Functions of one number, with the derivative that every calculus book has beside them. Integers
-// become float32. Next: activations.ts for the ones that networks are made of.
+// become float32. portable's functions stand for Math's, whose last bits are the engine's own.
+// Next: activations.ts for the ones that networks are made of.
 
 import { within } from "../draw.ts";
 import { elementwise, floats, type Unary } from "../kinds.ts";
+import { portable } from "../portable.ts";
 
 const typing = floats;
 
 /** e^x. */
 export const exp: Unary = elementwise({
   typing,
-  forward: (x) => Math.exp(x),
+  forward: (x) => portable.exp(x),
   vjp: (g, y) => [g.mul(y)],
   example: "tensor([0, 1]).exp()  // [1, 2.7183]",
   draw: within(-3, 3),
@@ -18,7 +20,7 @@ export const exp: Unary = elementwise({
 /** e^x - 1, exact near 0. */
 export const expm1: Unary = elementwise({
   typing,
-  forward: (x) => Math.expm1(x),
+  forward: (x) => portable.expm1(x),
   vjp: (g, y) => [g.mul(y.add(1))],
   example: "tensor([0, 1]).expm1()  // [0, 1.7183]",
   draw: within(-3, 3),
@@ -27,7 +29,7 @@ export const expm1: Unary = elementwise({
 /** Natural logarithm; -inf at 0, NaN below. */
 export const log: Unary = elementwise({
   typing,
-  forward: (x) => Math.log(x),
+  forward: (x) => portable.log(x),
   vjp: (g, _y, x) => [g.div(x)],
   example: "tensor([1, 10]).log()  // [0, 2.3026]",
   draw: within(0.25, 4),
@@ -36,7 +38,7 @@ export const log: Unary = elementwise({
 /** ln(1 + x), exact near 0. */
 export const log1p: Unary = elementwise({
   typing,
-  forward: (x) => Math.log1p(x),
+  forward: (x) => portable.log1p(x),
   vjp: (g, _y, x) => [g.div(x.add(1))],
   example: "tensor([0, 1]).log1p()  // [0, 0.6931]",
   draw: within(-0.75, 3),
@@ -63,7 +65,7 @@ export const rsqrt: Unary = elementwise({
 /** Sine of an angle in radians. */
 export const sin: Unary = elementwise({
   typing,
-  forward: (x) => Math.sin(x),
+  forward: (x) => portable.sin(x),
   vjp: (g, _y, x) => [g.mul(x.cos())],
   example: "tensor([0, 1]).sin()  // [0, 0.8415]",
   draw: within(-3, 3),
@@ -72,7 +74,7 @@ export const sin: Unary = elementwise({
 /** Cosine of an angle in radians. */
 export const cos: Unary = elementwise({
   typing,
-  forward: (x) => Math.cos(x),
+  forward: (x) => portable.cos(x),
   vjp: (g, _y, x) => [g.mul(x.sin()).neg()],
   example: "tensor([0, 1]).cos()  // [1, 0.5403]",
   draw: within(-3, 3),
@@ -81,7 +83,7 @@ export const cos: Unary = elementwise({
 /** Hyperbolic tangent: squashes any number into (-1, 1). */
 export const tanh: Unary = elementwise({
   typing,
-  forward: (x) => Math.tanh(x),
+  forward: (x) => portable.tanh(x),
   vjp: (g, y) => [g.mul(y.mul(y).neg().add(1))], // 1 - y²
   example: "tensor([0, 1]).tanh()  // [0, 0.7616]",
   draw: within(-3, 3),
@@ -90,31 +92,8 @@ export const tanh: Unary = elementwise({
 /** The error function 2/√π ∫₀ˣ exp(-t²) dt. */
 export const erf: Unary = elementwise({
   typing,
-  uses: [erfOf],
-  forward: (x) => erfOf(x),
+  forward: (x) => portable.erf(x),
   vjp: (g, _y, x) => [g.mul(x.square().neg().exp()).mul(2 / Math.sqrt(Math.PI))],
   example: "tensor([0, 1]).erf()  // [0, 0.8427]",
   draw: within(-3, 3),
 });
-
-/**
- * erf in double precision. Below 3 its Maclaurin series in the form without cancellation,
- * erf x = 2/√π exp(-x²) Σ 2ⁿ x²ⁿ⁺¹ / (2n+1)!! (Abramowitz and Stegun 7.1.6); from 3 on 1 - erfc x
- * with erfc's continued fraction (7.1.14), run from its 60th term inwards.
- */
-export function erfOf(x: number): number {
-  const z = Math.abs(x);
-  if (z < 3) {
-    let term = x;
-    let sum = x;
-    for (let n = 1; Math.abs(term) > 1e-17 * Math.abs(sum); n++) {
-      term *= (2 * x * x) / (2 * n + 1);
-      sum += term;
-    }
-    return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
-  }
-  if (!(z < 6)) return Number.isNaN(x) ? x : Math.sign(x); // 1 - erf 6 < 2^-53
-  let fraction = z;
-  for (let n = 60; n >= 1; n--) fraction = z + n / 2 / fraction;
-  return Math.sign(x) * (1 - Math.exp(-z * z) / (Math.sqrt(Math.PI) * fraction));
-}

@@ -2,6 +2,7 @@
 // Next: fused/softmax.ts.
 
 import type { Block } from "../op.ts";
+import { portable } from "../portable.ts";
 import { around, type Shape, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 
@@ -26,7 +27,7 @@ export function massOf(
   let max = -Infinity;
   for (let k = 0; k < n; k++) max = Math.max(max, x.data[at + k * step] ?? 0);
   let sum = 0;
-  for (let k = 0; k < n; k++) sum += Math.exp((x.data[at + k * step] ?? 0) - max);
+  for (let k = 0; k < n; k++) sum += portable.exp((x.data[at + k * step] ?? 0) - max);
   return { max, sum };
 }
 

@@ -15,7 +15,8 @@ const idioms: readonly (readonly [RegExp, string])[] = [
   [/\bNumber\.isNaN\((\w+)\)/g, "!($1 === $1)"],
   [/\bNumber\.isFinite\((\w+)\)/g, "(Math.abs($1) <= 3.4028234e38)"],
   [/([\w.]+)\s*\*\*\s*([\w.]+)/g, "powOf($1, $2)"],
-  [/\bMath\.(exp|expm1|log|log1p|sin|cos|tanh|max|min)\(/g, "$1Of("],
+  // Math's and portable's, whatever a bundler calls them
+  [/[\w$]+\.(exp|expm1|log|log1p|sin|cos|tanh|erf|pow|max|min)\(/g, "$1Of("],
   [/\bMath\.sign\((\w+)\)/g, "($1 > 0 ? 1 : $1 < 0 ? -1 : $1)"],
   [/\bMath\.PI\b/g, String(Math.PI)],
   [/\bMath\.SQRT1_2\b/g, String(Math.SQRT1_2)],

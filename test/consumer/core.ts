@@ -76,7 +76,7 @@ export const found: (Tensor | null)[] = grad(chained.sum(), [x], { createGraph: 
 const options: GradcheckOptions = { order: 2 };
 export const checked: true = gradcheck((a, b) => a.mul(b), [x, x], options);
 export const { value, pull } = vjp((a) => a.exp(), [x]);
-export const products: Tensor[] = hvp((a) => a.square().sum(), [x], [x]);
+export const products: (Tensor | null)[] = hvp((a) => a.square().sum(), [x], [x]);
 export const kept = scope(() => noGrad(() => enableGrad(() => x.add(1))));
 x.sum().backward({ retainGraph: true });
 export const remove: () => void = x.registerHook((g) => g.mul(2));

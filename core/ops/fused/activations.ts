@@ -5,9 +5,9 @@
 import { within } from "../../draw.ts";
 import { elementwise, floats as typing, type Unary } from "../../kinds.ts";
 import type { Op } from "../../op.ts";
+import { portable } from "../../portable.ts";
 import type { Tensor } from "../../tensor.ts";
 import { sigmoidOf, softplusOf } from "../formulas.ts";
-import { erfOf } from "../functions.ts";
 
 const draw = within(-3, 3);
 
@@ -63,19 +63,23 @@ export const gelu: Op<
       approximate === "tanh" ? inner.tanh().add(1) : x.mul(Math.SQRT1_2).erf().add(1);
     return x.mul(0.5).mul(twicePhi);
   },
-  uses: [geluInner, erfOf],
+  uses: [geluInner],
   forward: (x, tanhForm) => {
     if (x === -Infinity) return 0;
-    return 0.5 * x * (1 + (tanhForm === 1 ? Math.tanh(geluInner(x)) : erfOf(x * Math.SQRT1_2)));
+    return (
+      0.5 *
+      x *
+      (1 + (tanhForm === 1 ? portable.tanh(geluInner(x)) : portable.erf(x * Math.SQRT1_2)))
+    );
   },
   backward: (g, x, tanhForm) => {
     if (tanhForm === 1) {
-      const t = Math.tanh(geluInner(x));
+      const t = portable.tanh(geluInner(x));
       const slope = Math.sqrt(2 / Math.PI) * (1 + 3 * 0.044715 * x * x);
       return g * 0.5 * (1 + t + x * (1 - t * t) * slope);
     }
-    const density = Math.exp(-0.5 * x * x) / Math.sqrt(2 * Math.PI);
-    return g * (0.5 * (1 + erfOf(x * Math.SQRT1_2)) + x * density);
+    const density = portable.exp(-0.5 * x * x) / Math.sqrt(2 * Math.PI);
+    return g * (0.5 * (1 + portable.erf(x * Math.SQRT1_2)) + x * density);
   },
   takes: 'x: Tensor, { approximate?: "none" | "tanh" }',
   example: "tensor([-1, 2]).gelu()  // [-0.1587, 1.9545]",

@@ -4,6 +4,7 @@
 import type { DType } from "../../dtype.ts";
 import { DTypeError, ShapeError } from "../../errors.ts";
 import type { Block } from "../../op.ts";
+import { portable } from "../../portable.ts";
 import {
   broadcastShapes,
   broadcastStrides,
@@ -88,9 +89,9 @@ function patternOf(
   const max = p.reduce((best, x) => Math.max(best, x), -Infinity);
   let lse = known ?? Infinity; // a row that sees nothing: exp(-inf - inf) = 0
   if (known === undefined && max > -Infinity)
-    lse = max + Math.log(p.reduce((sum, x) => sum + Math.exp(x - max), 0));
+    lse = max + portable.log(p.reduce((sum, x) => sum + portable.exp(x - max), 0));
   if (Number.isNaN(max)) lse = Number.NaN;
-  for (let s = 0; s < S; s++) p[s] = Math.exp((p[s] ?? 0) - lse);
+  for (let s = 0; s < S; s++) p[s] = portable.exp((p[s] ?? 0) - lse);
   const keep = p.map((_, s) =>
     drop.p === 0 ? 1 : survives(row.index * S + s, drop) ? scaleOf(drop.p, dtype) : 0,
   );

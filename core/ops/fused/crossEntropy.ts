@@ -5,6 +5,7 @@ import { checkFloat, type TypedArray } from "../../dtype.ts";
 import { ArgumentError, DTypeError, IndexError, ShapeError } from "../../errors.ts";
 import { fused } from "../../kinds.ts";
 import type { Block, Op } from "../../op.ts";
+import { portable } from "../../portable.ts";
 import { formatShape, sameShape } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
 import { massOf } from "../lines.ts";
@@ -118,7 +119,7 @@ export const crossEntropy: Op<
     let sum = 0;
     eachTarget(x, target, ignoreIndex, (row, at, c) => {
       const { max, sum: mass } = massOf(x, at, classes, 1);
-      const total = max + Math.log(mass);
+      const total = max + portable.log(mass);
       let even = 0;
       for (let k = at; labelSmoothing > 0 && k < at + classes; k++)
         even += total - (x.data[k] ?? 0);
@@ -140,7 +141,7 @@ export const crossEntropy: Op<
       const by = share * (g.data[row * gStep] ?? 0);
       for (let k = 0; dx && k < classes; k++) {
         const wanted = (k === c ? 1 - labelSmoothing : 0) + labelSmoothing / classes;
-        const p = Math.exp((x.data[at + k] ?? 0) - (lse.data[row] ?? 0));
+        const p = portable.exp((x.data[at + k] ?? 0) - (lse.data[row] ?? 0));
         dx.data[at + k] = c < 0 ? 0 : by * (p - wanted);
       }
     });

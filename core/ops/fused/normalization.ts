@@ -66,6 +66,10 @@ function lastDims(axes: number): number[] {
   return Array.from({ length: axes }, (_, d) => d - axes);
 }
 
+function square(x: number): number {
+  return x * x;
+}
+
 type LayerNormRule = (
   x: Tensor,
   weight: Tensor | null,
@@ -101,7 +105,7 @@ export const layerNorm: Op<
       for (let k = at; k < at + n; k++) sum += x.data[k] ?? 0;
       const mean = sum / n;
       let squares = 0;
-      for (let k = at; k < at + n; k++) squares += ((x.data[k] ?? 0) - mean) ** 2;
+      for (let k = at; k < at + n; k++) squares += square((x.data[k] ?? 0) - mean);
       const scale = 1 / Math.sqrt(squares / n + eps);
       for (let k = 0; k < n; k++) {
         const unit = ((x.data[at + k] ?? 0) - mean) * scale;
@@ -184,7 +188,7 @@ export const rmsNorm: Op<
     const n = sizeOf(x.shape.slice(x.shape.length - normalized(x, weight)));
     for (let at = 0, row = 0; at < x.data.length; at += n, row++) {
       let squares = 0;
-      for (let k = at; k < at + n; k++) squares += (x.data[k] ?? 0) ** 2;
+      for (let k = at; k < at + n; k++) squares += square(x.data[k] ?? 0);
       const scale = 1 / Math.sqrt(squares / n + eps);
       for (let k = 0; k < n; k++)
         y.data[at + k] = (x.data[at + k] ?? 0) * scale * (weight?.data[k] ?? 1);

@@ -6,7 +6,7 @@ import { checkFloat } from "../../dtype.ts";
 import { ArgumentError, ShapeError } from "../../errors.ts";
 import { fused, like } from "../../kinds.ts";
 import type { Block, Op } from "../../op.ts";
-import { cos, pow, sin } from "../../portable.ts";
+import { portable } from "../../portable.ts";
 import {
   broadcastShapes,
   broadcastStrides,
@@ -53,14 +53,14 @@ export function ropeTables(
     positions instanceof Tensor
       ? [positions.data, positions.shape, positions.device]
       : [positions, [positions.length], undefined];
-  const frequencies = Array.from({ length: half }, (_, i) => pow(base, (-2 * i) / dim));
+  const frequencies = Array.from({ length: half }, (_, i) => portable.pow(base, (-2 * i) / dim));
   const table = (turn: (angle: number) => number): Tensor => {
     const data = new Float32Array(values.length * half);
     for (let i = 0; i < data.length; i++)
       data[i] = turn((values[Math.floor(i / half)] ?? 0) * (frequencies[i % half] ?? 0));
     return fromData(data, [...rows, half], "float32", on);
   };
-  return { cos: table(cos), sin: table(sin) };
+  return { cos: table(portable.cos), sin: table(portable.sin) };
 }
 
 /** For every pair of x: its two places, and its place in the broadcast tables. */

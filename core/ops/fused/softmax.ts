@@ -6,6 +6,7 @@ import type { Draw } from "../../draw.ts";
 import { checkFloat } from "../../dtype.ts";
 import { fused, like } from "../../kinds.ts";
 import type { Op } from "../../op.ts";
+import { portable } from "../../portable.ts";
 import { checkDim } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
 import { eachLine, massOf } from "../lines.ts";
@@ -42,7 +43,7 @@ export const softmax: Op<DimRule, [x: Tensor, options: DimOptions]> = fused({
     eachLine(x.shape, dim, (at, n, step) => {
       const { max, sum } = massOf(x, at, n, step);
       for (let k = at; k < at + n * step; k += step)
-        y.data[k] = Math.exp((x.data[k] ?? 0) - max) / sum;
+        y.data[k] = portable.exp((x.data[k] ?? 0) - max) / sum;
     }),
   backward: ([dx], g, [y], x, { dim }) =>
     eachLine(x.shape, dim, (at, n, step) => {
@@ -65,14 +66,14 @@ export const logSoftmax: Op<DimRule, [x: Tensor, options: DimOptions]> = fused({
     eachLine(x.shape, dim, (at, n, step) => {
       const { max, sum } = massOf(x, at, n, step);
       for (let k = at; k < at + n * step; k += step)
-        y.data[k] = (x.data[k] ?? 0) - max - Math.log(sum);
+        y.data[k] = (x.data[k] ?? 0) - max - portable.log(sum);
     }),
   backward: ([dx], g, [y], x, { dim }) =>
     eachLine(x.shape, dim, (at, n, step) => {
       let total = 0; // dx = g - softmax(x) Σ g
       for (let k = at; k < at + n * step; k += step) total += g.data[k] ?? 0;
       for (let k = at; dx && k < at + n * step; k += step)
-        dx.data[k] = (g.data[k] ?? 0) - Math.exp(y.data[k] ?? 0) * total;
+        dx.data[k] = (g.data[k] ?? 0) - portable.exp(y.data[k] ?? 0) * total;
     }),
   call: onAxis,
   takes: "x: Tensor, { dim: number }",
