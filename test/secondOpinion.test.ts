@@ -10,6 +10,7 @@ import {
   fullLike,
   grad,
   hvp,
+  linspace,
   ones,
   random,
   type Tensor,
@@ -222,6 +223,95 @@ for (const device of ["reference", "wasm"]) {
       both(f, leaf([inf, 0]), [inf], [1, 0]);
       both(f, leaf([inf, inf, -inf]), [inf], [0.5, 0.5, 0]);
       both(f, leaf([nan, 0]), [nan], [nan, nan]);
+    });
+  });
+
+  describe("infinities, and rows of numbers whose squares leave the range", () => {
+    on("softmax of a row of -inf is NaN, as 0 / 0 is (PyTorch)", () => {
+      const x = tensor([
+        [-inf, -inf, -inf],
+        [0, -inf, 0],
+      ]);
+      near(x.softmax({ dim: -1 }), [nan, nan, nan, 0.5, 0, 0.5]);
+      near(x.logSoftmax({ dim: -1 }), [nan, nan, nan, -Math.LN2, -inf, -Math.LN2]);
+      near(x.crossEntropy(int([0, 2]), { reduction: "none" }), [nan, Math.LN2]);
+    });
+    on("clamp: max wins where the bounds cross (PyTorch)", () => {
+      const x = tensor([-3, -1, 0, 1, 2, 3, 4, 5, 6, nan]);
+      near(x.clamp({ min: 3, max: 0 }), [0, 0, 0, 0, 0, 0, 0, 0, 0, nan]);
+    });
+    on("pow at its edges (PyTorch)", () => {
+      const cases: readonly (readonly [number, number, number])[] = [
+        [1, inf, 1],
+        [1, -inf, 1],
+        [-1, inf, 1],
+        [-1, -inf, 1],
+        [1, nan, 1],
+        [-1, nan, nan],
+        [0, 0, 1],
+        [nan, 0, 1],
+        [0, -3, inf],
+        [-0, -3, -inf],
+        [-2, 3, -8],
+        [-2, 0.5, nan],
+        [-2, inf, inf],
+        [-0.5, inf, 0],
+        [-inf, 3, -inf],
+        [-inf, 0.5, inf],
+        [-inf, -3, 0],
+      ];
+      const [a, b] = [0, 1].map((i) => tensor(cases.map((c) => c[i] as number)));
+      near(
+        (a as Tensor).pow(b as Tensor),
+        cases.map(([, , y]) => y),
+      );
+    });
+    on("rmsNorm and layerNorm scale their rows", () => {
+      // mpmath, 40 digits: 1 / sqrt(2.5) and 2 / sqrt(2.5)
+      const unit = [0.6324555320336759, 1.2649110640673518];
+      near(tensor([1e20, 2e20]).rmsNorm(), unit);
+      near(tensor([1e-25, 2e-25]).rmsNorm(null, { eps: 0 }), unit);
+      near(leaf([1e200, 2e200], "float64").rmsNorm(), unit, 1e-15);
+      near(leaf([1e-200, 2e-200], "float64").rmsNorm(null, { eps: 0 }), unit, 1e-15);
+      near(tensor([1e20, 2e20]).layerNorm(), [-1, 1]);
+      near(tensor([3e38, 3e38, 1]).layerNorm(), [Math.SQRT1_2, Math.SQRT1_2, -Math.SQRT2]);
+      near(leaf([1e200, 2e200], "float64").layerNorm(), [-1, 1], 1e-15);
+      near(tensor([1e-25, 2e-25]).rmsNorm(null, { eps: 1e-5 }), [3.1622777e-23, 6.3245553e-23]);
+      const x = leaf([1e20, 2e20]);
+      // mpmath: g = [1, 0] gives [4, -2] / (5 sqrt(2.5)) 1e-20
+      near(
+        grad(
+          x
+            .rmsNorm()
+            .mul(tensor([1, 0]))
+            .sum(),
+          x,
+        )[0],
+        [5.0596443e-21, -2.5298221e-21],
+      );
+    });
+    on(
+      "silu, gelu and their gradients at infinities are the limits; PyTorch has NaN for some",
+      () => {
+        const x = leaf([-inf, inf, nan]);
+        for (const f of [
+          (t: Tensor) => t.silu(),
+          (t: Tensor) => t.gelu(),
+          (t: Tensor) => t.gelu({ approximate: "tanh" }),
+        ])
+          both(f, x, [0, inf, nan], [0, 1, nan]);
+        both((t) => t.logSigmoid(), x, [-inf, 0, nan], [1, 0, nan]); // PyTorch
+        both((t) => t.sigmoid(), x, [0, 1, nan], [0, 0, nan]); // PyTorch
+        both((t) => t.tanh(), x, [-1, 1, nan], [0, 0, nan]); // PyTorch
+      },
+    );
+    on("gelu's tail never has the wrong sign", () => {
+      // SciPy: x ndtr(x) is -2.3730e-7 at -5.3484; rounding leaves some 3e-7 in float32
+      const x = linspace(-7, -4, 3001);
+      for (const approximate of ["none", "tanh"] as const) {
+        for (const y of x.gelu({ approximate }).data) assert.ok(y <= 0 && y > -2e-4, `${y}`);
+      }
+      assert.ok(Math.abs((tensor([-5.3484]).gelu().data[0] ?? 0) + 2.373e-7) < 5e-7);
     });
   });
 }

@@ -96,10 +96,15 @@ function timesLog2e(x: v128): v128 {
   return f32x4.add(f32x4.mul(x, c(LOG2E)), c(MAGIC));
 }
 
-/** exp(x) over the whole range, denormal results included: 2^n is applied in two halves. */
+/** exp(x) over the whole range, denormal results included. */
 @inline
 export function exp4(x: v128): v128 {
-  x = f32x4.pmin(f32x4.pmax(x, c(EXP_LEAST)), c(EXP_MOST));
+  return expWithin(f32x4.pmin(f32x4.pmax(x, c(EXP_LEAST)), c(EXP_MOST)));
+}
+
+/** The same for EXP_LEAST <= x <= EXP_MOST: 2^n is applied in two halves. */
+@inline
+function expWithin(x: v128): v128 {
   const t = timesLog2e(x);
   const p = f32x4.add(c(ONE), reducedExp(x, t));
   const n = i32x4.sub(t, c(MAGIC));
@@ -207,9 +212,28 @@ export function tanh4(x: v128): v128 {
 /** 1 / (1 + e^-x), from e^-|x| so that nothing overflows and small results keep their digits. */
 @inline
 export function sigmoid4(x: v128): v128 {
-  const e = exp4(f32x4.neg(absolute(x)));
+  return sigmoidFrom(x, expWithin(f32x4.pmax(f32x4.neg(absolute(x)), c(EXP_LEAST))));
+}
+
+/** The sigmoid of x, given e = e^-|x|. */
+@inline
+function sigmoidFrom(x: v128, e: v128): v128 {
   const above = v128.bitselect(e, c(ONE), f32x4.lt(x, f32x4.splat(0)));
   return f32x4.div(above, f32x4.add(c(ONE), e));
+}
+
+/** x sigmoid(x); x stops at where that is 0, so that -infinity gives 0. */
+@inline
+export function silu4(x: v128): v128 {
+  return f32x4.mul(f32x4.pmax(x, c(EXP_LEAST)), sigmoid4(x));
+}
+
+/** (x sigmoid(x))'; x stops on both sides at where that is 0 and 1, so that infinities give the limits. */
+@inline
+export function siluSlope4(x: v128): v128 {
+  x = f32x4.pmin(f32x4.pmax(x, c(EXP_LEAST)), f32x4.neg(c(EXP_LEAST)));
+  const s = sigmoidFrom(x, expWithin(f32x4.neg(absolute(x))));
+  return f32x4.add(s, f32x4.mul(f32x4.mul(x, s), f32x4.sub(c(ONE), s)));
 }
 
 /** log(1 + e^-|x|), which softplus and logSigmoid share. */
@@ -297,10 +321,14 @@ function halfAndOdd(x: v128, table: usize): v128 {
   );
 }
 
-/** x times a distribution function; x stops at where that is 0, so that -infinity gives 0. */
+/**
+ * x times a distribution function; x stops at where that is 0, so that -infinity gives 0. Rounding may leave
+ * less than 0 of the distribution function, and the product then would have the wrong sign.
+ */
 @inline
 function timesCdf(x: v128, table: usize): v128 {
-  return f32x4.mul(f32x4.pmax(x, f32x4.neg(c(table))), halfAndOdd(x, table));
+  const share = f32x4.pmax(halfAndOdd(x, table), f32x4.splat(0));
+  return f32x4.mul(f32x4.pmax(x, f32x4.neg(c(table))), share);
 }
 
 /** x Phi(x). */
@@ -407,12 +435,14 @@ function cosLarge(x: v128): v128 {
 
 /** x^y, one lane at a time: the logarithm needs double precision, which the scalar function has. */
 export function pow4(x: v128, y: v128): v128 {
-  let z = f32x4.splat(NativeMathf.pow(f32x4.extract_lane(x, 0), f32x4.extract_lane(y, 0)));
-  z = f32x4.replace_lane(z, 1, NativeMathf.pow(f32x4.extract_lane(x, 1), f32x4.extract_lane(y, 1)));
-  z = f32x4.replace_lane(z, 2, NativeMathf.pow(f32x4.extract_lane(x, 2), f32x4.extract_lane(y, 2)));
-  return f32x4.replace_lane(
-    z,
-    3,
-    NativeMathf.pow(f32x4.extract_lane(x, 3), f32x4.extract_lane(y, 3)),
-  );
+  let z = f32x4.splat(power(f32x4.extract_lane(x, 0), f32x4.extract_lane(y, 0)));
+  z = f32x4.replace_lane(z, 1, power(f32x4.extract_lane(x, 1), f32x4.extract_lane(y, 1)));
+  z = f32x4.replace_lane(z, 2, power(f32x4.extract_lane(x, 2), f32x4.extract_lane(y, 2)));
+  return f32x4.replace_lane(z, 3, power(f32x4.extract_lane(x, 3), f32x4.extract_lane(y, 3)));
+}
+
+/** IEEE 754's, where 1 to any power and -1 to an infinite one are 1; JavaScript's are NaN. */
+function power(x: f32, y: f32): f32 {
+  if (x == 1 || (x == -1 && abs(y) == f32.MAX_VALUE * 2)) return 1;
+  return NativeMathf.pow(x, y);
 }

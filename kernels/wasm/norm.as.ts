@@ -55,6 +55,40 @@ function normed(v: v128, less: v128, by: v128, w: usize, b: usize, i: usize, res
   return v;
 }
 
+// Beyond these, squares may have overflowed or lost digits.
+const MOST: f32 = 1e30;
+const LEAST: f32 = 1e-30;
+
+/** One row in double precision, whose range holds the square of every float. */
+function normWide(
+  x: usize,
+  y: usize,
+  n: usize,
+  w: usize,
+  b: usize,
+  eps: f64,
+  mean: usize,
+  rstd: usize,
+): void {
+  const end = n << 2;
+  let m: f64 = 0,
+    v: f64 = 0;
+  if (mean) for (let i: usize = 0; i < end; i += 4) m += <f64>load<f32>(x + i);
+  m /= <f64>n;
+  for (let i: usize = 0; i < end; i += 4) {
+    const d = <f64>load<f32>(x + i) - m;
+    v += d * d;
+  }
+  const scale = 1 / sqrt(v / <f64>n + eps);
+  for (let i: usize = 0; i < end; i += 4) {
+    const unit = (<f64>load<f32>(x + i) - m) * scale;
+    const scaled = w ? unit * <f64>load<f32>(w + i) : unit;
+    store<f32>(y + i, <f32>(b ? scaled + <f64>load<f32>(b + i) : scaled));
+  }
+  if (mean) store<f32>(mean, <f32>m);
+  store<f32>(rstd, <f32>scale);
+}
+
 /**
  * w and b may be 0 (absent). means 0 is rmsNorm. means and rstds, one float a row, are kept for the
  * gradient.
@@ -75,7 +109,12 @@ export function norm(
   for (let r = from; r < to; r++) {
     const at = (r * n) << 2;
     const m = means ? mean(x + at, n) : 0;
-    const rstd: f32 = 1 / sqrt<f32>(variance(x + at, n, m) + eps);
+    const v = variance(x + at, n, m);
+    if (!(v < MOST) || max(v, eps) < LEAST) {
+      normWide(x + at, y + at, n, w, b, eps, means ? means + (r << 2) : 0, rstds + (r << 2));
+      continue;
+    }
+    const rstd: f32 = 1 / sqrt<f32>(v + eps);
     if (means) store<f32>(means + (r << 2), m);
     store<f32>(rstds + (r << 2), rstd);
     const less = f32x4.splat(m),

@@ -1,7 +1,7 @@
 // softmax, logSoftmax and crossEntropy over rows of n, with their gradients. A unit is a row.
 // Masked entries (-infinity) become exact zeros, never denormals, which would slow every product
-// that follows. A row that is masked everywhere becomes zeros. Long sums end in double precision: a
-// vocabulary can be long.
+// that follows. A row that is masked everywhere becomes NaN, as 0 / 0 is. Long sums end in double
+// precision: a vocabulary can be long.
 // Read next: attention.as.ts, the same with the row in pieces.
 
 import { expFlush4, log4 } from "./math.as";
@@ -21,12 +21,6 @@ function lookAt(x: usize, from: usize, to: usize, n: usize): void {
 @inline
 function rowAfter(x: usize, r: usize, to: usize, n: usize): usize {
   return r + 1 < to ? x + (((r + 1) * n) << 2) : 0;
-}
-
-/** What to subtract before exp: the greatest entry, or 0 if all are masked. */
-@inline
-function shift(): f32 {
-  return greatestAhead == -f32.MAX_VALUE * 2 ? 0 : greatestAhead;
 }
 
 /**
@@ -113,8 +107,8 @@ export function softmax(from: usize, to: usize, x: usize, y: usize, n: usize): v
   lookAt(x, from, to, n);
   for (let r = from; r < to; r++) {
     const at = (r * n) << 2;
-    const s = expRow(x + at, y + at, n, shift(), rowAfter(x, r, to, n));
-    scaleRow(y + at, n, s == 0 ? 0 : <f32>(1 / s));
+    const s = expRow(x + at, y + at, n, greatestAhead, rowAfter(x, r, to, n));
+    scaleRow(y + at, n, <f32>(1 / s));
   }
 }
 
@@ -151,9 +145,8 @@ export function logSoftmax(from: usize, to: usize, x: usize, y: usize, n: usize)
   lookAt(x, from, to, n);
   for (let r = from; r < to; r++) {
     const at = (r * n) << 2;
-    const less = shift();
-    const s = expRow(x + at, 0, n, less, rowAfter(x, r, to, n));
-    const log: f32 = s == 0 ? 0 : logOf(s);
+    const less = greatestAhead;
+    const log = logOf(expRow(x + at, 0, n, less, rowAfter(x, r, to, n)));
     for (let i = at, end = at + (n << 2); i < end; i += 16) {
       const rest = (end - i) >> 2;
       const v = rest >= 4 ? v128.load(x + i) : loadPart(x + i, rest);
@@ -207,7 +200,7 @@ export function crossEntropy(
   lookAt(x, from, to, n);
   for (let r = from; r < to; r++) {
     const row = x + ((r * n) << 2);
-    const less = shift();
+    const less = greatestAhead;
     const l = less + logOf(expRow(row, 0, n, less, rowAfter(x, r, to, n)));
     store<f32>(lse + (r << 2), l);
     const t = load<i32>(target + (r << 2));

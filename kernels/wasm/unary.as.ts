@@ -17,6 +17,8 @@ import {
   log4,
   logSigmoid4,
   sigmoid4,
+  silu4,
+  siluSlope4,
   sin4,
   softplus4,
   tanh4,
@@ -215,7 +217,7 @@ class Erf {
 @unmanaged
 class Silu {
   @inline at(x: v128): v128 {
-    return f32x4.mul(x, sigmoid4(x));
+    return silu4(x);
   }
 }
 /** x Phi(x). */
@@ -300,11 +302,12 @@ export function unaryGeluTanh(from: usize, to: usize, x: usize, y: usize): void 
   mapFour<GeluTanh>(from, to, x, y);
 }
 
-/** y = min(max(x, low), high); NaN stays NaN. */
+/** y = min(max(x, low), high), so that high wins where they cross; NaN stays NaN. */
 export function unaryClamp(from: usize, to: usize, x: usize, y: usize, low: f32, high: f32): void {
   for (let i = from << 2; i < to << 2; i += 4) {
-    const v = load<f32>(x + i);
-    store<f32>(y + i, v < low ? low : v > high ? high : v);
+    const v = load<f32>(x + i),
+      above = v < low ? low : v;
+    store<f32>(y + i, above > high ? high : above);
   }
 }
 
@@ -338,12 +341,11 @@ class LogSigmoidGrad {
     return f32x4.mul(g, sigmoid4(f32x4.neg(x)));
   }
 }
-/** From x: with s = sigmoid(x), f' = s + x s (1 - s). */
+/** From x: f' = s + x s (1 - s), s = sigmoid(x). */
 @unmanaged
 class SiluGrad {
   @inline at(g: v128, x: v128): v128 {
-    const s = sigmoid4(x);
-    return f32x4.mul(g, f32x4.add(s, f32x4.mul(f32x4.mul(x, s), f32x4.sub(c(ONE), s))));
+    return f32x4.mul(g, siluSlope4(x));
   }
 }
 /** From x: f' = Phi(x) + x phi(x). */

@@ -30,7 +30,8 @@ export const silu: Unary = elementwise({
   forward: (x) => (x === -Infinity ? 0 : x * sigmoidOf(x)),
   backward: (g, x) => {
     const s = sigmoidOf(x);
-    return g * s * (1 + x * (1 - s));
+    const rest = 1 - s;
+    return g * s * (1 + (s === 0 || rest === 0 ? 0 : x * rest)); // infinities give the limits
   },
   example: "tensor([-1, 2]).silu()  // [-0.2689, 1.7616]",
   draw,
@@ -75,11 +76,13 @@ export const gelu: Op<
   backward: (g, x, tanhForm) => {
     if (tanhForm === 1) {
       const t = portable.tanh(geluInner(x));
+      const rest = 1 - t * t;
       const slope = Math.sqrt(2 / Math.PI) * (1 + 3 * 0.044715 * x * x);
-      return g * 0.5 * (1 + t + x * (1 - t * t) * slope);
+      return g * 0.5 * (1 + t + (rest === 0 ? 0 : x * rest * slope)); // infinities give the limits
     }
     const density = portable.exp(-0.5 * x * x) / Math.sqrt(2 * Math.PI);
-    return g * (0.5 * (1 + portable.erf(x * Math.SQRT1_2)) + x * density);
+    const far = density === 0 ? 0 : x * density;
+    return g * (0.5 * (1 + portable.erf(x * Math.SQRT1_2)) + far);
   },
   takes: 'x: Tensor, { approximate?: "none" | "tanh" }',
   example: "tensor([-1, 2]).gelu()  // [-0.1587, 1.9545]",

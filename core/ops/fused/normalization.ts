@@ -70,6 +70,14 @@ function square(x: number): number {
   return x * x;
 }
 
+/** A power of two times which the row can be squared in doubles: 1 for ordinary numbers. */
+function squareScale(x: Block, at: number, n: number, eps: number): number {
+  let largest = 0;
+  for (let k = at; k < at + n; k++) largest = Math.max(largest, Math.abs(x.data[k] ?? 0));
+  if (largest > 2 ** 450) return 2 ** -600;
+  return largest < 2 ** -400 && eps < 2 ** -800 ? 2 ** 700 : 1;
+}
+
 type LayerNormRule = (
   x: Tensor,
   weight: Tensor | null,
@@ -101,18 +109,19 @@ export const layerNorm: Op<
   forward: ([y, { means, scales }], x, weight, bias, { eps }) => {
     const n = sizeOf(x.shape.slice(x.shape.length - normalized(x, weight, bias)));
     for (let at = 0, row = 0; at < x.data.length; at += n, row++) {
+      const by = squareScale(x, at, n, eps);
       let sum = 0;
-      for (let k = at; k < at + n; k++) sum += x.data[k] ?? 0;
+      for (let k = at; k < at + n; k++) sum += (x.data[k] ?? 0) * by;
       const mean = sum / n;
       let squares = 0;
-      for (let k = at; k < at + n; k++) squares += square((x.data[k] ?? 0) - mean);
-      const scale = 1 / Math.sqrt(squares / n + eps);
+      for (let k = at; k < at + n; k++) squares += square((x.data[k] ?? 0) * by - mean);
+      const scale = 1 / Math.sqrt(squares / n + eps * by * by);
       for (let k = 0; k < n; k++) {
-        const unit = ((x.data[at + k] ?? 0) - mean) * scale;
+        const unit = ((x.data[at + k] ?? 0) * by - mean) * scale;
         y.data[at + k] = unit * (weight?.data[k] ?? 1) + (bias?.data[k] ?? 0);
       }
-      means.data[row] = mean;
-      scales.data[row] = scale;
+      means.data[row] = mean / by;
+      scales.data[row] = scale * by;
     }
   },
   backward: (gradients, g, [, { means, scales }], x, weight, bias) => {
@@ -187,12 +196,13 @@ export const rmsNorm: Op<
   forward: ([y, { scales }], x, weight, { eps }) => {
     const n = sizeOf(x.shape.slice(x.shape.length - normalized(x, weight)));
     for (let at = 0, row = 0; at < x.data.length; at += n, row++) {
+      const by = squareScale(x, at, n, eps);
       let squares = 0;
-      for (let k = at; k < at + n; k++) squares += square(x.data[k] ?? 0);
-      const scale = 1 / Math.sqrt(squares / n + eps);
+      for (let k = at; k < at + n; k++) squares += square((x.data[k] ?? 0) * by);
+      const scale = 1 / Math.sqrt(squares / n + eps * by * by);
       for (let k = 0; k < n; k++)
-        y.data[at + k] = (x.data[at + k] ?? 0) * scale * (weight?.data[k] ?? 1);
-      scales.data[row] = scale;
+        y.data[at + k] = (x.data[at + k] ?? 0) * by * scale * (weight?.data[k] ?? 1);
+      scales.data[row] = scale * by;
     }
   },
   backward: (gradients, g, [, { scales }], x, weight) => {
