@@ -750,16 +750,33 @@ check("crossEntropy and its gradient: ignored targets, smoothing", () => {
     const g = numbers(rows, seed + 1);
     const [loss, dx] = both((bench) => {
       const { wasm } = bench;
-      const [px, pt, pg, pl, pe, pd] = [
+      const [px, pt, pg, pl, pe, ps, pd] = [
         bench.put(x),
         bench.putInts(target),
         bench.put(g),
         bench.room(rows),
         bench.room(rows),
+        bench.room(rows),
         bench.room(rows * n),
       ];
-      wasm.run("crossEntropy", rows, 1e4, 1, px, pt, n, -100, smoothing, pl, pe);
-      wasm.run("crossEntropyGrad", rows, 1e4, 1, pg, 1, 0.5, px, pt, pe, pd, n, -100, smoothing);
+      wasm.run("crossEntropy", rows, 1e4, 1, px, pt, n, -100, smoothing, pl, pe, ps);
+      wasm.run(
+        "crossEntropyGrad",
+        rows,
+        1e4,
+        1,
+        pg,
+        1,
+        0.5,
+        px,
+        pt,
+        pe,
+        ps,
+        pd,
+        n,
+        -100,
+        smoothing,
+      );
       return [bench.get(pl, rows), bench.get(pd, rows * n)];
     }) as [Float32Array, Float32Array];
     rowsOf(x, n).forEach((row, r) => {
@@ -1011,11 +1028,12 @@ function checkAttention(z: Attention): void {
       bench.put(stored(v, Hkv, S)),
       bench.put(stored(g, H, T)),
     ];
-    const [po, pl, pdq, pdk, pdv] = [nq, B * H * T, nq, nk, nk].map((n) => bench.room(n)) as [
-      ...[number, number, number, number, number],
+    const sizes = [nq, B * H * T, B * H * T, nq, nk, nk];
+    const [po, pl, ps, pdq, pdk, pdv] = sizes.map((n) => bench.room(n)) as [
+      ...[number, number, number, number, number, number],
     ];
-    wasm.run("attention", B * H * Math.ceil(T / 64), 1e5, 1, shape, pq, pk, pv, po, pl);
-    wasm.run("attentionGrad", B * Hkv, 1e5, 1, shape, pg, pq, pk, pv, po, pl, pdq, pdk, pdv);
+    wasm.run("attention", B * H * Math.ceil(T / 64), 1e5, 1, shape, pq, pk, pv, po, pl, ps);
+    wasm.run("attentionGrad", B * Hkv, 1e5, 1, shape, pg, pq, pk, pv, po, pl, ps, pdq, pdk, pdv);
     return [bench.get(po, nq), bench.get(pdq, nq), bench.get(pdk, nk), bench.get(pdv, nk)];
   });
   const want = attend(z, q, k, v, g, mask);

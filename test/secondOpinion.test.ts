@@ -13,10 +13,12 @@ import {
   linspace,
   ones,
   random,
+  scaledDotProductAttention,
   type Tensor,
   tensor,
   use,
   vjp,
+  withDefinitions,
   zeros,
 } from "../core/index.ts";
 import "../kernels/index.ts";
@@ -312,6 +314,93 @@ for (const device of ["reference", "wasm"]) {
         for (const y of x.gelu({ approximate }).data) assert.ok(y <= 0 && y > -2e-4, `${y}`);
       }
       assert.ok(Math.abs((tensor([-5.3484]).gelu().data[0] ?? 0) + 2.373e-7) < 5e-7);
+    });
+  });
+
+  describe("rows of large logits keep all the digits of their softmax", () => {
+    on("crossEntropy (mathematics: ln 2, and 1/2 for either)", () => {
+      for (const size of [1e5, 1e7, -1e7, 1e30]) {
+        const x = leaf([[size, size]]);
+        both((t) => t.crossEntropy(int([0])), x, [Math.LN2], [-0.5, 0.5]);
+        both(
+          (t) => t.crossEntropy(int([1]), { labelSmoothing: 0.5 }),
+          x,
+          [Math.LN2],
+          [0.25, -0.25],
+        );
+        near(x.logSoftmax({ dim: -1 }), [-Math.LN2, -Math.LN2]);
+      }
+      const x = leaf([[1e6, 1e6 - 1, -1e30]]);
+      // mpmath: softmax of [1, 0, -inf]
+      const [p, q] = [0.7310585786300049, 0.2689414213699951];
+      both((t) => t.crossEntropy(int([0])), x, [0.31326168751822286], [p - 1, q, 0], 2e-6);
+    });
+    on("attention under masks of any size, by its own definition", () => {
+      const [q, k] = [
+        leaf([
+          [0, 0.1],
+          [0.2, 0.3],
+        ]),
+        leaf([
+          [0, 0.2],
+          [0.4, 0.6],
+        ]),
+      ];
+      const v = leaf([
+        [1, 2],
+        [3, 4],
+      ]);
+      const first = tensor([
+        [1, 1],
+        [0, 0],
+      ]); // gradient of the masked row alone
+      for (const [mask, y, dv] of [
+        [-1e9, [2, 3], 0.5],
+        [-1e30, [2, 3], 0.5],
+        [-3.4028e38, [2, 3], 0.5],
+        [-3.4028234663852886e38, [2, 3], 0.5],
+        [-inf, [0, 0], 0],
+      ] as const) {
+        const run = (): Tensor =>
+          scaledDotProductAttention(q, k, v, {
+            mask: tensor([
+              [mask, mask],
+              [0, 0],
+            ]),
+          });
+        for (const result of [run(), withDefinitions(run)]) {
+          near(result.slice({ dim: 0, start: 0, end: 1 }), y);
+          near(grad(result, v, { gradOutputs: first })[0], [dv, dv, dv, dv]);
+        }
+      }
+      // one of two keys masked by the largest float32: nothing of it is left
+      const some = tensor([
+        [-3.4028234663852886e38, 0],
+        [0, 0],
+      ]);
+      near(
+        scaledDotProductAttention(q, k, v, { mask: some }).slice({ dim: 0, start: 0, end: 1 }),
+        [3, 4],
+      );
+      const large = leaf([[1e5, 0]]);
+      const result = scaledDotProductAttention(
+        large,
+        leaf([
+          [1, 0],
+          [1, 0],
+        ]),
+        v,
+        { scale: 1e3 },
+      );
+      near(result, [2, 3]);
+      near(grad(result.sum(), v)[0], [0.5, 0.5, 0.5, 0.5]);
+      const qkv = tensor([
+        [
+          [1e5, 0, 1e3, 0, 1, 1],
+          [1e5, 0, 1e3, 0, 3, 1],
+        ],
+      ]); // q, k and v of one head
+      near(qkv.packedAttention({ heads: 1, scale: 1 }), [2, 1, 2, 1]);
     });
   });
 }

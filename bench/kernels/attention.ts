@@ -21,12 +21,12 @@ export async function attention(table: Table): Promise<void> {
     const inputs = [1, 2, 3, 4].map((seed) => given(n, seed));
     const [q, k, v, g] = inputs.map(([at]) => at) as Four;
     const [o, dq, dk, dv] = [0, 0, 0, 0].map(() => one.alloc(4 * n)) as Four;
-    const lse = one.alloc(4 * B * H * T);
+    const [largest, mass] = [0, 0].map(() => one.alloc(4 * B * H * T)) as [number, number];
     const shape = layout(B, H, T, D);
     const forward = () =>
-      one.run("attention", B * H * Math.ceil(T / 64), 1, 1, shape, q, k, v, o, lse);
+      one.run("attention", B * H * Math.ceil(T / 64), 1, 1, shape, q, k, v, o, largest, mass);
     const backward = () =>
-      one.run("attentionGrad", B * H, 1, 1, shape, g, q, k, v, o, lse, dq, dk, dv);
+      one.run("attentionGrad", B * H, 1, 1, shape, g, q, k, v, o, largest, mass, dq, dk, dv);
     forward();
     backward();
     checkFirstHead(
@@ -42,7 +42,7 @@ export async function attention(table: Table): Promise<void> {
     });
     await table.row([`[${B}, ${H}, ${T}, ${D}]`, ...cells], { forward: there, backward: back });
     for (const at of [q, k, v, g, o, dq, dk, dv]) one.free(at, 4 * n);
-    one.free(lse, 4 * B * H * T);
+    for (const at of [largest, mass]) one.free(at, 4 * B * H * T);
   }
 }
 

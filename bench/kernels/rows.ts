@@ -68,7 +68,8 @@ async function softmaxes(that: Case): Promise<void> {
 
 async function entropy(that: Case): Promise<void> {
   const { r, n, px, py, x } = that;
-  const [targets, loss, lse, ones] = [0, 0, 0, 0].map(() => one.alloc(4 * r)) as [
+  const [targets, loss, largest, mass, ones] = [0, 0, 0, 0, 0].map(() => one.alloc(4 * r)) as [
+    number,
     number,
     number,
     number,
@@ -79,10 +80,10 @@ async function entropy(that: Case): Promise<void> {
   const want = crossEntropy(x, tensor(new Int32Array(r).fill(3)), { reduction: "none" });
   const back = grad(want.sum(), [x])[0] as Tensor;
   await add(that, "crossEntropy", 4, want, loss, () =>
-    one.run("crossEntropy", r, 1, 1, px, targets, n, -100, 0, loss, lse),
+    one.run("crossEntropy", r, 1, 1, px, targets, n, -100, 0, loss, largest, mass),
   );
   await add(that, "crossEntropyGrad", 8, back, py, () =>
-    one.run("crossEntropyGrad", r, 1, 1, ones, 1, 1, px, targets, lse, py, n, -100, 0),
+    one.run("crossEntropyGrad", r, 1, 1, ones, 1, 1, px, targets, largest, mass, py, n, -100, 0),
   );
 }
 

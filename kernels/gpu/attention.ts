@@ -1,6 +1,6 @@
 // Attention: softmax(scale q kᵀ + mask) v. The scores of all queries and keys are one array [rows, S]
-// (rows: every query of every head), each of whose cells is one product; a row's logSumExp turns them into
-// the pattern p. Backwards, with dp = g vᵀ: ds = p (dp - Σ dp p), dq = scale ds k, dk = scale dsᵀ q, dv = pᵀ g.
+// (rows: every query of every head), each of whose cells is one product; a row's largest and the sum of its
+// exponentials turn them into the pattern p. Backwards, with dp = g vᵀ: ds = p (dp - Σ dp p), dq = scale ds k, dk = scale dsᵀ q, dv = pᵀ g.
 // Next: update.ts, for what an optimiser does.
 
 import type { Tensor } from "../../core/index.ts";
@@ -16,8 +16,8 @@ import { move } from "./view.ts";
 
 const helpers: readonly Helper[] = [expOf as Helper, logOf as Helper, quotient as Helper];
 
-/** Stands for -infinity among the scores: exp of it is 0, and differences of it stay numbers. */
-const closed = -3e38;
+/** The score of a key that may not be seen; masks of -3.4e38 only make a score very small. */
+const closed = -Infinity;
 
 /** scale q·k, or `hidden` for keys that a causal query may not see. */
 const scoreKernel = kernel(
@@ -74,32 +74,44 @@ const maskKernel = kernel(
   helpers,
 );
 
-/** ln Σ exp of each row; of a row that sees nothing, so much that its pattern is 0. */
-const logSumExp = kernel(
-  "attention.logSumExp",
+/** Σ exp(score - largest) of each row; of a row that sees nothing, 0. */
+const massKernel = kernel(
+  "attention.mass",
   2,
   function (this: Thread, scores: Numbers, largest: Numbers, S: number, hidden: number) {
     const row = this.thread.x;
     const m = largest[row]!;
-    if (m <= hidden) {
-      return 0 - hidden;
-    }
     let sum = 0;
     for (let s = 0; s < S; s++) {
-      sum += expOf(scores[row * S + s]! - m);
+      if (scores[row * S + s]! <= hidden) {
+        sum += 0;
+      } else {
+        sum += expOf(scores[row * S + s]! - m);
+      }
     }
-    return m + logOf(sum);
+    return sum;
   },
   helpers,
 );
 
-/** p = exp(score - logSumExp). */
+/** p = exp(score - largest) / mass; 0 for keys that may not be seen. */
 const patternKernel = kernel(
   "attention.pattern",
-  2,
-  function (this: Thread, scores: Numbers, lse: Numbers, S: number) {
+  3,
+  function (
+    this: Thread,
+    scores: Numbers,
+    largest: Numbers,
+    masses: Numbers,
+    S: number,
+    hidden: number,
+  ) {
     const i = this.thread.x;
-    return expOf(scores[i]! - lse[quotient(i, S)]!);
+    const row = quotient(i, S);
+    if (scores[i]! <= hidden) {
+      return 0;
+    }
+    return expOf(scores[i]! - largest[row]!) / masses[row]!;
   },
   helpers,
 );
@@ -226,8 +238,13 @@ function scoresOf(
   return engine.launch(maskKernel, "float32", rows * S, [raw, wide], [isBool, closed]);
 }
 
-function patternOf(engine: Engine, scores: Block, lse: Block, { rows, S }: Sizes): Block {
-  return engine.launch(patternKernel, "float32", rows * S, [scores, lse], [S]);
+function patternOf(
+  engine: Engine,
+  scores: Block,
+  { largest, mass }: { readonly largest: Block; readonly mass: Block },
+  { rows, S }: Sizes,
+): Block {
+  return engine.launch(patternKernel, "float32", rows * S, [scores, largest, mass], [S, closed]);
 }
 
 /** Heads before positions, no dropout, and no gradient for the mask: the rest runs the definition. */
@@ -241,17 +258,19 @@ export const attention: Rule<"scaledDotProductAttention"> = {
     const { T, S, Dv, H, group, rows } = sizes;
     const scores = scoresOf(engine, [q, k], mask, options, sizes);
     const largest = max(engine, scores, { outer: rows, n: S, inner: 1 });
-    const lse = engine.launch(logSumExp, "float32", rows, [scores, largest], [S, closed]);
-    const p = patternOf(engine, scores, lse, sizes);
+    const mass = engine.launch(massKernel, "float32", rows, [scores, largest], [S, closed]);
+    const p = patternOf(engine, scores, { largest, mass }, sizes);
     const numbers = [T, S, Dv, H, group, 1];
-    return [engine.launch(mixKernel, "float32", rows * Dv, [p, blockOf(v)], numbers), { lse }];
+    const y = engine.launch(mixKernel, "float32", rows * Dv, [p, blockOf(v)], numbers);
+    return [y, { largest, mass }];
   },
-  backward: (engine, { g, y, saved: { lse }, args: [q, k, v, mask, options], outputs }) => {
+  backward: (engine, { g, y, saved, args: [q, k, v, mask, options], outputs }) => {
     const sizes = sizesOf(q, k, v);
     const { T, S, D, Dv, H, group, rows, keys } = sizes;
     const [gs, qs, ks] = [blockOf(g), blockOf(q), blockOf(k)];
     const scores = scoresOf(engine, [q, k], mask, options, sizes);
-    const p = patternOf(engine, scores, blockOf(lse), sizes);
+    const masses = { largest: blockOf(saved.largest), mass: blockOf(saved.mass) };
+    const p = patternOf(engine, scores, masses, sizes);
     const dscores = (): Block => {
       const numbers = [T, S, Dv, H, group, 1, S, closed];
       const dp = engine.launch(scoreKernel, "float32", rows * S, [gs, blockOf(v)], numbers);

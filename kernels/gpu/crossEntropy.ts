@@ -8,32 +8,23 @@ import type { Engine } from "./engine.ts";
 import { expOf, logOf, quotient } from "./math.ts";
 import { max, sum } from "./reduce.ts";
 import { blockOf, blocksOf, type Rule, type Rules } from "./rule.ts";
-import { mass } from "./softmax.ts";
+import { mass as massOfLine } from "./softmax.ts";
 import type { Block } from "./storage.ts";
 
 const helpers: readonly Helper[] = [expOf as Helper, logOf as Helper, quotient as Helper];
 
 type Losses = Required<CrossEntropyOptions>;
 
-/** ln Σ exp x of each row. */
-const logSumExp = kernel(
-  "crossEntropy.logSumExp",
-  2,
-  function (this: Thread, masses: Numbers, largest: Numbers) {
-    return largest[this.thread.x]! + logOf(masses[this.thread.x]!);
-  },
-  helpers,
-);
-
-/** Each row's loss: (1 - ε) (lse - x[target]) + ε mean(lse - x); 0 if ignored, NaN for no class. */
+/** Each row's loss, with lse = max + ln mass: (1 - ε) (lse - x[target]) + ε mean(lse - x); 0 if ignored, NaN for no class. */
 const rowLoss = kernel(
   "crossEntropy",
-  3,
+  4,
   function (
     this: Thread,
     x: Numbers,
     target: Numbers,
-    lse: Numbers,
+    largest: Numbers,
+    masses: Numbers,
     classes: number,
     ignoreIndex: number,
     smoothing: number,
@@ -46,13 +37,15 @@ const rowLoss = kernel(
     if (c < 0 || c >= classes) {
       return logOf(0 - 1);
     }
+    const m = largest[row]!;
+    const rest = logOf(masses[row]!);
     let even = 0;
     if (smoothing > 0) {
       for (let k = 0; k < classes; k++) {
-        even += lse[row]! - x[row * classes + k]!;
+        even += m - x[row * classes + k]! + rest;
       }
     }
-    const loss = lse[row]! - x[row * classes + c]!;
+    const loss = m - x[row * classes + c]! + rest;
     return (1 - smoothing) * loss + (smoothing * even) / classes;
   },
   helpers,
@@ -78,13 +71,14 @@ const ratio = kernel("crossEntropy.mean", 2, function (this: Thread, a: Numbers,
 /** g share (softmax(x) - wanted), 0 in rows that are ignored. */
 const lossBackward = kernel(
   "crossEntropy.backward",
-  5,
+  6,
   function (
     this: Thread,
     g: Numbers,
     x: Numbers,
     target: Numbers,
-    lse: Numbers,
+    largest: Numbers,
+    masses: Numbers,
     counted: Numbers,
     classes: number,
     gStep: number,
@@ -101,7 +95,7 @@ const lossBackward = kernel(
     if (i - row * classes === c) {
       wanted += 1 - smoothing;
     }
-    return (g[row * gStep]! / counted[0]!) * (expOf(x[i]! - lse[row]!) - wanted);
+    return (g[row * gStep]! / counted[0]!) * (expOf(x[i]! - largest[row]!) / masses[row]! - wanted);
   },
   helpers,
 );
@@ -119,20 +113,23 @@ const crossEntropy: Rule<"crossEntropy"> = {
     const rows = target.size;
     const [x, t] = [blockOf(logits), blockOf(target)];
     const largest = max(engine, x, { outer: rows, n: classes, inner: 1 });
-    const masses = engine.launch(mass, x.dtype, rows, [x, largest], [classes, 1]);
-    const lse = engine.launch(logSumExp, x.dtype, rows, [masses, largest], []);
+    const masses = engine.launch(massOfLine, x.dtype, rows, [x, largest], [classes, 1]);
+    const saved = { largest, mass: masses };
     const numbers = [classes, options.ignoreIndex, options.labelSmoothing];
-    const losses = engine.launch(rowLoss, x.dtype, rows, [x, t, lse], numbers);
-    if (options.reduction === "none") return [losses, { lse }];
+    const losses = engine.launch(rowLoss, x.dtype, rows, [x, t, largest, masses], numbers);
+    if (options.reduction === "none") return [losses, saved];
     const total = sum(engine, losses, { outer: 1, n: rows, inner: 1 });
-    if (options.reduction === "sum") return [total, { lse }];
+    if (options.reduction === "sum") return [total, saved];
     const counted = countedOf(engine, target, options);
-    return [engine.launch(ratio, x.dtype, 1, [total, counted], []), { lse }];
+    return [engine.launch(ratio, x.dtype, 1, [total, counted], []), saved];
   },
-  backward: (engine, { g, saved: { lse }, args: [logits, target, options] }) => {
+  backward: (engine, { g, saved: { largest, mass }, args: [logits, target, options] }) => {
     const classes = logits.shape.at(-1) ?? 0;
     const gStep = options.reduction === "none" ? 1 : 0;
-    const sources = [...blocksOf(g, logits, target, lse), countedOf(engine, target, options)];
+    const sources = [
+      ...blocksOf(g, logits, target, largest, mass),
+      countedOf(engine, target, options),
+    ];
     const numbers = [classes, gStep, options.ignoreIndex, options.labelSmoothing];
     return [engine.launch(lossBackward, "float32", logits.size, sources, numbers)];
   },

@@ -1,26 +1,25 @@
 // Scaled dot-product attention in blocks (FlashAttention, arXiv 2205.14135): o = softmax(scale q kᵀ
 // + mask) v without ever holding the T x S matrix. Scores lie with queries side by side, [key][query]:
 // each query's maximum and sum are then sums down a column, and of the five products forwards and
-// backwards none needs its scores turned. Scores are in units of ln 2, since 2^x is cheaper than e^x.
-// Only lse = log sum exp(score) is saved; backwards, probabilities are computed again from it. Rows
-// with nothing to attend to give zeros (their lse is +infinity, so their probabilities are 0 again).
+// backwards none needs its scores turned. Of each row its greatest score and its mass, the sum of
+// exp(score - greatest), are saved; backwards, probabilities are computed again from them, with all their
+// digits however large the scores are. e^x is 2^(x / ln 2), which is cheaper. Rows with nothing to attend
+// to give zeros: their mass is 0.
 // Read next: matmul.as.ts for `multiply`, math.as.ts for `exp2Flush4`.
 
 import { dot, multiply } from "./matmul.as";
 import { c, transpose } from "./lanes.as";
 import { clearRow, copyRow } from "./copy.as";
 import { scaleRow } from "./softmax.as";
-import { exp2Flush4, log4 } from "./math.as";
+import { exp2Flush4 } from "./math.as";
 import { scratch } from "./scratch.as";
 
 const BLOCK: usize = 64; // queries to a unit; keys to a block backwards
 const KEYS: usize = 128; // keys to a block forwards
 const GROUP: usize = 8; // queries, or keys, that share a causal limit: a panel's width
 const WIDTH: usize = 256; // bytes in a row of 64 queries
-const LOG2E: f32 = 1.44269504;
-const LN2 = memory.data<f32>([0.69314718]);
+const LOG2E = memory.data<f32>([1.44269504]);
 const ONE = memory.data<f32>([1]);
-const INFINITY = memory.data<f32>([f32.MAX_VALUE * 2]);
 const HIDDEN = -f32.MAX_VALUE * 2; // the score of a key that may not be seen
 
 /**
@@ -58,6 +57,12 @@ class Shape {
   maskCol: usize;
 }
 
+/** e^(x - m) for x - m <= 0. */
+@inline
+function expBelow(x: v128, m: v128): v128 {
+  return exp2Flush4(f32x4.mul(f32x4.sub(x, m), c(LOG2E)));
+}
+
 /** How many keys query t may see, of S. */
 @inline
 function visible(z: Shape, t: usize): usize {
@@ -66,7 +71,7 @@ function visible(z: Shape, t: usize): usize {
 
 /**
  * Hides keys: in the scores at P, [ns][nt] with `width` bytes from key to key, of keys from s0 and
- * queries from t0 on. What the mask adds is in units of ln 2, too.
+ * queries from t0 on.
  */
 function hide(
   z: Shape,
@@ -84,7 +89,7 @@ function hide(
     for (let s: usize = 0; s < ns; s++) {
       for (let t: usize = 0, i = first + s * z.maskCol; t < nt; t++, i += z.maskRow) {
         const at = P + s * width + 4 * t;
-        if (z.maskKind == 2) store<f32>(at, load<f32>(at) + load<f32>(z.mask + (i << 2)) * LOG2E);
+        if (z.maskKind == 2) store<f32>(at, load<f32>(at) + load<f32>(z.mask + (i << 2)));
         else if (!load<u8>(z.mask + i)) store<f32>(at, HIDDEN);
       }
     }
@@ -108,7 +113,7 @@ function turn(x: usize, stride: usize, rows: usize, D: usize, a: f32, out: usize
 
 /**
  * A unit is 64 queries of one head of one batch entry: u = (b * H + h) * ceil(T / 64) + block.
- * q [B,H,T,D], k and v [B,Hkv,S,D], o like q, by the strides in `shape`; lse [B,H,T].
+ * q [B,H,T,D], k and v [B,Hkv,S,D], o like q, by the strides in `shape`; greatest and mass [B,H,T].
  */
 export function attention(
   from: usize,
@@ -118,7 +123,8 @@ export function attention(
   k: usize,
   v: usize,
   o: usize,
-  lse: usize,
+  greatest: usize,
+  mass: usize,
 ): void {
   const z = changetype<Shape>(shape);
   const T = <usize>z.T,
@@ -133,7 +139,7 @@ export function attention(
       nq = min(BLOCK, T - t0);
     const qi = q + ((b * z.qBatch + h * z.qHead + t0 * z.qRow) << 2);
     const oi = o + ((b * z.oBatch + h * z.oHead + t0 * z.oRow) << 2);
-    turn(qi, z.qRow << 2, nq, z.D, z.scale * LOG2E, turned);
+    turn(qi, z.qRow << 2, nq, z.D, z.scale, turned);
     for (let i: usize = 0; i < nq; i += GROUP) {
       attendGroup(
         z,
@@ -145,7 +151,8 @@ export function attention(
         k + ((b * z.kBatch + hkv * z.kHead) << 2),
         v + ((b * z.vBatch + hkv * z.vHead) << 2),
         oi + ((i * z.oRow) << 2),
-        lse + ((head * T + t0 + i) << 2),
+        greatest + ((head * T + t0 + i) << 2),
+        mass + ((head * T + t0 + i) << 2),
       );
     }
   }
@@ -162,7 +169,8 @@ function attendGroup(
   k: usize,
   v: usize,
   o: usize,
-  lse: usize,
+  greatest: usize,
+  mass: usize,
 ): void {
   const D = <usize>z.D,
     kRow = (<usize>z.kRow) << 2,
@@ -185,19 +193,19 @@ function attendGroup(
   }
   finish(state);
   scaleRows(o, oRow, nq, D, state + SHRINK);
-  copyRow(state + LSE, lse, nq);
+  copyRow(state + GREATEST, greatest, nq);
+  copyRow(state + SUM, mass, nq);
 }
 
-// Eight queries' state, each eight floats: the greatest score so far, the sum of 2^(score - greatest),
-// what to shrink the row gathered so far by, and at last the lse.
+// Eight queries' state, each eight floats: the greatest score so far, the sum of exp(score - greatest),
+// and what to shrink the row gathered so far by.
 const GREATEST: usize = 0;
 const SUM: usize = 32;
 const SHRINK: usize = 64;
-const LSE: usize = 96;
 
 /**
- * Scores of eight queries and nk keys become 2^(score - m). Where m grew, what has been gathered so
- * far shrinks by 2^(old m - m).
+ * Scores of eight queries and nk keys become exp(score - m). Where m grew, what has been gathered so
+ * far shrinks by exp(old m - m).
  */
 function online(P: usize, nk: usize, state: usize): void {
   const end = P + nk * 4 * GROUP;
@@ -225,10 +233,10 @@ function online(P: usize, nk: usize, state: usize): void {
     s1 = s0,
     p = P;
   for (; p + 64 <= end; p += 64) {
-    const e0 = exp2Flush4(f32x4.sub(v128.load(p), m0)),
-      e1 = exp2Flush4(f32x4.sub(v128.load(p, 16), m1)),
-      f0 = exp2Flush4(f32x4.sub(v128.load(p, 32), m0)),
-      f1 = exp2Flush4(f32x4.sub(v128.load(p, 48), m1));
+    const e0 = expBelow(v128.load(p), m0),
+      e1 = expBelow(v128.load(p, 16), m1),
+      f0 = expBelow(v128.load(p, 32), m0),
+      f1 = expBelow(v128.load(p, 48), m1);
     v128.store(p, e0);
     v128.store(p, e1, 16);
     v128.store(p, f0, 32);
@@ -237,29 +245,28 @@ function online(P: usize, nk: usize, state: usize): void {
     s1 = f32x4.add(f32x4.add(s1, e1), f1);
   }
   if (p < end) {
-    const e0 = exp2Flush4(f32x4.sub(v128.load(p), m0)),
-      e1 = exp2Flush4(f32x4.sub(v128.load(p, 16), m1));
+    const e0 = expBelow(v128.load(p), m0),
+      e1 = expBelow(v128.load(p, 16), m1);
     v128.store(p, e0);
     v128.store(p, e1, 16);
     s0 = f32x4.add(s0, e0);
     s1 = f32x4.add(s1, e1);
   }
-  const shrink0 = exp2Flush4(f32x4.sub(old0, m0)),
-    shrink1 = exp2Flush4(f32x4.sub(old1, m1));
+  const shrink0 = expBelow(old0, m0),
+    shrink1 = expBelow(old1, m1);
   v128.store(state, shrink0, SHRINK);
   v128.store(state, shrink1, SHRINK + 16);
   v128.store(state, f32x4.add(s0, f32x4.mul(shrink0, v128.load(state, SUM))), SUM);
   v128.store(state, f32x4.add(s1, f32x4.mul(shrink1, v128.load(state, SUM + 16))), SUM + 16);
 }
 
-/** Leaves 1 / sum where rows are scaled from, and the lse; 0 and +infinity where nothing was seen. */
+/** Leaves 1 / sum where rows are scaled from, and the greatest score; 0 for both where nothing was seen. */
 function finish(state: usize): void {
   for (let i: usize = 0; i < 32; i += 16) {
-    const sum = v128.load(state + i, SUM);
-    const none = f32x4.eq(sum, f32x4.splat(0));
+    const sum = v128.load(state + i, SUM),
+      none = f32x4.eq(sum, f32x4.splat(0));
     v128.store(state + i, v128.andnot(f32x4.div(c(ONE), sum), none), SHRINK);
-    const l = f32x4.add(f32x4.mul(v128.load(state + i, GREATEST), c(LN2)), log4(sum));
-    v128.store(state + i, v128.bitselect(c(INFINITY), l, none), LSE);
+    v128.store(state + i, v128.andnot(v128.load(state + i, GREATEST), none), GREATEST);
   }
 }
 
@@ -269,10 +276,10 @@ function scaleRows(x: usize, stride: usize, rows: usize, n: usize, by: usize): v
 }
 
 /**
- * Gradients, from g (like o), o and lse. A unit is one key head of one batch entry, with all the
+ * Gradients, from g (like o), o, greatest and mass. A unit is one key head of one batch entry, with all the
  * query heads that share it: its dk and dv are summed by whoever has the unit, over queries in
  * order.
- *   P = exp(scale q kᵀ + mask - lse)   dv = Pᵀ g   dS = P (g vᵀ - delta) scale   dq = dS k   dk = dSᵀ q
+ *   P = exp(scale q kᵀ + mask - greatest) / mass   dv = Pᵀ g   dS = P (g vᵀ - delta) scale   dq = dS k   dk = dSᵀ q
  * with delta = sum(g o) per row. dq, dk, dv have the strides of q, k, v.
  */
 export function attentionGrad(
@@ -284,7 +291,8 @@ export function attentionGrad(
   k: usize,
   v: usize,
   o: usize,
-  lse: usize,
+  greatest: usize,
+  mass: usize,
   dq: usize,
   dk: usize,
   dv: usize,
@@ -302,8 +310,8 @@ export function attentionGrad(
       for (let t0: usize = 0; t0 < z.T; t0 += BLOCK) {
         const qAt = (b * z.qBatch + h * z.qHead + t0 * z.qRow) << 2,
           oAt = (b * z.oBatch + h * z.oHead + t0 * z.oRow) << 2;
-        const rows = lse + (((b * z.H + h) * z.T + t0) << 2);
-        prepare(z, t0, g + oAt, q + qAt, o + oAt, rows);
+        const row = ((b * z.H + h) * z.T + t0) << 2;
+        prepare(z, t0, g + oAt, q + qAt, o + oAt, greatest + row, mass + row);
         const last = visible(z, min(t0 + BLOCK, z.T) - 1);
         for (let s0: usize = 0; s0 < last; s0 += BLOCK) {
           const nk = min(BLOCK, last - s0),
@@ -321,23 +329,34 @@ function clear(p: usize, stride: usize, rows: usize, D: usize): void {
   for (let i: usize = 0; i < rows; i++, p += stride << 2) clearRow(p, D);
 }
 
-// Scratch memory backwards, from byte 128 on: lse (in units of ln 2) and delta of 64 queries, P of a
-// group of keys, dS of a block, q and g turned.
-const LSES: usize = 128;
-const DELTAS: usize = LSES + WIDTH;
-const PROBABILITIES: usize = DELTAS + WIDTH;
+// Scratch memory backwards, from byte 128 on: the greatest score, delta and 1 / mass of 64 queries, P of
+// a group of keys, dS of a block, q and g turned.
+const GREATESTS: usize = 128;
+const DELTAS: usize = GREATESTS + WIDTH;
+const SHARES: usize = DELTAS + WIDTH;
+const PROBABILITIES: usize = SHARES + WIDTH;
 const SCORES: usize = PROBABILITIES + GROUP * WIDTH;
 const TURNED: usize = SCORES + BLOCK * WIDTH;
 
 /** What a block of queries needs for every block of keys. */
-function prepare(z: Shape, t0: usize, g: usize, q: usize, o: usize, lse: usize): void {
+function prepare(
+  z: Shape,
+  t0: usize,
+  g: usize,
+  q: usize,
+  o: usize,
+  greatest: usize,
+  mass: usize,
+): void {
   const at = scratch(),
     nq = min(BLOCK, z.T - t0),
     oRow = (<usize>z.oRow) << 2;
-  turn(q, z.qRow << 2, nq, z.D, z.scale * LOG2E, at + TURNED);
+  turn(q, z.qRow << 2, nq, z.D, z.scale, at + TURNED);
   turn(g, oRow, nq, z.D, 1, at + TURNED + z.D * WIDTH);
   for (let i: usize = 0; i < nq; i++) {
-    store<f32>(at + 4 * i, load<f32>(lse + 4 * i) * LOG2E, LSES);
+    const sum = load<f32>(mass + 4 * i);
+    store<f32>(at + 4 * i, load<f32>(greatest + 4 * i), GREATESTS);
+    store<f32>(at + 4 * i, sum == 0 ? 0 : 1 / sum, SHARES);
     store<f32>(at + 4 * i, dot(g + i * oRow, o + i * oRow, z.D), DELTAS);
   }
 }
@@ -381,20 +400,25 @@ function blockGrad(
     multiply(vj, vRow, 4, qT + D * WIDTH, WIDTH, dS, WIDTH, ns, n8, D, 0, 0);
     hide(z, b, h, t0 + first, n, s, ns, P, WIDTH);
     for (let r: usize = 0; r < ns; r++)
-      scoreGrad(P + r * WIDTH, dS + r * WIDTH, n8, scratch() + LSES + 4 * first, z.scale);
+      scoreGrad(P + r * WIDTH, dS + r * WIDTH, n8, scratch() + GREATESTS + 4 * first, z.scale);
     multiply(P, WIDTH, 4, g + first * oRow, oRow, dvj, vRow, ns, D, n, dvj, vRow);
     multiply(dS, WIDTH, 4, q + first * qRow, qRow, dkj, kRow, ns, D, n, dkj, kRow);
   }
 }
 
-/** One key: P = 2^(P - lse); dS = P (dS - delta) scale. lse and, WIDTH further on, delta at `lse`. */
-function scoreGrad(P: usize, dS: usize, n: usize, lse: usize, scale: f32): void {
+/**
+ * One key: P = exp(P - greatest) / mass; dS = P (dS - delta) scale. The greatest scores are at `rows`,
+ * delta and 1 / mass one and two WIDTHs further on.
+ */
+function scoreGrad(P: usize, dS: usize, n: usize, rows: usize, scale: f32): void {
   const by = f32x4.splat(scale);
   for (let i: usize = 0; i < n << 2; i += 32) {
-    const p0 = exp2Flush4(f32x4.sub(v128.load(P + i), v128.load(lse + i))),
-      p1 = exp2Flush4(f32x4.sub(v128.load(P + i, 16), v128.load(lse + i, 16)));
-    const d0 = f32x4.sub(v128.load(dS + i), v128.load(lse + i, WIDTH)),
-      d1 = f32x4.sub(v128.load(dS + i, 16), v128.load(lse + i, WIDTH + 16));
+    const e0 = expBelow(v128.load(P + i), v128.load(rows + i)),
+      e1 = expBelow(v128.load(P + i, 16), v128.load(rows + i, 16));
+    const p0 = f32x4.mul(e0, v128.load(rows + i, 2 * WIDTH)),
+      p1 = f32x4.mul(e1, v128.load(rows + i, 2 * WIDTH + 16));
+    const d0 = f32x4.sub(v128.load(dS + i), v128.load(rows + i, WIDTH)),
+      d1 = f32x4.sub(v128.load(dS + i, 16), v128.load(rows + i, WIDTH + 16));
     v128.store(P + i, p0);
     v128.store(P + i, p1, 16);
     v128.store(dS + i, f32x4.mul(f32x4.mul(p0, d0), by));

@@ -72,7 +72,7 @@ function runForward(
   machine.wasm.run("attention", units, cost, 1, layout, ...addresses, ...places);
 }
 
-/** `addresses`: of g, q, k, v, the result and its rows' logSumExp; `places` of dq, dk and dv. */
+/** `addresses`: of g, q, k, v, the result, its rows' largest scores and masses; `places` of dq, dk and dv. */
 function runBackward(
   machine: Machine,
   shape: Shape,
@@ -117,12 +117,17 @@ const scaledDotProductAttention: Rule<"scaledDotProductAttention"> = {
   },
   forward: (machine, { args: [q, k, v, mask, options], outputs: [spec], saved }) => {
     const addresses = [q, k, v].map((x) => read(machine, x));
-    const [y, lse] = [makeLike(machine, spec), makeLike(machine, saved.lse)];
-    runForward(machine, shapeApart(q, k, options), addresses, [y.at, lse.at], mask, options);
-    return [y, { lse }];
+    const y = makeLike(machine, spec);
+    const [largest, mass] = [makeLike(machine, saved.largest), makeLike(machine, saved.mass)];
+    const places = [y.at, largest.at, mass.at];
+    runForward(machine, shapeApart(q, k, options), addresses, places, mask, options);
+    return [y, { largest, mass }];
   },
-  backward: (machine, { g, y, saved: { lse }, args: [q, k, v, mask, options], outputs }) => {
-    const addresses = [g, q, k, v, y, lse].map((x) => read(machine, x));
+  backward: (
+    machine,
+    { g, y, saved: { largest, mass }, args: [q, k, v, mask, options], outputs },
+  ) => {
+    const addresses = [g, q, k, v, y, largest, mass].map((x) => read(machine, x));
     const { wasm } = machine;
     const blocks = [q, k, v].map((x, i) => (outputs[i] ? makeLike(machine, x) : null));
     const spares = [q, k, v].map((x, i) => (blocks[i] ? 0 : wasm.alloc(4 * x.size)));
@@ -158,16 +163,18 @@ const packedAttention: Rule<"packedAttention"> = {
   forward: (machine, { args: [qkv, mask, options], outputs: [spec], saved }) => {
     const shape = shapePacked(qkv, options);
     const addresses = packedParts(read(machine, qkv), shape);
-    const [y, lse] = [makeLike(machine, spec), makeLike(machine, saved.lse)];
-    runForward(machine, shape, addresses, [y.at, lse.at], mask, options);
-    return [y, { lse }];
+    const y = makeLike(machine, spec);
+    const [largest, mass] = [makeLike(machine, saved.largest), makeLike(machine, saved.mass)];
+    const places = [y.at, largest.at, mass.at];
+    runForward(machine, shape, addresses, places, mask, options);
+    return [y, { largest, mass }];
   },
   backward: (machine, { g, y, saved, args: [qkv, mask, options] }) => {
     const shape = shapePacked(qkv, options);
     const [pg, px] = [read(machine, g), read(machine, qkv)];
-    const [py, pl] = [read(machine, y), read(machine, saved.lse)];
+    const rows = [y, saved.largest, saved.mass].map((x) => read(machine, x));
     const dqkv = makeLike(machine, qkv);
-    const addresses = [pg, ...packedParts(px, shape), py, pl];
+    const addresses = [pg, ...packedParts(px, shape), ...rows];
     runBackward(machine, shape, addresses, packedParts(dqkv.at, shape), mask, options);
     return [dqkv];
   },

@@ -367,7 +367,8 @@ export interface Exports {
     ignored: number,
     smoothing: number,
     loss: number,
-    lse: number,
+    largest: number,
+    mass: number,
   ): void;
   crossEntropyGrad(
     from: number,
@@ -377,7 +378,8 @@ export interface Exports {
     scale: number,
     x: number,
     target: number,
-    lse: number,
+    largest: number,
+    mass: number,
     dx: number,
     n: number,
     ignored: number,
@@ -439,7 +441,8 @@ export interface Exports {
     k: number,
     v: number,
     o: number,
-    lse: number,
+    largest: number,
+    mass: number,
   ): void;
   attentionGrad(
     from: number,
@@ -450,7 +453,8 @@ export interface Exports {
     k: number,
     v: number,
     o: number,
-    lse: number,
+    largest: number,
+    mass: number,
     dq: number,
     dk: number,
     dv: number,

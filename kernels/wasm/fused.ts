@@ -65,25 +65,26 @@ const crossEntropy: Rule<"crossEntropy"> = {
     if (!inRange(machine, target, n, ignoreIndex)) return null;
     const { wasm } = machine;
     const [from, at] = [read(machine, x), read(machine, target)];
-    const [loss, lse] = [makeLike(machine, spec), makeLike(machine, saved.lse)];
+    const loss = makeLike(machine, spec);
+    const [largest, mass] = [makeLike(machine, saved.largest), makeLike(machine, saved.mass)];
     const rows = target.size;
     const each = reduction === "none" ? loss.at : wasm.alloc(4 * rows);
-    const rest = [from, at, n, ignoreIndex, labelSmoothing, each, lse.at];
+    const rest = [from, at, n, ignoreIndex, labelSmoothing, each, largest.at, mass.at];
     wasm.run("crossEntropy", rows, n, 1, ...rest);
     if (reduction !== "none") {
       wasm.sum(each, loss.at, 1, rows, 1, lossShare(machine, target, losses));
       wasm.free(each, 4 * rows);
     }
-    return [loss, { lse }];
+    return [loss, { largest, mass }];
   },
   backward: (machine, { g, saved, args: [x, target, losses] }) => {
     const { reduction, ignoreIndex, labelSmoothing } = losses;
     const n = sideOf(x, -1);
     const [pg, px, pt] = [read(machine, g), read(machine, x), read(machine, target)];
-    const pl = read(machine, saved.lse);
+    const masses = [read(machine, saved.largest), read(machine, saved.mass)];
     const dx = makeLike(machine, x);
     const [gStep, share] = [reduction === "none" ? 1 : 0, lossShare(machine, target, losses)];
-    const rest = [pg, gStep, share, px, pt, pl, dx.at, n, ignoreIndex, labelSmoothing];
+    const rest = [pg, gStep, share, px, pt, ...masses, dx.at, n, ignoreIndex, labelSmoothing];
     machine.wasm.run("crossEntropyGrad", target.size, n, 1, ...rest);
     return [dx];
   },

@@ -183,8 +183,9 @@ export function logSoftmaxGrad(
 }
 
 /**
- * loss[r] = logsumexp(x[r]) - (1 - smoothing) x[r, target] - smoothing mean(x[r]); lse[r] is kept
- * for the gradient. Rows whose target (i32) is `ignored` cost 0.
+ * loss[r] = logsumexp(x[r]) - (1 - smoothing) x[r, target] - smoothing mean(x[r]). largest[r] and
+ * mass[r] = sum(exp(x[r] - largest[r])) are kept for the gradient: of large logits, their logsumexp would
+ * keep too few digits. Rows whose target (i32) is `ignored` cost 0.
  */
 export function crossEntropy(
   from: usize,
@@ -195,18 +196,20 @@ export function crossEntropy(
   ignored: i32,
   smoothing: f32,
   loss: usize,
-  lse: usize,
+  largest: usize,
+  mass: usize,
 ): void {
   lookAt(x, from, to, n);
   for (let r = from; r < to; r++) {
     const row = x + ((r * n) << 2);
     const less = greatestAhead;
-    const l = less + logOf(expRow(row, 0, n, less, rowAfter(x, r, to, n)));
-    store<f32>(lse + (r << 2), l);
+    const s = expRow(row, 0, n, less, rowAfter(x, r, to, n));
+    store<f32>(largest + (r << 2), less);
+    store<f32>(mass + (r << 2), <f32>s);
     const t = load<i32>(target + (r << 2));
     let cost: f32 = 0;
     if (t != ignored) {
-      cost = l - load<f32>(row + (t << 2));
+      cost = less - load<f32>(row + (t << 2)) + logOf(s);
       if (smoothing > 0) cost += smoothing * (load<f32>(row + (t << 2)) - <f32>meanOf(row, n));
     }
     store<f32>(loss + (r << 2), cost);
@@ -220,7 +223,7 @@ function meanOf(x: usize, n: usize): f64 {
 }
 
 /**
- * dx[r, j] = c (exp(x - lse) - (1 - smoothing) [j = target] - smoothing / n), c = scale * g[r *
+ * dx[r, j] = c (exp(x - largest) / mass - (1 - smoothing) [j = target] - smoothing / n), c = scale * g[r *
  * gStep]; 0 where ignored. gStep 0 and scale 1 / count is the gradient of the mean.
  */
 export function crossEntropyGrad(
@@ -231,7 +234,8 @@ export function crossEntropyGrad(
   scale: f32,
   x: usize,
   target: usize,
-  lse: usize,
+  largest: usize,
+  mass: usize,
   dx: usize,
   n: usize,
   ignored: i32,
@@ -245,24 +249,24 @@ export function crossEntropyGrad(
       continue;
     }
     const by = scale * load<f32>(g + ((r * gStep) << 2));
-    const c = f32x4.splat(by),
-      l = f32x4.splat(load<f32>(lse + (r << 2))),
-      spread = f32x4.splat(smoothing / <f32>n);
+    const c = f32x4.splat(by / load<f32>(mass + (r << 2))),
+      l = f32x4.splat(load<f32>(largest + (r << 2))),
+      spread = f32x4.splat((by * smoothing) / <f32>n);
     let i = at;
     for (const whole = at + ((n & ~15) << 2); i < whole; i += 64) {
       const p0 = expFlush4(f32x4.sub(v128.load(x + i), l)),
         p1 = expFlush4(f32x4.sub(v128.load(x + i, 16), l)),
         p2 = expFlush4(f32x4.sub(v128.load(x + i, 32), l)),
         p3 = expFlush4(f32x4.sub(v128.load(x + i, 48), l));
-      v128.store(dx + i, f32x4.mul(c, f32x4.sub(p0, spread)));
-      v128.store(dx + i, f32x4.mul(c, f32x4.sub(p1, spread)), 16);
-      v128.store(dx + i, f32x4.mul(c, f32x4.sub(p2, spread)), 32);
-      v128.store(dx + i, f32x4.mul(c, f32x4.sub(p3, spread)), 48);
+      v128.store(dx + i, f32x4.sub(f32x4.mul(c, p0), spread));
+      v128.store(dx + i, f32x4.sub(f32x4.mul(c, p1), spread), 16);
+      v128.store(dx + i, f32x4.sub(f32x4.mul(c, p2), spread), 32);
+      v128.store(dx + i, f32x4.sub(f32x4.mul(c, p3), spread), 48);
     }
     for (const end = at + (n << 2); i < end; i += 16) {
       const rest = (end - i) >> 2;
       const v = rest >= 4 ? v128.load(x + i) : loadPart(x + i, rest);
-      const d = f32x4.mul(c, f32x4.sub(expFlush4(f32x4.sub(v, l)), spread));
+      const d = f32x4.sub(f32x4.mul(c, expFlush4(f32x4.sub(v, l))), spread);
       if (rest >= 4) v128.store(dx + i, d);
       else storePart(dx + i, d, rest);
     }

@@ -17,6 +17,7 @@ import {
   attentionForward,
   checkMask,
   type HeadLayout,
+  perQuery,
 } from "./attentionLoops.ts";
 import { checkDrop, dropMask } from "./drop.ts";
 import type { DropoutOptions } from "./dropout.ts";
@@ -111,7 +112,7 @@ export const scaledDotProductAttention: Op<
     options?: AttentionOptions & { readonly layout?: HeadLayout },
   ) => Tensor,
   [q: Tensor, k: Tensor, v: Tensor, mask: Tensor | null, options: Attend],
-  "lse"
+  "largest" | "mass"
 > = fused({
   definition: attentionDefinition,
   infer: (q, _k, v, _mask, { layout }) => {
@@ -119,21 +120,21 @@ export const scaledDotProductAttention: Op<
     const [B = 0, T = 0, H = 0] = rows;
     return [
       { shape: [...rows, v.shape.at(-1) ?? 0], dtype: q.dtype },
-      { lse: { shape: layout === "bthd" ? [B, H, T] : rows, dtype: q.dtype } }, // each row's logSumExp
+      perQuery(layout === "bthd" ? [B, H, T] : rows, q.dtype),
     ];
   },
-  forward: ([y, { lse }], q, k, v, mask, o) => {
-    if (o.layout === "bhtd") return attentionForward(y, lse, q, k, v, mask, o);
+  forward: ([y, masses], q, k, v, mask, o) => {
+    if (o.layout === "bhtd") return attentionForward(y, masses, q, k, v, mask, o);
     const [apart, ...inputs] = [headsFirst(y, false), headsFirst(q), headsFirst(k), headsFirst(v)];
-    attentionForward(apart, lse, ...inputs, mask, o);
+    attentionForward(apart, masses, ...inputs, mask, o);
     headsBack(y, apart);
   },
-  backward: (gradients, g, [, { lse }], q, k, v, mask, o) => {
-    if (o.layout === "bhtd") return attentionBackward(gradients, g, lse, q, k, v, mask, o);
+  backward: (gradients, g, _saved, q, k, v, mask, o) => {
+    if (o.layout === "bhtd") return attentionBackward(gradients, g, q, k, v, mask, o);
     const [dq, dk, dv, dmask = null] = gradients;
     const apart = [q, k, v].map((x) => headsFirst(x, false));
     const [ga, qa, ka, va] = [headsFirst(g), headsFirst(q), headsFirst(k), headsFirst(v)];
-    attentionBackward([...apart, dmask], ga, lse, qa, ka, va, mask, o);
+    attentionBackward([...apart, dmask], ga, qa, ka, va, mask, o);
     for (const [i, dx] of [dq, dk, dv].entries()) if (dx) headsBack(dx, apart[i] as Block);
   },
   call:

@@ -1,9 +1,9 @@
 // Attention as loops, forwards and backwards: one row of the pattern at a time, so that the T x S matrix is
-// never stored; on the way back each row is computed again from its logSumExp. Next: attention.ts.
+// never stored; on the way back each row is computed again. Next: attention.ts.
 
 import type { DType } from "../../dtype.ts";
 import { DTypeError, ShapeError } from "../../errors.ts";
-import type { Block } from "../../op.ts";
+import type { Block, Spec } from "../../op.ts";
 import { portable } from "../../portable.ts";
 import {
   broadcastShapes,
@@ -56,6 +56,8 @@ function eachRow(
   const [T = 0, D = 0] = q.shape.slice(-2);
   const S = k.shape.at(-2) ?? 0;
   const H = q.shape.at(-3) ?? 1;
+  // as the definition stores them: a mask of -1e9 leaves no digits of the product
+  const round = q.dtype === "float32" ? Math.fround : (x: number) => x;
   const group = H / (k.shape.at(-3) ?? 1);
   const rows = q.shape.slice(0, -1);
   const strides = mask === null ? rows.map(() => 0) : broadcastStrides(mask.shape, [...rows, S]);
@@ -71,37 +73,55 @@ function eachRow(
       let dot = 0;
       for (let c = 0; c < D; c++)
         dot += (q.data[index * D + c] ?? 0) * (k.data[(keys + s) * D + c] ?? 0);
-      return dot * o.scale + (mask !== null && mask.dtype !== "bool" ? m : 0);
+      return round(dot * o.scale + (mask !== null && mask.dtype !== "bool" ? m : 0));
     };
     visit({ keys, index, maskAt, score });
   });
 }
 
-/** The row's pattern, and the factor of each key after dropout. lse: the row's logSumExp, if known. */
+/**
+ * What a device's way back may read again of each query's row: its largest score, and Σ exp(score - largest).
+ * Their logSumExp would be one number, but of large scores it keeps too few digits below the point.
+ */
+export interface Masses<T = Block> {
+  readonly largest: T;
+  readonly mass: T;
+}
+
+export function perQuery(shape: Shape, dtype: DType): Masses<Spec> {
+  return { largest: { shape, dtype }, mass: { shape, dtype } };
+}
+
+/**
+ * The row's pattern exp(score - largest) / mass, and the factor of each key after dropout. A row that sees
+ * nothing has mass 0, and a pattern of zeros.
+ */
 function patternOf(
   row: Row,
   S: number,
   drop: Drop,
   dtype: DType,
-  known?: number,
-): { p: Float64Array; keep: Float64Array; lse: number } {
+): { p: Float64Array; keep: Float64Array } & Masses<number> {
   const p = Float64Array.from({ length: S }, (_, s) => row.score(s));
   const max = p.reduce((best, x) => Math.max(best, x), -Infinity);
-  let lse = known ?? Infinity; // a row that sees nothing: exp(-inf - inf) = 0
-  if (known === undefined && max > -Infinity)
-    lse = max + portable.log(p.reduce((sum, x) => sum + portable.exp(x - max), 0));
-  if (Number.isNaN(max)) lse = Number.NaN;
-  for (let s = 0; s < S; s++) p[s] = portable.exp((p[s] ?? 0) - lse);
+  const largest = max === -Infinity ? 0 : max;
+  let mass = 0;
+  for (let s = 0; s < S; s++) {
+    const e = portable.exp((p[s] ?? 0) - largest);
+    p[s] = e;
+    mass += e;
+  }
+  for (let s = 0; mass !== 0 && s < S; s++) p[s] = (p[s] ?? 0) / mass;
   const keep = p.map((_, s) =>
     drop.p === 0 ? 1 : survives(row.index * S + s, drop) ? scaleOf(drop.p, dtype) : 0,
   );
-  return { p, keep, lse };
+  return { p, keep, largest, mass };
 }
 
-/** Fills y and the logSumExp of its rows, which the way back reads. */
+/** Fills y and what the way back reads again of its rows. */
 export function attentionForward(
   y: Block,
-  lse: Block,
+  masses: Masses,
   q: Block,
   k: Block,
   v: Block,
@@ -111,14 +131,15 @@ export function attentionForward(
   const S = k.shape.at(-2) ?? 0;
   const D = v.shape.at(-1) ?? 0;
   eachRow(q, k, mask, o, (row) => {
-    const { p, keep, lse: total } = patternOf(row, S, o.drop, q.dtype);
+    const { p, keep, largest, mass } = patternOf(row, S, o.drop, q.dtype);
     for (let c = 0; c < D; c++) {
       let sum = 0;
       for (let s = 0; s < S; s++)
         sum += (p[s] ?? 0) * (keep[s] ?? 0) * (v.data[(row.keys + s) * D + c] ?? 0);
       y.data[row.index * D + c] = sum;
     }
-    lse.data[row.index] = total;
+    masses.largest.data[row.index] = largest;
+    masses.mass.data[row.index] = mass;
   });
 }
 
@@ -126,7 +147,6 @@ export function attentionForward(
 export function attentionBackward(
   [dq, dk, dv, dmask]: readonly (Block | null)[],
   g: Block,
-  lse: Block,
   q: Block,
   k: Block,
   v: Block,
@@ -142,7 +162,7 @@ export function attentionBackward(
     total[at] = (total[at] ?? 0) + x;
   };
   eachRow(q, k, mask, o, (row) => {
-    const { p, keep } = patternOf(row, S, o.drop, q.dtype, lse.data[row.index]);
+    const { p, keep } = patternOf(row, S, o.drop, q.dtype);
     const dp = p.map((_, s) => {
       let dot = 0;
       for (let c = 0; c < Dv; c++)

@@ -1,10 +1,10 @@
 // The loss of a classifier and of a language model: logSoftmax and the pick of a class, without storing the
 // logarithms. Next: normalization.ts.
 
-import { checkFloat, type TypedArray } from "../../dtype.ts";
+import { checkFloat, type DType, type TypedArray } from "../../dtype.ts";
 import { ArgumentError, DTypeError, IndexError, ShapeError } from "../../errors.ts";
 import { fused } from "../../kinds.ts";
-import type { Block, Op } from "../../op.ts";
+import type { Block, Op, Spec } from "../../op.ts";
 import { portable } from "../../portable.ts";
 import { formatShape, sameShape } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
@@ -87,13 +87,22 @@ export function shareOf(
 }
 
 /**
+ * What the way back reads again of each row: its largest logit and Σ exp(x - largest). Their logSumExp would
+ * be one number, but of large logits it keeps too few digits below the point.
+ */
+function perTarget(target: Tensor, dtype: DType): { readonly largest: Spec; readonly mass: Spec } {
+  const rows: Spec = { shape: target.shape, dtype };
+  return { largest: rows, mass: rows };
+}
+
+/**
  * -ln softmax(logits)[target]: logits [..., classes], target [...] of int32. With labelSmoothing ε:
  * (1 - ε) times that plus ε times the mean over all classes. Mean over the targets that count, unless said.
  */
 export const crossEntropy: Op<
   (logits: Tensor, target: Tensor, options?: CrossEntropyOptions) => Tensor,
   [logits: Tensor, target: Tensor, options: Losses],
-  "lse"
+  "largest" | "mass"
 > = fused({
   definition: (logits: Tensor, target: Tensor, options: Losses) => {
     const { reduction, ignoreIndex, labelSmoothing } = options;
@@ -111,28 +120,28 @@ export const crossEntropy: Op<
   },
   infer: (logits, target, { reduction }) => [
     { shape: reduction === "none" ? target.shape : [], dtype: logits.dtype },
-    { lse: { shape: target.shape, dtype: logits.dtype } }, // each row's logSumExp
+    perTarget(target, logits.dtype),
   ],
-  forward: ([loss, { lse }], x, target, options) => {
+  forward: ([loss, { largest, mass }], x, target, options) => {
     const { ignoreIndex, labelSmoothing } = options;
     const classes = x.shape.at(-1) ?? 0;
     let sum = 0;
     eachTarget(x, target, ignoreIndex, (row, at, c) => {
-      const { max, sum: mass } = massOf(x, at, classes, 1);
-      const total = max + portable.log(mass);
+      const { max, sum: total } = massOf(x, at, classes, 1);
+      const cost = (k: number): number => portable.log(total) + (max - (x.data[k] ?? 0));
       let even = 0;
-      for (let k = at; labelSmoothing > 0 && k < at + classes; k++)
-        even += total - (x.data[k] ?? 0);
-      const nll = total - (x.data[at + c] ?? 0);
+      for (let k = at; labelSmoothing > 0 && k < at + classes; k++) even += cost(k);
+      const nll = cost(at + c);
       const smooth =
         labelSmoothing === 0 ? nll : (1 - labelSmoothing) * nll + (labelSmoothing * even) / classes;
       if (options.reduction === "none") loss.data[row] = c < 0 ? 0 : smooth;
       sum += c < 0 ? 0 : smooth;
-      lse.data[row] = total;
+      largest.data[row] = max;
+      mass.data[row] = total;
     });
     if (options.reduction !== "none") loss.data[0] = sum * shareOf(target.data, options);
   },
-  backward: ([dx], g, [, { lse }], x, target, options) => {
+  backward: ([dx], g, [, { largest, mass }], x, target, options) => {
     const { ignoreIndex, labelSmoothing } = options;
     const classes = x.shape.at(-1) ?? 0;
     const share = shareOf(target.data, options);
@@ -141,7 +150,8 @@ export const crossEntropy: Op<
       const by = share * (g.data[row * gStep] ?? 0);
       for (let k = 0; dx && k < classes; k++) {
         const wanted = (k === c ? 1 - labelSmoothing : 0) + labelSmoothing / classes;
-        const p = portable.exp((x.data[at + k] ?? 0) - (lse.data[row] ?? 0));
+        const p =
+          portable.exp((x.data[at + k] ?? 0) - (largest.data[row] ?? 0)) / (mass.data[row] ?? 0);
         dx.data[at + k] = c < 0 ? 0 : by * (p - wanted);
       }
     });

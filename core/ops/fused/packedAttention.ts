@@ -9,7 +9,13 @@ import { apply, type Block, type Op } from "../../op.ts";
 import { formatShape } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
 import { type AttentionOptions, attentionOptions, scaledDotProductAttention } from "./attention.ts";
-import { attentionBackward, attentionForward, checkMask, type Packed } from "./attentionLoops.ts";
+import {
+  attentionBackward,
+  attentionForward,
+  checkMask,
+  type Packed,
+  perQuery,
+} from "./attentionLoops.ts";
 import { checkDrop } from "./drop.ts";
 import { pack, unpack } from "./heads.ts";
 
@@ -49,31 +55,28 @@ function packedDefinition(qkv: Tensor, mask: Tensor | null, o: Packed): Tensor {
 export const packedAttention: Op<
   (qkv: Tensor, options: PackedOptions) => Tensor,
   [qkv: Tensor, mask: Tensor | null, options: Packed],
-  "lse"
+  "largest" | "mass"
 > = fused({
   definition: packedDefinition,
   infer: (qkv, _mask, { heads, kvHeads }) => {
     const [B = 0, T = 0, width = 0] = qkv.shape;
     const D = width / (heads + 2 * kvHeads);
-    return [
-      { shape: [B, T, heads * D], dtype: qkv.dtype },
-      { lse: { shape: [B, heads, T], dtype: qkv.dtype } }, // each row's logSumExp
-    ];
+    return [{ shape: [B, T, heads * D], dtype: qkv.dtype }, perQuery([B, heads, T], qkv.dtype)];
   },
-  forward: ([y, { lse }], qkv, mask, o) => {
+  forward: ([y, masses], qkv, mask, o) => {
     const all = o.heads + 2 * o.kvHeads;
     const [q, k, v] = partsOf(o).map((part) => unpack(qkv, all, part)) as [Block, Block, Block];
     const apart = unpack(y, o.heads, [0, o.heads], false);
-    attentionForward(apart, lse, q, k, v, mask, o);
+    attentionForward(apart, masses, q, k, v, mask, o);
     pack(y, o.heads, [0, o.heads], apart);
   },
-  backward: ([dqkv, dmask], g, [, { lse }], qkv, mask, o) => {
+  backward: ([dqkv, dmask], g, _saved, qkv, mask, o) => {
     const all = o.heads + 2 * o.kvHeads;
     const parts = partsOf(o);
     const [q, k, v] = parts.map((part) => unpack(qkv, all, part)) as [Block, Block, Block];
     const gradients = parts.map((part) => unpack(qkv, all, part, false));
     const apart = unpack(g, o.heads, [0, o.heads]);
-    attentionBackward([...gradients, dmask ?? null], apart, lse, q, k, v, mask, o);
+    attentionBackward([...gradients, dmask ?? null], apart, q, k, v, mask, o);
     if (dqkv) for (const [i, dx] of gradients.entries()) pack(dqkv, all, parts[i] ?? [0, 0], dx);
   },
   call:
