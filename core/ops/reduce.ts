@@ -147,7 +147,7 @@ const varOp: Op<(x: Tensor, options?: VarOptions) => Tensor> = composed({
 
 /** Where squares of a dtype neither overflow nor vanish, and the powers of two that bring others there. */
 const squarable = {
-  float32: { least: 2 ** -40, most: 2 ** 50, up: 2 ** 100, down: 2 ** -80 },
+  float32: { least: 2 ** -40, most: 2 ** 50, up: 2 ** 75, down: 2 ** -80 },
   float64: { least: 2 ** -400, most: 2 ** 450, up: 2 ** 700, down: 2 ** -600 },
 } as const;
 

@@ -60,7 +60,11 @@ export const softmax: Op<DimRule, [x: Tensor, options: DimOptions]> = fused({
 
 /** ln softmax(x) along an axis, without the underflow: x - logSumExp(x). */
 export const logSoftmax: Op<DimRule, [x: Tensor, options: DimOptions]> = fused({
-  definition: (x: Tensor, { dim }: DimOptions) => x.sub(x.logSumExp({ dims: dim, keepDims: true })),
+  definition: (x: Tensor, { dim }: DimOptions) => {
+    if (x.size === 0) return x.exp();
+    const shifted = x.sub(x.detach().max({ dims: dim, keepDims: true }));
+    return shifted.sub(shifted.exp().sum({ dims: dim, keepDims: true }).log());
+  },
   infer: like,
   forward: ([y], x, { dim }) =>
     eachLine(x.shape, dim, (at, n, step) => {
