@@ -12,6 +12,8 @@ import * as math from "./math.ts";
 const idioms: readonly (readonly [RegExp, string])[] = [
   [/\b(\w+)\+\+/g, "$1 += 1"], // WGSL counts whole numbers only in that way
   [/\b(\w+)--/g, "$1 -= 1"],
+  // WGSL's != is false for NaN, as its other comparisons are
+  [/([\w.]+)\s*!==?\s*([\w.]+)/g, "!($1 === $2)"],
   [/\bNumber\.isNaN\((\w+)\)/g, "!($1 === $1)"],
   [/\bNumber\.isFinite\((\w+)\)/g, "(Math.abs($1) <= 3.4028234e38)"],
   [/([\w.]+)\s*\*\*\s*([\w.]+)/g, "powOf($1, $2)"],

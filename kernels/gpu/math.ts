@@ -75,25 +75,34 @@ export function tanhOf(x: number): number {
   return y;
 }
 
-/** sin x by its series, from x less the nearest multiple kπ (π in two parts, so that the difference is exact). */
-export function sinOf(x: number): number {
-  const k = Math.floor(x * 0.3183098861837907 + 0.5);
-  const r = x - k * 3.140625 - k * 0.0009676535897931;
+/**
+ * (-1)^k sin(x - turns π) by its series. π is in three parts, so that the difference is exact for up to 2^13
+ * turns: sin and cos hold to 1e-6 for angles up to 20,000. Beyond, float32 has too few digits for the
+ * difference: the CPU devices reduce angles of any size.
+ */
+export function turnedSin(x: number, turns: number, k: number): number {
+  const r = x - turns * 3.140625 - turns * 0.0009675025939941406 - turns * 1.509957990978376e-7;
   const s = r * r;
-  const odd = k - 2 * Math.floor(k / 2);
   const y =
     r *
     (1 -
       (s / 6) * (1 - (s / 20) * (1 - (s / 42) * (1 - (s / 72) * (1 - (s / 110) * (1 - s / 156))))));
-  if (odd > 0) {
+  if (k - 2 * Math.floor(k / 2) > 0) {
     return 0 - y;
   }
   return y;
 }
 
-/** cos x = sin(x + π/2). */
+/** sin x, from x less the nearest multiple of π. */
+export function sinOf(x: number): number {
+  const k = Math.floor(x * 0.3183098861837907 + 0.5);
+  return turnedSin(x, k, k);
+}
+
+/** cos x = sin(x + π/2), from x less the nearest odd multiple of π/2. */
 export function cosOf(x: number): number {
-  return sinOf(x + 1.5707963267948966);
+  const k = Math.floor(x * 0.3183098861837907 + 1);
+  return turnedSin(x, k - 0.5, k);
 }
 
 /**
@@ -159,27 +168,38 @@ export function powOf(a: number, b: number): number {
   if (b === 0) {
     return 1;
   }
+  if (a === 1) {
+    return 1;
+  }
+  if (a === 0 - 1) {
+    if (Math.abs(b) > 3.4028234e38) {
+      return 1;
+    }
+  }
   if (a === 0) {
     if (b > 0) {
       return 0;
     }
-    return expOf(1000);
+    if (b < 0) {
+      return expOf(1000);
+    }
+    return b;
   }
   const size = expOf(b * logOf(Math.abs(a)));
   if (a > 0) {
     return size;
   }
   const whole = Math.floor(b);
-  if (whole !== b) {
-    if (a < 0 - 3.4e38) {
-      return size;
+  if (whole === b) {
+    if (whole - 2 * Math.floor(whole / 2) > 0) {
+      return 0 - size;
     }
-    return Math.sqrt(a);
+    return size;
   }
-  if (whole - 2 * Math.floor(whole / 2) > 0) {
-    return 0 - size;
+  if (a < 0 - 3.4e38) {
+    return size;
   }
-  return size;
+  return Math.sqrt(a);
 }
 
 /** The whole part of x. */

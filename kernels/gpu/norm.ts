@@ -22,19 +22,33 @@ const rowMean = kernel("norm.mean", 1, function (this: Thread, x: Numbers, n: nu
   return sum / n;
 });
 
-/** 1 / sqrt(mean((x - mean)²) + eps) of each row. */
+/**
+ * 1 / sqrt(mean((x - mean)²) + eps) of each row. Rows whose squares would overflow or vanish are scaled by a
+ * power of two before.
+ */
 const rowScale = kernel(
   "norm.scale",
   2,
   function (this: Thread, x: Numbers, means: Numbers, n: number, meanStep: number, eps: number) {
     const row = this.thread.x;
     const mean = means[row * meanStep]!;
+    let largest = 0;
+    for (let j = 0; j < n; j++) {
+      largest = Math.max(largest, Math.abs(x[row * n + j]! - mean));
+    }
+    let by = 1;
+    if (largest > 1e15) {
+      by = 8.271806125530277e-25;
+    }
+    if (largest < 1e-12 && eps < 1e-30) {
+      by = 3.777893186295716e22;
+    }
     let squares = 0;
     for (let k = 0; k < n; k++) {
-      const centred = x[row * n + k]! - mean;
+      const centred = (x[row * n + k]! - mean) * by;
       squares += centred * centred;
     }
-    return 1 / Math.sqrt(squares / n + eps);
+    return by / Math.sqrt(squares / n + eps * by * by);
   },
 );
 

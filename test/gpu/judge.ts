@@ -32,6 +32,13 @@ const oddities: Readonly<Record<string, string>> = {
   sigmoid: "NaN,1,0,0.5,0.5,1,1,0",
   silu: "NaN,Infinity,0,0,0,3e38,1000,0",
   eqSelf: "0,1,1,1,1,1,1,1",
+  neSelf: "1,0,0,0,0,0,0,0", // WGSL's own != would hide the NaN
+  whereNe: "1,1,1,1,1,1,1000,1",
+  powOfOne: "1,1,1,1,1",
+  softmaxHidden: "NaN,NaN",
+  siluEnds: "0,Infinity",
+  crossed: "NaN,0,0,0,0,0,0,0",
+  rmsHuge: "1,1",
   max: "NaN",
   argmax: "0",
   clamp: "NaN,1,-1,0,0,1,1,-1",

@@ -16,8 +16,8 @@ export const ranges: Readonly<Record<Name, readonly [number, number]>> = {
   log1p: [-0.9, 100],
   sqrt: [0, 1e6],
   rsqrt: [1e-6, 1e6],
-  sin: [-7, 7],
-  cos: [-7, 7],
+  sin: [-20_000, 20_000], // where float32 has digits for the reduction: see kernels/gpu/math.ts
+  cos: [-20_000, 20_000],
   tanh: [-10, 10],
   erf: [-4, 4],
 };
@@ -63,6 +63,15 @@ export async function oddities(device: string): Promise<Record<string, string>> 
     silu: x.silu(),
     sign: x.sign(),
     eqSelf: x.eq(x),
+    neSelf: x.ne(x),
+    whereNe: x.ne(1000).where(1, x),
+    powOfOne: tensor([1, 1, -1, -1, 1]).pow(
+      tensor([Infinity, -Infinity, Infinity, -Infinity, NaN]),
+    ),
+    softmaxHidden: tensor([-Infinity, -Infinity]).softmax({ dim: 0 }),
+    siluEnds: tensor([-Infinity, Infinity]).silu(),
+    crossed: x.clamp({ min: 3, max: 0 }),
+    rmsHuge: tensor([1e20, 1e20]).rmsNorm(),
     max: x.max(),
     argmax: x.argmax(),
     clamp: x.clamp({ min: -1, max: 1 }),
