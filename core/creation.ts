@@ -22,21 +22,27 @@ export interface TensorOptions {
 const made = "dtype?: DType, requiresGrad?: boolean, name?: string";
 const takes = signatures({
   tensor: `values: any, { ${made}, shape?: Shape }`,
-  full: `shape: Shape, value: number, { ${made} }`,
-  zeros: `shape: Shape, { ${made} }`,
-  ones: `shape: Shape, { ${made} }`,
   zerosLike: "x: Tensor",
   onesLike: "x: Tensor",
   fullLike: "x: Tensor, value: number",
-  arange: `start: number, end?: number | { ${made} }, step?: number | { ${made} }, { ${made} }`,
-  linspace: `start: number, end: number, count: number, { ${made} }`,
-  eye: `n: number, { ${made} }`,
-  oneHot: `index: Tensor, { classes: number, ${made} }`,
-  rand: `shape: Shape, { rng: Random, ${made} }`,
-  randn: `shape: Shape, { rng: Random, ${made} }`,
-  randint: `shape: Shape, { high: number, low?: number, rng: Random, ${made} }`,
-  bernoulli: "shape: Shape, { p?: number, rng: Random }",
 });
+function more() {
+  return {
+    full: `shape: Shape, value: number, { ${made} }`,
+    zeros: `shape: Shape, { ${made} }`,
+    ones: `shape: Shape, { ${made} }`,
+    arange: `start: number, end?: number | { ${made} }, step?: number | { ${made} }, { ${made} }`,
+    linspace: `start: number, end: number, count: number, { ${made} }`,
+    eye: `n: number, { ${made} }`,
+    oneHot: `index: Tensor, { classes: number, ${made} }`,
+    rand: `shape: Shape, { rng: Random, ${made} }`,
+    randn: `shape: Shape, { rng: Random, ${made} }`,
+    randint: `shape: Shape, { high: number, low?: number, rng: Random, ${made} }`,
+    bernoulli: "shape: Shape, { p?: number, rng: Random }",
+  };
+}
+// pure, so that a bundle leaves them out if it uses none of these
+const takesMore = /* @__PURE__ */ signatures(/* @__PURE__ */ more());
 
 /**
  * A tensor from nested arrays, or from a flat (typed) array and its shape. The numbers are copied.
@@ -151,7 +157,7 @@ function filled(op: string, shape: Shape, value: number, options: TensorOptions)
 
 /** A tensor of `shape` with every element `value`. */
 export function full(shape: Shape, value: number, options: TensorOptions = {}): Tensor {
-  accept(takes.full, arguments);
+  accept(takesMore.full, arguments);
   return filled("full", shape, value, options);
 }
 
@@ -160,7 +166,7 @@ export function full(shape: Shape, value: number, options: TensorOptions = {}): 
  * are no whole numbers >= 0.
  */
 export function zeros(shape: Shape, options: TensorOptions = {}): Tensor {
-  accept(takes.zeros, arguments);
+  accept(takesMore.zeros, arguments);
   return filled("zeros", shape, 0, options);
 }
 
@@ -169,7 +175,7 @@ export function zeros(shape: Shape, options: TensorOptions = {}): Tensor {
  * no whole numbers >= 0.
  */
 export function ones(shape: Shape, options: TensorOptions = {}): Tensor {
-  accept(takes.ones, arguments);
+  accept(takesMore.ones, arguments);
   return filled("ones", shape, 1, options);
 }
 
@@ -197,7 +203,7 @@ export function arange(end: number, options?: TensorOptions): Tensor;
 export function arange(start: number, end: number, options?: TensorOptions): Tensor;
 export function arange(start: number, end: number, step: number, options?: TensorOptions): Tensor;
 export function arange(...args: readonly (number | TensorOptions | undefined)[]): Tensor {
-  accept(takes.arange, arguments);
+  accept(takesMore.arange, arguments);
   const numbers = args.filter((arg) => typeof arg === "number");
   const options = args.find((arg) => typeof arg === "object") ?? {};
   if (args.length > numbers.length && typeof args.at(-1) === "number")
@@ -221,7 +227,7 @@ export function linspace(
   count: number,
   options: TensorOptions = {},
 ): Tensor {
-  accept(takes.linspace, arguments);
+  accept(takesMore.linspace, arguments);
   const [steps = 0] = checkShape("linspace", [count]);
   const dtype = options.dtype ?? "float32";
   const values = Array.from({ length: steps }, (_, i) =>
@@ -232,7 +238,7 @@ export function linspace(
 
 /** The identity matrix [n, n]. */
 export function eye(n: number, options: TensorOptions = {}): Tensor {
-  accept(takes.eye, arguments);
+  accept(takesMore.eye, arguments);
   checkShape("eye", [n]);
   const dtype = options.dtype ?? "float32";
   const data = allocate(dtype, n * n);
@@ -245,7 +251,7 @@ export function oneHot(
   index: Tensor,
   options: TensorOptions & { readonly classes: number },
 ): Tensor {
-  accept(takes.oneHot, arguments);
+  accept(takesMore.oneHot, arguments);
   const { classes } = options;
   const dtype = options.dtype ?? "float32";
   checkShape("oneHot", [classes]);
@@ -278,7 +284,7 @@ function drawn(
 
 /** Uniform in [0, 1), drawn from `rng` in row-major order. */
 export function rand(shape: Shape, options: TensorOptions & { readonly rng: Random }): Tensor {
-  accept(takes.rand, arguments);
+  accept(takesMore.rand, arguments);
   const dtype = options.dtype ?? "float32";
   checkFloat("rand", dtype);
   const single = dtype === "float32";
@@ -290,7 +296,7 @@ export function rand(shape: Shape, options: TensorOptions & { readonly rng: Rand
 
 /** Normal with mean 0 and deviation 1, drawn from `rng` in row-major order. */
 export function randn(shape: Shape, options: TensorOptions & { readonly rng: Random }): Tensor {
-  accept(takes.randn, arguments);
+  accept(takesMore.randn, arguments);
   checkFloat("randn", options.dtype ?? "float32");
   return drawn("randn", shape, options, (rng) => rng.normal());
 }
@@ -300,7 +306,7 @@ export function randint(
   shape: Shape,
   options: TensorOptions & { readonly rng: Random; readonly low?: number; readonly high: number },
 ): Tensor {
-  accept(takes.randint, arguments);
+  accept(takesMore.randint, arguments);
   const { low = 0, high } = options;
   return drawn("randint", shape, { ...options, dtype: options.dtype ?? "int32" }, (rng) =>
     rng.integer(low, high),
@@ -312,7 +318,7 @@ export function bernoulli(
   shape: Shape,
   options: { readonly rng: Random; readonly p?: number },
 ): Tensor {
-  accept(takes.bernoulli, arguments);
+  accept(takesMore.bernoulli, arguments);
   const { p = 0.5 } = options;
   if (!(p >= 0 && p <= 1)) throw new ArgumentError(`bernoulli: p = ${p} must be in [0, 1]`);
   return drawn("bernoulli", shape, { rng: options.rng, dtype: "bool" }, (rng) =>

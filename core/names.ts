@@ -13,9 +13,9 @@ export function alsoCalled(pairs: string): void {
 }
 
 alsoCalled(
-  "axis:dim,dims axes:dims,dim attnmask:mask attentionmask:mask dropoutp:dropout gradoutput:gradient " +
-    "ddof:correction unbiased:correction ord:p prob:p epsilon:eps eps:step generator:rng seed:rng " +
-    "key:rng depth:classes minval:low maxval:high length:end",
+  "axis:dim,dims axes:dims,dim attnmask:mask attentionmask:mask " +
+    "ddof:correction unbiased:correction ord:p eps:step generator:rng seed:rng " +
+    "depth:classes minval:low maxval:high",
 );
 
 function bare(name: string): string {
@@ -41,11 +41,10 @@ export function meant(
   const own = bare(name);
   const spellings = [own, own.replace(/^(is|num|n)/, ""), `${own}s`];
   const ours = (otherNames.get(own) ?? []).filter((other) => known.includes(other));
-  const begins = [...known].sort((a, b) => common(own, bare(b)) - common(own, bare(a)));
   return (
     known.find((other) => spellings.includes(bare(other))) ??
     ours.find(fits) ??
     ours[0] ??
-    begins.find((other) => common(own, bare(other)) > 2)
+    known.find((other) => common(own, bare(other)) > 2)
   );
 }

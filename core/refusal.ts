@@ -9,8 +9,7 @@ import { Tensor } from "./tensor.ts";
 
 /** Whether list.map(fn) calls: with an element, its index and the list, of which `fn` may take the first alone. */
 function isCallback(args: ArrayLike<unknown>): boolean {
-  const [x, i, list] = Array.from(args);
-  return args.length === 3 && isList(list) && (list as ArrayLike<unknown>)[Number(i)] === x;
+  return args.length === 3 && Object(args[2])[args[1] as number] === args[0];
 }
 
 /** More arguments than there are parameters; those that are undefined say nothing. */
@@ -32,36 +31,27 @@ export function refuse(what: Signature, at: Parameter, value: unknown, path?: st
   const { name, types, isOptional } = at;
   const options = types.find((type) => type.options)?.options;
   const full = `${path ?? ""}${name}`;
-  if (options && isPlain(value))
-    refuseOption(what, options, value, path === undefined ? "" : `${full}.`);
+  if (options && (isPlain(value) || value === undefined))
+    refuseOption(what, options, value ?? {}, path === undefined ? "" : `${full}.`);
   if (options && name === "") refusePosition(what, options, value);
-  const texts = types.filter(({ isText }) => isText).map(({ says }) => says);
-  const needed = types.filter(({ isText }) => !isText).map(({ says }) => says);
-  if (texts.length > 0) needed.push(`one of ${texts.join(", ")}`);
+  const needed = types.map(({ says }) => says).join(", ");
   const remedies: string[] = [];
-  const isNumeric = typeof value === "number" || isList(value);
-  if (isNumeric && types.some((type) => type === words.Tensor))
+  if (types.some((type) => type === words.Tensor) && (typeof value === "number" || isList(value)))
     remedies.push("tensor(...) makes one");
-  if (isOptional) remedies.push("leave it out for the default");
-  else if (!path) remedies.push(`write ${usage(what)}`);
+  remedies.push(isOptional ? "leave it out for the default" : `write ${usage(what)}`);
   const Refusal = types.find(({ error }) => error)?.error ?? ArgumentError;
   throw new Refusal(
-    `${what.name}: ${full} must be ${needed.join(" or ")}, got ${describeValue(value)}` +
-      (remedies.length > 0 ? `; ${remedies.join(", or ")}` : ""),
+    `${what.name}: ${full} must be ${types.length > 1 ? "one of " : ""}${needed}, got ${describeValue(value)}; ` +
+      remedies.join(", or "),
   );
 }
 
 /** Something else stands where the options do. */
 function refusePosition(what: Signature, options: readonly Parameter[], value: unknown): never {
-  const isNothing = value === undefined || value === null;
-  const fitting = isNothing ? undefined : options.find((option) => fits(option, value));
-  const needed = options.filter(({ isOptional }) => !isOptional).map(({ name }) => name);
-  const problem =
-    value === undefined
-      ? `${needed.join(" and ")} must be given, got nothing`
-      : `options are given by name, got ${describeValue(value)}`;
+  const fitting = value === null ? undefined : options.find((option) => fits(option, value));
   throw new ArgumentError(
-    `${what.name}: ${problem}; write ${usage(what, fitting && { name: fitting.name, value })}`,
+    `${what.name}: options are given by name, got ${describeValue(value)}; ` +
+      `write ${usage(what, fitting && { name: fitting.name, value })}`,
   );
 }
 
@@ -130,11 +120,10 @@ export function fieldsOf(options: readonly Parameter[], example?: Example): stri
 
 /** A value as it stands in code. */
 function code(value: unknown): string {
-  if (value instanceof Tensor) return value.name || "y";
-  if (typeof value === "function") return "fn";
+  if (value instanceof Tensor) return "y";
   if (typeof value === "string") return `"${value}"`;
   if (Array.isArray(value) && value.length < 9) return `[${value.map(code).join(",")}]`;
-  return typeof value === "object" ? "..." : String(value);
+  return Object(value) === value ? "..." : String(value);
 }
 
 /** A value in a message: "number 2", "an array", "nothing", "an object with axis". */
@@ -145,7 +134,6 @@ export function describeValue(x: unknown): string {
   if (typeof x === "function") return "a function";
   if (typeof x !== "object") return `${typeof x} ${String(x)}`;
   if (x instanceof Tensor) return `a tensor [${x.shape}]`;
-  if (x instanceof Random) return "a generator";
   const name: unknown = x.constructor?.name ?? "Object";
   if (name !== "Object") return `a ${String(name)}`;
   return Object.keys(x).length === 0 ? "{}" : `an object with ${Object.keys(x).join(", ")}`;

@@ -22,8 +22,6 @@ export interface Type {
   ) => TwoheadsError;
   /** How it is made, where that isn't plain. */
   readonly code?: string;
-  /** One of several texts. */
-  readonly isText?: true;
   /** The options of an object. */
   readonly options?: readonly Parameter[];
 }
@@ -97,7 +95,7 @@ export const words: Readonly<Record<string, Type>> = {
   Random: {
     kinds: OBJECT,
     only: (x) => x instanceof Random,
-    says: "a generator, random(seed)",
+    says: "a generator",
     code: "random(seed)",
   },
   Shape: { kinds: ARRAY, says: "a shape, an array of sizes such as [2,3]", error: ShapeError },
@@ -127,7 +125,7 @@ function parse({ takes, classes }: Signature): readonly Parameter[] {
     const text = word.slice(1, -1);
     const made = named[word];
     if (made) return { kinds: OBJECT, only: (x) => x instanceof made, says: `a ${word}` };
-    return words[word] ?? { kinds: STRING, only: (x) => x === text, says: text, isText: true };
+    return words[word] ?? { kinds: STRING, only: (x) => x === text, says: text };
   };
   const list = (): Parameter[] => {
     const found: Parameter[] = [];

@@ -336,7 +336,7 @@ describe("functions and classes are told", () => {
     calls(nn, name, [[[3]], "dim must be a number"], [[3, { eps: 1 }], "eps must be a number"]);
   calls(nn, "Dropout", [[{ p: 0.5 }], "p must be a number"], [[]]);
   for (const name of ["AdamW", "SGD"]) {
-    calls(nn, name, [[lm], "lr must be given"], [[lm, 0.1], "{ lr: 0.1 }"]);
+    calls(nn, name, [[lm], "lr must be a number"], [[lm, 0.1], "{ lr: 0.1 }"]);
     calls(nn, name, [[lm, { learning_rate: 1 }], "lr: 1"], [[lm, { lr: "1" }], "lr"]);
     calls(nn, name, [[lm, { lr: 1, weight_decay: 1 }], "weightDecay: 1"]);
   }

@@ -309,14 +309,11 @@ function startsOf(parts: readonly Tensor[], dim: number): number[] {
   });
 }
 
-/** Returns the parts if they are an array of tensors. */
+/** Returns the parts if all are tensors. */
 function checkTensors(name: string, parts: readonly Tensor[]): readonly [Tensor, ...Tensor[]] {
-  const given: unknown = parts;
-  if (!Array.isArray(given) || given.length === 0) {
-    throw new ArgumentError(`${name}: needs an array of at least one tensor`);
-  }
+  if (parts.length === 0) throw new ArgumentError(`${name}: needs at least one tensor`);
   for (const x of parts) checkTensor(name, x, "each part");
-  return given as [Tensor, ...Tensor[]];
+  return parts as readonly [Tensor, ...Tensor[]];
 }
 
 function checkParts(name: string, parts: readonly Tensor[], dim: number): number {
