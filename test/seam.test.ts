@@ -108,7 +108,7 @@ describe("what doesn't compile", () => {
   });
 
   test("kernels after an entry saves under another name: every device's", () => {
-    const found = complaintsAfter(["core/ops/fused/crossEntropy.ts", "lse", "logSumExp"]);
+    const found = complaintsAfter(["core/ops/fused/crossEntropy.ts", "largest", "greatest"]);
     assert.deepEqual(found, ["kernels/gpu/crossEntropy.ts", wasm]);
   });
 

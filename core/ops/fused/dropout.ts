@@ -38,6 +38,6 @@ export const dropout: Op<(x: Tensor, options: DropoutOptions) => Tensor, [x: Ten
         return p === 0 ? x : run(x, drop);
       },
     takes: "x: Tensor, { p: number, rng: Random }",
-    example: "ones([4]).dropout({ p: 0.5, rng: random(1) })  // [0, 2, 2, 2]",
+    example: "ones([4]).dropout({ p: 0.5, rng: random(1) })  // [0, 0, 2, 0]",
     draw: (d) => [d.tensor(d.shape()), { p: d.pick(0, 0.25, 0.5), rng: Random.from(1) }],
   });
