@@ -93,16 +93,15 @@ export function elementwise<F>(spec: ElementwiseSpec<F>): Op<F> {
       takes: spec.takes ?? (arity === 1 ? "x: Tensor" : `a: ${operand}, b: ${operand}`),
       draw: typeof draw === "function" ? draw : drawOperands(arity, draw),
       infer: (...args) => {
-        const operands = args.slice(0, arity) as Tensor[];
-        const value = operands[mask === 0 ? 1 : 0];
-        const dtype = typing.result(value?.dtype ?? "float32", args[arity]);
-        return [{ shape: commonShape(op.entry.name, operands), dtype }];
+        const value = args[mask === 0 ? 1 : 0] as Tensor;
+        const dtype = typing.result(value.dtype, args[arity]);
+        return [{ shape: commonShape(op.entry.name, args as Tensor[], arity), dtype }];
       },
       ...(spec.vjp && { vjp: spec.vjp as never }),
       ...(spec.definition && { definition: spec.definition as never }),
       call: (_, entry) => {
         const call = (...args: unknown[]): Tensor =>
-          apply(entry, [...operandsOf(entry.name, args, arity, typing, mask), args[arity] ?? {}]);
+          apply(entry, withOperands(entry.name, args, arity, typing, mask));
         return call as F;
       },
     },
@@ -110,29 +109,36 @@ export function elementwise<F>(spec: ElementwiseSpec<F>): Op<F> {
   return op;
 }
 
-function commonShape(name: string, operands: readonly Tensor[]): Shape {
-  const [first] = operands;
-  if (first !== undefined && operands.every((x) => sameShape(x.shape, first.shape)))
-    return first.shape;
-  return broadcastShapes(name, ...operands.map((x) => x.shape));
+/** The shape that the first `arity` arguments broadcast to. */
+function commonShape(name: string, args: readonly Tensor[], arity: number): Shape {
+  const { shape } = args[0] as Tensor;
+  for (let i = 1; i < arity; i++) {
+    if (sameShape((args[i] as Tensor).shape, shape)) continue;
+    return broadcastShapes(name, ...args.slice(0, arity).map((x) => x.shape));
+  }
+  return shape;
 }
 
-/** The first `arity` arguments as tensors of one dtype (masks aside); numbers become constants. */
-function operandsOf(
+/** An op's first `arity` arguments as tensors of one dtype (masks aside), numbers as constants; then its options. */
+function withOperands(
   name: string,
   args: readonly unknown[],
   arity: number,
   typing: Typing,
   mask: number | undefined,
-): Tensor[] {
-  const given = args.slice(0, arity);
-  const device = commonDevice(name, given);
-  const common = typing.operands(commonDType(given.filter((_, i) => i !== mask)));
-  return given.map((x, i) => {
-    if (i === mask) return maskOf(name, x, device);
-    if (x instanceof Tensor) return x.dtype === common ? x : x.to(common);
-    return constant(x as number | boolean, common, device);
-  });
+): unknown[] {
+  const operands = args.slice(0, arity);
+  const device = commonDevice(name, operands);
+  const common = typing.operands(commonDType(operands, mask));
+  for (let i = 0; i < arity; i++) {
+    const x = operands[i];
+    if (i === mask) operands[i] = maskOf(name, x, device);
+    else if (!(x instanceof Tensor))
+      operands[i] = constant(x as number | boolean, common, device);
+    else if (x.dtype !== common) operands[i] = x.to(common);
+  }
+  operands.push(args[arity] ?? {});
+  return operands;
 }
 
 function maskOf(name: string, x: unknown, device: Device): Tensor {
@@ -143,12 +149,16 @@ function maskOf(name: string, x: unknown, device: Device): Tensor {
 }
 
 /** Tensors decide the dtype; a number widens only an integer dtype that can't hold it (as PyTorch). */
-function commonDType(given: readonly unknown[]): DType {
+function commonDType(operands: readonly unknown[], mask: number | undefined): DType {
   let common: DType | null = null;
-  for (const x of given) {
-    if (x instanceof Tensor) common = common === null ? x.dtype : promote(common, x.dtype);
+  for (let i = 0; i < operands.length; i++) {
+    const x = operands[i];
+    if (i === mask || !(x instanceof Tensor)) continue;
+    common = common === null || common === x.dtype ? x.dtype : promote(common, x.dtype);
   }
-  for (const x of given) {
+  for (let i = 0; i < operands.length; i++) {
+    const x = operands[i];
+    if (i === mask) continue;
     if (typeof x === "boolean") common ??= "bool";
     if (typeof x !== "number" || (common !== null && isFloat(common))) continue;
     common = common === null || !Number.isInteger(x) ? "float32" : promote(common, "int32");

@@ -13,7 +13,7 @@ import { isFloat } from "./dtype.ts";
 import { ArgumentError, DeviceError } from "./errors.ts";
 import type { Kernel, Outputs, Spec } from "./kernel.ts";
 import { isRecording } from "./modes.ts";
-import type { BackwardCall, Call, ForwardCall } from "./rule.ts";
+import type { BackwardCall, Call } from "./rule.ts";
 import { formatShape, sizeOf } from "./shape.ts";
 import { accept, type Signature, signature } from "./signature.ts";
 import { Storage } from "./storage.ts";
@@ -90,9 +90,10 @@ export function apply(entry: Entry, args: readonly unknown[]): Tensor {
   if (entry.definition !== undefined && (definitions || device.fuses?.(entry, args) === false)) {
     return entry.definition(...args);
   }
-  const [spec, saved = nothing] = entry.infer(...args);
-  const outputs: ForwardCall["outputs"] =
-    saved === nothing ? [spec] : [spec, ...Object.values(saved)];
+  const inferred = entry.infer(...args);
+  const saved = inferred[1] ?? nothing;
+  const outputs: [Spec, ...Spec[]] = [inferred[0]];
+  for (const name in saved) outputs.push(saved[name] as Spec);
   const made = execute(device, { entry, pass: "forward", args, tensors, outputs, saved });
   const y = made[0] as Tensor;
   let caller = "";
@@ -117,9 +118,8 @@ function named(
 ): Readonly<Record<string, Tensor>> {
   if (saved === nothing) return nothing;
   const tensors: Record<string, Tensor> = {};
-  Object.keys(saved).forEach((name, i) => {
-    tensors[name] = made[i + 1] as Tensor;
-  });
+  let at = 1;
+  for (const name in saved) tensors[name] = made[at++] as Tensor;
   return tensors;
 }
 
@@ -137,7 +137,8 @@ function tensorsIn(args: readonly unknown[]): Tensor[] {
 function execute(device: Device, call: Call): Tensor[] {
   const { entry, tensors } = call;
   for (const x of tensors) x.storage.buffer(entry.name);
-  if (entry.kernel.kind === "alias") return alias(call);
+  if (entry.kernel.kind === "alias")
+    return [new Tensor((tensors[0] as Tensor).storage, (call.outputs[0] as Spec).shape)];
   const buffers = runCall(device, call);
   const made: Tensor[] = [];
   let at = 0;
@@ -147,11 +148,6 @@ function execute(device: Device, call: Call): Tensor[] {
     made.push(new Tensor(new Storage(device, spec.dtype, sizeOf(spec.shape), buffer), spec.shape));
   }
   return made;
-}
-
-/** The same storage under another shape. */
-function alias({ tensors: [x], outputs: [spec] }: Call): Tensor[] {
-  return x && spec ? [new Tensor(x.storage, spec.shape)] : [];
 }
 
 export function commonDevice(name: string, args: readonly unknown[]): Device {
@@ -261,7 +257,8 @@ export function define<P extends readonly unknown[], F, S extends string = never
   const checked = (...args: unknown[]): unknown => {
     taken ??= signature(entry.name, takes);
     accept(taken, args);
-    made ??= (call?.(run, entry) ?? run) as typeof made & object;
+    if (call === undefined) return apply(entry, args);
+    made ??= call(run, entry) as typeof made & object;
     return made(...args);
   };
   return Object.assign(checked as F & object, { entry });

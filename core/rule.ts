@@ -107,6 +107,7 @@ export function runRule<M, B>(
   const made = rule.forward(machine, call);
   if (made === null) return null;
   const [y, saved] = made;
-  if (saved === undefined) return [y];
-  return [y, ...Object.keys(call.saved).flatMap((name) => saved[name] ?? [])];
+  const blocks = [y];
+  if (saved !== undefined) for (const name in call.saved) blocks.push(saved[name] as B);
+  return blocks;
 }

@@ -12,10 +12,10 @@ export function formatShape(shape: Shape): string {
   return `[${shape.join(",")}]`;
 }
 
-/** Number of elements; 1 for the empty shape of a scalar. */
-export function sizeOf(shape: Shape): number {
+/** Number of elements; 1 for the empty shape of a scalar. Of some of the axes, where the first and the end are given. */
+export function sizeOf(shape: Shape, first = 0, end = shape.length): number {
   let size = 1;
-  for (const side of shape) size *= side;
+  for (let d = first; d < end; d++) size *= shape[d] ?? 1;
   return size;
 }
 
@@ -39,13 +39,13 @@ export function sameShape(a: Shape, b: Shape): boolean {
 
 /** Returns `shape` if all its sides are sizes; NaN, negative and fractional ones are named. */
 export function checkShape(op: string, shape: Shape): Shape {
-  shape.forEach((side: unknown, d) => {
-    if (!Number.isSafeInteger(side) || (side as number) < 0) {
-      throw new ShapeError(
-        `${op}: size ${String(side)} of axis ${d} in shape ${formatShape(shape)} is not a whole number >= 0`,
-      );
-    }
-  });
+  for (let d = 0; d < shape.length; d++) {
+    const side: unknown = shape[d];
+    if (Number.isSafeInteger(side) && (side as number) >= 0) continue;
+    throw new ShapeError(
+      `${op}: size ${String(side)} of axis ${d} in shape ${formatShape(shape)} is not a whole number >= 0`,
+    );
+  }
   return shape;
 }
 
@@ -63,13 +63,14 @@ export function checkDim(op: string, dim: number, rank: number): number {
  */
 export function checkDims(op: string, dims: number | Shape | undefined, rank: number): number[] {
   if (dims === undefined) return Array.from({ length: rank }, (_, d) => d);
-  const list = (typeof dims === "number" ? [dims] : dims).map((d) =>
-    checkDim(op, d, Math.max(1, rank)),
-  );
+  const axes = Math.max(1, rank);
+  const list = typeof dims === "number" ? [dims] : [...dims];
+  for (let i = 0; i < list.length; i++) list[i] = checkDim(op, list[i] as number, axes);
   if (list.length > 1 && new Set(list).size < list.length) {
     throw new ShapeError(`${op}: axes [${String(dims)}] name the same axis twice`);
   }
-  return rank === 0 ? [] : list.sort((a, b) => a - b);
+  if (rank === 0) return [];
+  return list.length > 1 ? list.sort((a, b) => a - b) : list;
 }
 
 /** The shape that all of `shapes` broadcast to: aligned at the right, a side of 1 stretches. */
@@ -131,8 +132,8 @@ export function around(
   last = first,
 ): { outer: number; n: number; inner: number } {
   return {
-    outer: sizeOf(shape.slice(0, first)),
-    n: sizeOf(shape.slice(first, last + 1)),
-    inner: sizeOf(shape.slice(last + 1)),
+    outer: sizeOf(shape, 0, first),
+    n: sizeOf(shape, first, last + 1),
+    inner: sizeOf(shape, last + 1),
   };
 }

@@ -160,29 +160,39 @@ function parameter(
 export function fits({ kinds, some }: Parameter, x: unknown): boolean {
   const kind = kindOf(x);
   if ((kinds & kind) !== 0) return true;
-  for (const type of some) if ((type.kinds & kind) !== 0 && type.only?.(x)) return true;
+  for (let i = 0; i < some.length; i++) {
+    const { kinds: own, only } = some[i] as Type;
+    if ((own & kind) !== 0 && only?.(x)) return true;
+  }
   return false;
 }
 
 /** An object of these options: all that must be there, nothing else, each of its type. */
 function optionsType(options: readonly Parameter[]): Type {
-  const byName: Readonly<Record<string, Parameter | undefined>> = Object.assign(
-    Object.create(null),
-    Object.fromEntries(options.map((option) => [option.name, option])),
-  );
   const required = options.filter(({ isOptional }) => !isOptional).length;
   const only = (x: unknown): boolean => {
     let count = 0;
     let found = 0;
     for (const key in x as object) {
-      const option = byName[key];
-      if (option === undefined || !fits(option, (x as Record<string, unknown>)[key])) return false;
+      const option = named(options, key);
+      if (option === null) return false;
+      const value = (x as Record<string, unknown>)[key];
+      if ((option.kinds & kindOf(value)) === 0 && !fits(option, value)) return false;
       if (!option.isOptional) found++;
       count++;
     }
     return found === required && (count > 0 || isPlain(x));
   };
   return { kinds: OBJECT, only, says: `an object ${fieldsOf(options)}`, options };
+}
+
+/** The option of this name: the lists are short, and comparing is quicker than a look into a table. */
+function named(options: readonly Parameter[], name: string): Parameter | null {
+  for (let i = 0; i < options.length; i++) {
+    const option = options[i] as Parameter;
+    if (option.name === name) return option;
+  }
+  return null;
 }
 
 /** Neither an array, nor a map, a date, or another thing that has no named fields. */
@@ -199,23 +209,38 @@ export function isPlain(x: unknown): x is Record<string, unknown> {
 export function accept(what: Signature, args: ArrayLike<unknown>): void {
   what.parameters ??= parse(what);
   const { parameters } = what;
-  const count = parameters.length;
-  for (let i = 0; i < count; i++) {
+  for (let i = 0; i < parameters.length; i++) {
     const parameter = parameters[i] as Parameter;
-    if (parameter.isRest) acceptRest(what, parameter, args, i);
-    else if (!fits(parameter, args[i])) refuse(what, parameter, args[i]);
+    if ((parameter.kinds & kindOf(args[i])) === 0) acceptSome(what, parameter, args, i);
   }
-  if (args.length > count && !parameters[count - 1]?.isRest) refuseMore(what, parameters, args);
+  if (args.length > parameters.length) acceptMore(what, parameters, args);
 }
 
-function acceptRest(
+/** The argument at `i`, of a kind of which the parameter doesn't take all. */
+function acceptSome(
   what: Signature,
-  rest: Parameter,
+  parameter: Parameter,
   args: ArrayLike<unknown>,
-  from: number,
+  i: number,
 ): void {
-  for (let i = from; i < args.length; i++) {
-    if (!fits(rest, args[i]))
-      refuse(what, { ...rest, name: `${rest.name} ${i - from + 1}` }, args[i]);
-  }
+  const isLeftOut = parameter.isRest && i >= args.length;
+  if (!isLeftOut && !fits(parameter, args[i])) refuse(what, numbered(parameter, 1), args[i]);
+}
+
+/** Arguments beyond the parameters, of which the last may stand for all further ones. */
+function acceptMore(
+  what: Signature,
+  parameters: readonly Parameter[],
+  args: ArrayLike<unknown>,
+): void {
+  const last = parameters.at(-1);
+  if (!last?.isRest) return refuseMore(what, parameters, args);
+  for (let i = parameters.length; i < args.length; i++)
+    if (!fits(last, args[i]))
+      refuse(what, numbered(last, i - parameters.length + 2), args[i]);
+}
+
+/** The nth of the arguments that a parameter stands for, as messages call it. */
+function numbered(parameter: Parameter, n: number): Parameter {
+  return parameter.isRest ? { ...parameter, name: `${parameter.name} ${n}` } : parameter;
 }

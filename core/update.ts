@@ -47,34 +47,46 @@ function run<P extends readonly unknown[]>(
   });
 }
 
-/** Throws unless the lists go together: as many of each, of the same shapes and one float dtype. */
-function checkLists(name: string, lists: Readonly<Record<string, Tensors>>): void {
-  const [parameters = []] = Object.values(lists);
-  for (const [what, list] of Object.entries(lists)) {
-    if (list.length !== parameters.length) {
-      throw new ShapeError(
-        `${name}: ${parameters.length} parameters and ${list.length} ${what}; one for each`,
+/** Throws unless the lists go with the parameters: as many of each, of the same shapes and one float dtype. */
+function checkLists(
+  name: string,
+  parameters: Tensors,
+  lists: Readonly<Record<string, Tensors | null>>,
+): void {
+  const dtype = parameters[0]?.dtype;
+  parameters.forEach((p, i) => {
+    checkTensor(name, p, "parameters", i);
+    if (p.dtype !== dtype) {
+      throw new DTypeError(
+        `${name}: parameter 0 is ${dtype}, parameter ${i} ${p.dtype}; one call, one dtype`,
       );
     }
-    parameters.forEach((p, i) => {
-      const x = checkTensor(name, list[i], what, i);
-      if (!sameShape(x.shape, p.shape) || x.dtype !== p.dtype) {
-        throw new ShapeError(
-          `${name}: parameter ${i} is ${p.dtype} ${formatShape(p.shape)}, its ${what} ${x.dtype} ${formatShape(x.shape)}`,
-        );
-      }
-      if (p.dtype !== parameters[0]?.dtype) {
-        throw new DTypeError(
-          `${name}: parameter 0 is ${parameters[0]?.dtype}, parameter ${i} ${p.dtype}; one call, one dtype`,
-        );
-      }
-      if (p.node !== null) {
-        throw new GraphError(
-          `${name}: parameter ${i} was computed by ${p.node.entry.name}; only leaves are updated in place`,
-        );
-      }
-    });
+    if (p.node !== null) {
+      throw new GraphError(
+        `${name}: parameter ${i} was computed by ${p.node.entry.name}; only leaves are updated in place`,
+      );
+    }
+  });
+  for (const what in lists) {
+    const list = lists[what];
+    if (list) checkList(name, parameters, what, list);
   }
+}
+
+/** One list, whose tensors are called `what` in messages. */
+function checkList(name: string, parameters: Tensors, what: string, list: Tensors): void {
+  if (list.length !== parameters.length) {
+    throw new ShapeError(
+      `${name}: ${parameters.length} parameters and ${list.length} ${what}; one for each`,
+    );
+  }
+  parameters.forEach((p, i) => {
+    const x = checkTensor(name, list[i], what, i);
+    if (sameShape(x.shape, p.shape) && x.dtype === p.dtype) return;
+    throw new ShapeError(
+      `${name}: parameter ${i} is ${p.dtype} ${formatShape(p.shape)}, its ${what} ${x.dtype} ${formatShape(x.shape)}`,
+    );
+  });
 }
 
 // --- AdamW -------------------------------------------------------------------------------------------
@@ -165,7 +177,7 @@ export function adamwStep(
   accept(takes.adamwStep, arguments);
   const { gradScale = null, largest = null, ...options } = settings;
   if (parameters.length === 0) return;
-  checkLists("adamwStep", { parameters, gradients, m, v, ...(largest && { largest }) });
+  checkLists("adamwStep", parameters, { gradients, m, v, largest });
   run(adamwEntry, [parameters, gradients, m, v, gradScale, options, largest], []);
 }
 
@@ -232,7 +244,7 @@ export function sgdStep(
   accept(takes.sgdStep, arguments);
   const { gradScale = null, ...options } = settings;
   if (parameters.length === 0) return;
-  checkLists("sgdStep", { parameters, gradients, ...(momenta && { momenta }) });
+  checkLists("sgdStep", parameters, { gradients, momenta });
   run(sgdEntry, [parameters, gradients, momenta, gradScale, options], []);
 }
 

@@ -72,6 +72,13 @@ interface Member {
   readonly decays: (name: string, parameter: Tensor) => boolean;
 }
 
+/** What an optimiser remembers of a parameter. */
+interface State {
+  readonly slots: readonly Tensor[];
+  /** How many steps it took part in. */
+  count: number;
+}
+
 /** A parameter whose turn it is, with the numbers that its step takes. */
 interface Turn {
   readonly parameter: Tensor;
@@ -145,9 +152,7 @@ export abstract class Optimiser {
   /** Tensors that each parameter needs, by the names that the state gives them. */
   protected abstract readonly slotNames: readonly string[];
   readonly #members: ReadonlyMap<string, Member>;
-  readonly #slots = new Map<string, readonly Tensor[]>();
-  /** How many steps each parameter took part in. */
-  readonly #counts = new Map<string, number>();
+  readonly #states = new Map<string, State>();
   #steps = 0;
 
   constructor(optimised: Optimised | readonly ParameterGroup[], options: OptimiserOptions) {
@@ -192,26 +197,25 @@ export abstract class Optimiser {
     for (const [name, { parameter, rate, weightDecay, decays }] of this.#members) {
       const { grad: gradient, requiresGrad } = parameter;
       if (gradient === null || !requiresGrad) continue;
-      const step = (this.#counts.get(name) ?? 0) + 1;
-      this.#counts.set(name, step);
+      const state = this.#stateOf(name, parameter);
       turns.push({
         parameter,
         gradient,
-        slots: this.#slotsOf(name, parameter),
+        slots: state.slots,
         lr: this.lr * rate,
         weightDecay: decays(name, parameter) ? weightDecay : 0,
-        step,
+        step: ++state.count,
       });
     }
     return turns;
   }
 
   /** A parameter's state; zeros when it gets its first gradient. */
-  #slotsOf(name: string, parameter: Tensor): readonly Tensor[] {
-    const known = this.#slots.get(name);
+  #stateOf(name: string, parameter: Tensor): State {
+    const known = this.#states.get(name);
     if (known !== undefined) return known;
-    const fresh = this.slotNames.map(() => zerosLike(parameter).keep());
-    this.#slots.set(name, fresh);
+    const fresh = { slots: this.slotNames.map(() => zerosLike(parameter).keep()), count: 0 };
+    this.#states.set(name, fresh);
     return fresh;
   }
 
@@ -225,13 +229,12 @@ export abstract class Optimiser {
 
   /** What loadStateDict needs to go on to the bit; shares memory with the optimiser. */
   stateDict(): OptimiserState {
-    const tensors = [...this.#slots].flatMap(([name, slots]) =>
+    const tensors = [...this.#states].flatMap(([name, { slots }]) =>
       slots.map((x, i) => [`${name}.${this.slotNames[i]}`, x] as const),
     );
-    const missed = [...this.#slots.keys()].flatMap((name) => {
-      const count = this.#steps - (this.#counts.get(name) ?? 0);
-      return count === 0 ? [] : [[name, count] as const];
-    });
+    const missed = [...this.#states].flatMap(([name, { count }]) =>
+      count === this.#steps ? [] : [[name, this.#steps - count] as const],
+    );
     return {
       step: this.#steps,
       tensors: Object.fromEntries(tensors),
@@ -265,13 +268,13 @@ export abstract class Optimiser {
       ),
     ];
     if (problems.length > 0) throw new ArgumentError(`loadStateDict: ${problems.join("; ")}`);
-    this.#slots.clear();
-    this.#counts.clear();
+    this.#states.clear();
     for (const { name, parameter, keys } of loaded) {
-      this.#slotsOf(name, parameter).forEach((slot, i) => {
+      const state = this.#stateOf(name, parameter);
+      state.slots.forEach((slot, i) => {
         slot.assign(tensors[keys[i] ?? ""] as Tensor);
       });
-      this.#counts.set(name, step - (missed[name] ?? 0));
+      state.count = step - (missed[name] ?? 0);
     }
     this.#steps = step;
   }
@@ -279,14 +282,21 @@ export abstract class Optimiser {
 
 /** Turns with the same rates go together, in one call of the device. */
 function byRates(turns: readonly Turn[]): (readonly [Rates, readonly Turn[]])[] {
-  const groups = new Map<string, Turn[]>();
-  for (const turn of turns) {
-    const key = `${turn.lr} ${turn.weightDecay} ${turn.step}`;
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [turn]);
-    else group.push(turn);
-  }
-  return [...groups.values()].map((group) => [group[0] as Turn, group]);
+  const groups: [Rates, Turn[]][] = [];
+  for (const turn of turns) groupOf(groups, turn).push(turn);
+  return groups;
+}
+
+/** The group of a turn's rates: one of these, or a new one among them. */
+function groupOf(groups: [Rates, Turn[]][], turn: Turn): Turn[] {
+  for (const [rates, group] of groups) if (sameRates(rates, turn)) return group;
+  const fresh: Turn[] = [];
+  groups.push([turn, fresh]);
+  return fresh;
+}
+
+function sameRates(a: Rates, b: Rates): boolean {
+  return a.lr === b.lr && a.weightDecay === b.weightDecay && a.step === b.step;
 }
 
 /** The parameters by name. An ArgumentError says what was given instead, or which stands there twice. */

@@ -29,7 +29,7 @@ function fillIn(name: string, x: Tensor, shape: Shape): Shape {
   if (unknown >= 0) full[unknown] = 1;
   const rest = x.size / sizeOf(checkShape(name, full));
   if (unknown >= 0) full[unknown] = rest;
-  if (full.every(Number.isInteger) && sizeOf(full) === x.size) return full;
+  if ((unknown < 0 || Number.isInteger(rest)) && sizeOf(full) === x.size) return full;
   throw new ShapeError(
     `${name}: ${formatShape(x.shape)} has ${x.size} elements, which don't fill ${formatShape(shape)}`,
   );

@@ -26,17 +26,20 @@ import {
 // --- Rows: softmax, logSoftmax, crossEntropy ---------------------------------------------------------
 
 function rowsRule(forward: Kernel, backward: Kernel, cost: number): Rule<"softmax"> {
-  const run = (machine: Machine, kernel: Kernel, inputs: readonly Tensor[], spec: Spec): Block => {
+  const run = (machine: Machine, kernel: Kernel, spec: Spec, ...addresses: number[]): Block => {
     const n = spec.shape.at(-1) ?? 1;
-    const addresses = inputs.map((x) => read(machine, x));
     const y = makeLike(machine, spec);
     machine.wasm.run(kernel, y.length / n, n * cost, 1, ...addresses, y.at, n);
     return y;
   };
   return {
     fits: ([x, { dim }]) => isFloat32(x) && x.size > 0 && dim === x.rank - 1, // the kernels walk the last axis
-    forward: (machine, { args: [x], outputs: [spec] }) => [run(machine, forward, [x], spec)],
-    backward: (machine, { g, y }) => [run(machine, backward, [g, y], y)],
+    forward: (machine, { args: [x], outputs: [spec] }) => [
+      run(machine, forward, spec, read(machine, x)),
+    ],
+    backward: (machine, { g, y }) => [
+      run(machine, backward, y, read(machine, g), read(machine, y)),
+    ],
   };
 }
 
