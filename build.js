@@ -9,6 +9,7 @@ import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } 
 import { createRequire } from "node:module";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parse } from "acorn";
 import { build } from "esbuild";
 
 const root = fileURLToPath(new URL(".", import.meta.url));
@@ -45,6 +46,47 @@ for (const name of readdirSync(join(root, "dist"), { recursive: true, encoding: 
   if (!name.endsWith(".d.ts")) continue;
   const file = join(root, "dist", name);
   writeFileSync(file, portable(readFileSync(file, "utf8"), file));
+}
+
+// What only tests and `twoheads ops` read of an op is no part of what a page loads: examples stand in a file
+// of their own, and how arguments are drawn is left out.
+const { opTable } = await import("./dist/core/index.js");
+const examples = Object.fromEntries([...opTable].map(([name, { example }]) => [name, example]));
+writeFileSync(join(root, "dist/cli/examples.json"), `${JSON.stringify(examples, null, 2)}\n`);
+
+/** Whether this makes domains to draw from. */
+function isDomain(node) {
+  if (node?.type === "ArrayExpression")
+    return node.elements.length > 0 && node.elements.every(isDomain);
+  return node?.type === "CallExpression" && node.callee.name === "within";
+}
+
+/** The places of what only tests and commands read: properties of entries and domains that have a name. */
+function toLeaveOut(node) {
+  if (node === null || typeof node !== "object") return [];
+  const found = Object.values(node).flatMap(toLeaveOut);
+  if (node.type === "VariableDeclaration")
+    return node.declarations.every(({ init }) => isDomain(init)) ? [node] : found;
+  if (node.type !== "ObjectExpression" && node.type !== "ObjectPattern") return found;
+  const ends = [...node.properties.slice(1).map(({ start }) => start), node.end - 1];
+  const places = node.properties.map(({ key, start }, i) => ({ key, start, end: ends[i] }));
+  return [...found, ...places.filter(({ key }) => ["example", "draw"].includes(key?.name))];
+}
+
+/** The program without that. Lines and columns stay, so that the map to the source holds. */
+function lean(program) {
+  let text = program;
+  for (const { start, end } of toLeaveOut(
+    parse(program, { ecmaVersion: 2022, sourceType: "module" }),
+  ))
+    text = text.slice(0, start) + text.slice(start, end).replaceAll(/./g, " ") + text.slice(end);
+  return text;
+}
+
+for (const name of readdirSync(join(root, "dist/core"), { recursive: true, encoding: "utf8" })) {
+  if (!name.endsWith(".js")) continue;
+  const file = join(root, "dist/core", name);
+  writeFileSync(file, lean(readFileSync(file, "utf8")));
 }
 
 // One file for each door, and what they share in others beside them: a page loads each part once. With what

@@ -60,7 +60,7 @@ function showOps(name: string | undefined): string {
   const blocks = [...kinds].map((kind) => {
     const lines = entries
       .filter((entry) => entry.kernel.kind === kind)
-      .map((entry) => `  ${entry.name.padEnd(width)}  ${oneLine(entry.example)}`);
+      .map((entry) => `  ${entry.name.padEnd(width)}  ${oneLine(exampleOf(entry))}`);
     return [`${kind} (${lines.length})`, ...lines].join("\n");
   });
   return [...blocks, `${opTable.size} ops`].join("\n\n");
@@ -72,7 +72,9 @@ function showOp(name: string): string {
   const fused = entry.definition !== undefined && entry.kernel.kind !== "composed";
   const lines = [
     `${name}: ${entry.kernel.kind}`,
-    ...entry.example.split("\n").map((line) => `  ${line}`),
+    ...exampleOf(entry)
+      .split("\n")
+      .map((line) => `  ${line}`),
     ...(fused ? ["fused: checked against its definition in smaller ops"] : []),
   ];
   return lines.join("\n");
@@ -88,7 +90,14 @@ function isNear(known: string, asked: string): boolean {
   return known.startsWith(asked.slice(0, 3)) || known.includes(asked);
 }
 
-function oneLine(example: Entry["example"]): string {
+/** An op's example. The built package has them in a file of their own: see build.js. */
+function exampleOf({ name, example }: Entry): string {
+  if (example !== undefined) return example;
+  const file = readFileSync(new URL("./examples.json", import.meta.url), "utf8");
+  return (JSON.parse(file) as Record<string, string>)[name] ?? "";
+}
+
+function oneLine(example: string): string {
   return example.replaceAll(/\s*\n\s*/g, " ");
 }
 

@@ -10,7 +10,7 @@ import { accept, signature } from "./signature.ts";
 import type { Node } from "./tape.ts";
 import type { Tensor } from "./tensor.ts";
 
-const takes = signature("detectAnomaly", "fn: function");
+const takes = /* @__PURE__ */ signature("detectAnomaly", "fn: function");
 
 let anomaly = false;
 

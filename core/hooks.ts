@@ -36,12 +36,15 @@ export function runHooks(x: Tensor, g: Tensor): Tensor {
   return current;
 }
 
+function checkRequiresGrad(name: string, x: Tensor): void {
+  if (!x.requiresGrad)
+    throw new GraphError(`${name}: this tensor has no gradient; it needs requiresGrad`);
+}
+
 /** Calls `hook` with the gradient of `x` in every walk. Returns a function that removes it. */
 export function registerHook(x: Tensor, hook: Hook): () => void {
   accept(takes.registerHook, arguments);
-  if (!x.requiresGrad) {
-    throw new GraphError("registerHook: this tensor has no gradient; it needs requiresGrad");
-  }
+  checkRequiresGrad("registerHook", x);
   x.hooks = [...x.hooks, hook];
   return () => {
     x.hooks = x.hooks.filter((other) => other !== hook);
@@ -51,8 +54,7 @@ export function registerHook(x: Tensor, hook: Hook): () => void {
 /** Makes backward() fill `.grad` of a tensor that was computed (leaves have it anyway); returns it. */
 export function retainGrad(x: Tensor): Tensor {
   accept(takes.retainGrad, arguments);
-  if (!x.requiresGrad)
-    throw new GraphError("retainGrad: this tensor has no gradient; it needs requiresGrad");
+  checkRequiresGrad("retainGrad", x);
   x.retainsGrad = true;
   x.storage.outlivesGraph = true;
   return x;

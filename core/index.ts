@@ -41,6 +41,7 @@ export type {
   UpdateCall,
 } from "./op.ts";
 export { withDefinitions } from "./op.ts";
+export { ropeTables } from "./ops/fused/ropeTables.ts";
 export * from "./ops/index.ts";
 export { type AleaState, Random, type RandomState, random } from "./random.ts";
 export { runLoops } from "./reference.ts";

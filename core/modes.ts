@@ -5,7 +5,7 @@
 import { ArgumentError } from "./errors.ts";
 import { accept, signatures } from "./signature.ts";
 
-const takes = signatures({ noGrad: "fn: function", enableGrad: "fn: function" });
+const takes = /* @__PURE__ */ signatures({ noGrad: "fn: function", enableGrad: "fn: function" });
 
 let recording = true;
 

@@ -56,7 +56,7 @@ export type Reduction = Op<
 >;
 
 /** The shape with the reduced axes left in as 1, which broadcasts against the input. */
-export function keptShape(shape: Shape, dims: readonly number[]): Shape {
+function keptShape(shape: Shape, dims: readonly number[]): Shape {
   return shape.map((side, d) => (dims.includes(d) ? 1 : side));
 }
 
@@ -65,7 +65,8 @@ export function keep(g: Tensor, x: Tensor, { dims, keepDims }: Reduced): Tensor 
   return keepDims ? g : g.reshape(keptShape(x.shape, dims));
 }
 
-function reducedShape(shape: Shape, { dims, keepDims }: Reduced): Shape {
+/** The shape of a reduction. */
+export function reducedShape(shape: Shape, { dims, keepDims }: Reduced): Shape {
   return keepDims ? keptShape(shape, dims) : shape.filter((_, d) => !dims.includes(d));
 }
 

@@ -25,7 +25,7 @@ export type { BackwardCall, Call, ForwardCall, UpdateCall } from "./rule.ts";
 
 // --- Entries -----------------------------------------------------------------------------------------
 
-/** What the tests and the documentation read; the same for every kind. */
+/** What the tests and `twoheads ops` read; the same for every kind. The built package leaves it out: see build.js. */
 export interface Described {
   /** Code that the tests run, and what it prints: "tensor([4]).sqrt()  // [2]". */
   readonly example: string;
@@ -38,7 +38,7 @@ export interface Described {
  * saves for its backward kernel. Devices type their kernels by them (see rule.ts).
  */
 export interface Entry<P extends readonly unknown[] = readonly unknown[], S extends string = string>
-  extends Described,
+  extends Partial<Described>,
     Recordable {
   /** The exported name; set when the table is loaded (index.ts). */
   name: string;
@@ -66,7 +66,7 @@ export type FreeOp<F> = Op<F> & { readonly isMethod?: false };
 // --- Running -----------------------------------------------------------------------------------------
 
 let definitions = false;
-const definitionsTakes = signature("withDefinitions", "fn: function");
+const definitionsTakes = /* @__PURE__ */ signature("withDefinitions", "fn: function");
 
 /**
  * Runs `fn` with every fused op replaced by its definition, so that all intermediates (an attention

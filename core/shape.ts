@@ -19,6 +19,11 @@ export function sizeOf(shape: Shape, first = 0, end = shape.length): number {
   return size;
 }
 
+/** The shape with another size of axis `dim`. */
+export function replaceSide(shape: Shape, dim: number, side: number): Shape {
+  return shape.map((old, d) => (d === dim ? side : old));
+}
+
 /** Row-major strides in elements: [2,3,4] has [12,4,1]. */
 export function stridesOf(shape: Shape): number[] {
   const strides = new Array<number>(shape.length);

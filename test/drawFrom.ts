@@ -3,7 +3,15 @@
 
 import fc from "fast-check";
 import { type Domain, type Draw, random, Tensor, tensor, within } from "../core/index.ts";
+import type { Described, Entry } from "../core/op.ts";
 import { sizeOf } from "../core/shape.ts";
+
+/** The example and the draw of an entry, which every entry of these sources has. */
+export function described({ name, example, draw }: Entry): Described {
+  if (example === undefined || draw === undefined)
+    throw new Error(`${name} lacks an example or what to draw`);
+  return { example, draw };
+}
 
 /** Arguments as a person would write them. */
 export function showArguments(drawn: unknown): string {

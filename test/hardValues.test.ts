@@ -11,6 +11,7 @@ import { type Draw, grad, opTable, type Tensor, tensor } from "../core/index.ts"
 import { sizeOf } from "../core/shape.ts";
 import "../kernels/index.ts";
 import { type Comparison, classes, differences, type Kind } from "./differences.ts";
+import { described } from "./drawFrom.ts";
 import { outputsOf, replaceTensors } from "./opCalls.ts";
 import { holds } from "./property.ts";
 
@@ -90,7 +91,7 @@ for (const [name, entry] of opTable) {
         const left = own.flatMap((d) => d.kinds);
         holds(
           `${name}: ${device} in ${dtype} under hard values`,
-          (d) => entry.draw(hard(d, left)),
+          (d) => described(entry).draw(hard(d, left)),
           (args) => {
             const here = floatsOf(args, (x) => x.to(dtype));
             const want = withGradients(name, comparison === "float64" ? args : here);

@@ -18,6 +18,7 @@ import { opTable, random, Tensor, TwoheadsError, tensor, zeros } from "../core/i
 import { accept, type Signature, signature } from "../core/signature.ts";
 import * as grm from "../grm/index.ts";
 import * as nn from "../nn/index.ts";
+import { described } from "./drawFrom.ts";
 import { functionOf } from "./opCalls.ts";
 import { holds } from "./property.ts";
 
@@ -69,7 +70,8 @@ function snake(name: string): string {
 /** Values of kinds that an argument may have been mixed up with. */
 const others: readonly unknown[] = [null, "text", true, 7, [1, 2], zeros([2]), () => 1, new Map()];
 
-for (const [name, { takes, draw }] of opTable) {
+for (const [name, entry] of opTable) {
+  const { takes } = entry;
   describe(name, () => {
     const mistake = (
       what: string,
@@ -79,7 +81,7 @@ for (const [name, { takes, draw }] of opTable) {
       test(`${name}: ${what}`, () =>
         holds(
           `${name}: ${what}`,
-          draw,
+          described(entry).draw,
           (args) => {
             for (const wrong of make(args, parametersOf(name, takes, args)))
               for (const call of bothForms(name, wrong)) refused(name, what, call, ...words);

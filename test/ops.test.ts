@@ -22,6 +22,7 @@ import {
 import { elementwise, type Unary } from "../core/kinds.ts";
 import { sizeOf } from "../core/shape.ts";
 import "../kernels/index.ts";
+import { described } from "./drawFrom.ts";
 import { outputsOf, replaceTensors } from "./opCalls.ts";
 import { holds, RUNS } from "./property.ts";
 
@@ -157,7 +158,8 @@ for (const [name, entry] of opTable) {
       runs = RUNS,
     ): void => {
       properties++;
-      test(`${name}: ${what}`, () => holds(`${name}: ${what}`, entry.draw, predicate, { runs }));
+      test(`${name}: ${what}`, () =>
+        holds(`${name}: ${what}`, described(entry).draw, predicate, { runs }));
     };
     property("gradients to order 2 agree with finite differences", (args) => {
       const leaves = floatsOf(args);
@@ -219,7 +221,8 @@ for (const [name, entry] of opTable) {
         });
       });
     }
-    test(`${name}: its example prints what it says`, () => exampleMatches(entry.example));
+    test(`${name}: its example prints what it says`, () =>
+      exampleMatches(described(entry).example));
   });
 }
 

@@ -13,7 +13,7 @@ import {
   rmSync,
   statSync,
 } from "node:fs";
-import { createRequire } from "node:module";
+import { createRequire, SourceMap, type SourceMapping } from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Editor } from "./editor.ts";
@@ -99,6 +99,31 @@ describe("the package in an empty project", () => {
     assert.match(await project.run(bin, "--help"), /Usage: twoheads .*Examples:/s);
     const { version } = createRequire(import.meta.url)("../package.json") as { version: string };
     assert.equal((await project.run(bin, "--version")).trim(), version);
+  });
+
+  test("lists the ops with their examples, as a checkout does", async () => {
+    const bin = join(project.folder, "node_modules", ".bin", "twoheads");
+    for (const what of [[], ["softmax"]]) {
+      const listed = await project.run(bin, "ops", ...what);
+      assert.equal(listed, await node(join(root, "cli/bin.js"), "ops", ...what));
+    }
+  });
+
+  test("what a page loads has no examples and draws, and is where its map says", async () => {
+    const program = `
+      import { opTable } from "twoheads/core";
+      const told = [...opTable.values()].filter((entry) => "example" in entry || "draw" in entry);
+      console.log(opTable.size > 80, told.length);
+    `;
+    assert.equal((await evaluate(program)).trim(), "true 0");
+    const file = join(installed, "dist/core/ops/reduce.js");
+    const map = new SourceMap(JSON.parse(readFileSync(`${file}.map`, "utf8")));
+    const line = readFileSync(file, "utf8")
+      .split("\n")
+      .findIndex((text) => /const cumsum/.test(text));
+    const { originalSource, originalLine } = map.findEntry(line, 0) as SourceMapping;
+    const source = readFileSync(resolve(dirname(file), originalSource), "utf8");
+    assert.match(source.split("\n")[originalLine] ?? "", /^export const cumsum/);
   });
 
   test("has the demo's bases, and runs them by their names", async () => {

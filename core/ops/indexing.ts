@@ -1,37 +1,25 @@
 // Picking elements by index, and the way back: adding gradients to where they were picked from. All
-// indices are int32 and checked against their axis. Next: contract.ts.
+// indices are int32 and checked against their axis (indices.ts). Next: contract.ts.
 
 import { zerosLike } from "../creation.ts";
 import { type Draw, within } from "../draw.ts";
-import type { TypedArray } from "../dtype.ts";
-import { ArgumentError, DTypeError, IndexError, ShapeError } from "../errors.ts";
+import { ArgumentError, ShapeError } from "../errors.ts";
 import { composed, indexed } from "../kinds.ts";
 import type { Block, Op } from "../op.ts";
-import { around, checkDim, formatShape, type Shape, stridesOf, walkStrides } from "../shape.ts";
+import {
+  around,
+  checkDim,
+  formatShape,
+  replaceSide,
+  type Shape,
+  stridesOf,
+  walkStrides,
+} from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
+import { checkIndexTensor, checkIndices } from "./indices.ts";
 
 interface Along {
   readonly dim: number;
-}
-
-/** Throws unless every index is in [0, size). */
-export function checkIndices(name: string, index: TypedArray, size: number): void {
-  for (let i = 0; i < index.length; i++) {
-    const value = index[i] ?? 0;
-    if (value < 0 || value >= size) {
-      throw new IndexError(
-        `${name}: index ${value} at position ${i} is outside [0, ${size}), the axis that it picks from`,
-      );
-    }
-  }
-}
-
-function checkIndexTensor(name: string, index: Tensor): void {
-  if (index.dtype !== "int32") {
-    throw new DTypeError(
-      `${name}: index must be int32, got ${index.dtype}; index.to("int32") converts it`,
-    );
-  }
 }
 
 /** gather and scatterAdd: index has x's axes, and is nowhere larger except along `dim`. */
@@ -140,7 +128,7 @@ export const indexSelect: Op<
   [x: Tensor, index: Tensor, options: Along]
 > = indexed({
   infer: (x: Tensor, index: Tensor, { dim }: Along) => [
-    { shape: x.shape.map((side, d) => (d === dim ? index.size : side)), dtype: x.dtype },
+    { shape: replaceSide(x.shape, dim, index.size), dtype: x.dtype },
   ],
   forward: ([y], x, index, { dim }) => {
     const { outer, n, inner } = around(x.shape, dim);
@@ -201,7 +189,7 @@ export const indexAdd: Op<
     (x, index, source, { dim = 0 } = {}) => {
       checkIndexTensor(name, index);
       const at = checkDim(name, dim, x.rank);
-      const needed = x.shape.map((side, d) => (d === at ? index.size : side));
+      const needed = replaceSide(x.shape, at, index.size);
       if (
         index.rank > 1 ||
         formatShape(source.shape) !== formatShape(needed) ||
@@ -219,7 +207,7 @@ export const indexAdd: Op<
   draw: (d) => {
     const { shape, dim } = drawAlong(d);
     const count = d.integer(0, 4);
-    const rows = shape.map((side, axis) => (axis === dim ? count : side));
+    const rows = replaceSide(shape, dim, count);
     return [d.tensor(shape), d.indices([count], shape[dim] ?? 0), d.tensor(rows), { dim }];
   },
 });

@@ -9,11 +9,12 @@ import {
   axesOf,
   composed,
   keep,
-  keptShape,
   pick,
+  type Reduced,
   type ReduceOptions,
   type Reduction,
   reduce,
+  reducedShape,
   reduceOptions,
   scan,
 } from "../kinds.ts";
@@ -45,9 +46,7 @@ export const max: Reduction = reduce({
   start: -Infinity,
   step: (best, x) => (x > best || Number.isNaN(x) ? x : best),
   notEmpty: true,
-  vjp: (g, y, x, options) => [
-    shareAmongTies(keep(g, x, options), x, keep(y, x, options), options.dims),
-  ],
+  vjp: shareAmongTies,
   example: "tensor([[1, 2], [4, 3]]).max({ dims: 1 })  // [2, 4]",
   draw: drawAxes(within(-3, 3, { distinct: true }), 1),
 });
@@ -57,17 +56,16 @@ export const min: Reduction = reduce({
   start: Infinity,
   step: (best, x) => (x < best || Number.isNaN(x) ? x : best),
   notEmpty: true,
-  vjp: (g, y, x, options) => [
-    shareAmongTies(keep(g, x, options), x, keep(y, x, options), options.dims),
-  ],
+  vjp: shareAmongTies,
   example: "tensor([[1, 2], [4, 3]]).min({ dims: 1 })  // [1, 3]",
   draw: drawAxes(within(-3, 3, { distinct: true }), 1),
 });
 
 /** The gradient of an extreme, divided equally among the elements that attain it. */
-function shareAmongTies(g: Tensor, x: Tensor, y: Tensor, dims: readonly number[]): Tensor {
-  const attains = x.eq(y).to(x.dtype);
-  return g.mul(attains.div(attains.sum({ dims, keepDims: true })));
+function shareAmongTies(g: Tensor, y: Tensor, x: Tensor, options: Reduced): Tensor[] {
+  const attains = x.eq(keep(y, x, options)).to(x.dtype);
+  const count = attains.sum({ dims: options.dims, keepDims: true });
+  return [keep(g, x, options).mul(attains.div(count))];
 }
 
 /** Position of the largest element (the first of several; of NaN if there is one), int32. */
@@ -210,7 +208,7 @@ function powerNorm(x: Tensor, p: number, dims: readonly number[], keepDims: bool
   const total = powers.sum({ dims, keepDims: true });
   const isNone = total.eq(0);
   const y = isNone.where(0 ** (1 / p), isNone.where(1, total).pow(1 / p)).mul(unit);
-  return keepDims ? y : y.reshape(without(x.shape, dims));
+  return keepDims ? y : y.reshape(reducedShape(x.shape, { dims, keepDims }));
 }
 
 /** Length of the vectors along axes (of the whole tensor unless said); gradient 0 at 0, as in PyTorch. */
@@ -248,15 +246,11 @@ export const logSumExp: Reduction = composed({
     const m = isUsual.where(largest.detach(), 0);
     const usual = isUsual.where(x, 0).sub(m).exp().sum({ dims, keepDims: true }).log().add(m);
     const y = isUsual.where(usual, largest);
-    return keepDims ? y : y.reshape(without(x.shape, dims));
+    return keepDims ? y : y.reshape(reducedShape(x.shape, { dims, keepDims }));
   },
   takes: `x: Tensor, { ${reduceOptions} }`,
   example: 'tensor([1000, 1000], { dtype: "float64" }).logSumExp()  // 1000.6931',
   draw: drawAxes(),
 });
-
-function without(shape: Shape, dims: readonly number[]): Shape {
-  return keptShape(shape, dims).filter((_, d) => !dims.includes(d));
-}
 
 export { varOp as var };

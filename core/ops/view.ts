@@ -12,14 +12,28 @@ import {
   checkDim,
   checkShape,
   formatShape,
+  replaceSide,
   type Shape,
   sizeOf,
   stridesOf,
 } from "../shape.ts";
 import { checkTensor, type Tensor } from "../tensor.ts";
 
-function whole(input: number, shape: Shape, from: readonly number[], to: readonly number[]): Copy {
-  return { input, shape, from: { offset: 0, strides: from }, to: { offset: 0, strides: to } };
+/** Copies `shape` elements of an input, by strides, from place `start` on to place `target` on. */
+function copy(
+  shape: Shape,
+  from: readonly number[],
+  to: readonly number[],
+  start = 0,
+  target = 0,
+  input = 0,
+): Copy {
+  return {
+    input,
+    shape,
+    from: { offset: start, strides: from },
+    to: { offset: target, strides: to },
+  };
 }
 
 /** The shape with a side of -1 worked out from the number of elements. */
@@ -61,8 +75,7 @@ export const permute: Op<(x: Tensor, dims: Shape) => Tensor> = view({
     const own = stridesOf(x.shape);
     const shape = dims.map((d) => x.shape[d] ?? 1);
     return [
-      whole(
-        0,
+      copy(
         shape,
         dims.map((d) => own[d] ?? 0),
         stridesOf(shape),
@@ -129,7 +142,7 @@ export const unsqueeze: Op<(x: Tensor, dim: number) => Tensor> = composed({
 /** Repeats axes of size 1 (and new ones in front) up to `shape`; -1 leaves an axis as it is. */
 export const expand: Op<(x: Tensor, shape: Shape) => Tensor> = view({
   infer: (x: Tensor, shape: Shape) => [{ shape, dtype: x.dtype }],
-  copies: (x, shape) => [whole(0, shape, broadcastStrides(x.shape, shape), stridesOf(shape))],
+  copies: (x, shape) => [copy(shape, broadcastStrides(x.shape, shape), stridesOf(shape))],
   vjp: (g) => [g], // the tape sums over stretched axes
   call:
     (run: (x: Tensor, shape: Shape) => Tensor, { name }) =>
@@ -189,10 +202,6 @@ function rangeOf(
   return { dim: at, start: first, end: Math.max(first, clamp(end)) };
 }
 
-function replaceSide(shape: Shape, dim: number, side: number): Shape {
-  return shape.map((old, d) => (d === dim ? side : old));
-}
-
 /** The part [start, end) of one axis. */
 export const slice: Op<(x: Tensor, options: SliceOptions) => Tensor> = view({
   infer: (x: Tensor, { dim, start, end }: SliceRange) => [
@@ -201,10 +210,7 @@ export const slice: Op<(x: Tensor, options: SliceOptions) => Tensor> = view({
   copies: (x, { dim, start, end }) => {
     const shape = replaceSide(x.shape, dim, end - start);
     const strides = stridesOf(x.shape);
-    const offset = start * (strides[dim] ?? 0);
-    return [
-      { input: 0, shape, from: { offset, strides }, to: { offset: 0, strides: stridesOf(shape) } },
-    ];
+    return [copy(shape, strides, stridesOf(shape), start * (strides[dim] ?? 0))];
   },
   vjp: (g, _y, x, { dim, start, end }) => {
     const pads = x.shape.flatMap((_, d) =>
@@ -270,14 +276,7 @@ export const pad: Op<(x: Tensor, pads: readonly number[], options?: { value?: nu
     copies: (x, padding) => {
       const to = stridesOf(paddedShape(x, padding));
       const offset = padding.before.reduce((sum, count, d) => sum + count * (to[d] ?? 0), 0);
-      return [
-        {
-          input: 0,
-          shape: x.shape,
-          from: { offset: 0, strides: stridesOf(x.shape) },
-          to: { offset, strides: to },
-        },
-      ];
+      return [copy(x.shape, stridesOf(x.shape), to, 0, offset)];
     },
     fill: (x, { value }) => (x.dtype === "bool" ? Number(value !== 0) : value),
     vjp: (g, _y, x, { before }) => [
@@ -353,8 +352,7 @@ export const cat: FreeOp<(parts: readonly Tensor[], options?: { dim?: number }) 
     const strides = stridesOf(joinedShape(parts, dim));
     return startsOf(parts, dim).map((start, input) => {
       const shape = parts[input]?.shape ?? [];
-      const to = { offset: start * (strides[dim] ?? 0), strides };
-      return { input, shape, from: { offset: 0, strides: stridesOf(shape) }, to };
+      return copy(shape, stridesOf(shape), strides, 0, start * (strides[dim] ?? 0), input);
     });
   },
   vjp: (g, _y, ...args) => {

@@ -3,7 +3,7 @@
 // axis is an IndexError where the host knows the indices, and NaN where it doesn't. Next: update.ts.
 
 import type { ForwardCall, Tensor } from "../../core/index.ts";
-import { checkIndices } from "../../core/ops/indexing.ts";
+import { checkIndices } from "../../core/ops/indices.ts";
 import { around, stridesOf } from "../../core/shape.ts";
 import { type Helper, type Kernel, kernel, type Numbers, type Thread } from "./compile.ts";
 import { textKernel } from "./formulas.ts";

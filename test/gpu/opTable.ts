@@ -14,7 +14,7 @@ import {
   type TypedArray,
   withDefinitions,
 } from "../../core/index.ts";
-import { drawFrom, showArguments } from "../drawFrom.ts";
+import { described, drawFrom, showArguments } from "../drawFrom.ts";
 import { outputsOf, replaceTensors } from "../opCalls.ts";
 
 export interface Options {
@@ -139,7 +139,7 @@ export async function checkOpTable(device: string, options: Options): Promise<Re
   for (const entry of entries) {
     let drawn: readonly unknown[] = [];
     const property = fc.asyncProperty(fc.gen(), async (gen) => {
-      drawn = entry.draw(drawFrom(gen));
+      drawn = described(entry).draw(drawFrom(gen));
       await check(checker, entry, drawn);
     });
     const report = await fc.check(property, { numRuns: options.runs, seed: options.seed ?? 1 });

@@ -2,7 +2,7 @@
 
 import { checkFloat } from "../../dtype.ts";
 import { fused, like } from "../../kinds.ts";
-import type { Op } from "../../op.ts";
+import type { Block, Op } from "../../op.ts";
 import { Random } from "../../random.ts";
 import type { Tensor } from "../../tensor.ts";
 import { checkDrop, type Drop, dropMask, scaleOf, survives } from "./drop.ts";
@@ -15,21 +15,18 @@ export interface DropoutOptions {
   readonly rng: Random;
 }
 
+function dropElements(to: Block, from: Block, drop: Drop): void {
+  for (let i = 0; i < from.data.length; i++)
+    to.data[i] = survives(i, drop) ? (from.data[i] ?? 0) * scaleOf(drop.p, from.dtype) : 0;
+}
+
 /** Zeroes elements at random and scales the rest so that the mean stays. */
 export const dropout: Op<(x: Tensor, options: DropoutOptions) => Tensor, [x: Tensor, drop: Drop]> =
   fused({
     definition: (x: Tensor, drop: Drop) => x.mul(dropMask(x, x.shape, drop)),
     infer: like,
-    forward: ([y], x, drop) => {
-      for (let i = 0; i < x.data.length; i++) {
-        y.data[i] = survives(i, drop) ? (x.data[i] ?? 0) * scaleOf(drop.p, x.dtype) : 0;
-      }
-    },
-    backward: ([dx], g, _results, _x, drop) => {
-      for (let i = 0; dx && i < g.data.length; i++) {
-        dx.data[i] = survives(i, drop) ? (g.data[i] ?? 0) * scaleOf(drop.p, g.dtype) : 0;
-      }
-    },
+    forward: ([y], x, drop) => dropElements(y, x, drop),
+    backward: ([dx], g, _results, _x, drop) => dx && dropElements(dx, g, drop),
     call:
       (run: (x: Tensor, drop: Drop) => Tensor, { name }) =>
       (x, { p, rng }) => {

@@ -1,11 +1,11 @@
 // The table that a language model begins with: a row for each token. Next: dropout.ts.
 
-import { DTypeError, ShapeError } from "../../errors.ts";
+import { ShapeError } from "../../errors.ts";
 import { fused } from "../../kinds.ts";
 import type { Op } from "../../op.ts";
 import { formatShape } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
-import { checkIndices } from "../indexing.ts";
+import { checkIndexTensor, checkIndices } from "../indices.ts";
 
 type EmbeddingRule = (weight: Tensor, index: Tensor) => Tensor;
 
@@ -37,11 +37,7 @@ export const embedding: Op<EmbeddingRule, [weight: Tensor, index: Tensor]> = fus
     if (weight.rank !== 2) {
       throw new ShapeError(`embedding: weight must be [V, D], got ${formatShape(weight.shape)}`);
     }
-    if (index.dtype !== "int32") {
-      throw new DTypeError(
-        `embedding: index must be int32, got ${index.dtype}; index.to("int32") converts it`,
-      );
-    }
+    checkIndexTensor("embedding", index);
     return run(weight, index);
   },
   takes: "weight: Tensor, index: Tensor",

@@ -1,12 +1,11 @@
 // Rotary positions: a query and a key turned by their positions, so that their product knows the distance.
-// Next: attention.ts.
+// Next: ropeTables.ts for the angles, attention.ts.
 
 import type { Draw } from "../../draw.ts";
 import { checkFloat } from "../../dtype.ts";
-import { ArgumentError, ShapeError } from "../../errors.ts";
+import { ShapeError } from "../../errors.ts";
 import { fused, like } from "../../kinds.ts";
 import type { Block, Op } from "../../op.ts";
-import { portable } from "../../portable.ts";
 import {
   broadcastShapes,
   broadcastStrides,
@@ -15,14 +14,8 @@ import {
   sameShape,
   walkStrides,
 } from "../../shape.ts";
-import { accept, signature } from "../../signature.ts";
-import { fromData, Tensor } from "../../tensor.ts";
+import type { Tensor } from "../../tensor.ts";
 import { cat, stack } from "../view.ts";
-
-const takes = signature(
-  "ropeTables",
-  "positions: Tensor | number[], { dim: number, base?: number }",
-);
 
 interface Turn {
   readonly interleaved: boolean;
@@ -35,32 +28,6 @@ export interface RopeOptions {
   readonly interleaved?: boolean;
   /** Turn the other way. */
   readonly inverse?: boolean;
-}
-
-/**
- * The angle tables that rope takes: cos and sin of position * base^(-2i/dim), each [..., dim/2] float32.
- * The same bits in every engine. Reads the positions: CPU devices only, or give plain numbers.
- */
-export function ropeTables(
-  positions: Tensor | readonly number[],
-  options: { readonly dim: number; readonly base?: number },
-): { readonly cos: Tensor; readonly sin: Tensor } {
-  accept(takes, arguments);
-  const { dim, base = 10000 } = options;
-  if (!Number.isInteger(dim / 2)) throw new ArgumentError(`ropeTables: dim ${dim} must be even`);
-  const half = dim / 2;
-  const [values, rows, on] =
-    positions instanceof Tensor
-      ? [positions.data, positions.shape, positions.device]
-      : [positions, [positions.length], undefined];
-  const frequencies = Array.from({ length: half }, (_, i) => portable.pow(base, (-2 * i) / dim));
-  const table = (turn: (angle: number) => number): Tensor => {
-    const data = new Float32Array(values.length * half);
-    for (let i = 0; i < data.length; i++)
-      data[i] = turn((values[Math.floor(i / half)] ?? 0) * (frequencies[i % half] ?? 0));
-    return fromData(data, [...rows, half], "float32", on);
-  };
-  return { cos: table(portable.cos), sin: table(portable.sin) };
 }
 
 /** For every pair of x: its two places, and its place in the broadcast tables. */
