@@ -24,7 +24,7 @@ const takes = signatures({
 });
 
 type Tensors = readonly Tensor[];
-type Blocks = readonly Block[];
+type BlockList = readonly Block[];
 
 /** Runs an update on the device of its tensors; each of its outputs is a scalar. */
 function run<P extends readonly unknown[]>(
@@ -113,13 +113,13 @@ interface Scaled {
 }
 
 function adamwLoop(
-  parameters: Blocks,
-  gradients: Blocks,
-  ms: Blocks,
-  vs: Blocks,
+  parameters: BlockList,
+  gradients: BlockList,
+  ms: BlockList,
+  vs: BlockList,
   gradScale: Block | null,
   { lr, beta1, beta2, eps, weightDecay, step }: AdamWOptions,
-  largest: Blocks | null,
+  largest: BlockList | null,
 ): void {
   const scale = gradScale?.data[0] ?? 1;
   const rest1 = 1 - pow(beta1, step);
@@ -195,9 +195,9 @@ export interface SGDOptions {
 }
 
 function sgdLoop(
-  parameters: Blocks,
-  gradients: Blocks,
-  momenta: Blocks | null,
+  parameters: BlockList,
+  gradients: BlockList,
+  momenta: BlockList | null,
   gradScale: Block | null,
   { lr, momentum, nesterov, weightDecay, dampening = 0 }: SGDOptions,
 ): void {

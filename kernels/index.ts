@@ -18,5 +18,5 @@ export { type RecordedStep, recordStep } from "./gpu/recordStep.ts";
 export { type ReadyOptions, ready } from "./ready.ts";
 export { WasmDevice } from "./wasm/device.ts";
 export { createWasm, type Product, type Wasm, type WasmOptions } from "./wasm/kernels.ts";
-export type { Memory } from "./wasm/memory.ts";
+export type { WasmMemory } from "./wasm/memory.ts";
 export { type KernelSource, kernelsUrl, type Program } from "./wasm/module.ts";

@@ -14,7 +14,7 @@ export const root = fileURLToPath(new URL("..", import.meta.url));
 const tsx = createRequire(import.meta.url).resolve("tsx/cli");
 
 /** A fenced block. */
-export interface Block {
+export interface CodeBlock {
   /** What stands after the opening fence. */
   readonly language: string;
   readonly text: string;
@@ -22,7 +22,7 @@ export interface Block {
   readonly line: number;
 }
 
-export function blocksOf(markdown: string): Block[] {
+export function blocksOf(markdown: string): CodeBlock[] {
   return [...markdown.matchAll(/^```(\w[\w ]*)\n([\s\S]*?)^```$/gm)].map(
     ({ 1: language = "", 2: text = "", index }) => ({
       language,
@@ -33,12 +33,12 @@ export function blocksOf(markdown: string): Block[] {
 }
 
 /** A block of code, and the text below it that it should print. */
-export interface Step {
-  readonly code: Block;
-  readonly expected: Block | undefined;
+export interface LessonStep {
+  readonly code: CodeBlock;
+  readonly expected: CodeBlock | undefined;
 }
 
-export function stepsOf(markdown: string): Step[] {
+export function stepsOf(markdown: string): LessonStep[] {
   const blocks = blocksOf(markdown);
   return blocks.flatMap((code, i) => {
     const next = blocks[i + 1];
@@ -170,7 +170,7 @@ export function updated(markdown: string, outputs: readonly string[]): string {
   const steps = [...stepsOf(markdown).entries()];
   for (const [i, { code, expected }] of steps.reverse()) {
     const printed = outputs[i] ?? "";
-    const end = (block: Block): number => block.line + block.text.split("\n").length - 1;
+    const end = (block: CodeBlock): number => block.line + block.text.split("\n").length - 1;
     const body = printed.split("\n").slice(0, -1);
     if (expected !== undefined) lines.splice(expected.line, end(expected) - expected.line, ...body);
     else if (printed !== "") lines.splice(end(code) + 1, 0, "", "```text", ...body, "```");

@@ -11,7 +11,7 @@ import type { Engine } from "./engine.ts";
 import { expOf, logOf, quotient } from "./math.ts";
 import { max } from "./reduce.ts";
 import { blockOf, blocksOf, type Rule } from "./rule.ts";
-import type { Block } from "./storage.ts";
+import type { GpuBuffer } from "./storage.ts";
 import { move } from "./view.ts";
 
 const helpers: readonly Helper[] = [expOf as Helper, logOf as Helper, quotient as Helper];
@@ -227,7 +227,7 @@ function scoresOf(
   mask: Tensor | null,
   { causal, offset, scale }: Attend,
   { T, S, D, H, group, rows }: Sizes,
-): Block {
+): GpuBuffer {
   const last = causal ? offset : S;
   const numbers = [T, S, D, H, group, scale, last, closed];
   const raw = engine.launch(scoreKernel, "float32", rows * S, blocksOf(q, k), numbers);
@@ -240,10 +240,10 @@ function scoresOf(
 
 function patternOf(
   engine: Engine,
-  scores: Block,
-  { largest, mass }: { readonly largest: Block; readonly mass: Block },
+  scores: GpuBuffer,
+  { largest, mass }: { readonly largest: GpuBuffer; readonly mass: GpuBuffer },
   { rows, S }: Sizes,
-): Block {
+): GpuBuffer {
   return engine.launch(patternKernel, "float32", rows * S, [scores, largest, mass], [S, closed]);
 }
 
@@ -271,7 +271,7 @@ export const attention: Rule<"scaledDotProductAttention"> = {
     const scores = scoresOf(engine, [q, k], mask, options, sizes);
     const masses = { largest: blockOf(saved.largest), mass: blockOf(saved.mass) };
     const p = patternOf(engine, scores, masses, sizes);
-    const dscores = (): Block => {
+    const dscores = (): GpuBuffer => {
       const numbers = [T, S, Dv, H, group, 1, S, closed];
       const dp = engine.launch(scoreKernel, "float32", rows * S, [gs, blockOf(v)], numbers);
       const along = engine.launch(rowDot, "float32", rows, [gs, blockOf(y)], [Dv]);
@@ -279,8 +279,8 @@ export const attention: Rule<"scaledDotProductAttention"> = {
     };
     const [wantsQ, wantsK, wantsV] = outputs.map((spec) => spec !== null);
     const ds = wantsQ || wantsK ? dscores() : null;
-    const made: Block[] = [];
-    const collect = (from: Block, by: Block, width: number, scale: number): Block =>
+    const made: GpuBuffer[] = [];
+    const collect = (from: GpuBuffer, by: GpuBuffer, width: number, scale: number): GpuBuffer =>
       engine.launch(
         collectKernel,
         "float32",

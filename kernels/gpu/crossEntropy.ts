@@ -9,7 +9,7 @@ import { expOf, logOf, quotient } from "./math.ts";
 import { max, sum } from "./reduce.ts";
 import { blockOf, blocksOf, type Rule, type Rules } from "./rule.ts";
 import { mass as massOfLine } from "./softmax.ts";
-import type { Block } from "./storage.ts";
+import type { GpuBuffer } from "./storage.ts";
 
 const helpers: readonly Helper[] = [expOf as Helper, logOf as Helper, quotient as Helper];
 
@@ -101,7 +101,7 @@ const lossBackward = kernel(
 );
 
 /** How many targets count, for the mean; 1 for the others. */
-function countedOf(engine: Engine, target: Tensor, { reduction, ignoreIndex }: Losses): Block {
+function countedOf(engine: Engine, target: Tensor, { reduction, ignoreIndex }: Losses): GpuBuffer {
   if (reduction !== "mean") return engine.scalar(1);
   const ones = engine.launch(counts, "float32", target.size, [blockOf(target)], [ignoreIndex]);
   return sum(engine, ones, { outer: 1, n: target.size, inner: 1 });

@@ -18,7 +18,7 @@ import { Engine } from "./engine.ts";
 import { gpuLibrary } from "./library.ts";
 import { type Mode, startBest, startNow, startWebGpu } from "./modes.ts";
 import { blockOf } from "./rule.ts";
-import { Block, type MemoryStatistics } from "./storage.ts";
+import { GpuBuffer, type MemoryStatistics } from "./storage.ts";
 import { fuses, runKernels } from "./table.ts";
 
 /** The gpu device: ops as kernels of gpu.js, numbers on the GPU until they are read. use("gpu") makes one. */
@@ -27,7 +27,7 @@ export class GpuDevice implements Device {
   readonly #wanted: Mode | null;
   #engine: Engine;
   /** Which engine computed a block: those of a lost one are gone. */
-  readonly #engines = new WeakMap<Block, Engine>();
+  readonly #engines = new WeakMap<GpuBuffer, Engine>();
 
   /** `mode`: that one, or an error; without it the first that answers. */
   constructor(mode: Mode | null = null) {
@@ -84,8 +84,8 @@ export class GpuDevice implements Device {
     (await this.#engine.ready()).lose();
   }
 
-  upload(data: TypedArray, dtype: Block["dtype"]): Block {
-    const block = new Block(dtype, data.length);
+  upload(data: TypedArray, dtype: GpuBuffer["dtype"]): GpuBuffer {
+    const block = new GpuBuffer(dtype, data.length);
     block.host = data;
     this.#engines.set(block, this.#engine);
     this.#engine.recorder?.uploads.add(block);
@@ -100,11 +100,11 @@ export class GpuDevice implements Device {
   }
 
   async read(buffer: Buffer): Promise<TypedArray> {
-    return this.#engineOf(buffer as Block).read(buffer as Block);
+    return this.#engineOf(buffer as GpuBuffer).read(buffer as GpuBuffer);
   }
 
   write(buffer: Buffer, data: TypedArray): void {
-    const block = buffer as Block;
+    const block = buffer as GpuBuffer;
     if (this.#engine.recorder !== null) {
       throw new DeviceError(
         "recordStep: x.assign(array) takes numbers of now, which a replay can't renew",
@@ -116,14 +116,14 @@ export class GpuDevice implements Device {
   }
 
   copy(to: Buffer, from: Buffer): void {
-    const [block, source] = [to, from] as [Block, Block];
+    const [block, source] = [to, from] as [GpuBuffer, GpuBuffer];
     const engine = this.#engineOf(source);
     engine.overwrite(block, engine.copy(source));
     this.#engines.set(block, engine);
   }
 
   free(buffer: Buffer): void {
-    const block = buffer as Block;
+    const block = buffer as GpuBuffer;
     const engine = this.#engines.get(block) ?? this.#engine;
     engine.memory.hold(block);
     engine.memory.leave(block);
@@ -131,14 +131,14 @@ export class GpuDevice implements Device {
   }
 
   retire(storage: Storage): void {
-    this.#engine.memory.retire(storage, storage.buffer("retire") as Block);
+    this.#engine.memory.retire(storage, storage.buffer("retire") as GpuBuffer);
   }
 
   fuses(entry: Entry, args: readonly unknown[]): boolean {
     return fuses(entry, args);
   }
 
-  run(call: Call): readonly Block[] {
+  run(call: Call): readonly GpuBuffer[] {
     const { tensors } = call;
     for (const x of tensors) this.#engineOf(blockOf(x));
     if ([...tensors, ...call.outputs].some((x) => x?.dtype === "float64"))
@@ -155,7 +155,7 @@ export class GpuDevice implements Device {
   }
 
   /** float64 is only ever passed through, on the host: to(...) makes float32 of it. */
-  #double({ entry, outputs: [spec] }: Call, [x]: readonly Tensor[]): readonly Block[] {
+  #double({ entry, outputs: [spec] }: Call, [x]: readonly Tensor[]): readonly GpuBuffer[] {
     const host = x === undefined ? null : blockOf(x).host;
     if (this.#engine.recorder !== null && host !== null) {
       throw new DeviceError(
@@ -172,7 +172,7 @@ export class GpuDevice implements Device {
   }
 
   /** The engine that has a block's numbers; a DeviceError if that one is gone. */
-  #engineOf(block: Block): Engine {
+  #engineOf(block: GpuBuffer): Engine {
     const engine = this.#engines.get(block) ?? this.#engine;
     if (engine === this.#engine || block.host !== null) return this.#engine;
     throw new DeviceError(

@@ -9,7 +9,7 @@ import type { Helper, Kernel } from "./compile.ts";
 import type { Engine } from "./engine.ts";
 import { formulaSource, textKernel } from "./formulas.ts";
 import { blockOf, sizeOf } from "./rule.ts";
-import type { Block } from "./storage.ts";
+import type { GpuBuffer } from "./storage.ts";
 import { coordinates, place, sizeNames, stepNames, walkNumbers, walkOf } from "./walk.ts";
 
 /** y[i] = formula(a[...], b[...], ..., scalars), all operands stretched to y's shape. */
@@ -17,7 +17,7 @@ export function elementwise(
   engine: Engine,
   kernel: ElementwiseKernel,
   call: ForwardCall | BackwardCall,
-): readonly Block[] {
+): readonly GpuBuffer[] {
   const [g, , ...inputs] = call.tensors; // backwards: g, y, x
   const operands = call.pass === "forward" || !g ? call.tensors : [g, ...inputs];
   const scalars = kernel.scalars(call.args.at(-1));
@@ -45,7 +45,7 @@ export function elementwise(
 function elementwiseKernel(
   { forward, backward, uses }: ElementwiseKernel,
   { entry, pass }: ForwardCall | BackwardCall,
-  dtype: Block["dtype"],
+  dtype: GpuBuffer["dtype"],
   operands: number,
   rank: number,
   scalars: number,

@@ -15,7 +15,7 @@ import {
 import type { Handle, Shortcut } from "./library.ts";
 import type { Backend, Mode } from "./modes.ts";
 import type { Recorder } from "./record.ts";
-import { Block, fromDevice, isResident, Memory, toDevice } from "./storage.ts";
+import { fromDevice, GpuBuffer, GpuMemory, isResident, toDevice } from "./storage.ts";
 
 /** A number of a launch; in a recorded step it may be worked out anew for every replay. */
 export type Scalar = number | { readonly now: () => number };
@@ -44,15 +44,15 @@ const copied = kernel("copy", 1, function (this: Thread, x: Numbers) {
 });
 
 export class Engine {
-  readonly memory = new Memory();
+  readonly memory = new GpuMemory();
   /** How many kernels ran since the start, and how many uploads from the host. */
   readonly counts = { launches: 0, uploads: 0, reads: 0 };
   recorder: Recorder | null = null;
   #backend: Backend | Promise<Backend>;
   readonly #kernels = new Map<string, Compiled>();
   /** What was launched since the current rule began. */
-  #made: Block[] = [];
-  readonly #scalars = new Map<number | string, Block>();
+  #made: GpuBuffer[] = [];
+  readonly #scalars = new Map<number | string, GpuBuffer>();
 
   /** `name`: what errors call the device. */
   constructor(
@@ -92,12 +92,12 @@ export class Engine {
   /** Computes `length` numbers with a kernel; a block that holds them or will hold them. */
   launch(
     kernel: Kernel,
-    dtype: Block["dtype"],
+    dtype: GpuBuffer["dtype"],
     length: number,
-    blocks: readonly Block[],
+    blocks: readonly GpuBuffer[],
     scalars: readonly Scalar[],
-  ): Block {
-    const out = new Block(dtype, length);
+  ): GpuBuffer {
+    const out = new GpuBuffer(dtype, length);
     checkSize(kernel.name, length);
     if (length === 0) return out;
     if (this.recorder !== null) {
@@ -114,7 +114,7 @@ export class Engine {
   }
 
   /** Runs a rule; what it made besides its results goes back at once. */
-  within(rule: () => readonly Block[]): readonly Block[] {
+  within(rule: () => readonly GpuBuffer[]): readonly GpuBuffer[] {
     this.#made = [];
     const results = rule();
     const stays = new Set(results);
@@ -126,7 +126,7 @@ export class Engine {
   #start(
     kernel: Kernel,
     length: number,
-    blocks: readonly Block[],
+    blocks: readonly GpuBuffer[],
     values: readonly (Handle | Promise<Handle>)[],
     numbers: readonly number[],
   ): Handle | Promise<Handle> {
@@ -206,7 +206,7 @@ export class Engine {
   // --- Host and device -------------------------------------------------------------------------------
 
   /** A block's numbers on the device, brought there if they are on the host. */
-  #valueOf(reader: string, block: Block): Handle | Promise<Handle> {
+  #valueOf(reader: string, block: GpuBuffer): Handle | Promise<Handle> {
     this.memory.hold(block);
     if (block.value !== null) return block.value;
     if (block.recorded !== null) {
@@ -231,8 +231,8 @@ export class Engine {
   }
 
   /** A block with one number. */
-  scalar(value: number): Block {
-    const block = new Block("float32", 1);
+  scalar(value: number): GpuBuffer {
+    const block = new GpuBuffer("float32", 1);
     block.host = Float32Array.of(value);
     this.recorder?.uploads.add(block);
     return block;
@@ -244,14 +244,14 @@ export class Engine {
     const known = this.#scalars.get(key)?.value;
     if (known) return known;
     if (this.#scalars.size >= 1000) this.#scalars.clear();
-    const block = new Block("float32", 1);
+    const block = new GpuBuffer("float32", 1);
     this.memory.settle(block, this.#upload(Float32Array.of(value)));
     this.#scalars.set(key, block);
     return block.value as Handle | Promise<Handle>;
   }
 
   /** Gives a block the numbers of another that was just computed. */
-  overwrite(block: Block, by: Block): void {
+  overwrite(block: GpuBuffer, by: GpuBuffer): void {
     if (this.recorder !== null) this.recorder.overwrite(block, by);
     else if (by.value !== null) {
       this.memory.take(block, by);
@@ -260,7 +260,7 @@ export class Engine {
   }
 
   /** A block with the same numbers. */
-  copy(block: Block): Block {
+  copy(block: GpuBuffer): GpuBuffer {
     return this.launch(copied, block.dtype, block.length, [block], []);
   }
 
@@ -273,7 +273,7 @@ export class Engine {
   }
 
   /** The numbers of a block as its dtype reads them. */
-  async read(block: Block): Promise<Block["host"] & object> {
+  async read(block: GpuBuffer): Promise<GpuBuffer["host"] & object> {
     if (block.host !== null) return block.host.slice();
     if (block.length === 0) return fromDevice("read", new Float32Array(0), block.dtype, 0);
     this.checkAlive();

@@ -9,7 +9,7 @@ import { type Helper, type Kernel, kernel, type Numbers, type Thread } from "./c
 import { textKernel } from "./formulas.ts";
 import { expOf, logOf, quotient } from "./math.ts";
 import { blockOf, blocksOf, type Rule, type Rules, sizeOf } from "./rule.ts";
-import type { Block } from "./storage.ts";
+import type { GpuBuffer } from "./storage.ts";
 import { coordinates, place, sizeNames, stepNames, walkNumbers } from "./walk.ts";
 
 const helpers: readonly Helper[] = [expOf as Helper, logOf as Helper, quotient as Helper];
@@ -235,7 +235,7 @@ const argsort: Rule<"argsort"> = {
   forward: (engine, { args: [x, { dim, descending }] }) => {
     const { n, inner } = around(x.shape, dim);
     const numbers = [n, inner, descending ? 1 : 0];
-    const ranks: Block = engine.launch(rankOf, "float32", x.size, [blockOf(x)], numbers);
+    const ranks: GpuBuffer = engine.launch(rankOf, "float32", x.size, [blockOf(x)], numbers);
     return [engine.launch(withRank, "int32", x.size, [ranks], [n, inner])];
   },
 };

@@ -9,7 +9,7 @@ import { type Helper, kernel, type Numbers, type Thread } from "./compile.ts";
 import type { Engine } from "./engine.ts";
 import { quotient } from "./math.ts";
 import { blockOf, firstOf, sizeOf } from "./rule.ts";
-import type { Block } from "./storage.ts";
+import type { GpuBuffer } from "./storage.ts";
 import { move } from "./view.ts";
 import { walkOf } from "./walk.ts";
 
@@ -64,11 +64,11 @@ function twoAxes({ sizes, steps }: ReturnType<typeof walkOf>): number[] {
 /** An operand with its batch written out, where it is walked along more than two axes. */
 function spread(
   engine: Engine,
-  x: Block,
+  x: GpuBuffer,
   { batch }: Contraction,
   strides: readonly number[],
   cells: number,
-): Block {
+): GpuBuffer {
   return move(engine, x, [...batch, cells], [...strides, 1]);
 }
 
@@ -76,7 +76,7 @@ export function contract(
   engine: Engine,
   { contraction }: ContractKernel,
   call: ForwardCall,
-): readonly Block[] {
+): readonly GpuBuffer[] {
   const spec = firstOf(call);
   const c = contraction(...call.args);
   const { m, n, k } = c;

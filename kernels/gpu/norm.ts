@@ -8,7 +8,7 @@ import type { Engine } from "./engine.ts";
 import { expOf, logOf, quotient } from "./math.ts";
 import { sum } from "./reduce.ts";
 import { blockOf, type Rule, type Rules } from "./rule.ts";
-import type { Block } from "./storage.ts";
+import type { GpuBuffer } from "./storage.ts";
 
 const helpers: readonly Helper[] = [expOf as Helper, logOf as Helper, quotient as Helper];
 
@@ -154,7 +154,7 @@ const weightTerms = kernel(
 );
 
 /** An optional parameter: its block and step, or one number that stands for all. */
-function optional(engine: Engine, x: Tensor | null, otherwise: number): [Block, number] {
+function optional(engine: Engine, x: Tensor | null, otherwise: number): [GpuBuffer, number] {
   return x === null ? [engine.scalar(otherwise), 0] : [blockOf(x), 1];
 }
 
@@ -165,7 +165,7 @@ function rowSize(x: Tensor, ...parameters: readonly (Tensor | null)[]): number {
 
 interface Statistics {
   /** The mean of each row, or one 0 for all, and what to step from row to row. */
-  readonly means: Block;
+  readonly means: GpuBuffer;
   readonly meanStep: 0 | 1;
   readonly eps: number;
 }
@@ -177,7 +177,7 @@ function forwardNorm(
   weight: Tensor | null,
   bias: Tensor | null,
   { means, meanStep, eps }: Statistics,
-): { readonly y: Block; readonly scales: Block } {
+): { readonly y: GpuBuffer; readonly scales: GpuBuffer } {
   const n = rowSize(x, weight, bias);
   const block = blockOf(x);
   const rows = rowsOf(x, n);
@@ -205,9 +205,9 @@ function backwardNorm(
   engine: Engine,
   outputs: readonly (Spec | null)[],
   { g, x, weight, bias }: Operands,
-  means: Block | null,
-  scales: Block,
-): readonly Block[] {
+  means: GpuBuffer | null,
+  scales: GpuBuffer,
+): readonly GpuBuffer[] {
   const n = rowSize(x, weight, bias);
   const rows = rowsOf(x, n);
   const [gs, xs] = [blockOf(g), blockOf(x)];
@@ -216,7 +216,7 @@ function backwardNorm(
   const columns = { outer: 1, n: rows, inner: n };
   const gradients = [
     () => {
-      const perRow = (wantsUnit: number): Block =>
+      const perRow = (wantsUnit: number): GpuBuffer =>
         engine.launch(rowAlong, "float32", rows, [gs, xs, m, w], [n, meanStep, wStep, wantsUnit]);
       const totals = means ? perRow(0) : engine.scalar(0);
       const sources = [gs, xs, m, scales, w, perRow(1), totals];

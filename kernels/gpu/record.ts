@@ -4,10 +4,10 @@
 import { DeviceError } from "../../core/index.ts";
 import type { Kernel } from "./compile.ts";
 import type { Scalar } from "./engine.ts";
-import type { Block } from "./storage.ts";
+import type { GpuBuffer } from "./storage.ts";
 
 /** Where a step finds an array: computed by another step, or in a block from outside. */
-export type Source = { readonly step: number } | { readonly outside: Block };
+export type Source = { readonly step: number } | { readonly outside: GpuBuffer };
 
 export interface Step {
   readonly kernel: Kernel;
@@ -24,20 +24,25 @@ export class Recorder {
   /** The learning rates that it was recorded with. */
   readonly rates = new Set<number>();
   /** What was uploaded while the function ran: the same at every replay, unless it is overwritten. */
-  readonly uploads = new Set<Block>();
+  readonly uploads = new Set<GpuBuffer>();
   /** Blocks from outside that the function overwrites, and which step computes their new numbers. */
-  readonly written = new Map<Block, number>();
+  readonly written = new Map<GpuBuffer, number>();
   /** Set while the function runs: its blocks are worth nothing in another recording. */
-  readonly #own = new WeakSet<Block>();
+  readonly #own = new WeakSet<GpuBuffer>();
 
-  launch(kernel: Kernel, out: Block, blocks: readonly Block[], scalars: readonly Scalar[]): void {
+  launch(
+    kernel: Kernel,
+    out: GpuBuffer,
+    blocks: readonly GpuBuffer[],
+    scalars: readonly Scalar[],
+  ): void {
     const sources = blocks.map((block) => this.sourceOf(kernel.name, block));
     out.recorded = { step: this.steps.length };
     this.#own.add(out);
     this.steps.push({ kernel, length: out.length, sources, scalars });
   }
 
-  sourceOf(reader: string, block: Block): Source {
+  sourceOf(reader: string, block: GpuBuffer): Source {
     const step = this.written.get(block);
     if (step !== undefined) return { step };
     if (block.recorded === null) return { outside: block };
@@ -49,7 +54,7 @@ export class Recorder {
   }
 
   /** Says that a block's numbers are those of another from now on. */
-  overwrite(block: Block, by: Block): void {
+  overwrite(block: GpuBuffer, by: GpuBuffer): void {
     const { recorded } = by;
     if (recorded === null || !this.#own.has(by))
       throw new DeviceError("recordStep: a tensor is overwritten by one that was made outside");

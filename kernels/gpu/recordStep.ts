@@ -22,7 +22,7 @@ import type { PipelineShortcut, Shortcut } from "./library.ts";
 import type { Backend } from "./modes.ts";
 import { Recorder, type Source, type Step } from "./record.ts";
 import { blockOf } from "./rule.ts";
-import { type Block, fromDevice, toDevice } from "./storage.ts";
+import { fromDevice, type GpuBuffer, toDevice } from "./storage.ts";
 
 /** A recorded function: call it as the one that was recorded; the results come as a promise. */
 export interface RecordedStep<A extends readonly Tensor[], R extends Tree> {
@@ -107,8 +107,8 @@ type Seat = { readonly argument: number } | { readonly literal: Float32Array };
 
 class Plan {
   /** Blocks whose numbers are handed in at every replay: inputs, state, and what may change outside. */
-  readonly #arguments: Block[] = [];
-  readonly #seats = new Map<Block, Seat>();
+  readonly #arguments: GpuBuffer[] = [];
+  readonly #seats = new Map<GpuBuffer, Seat>();
   readonly #kernels = new Map<string, Shortcut>();
   readonly #pipeline: PipelineShortcut;
   /** Set once a replay showed that the plan runs in the device's mode. */
@@ -164,14 +164,14 @@ class Plan {
 
   // --- Building --------------------------------------------------------------------------------------
 
-  #argumentOf(block: Block): void {
+  #argumentOf(block: GpuBuffer): void {
     if (this.#seats.has(block)) return;
     this.#seats.set(block, { argument: this.#arguments.length });
     this.#arguments.push(block);
   }
 
   /** What was uploaded while recording never changes; everything else is asked for at each replay. */
-  #seat(block: Block): void {
+  #seat(block: GpuBuffer): void {
     const isLiteral = this.recorder.uploads.has(block) || block.length === 0;
     if (!isLiteral) this.#argumentOf(block);
     else if (!this.#seats.has(block)) {
@@ -296,7 +296,7 @@ class Plan {
 }
 
 /** A block's numbers on the host, kept there: the next replay needs them again. */
-async function hostOf(engine: Engine, block: Block): Promise<Float32Array> {
+async function hostOf(engine: Engine, block: GpuBuffer): Promise<Float32Array> {
   if (block.length === 0) return Float32Array.of(0);
   block.host ??= await engine.read(block);
   return toDevice("recordStep", block.host);

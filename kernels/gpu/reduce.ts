@@ -10,7 +10,7 @@ import type { Engine } from "./engine.ts";
 import { formulaSource, textKernel } from "./formulas.ts";
 import type { HelperSource } from "./library.ts";
 import { blockOf, firstOf, sizeOf } from "./rule.ts";
-import type { Block } from "./storage.ts";
+import type { GpuBuffer } from "./storage.ts";
 
 /** Elements that one cell folds in a round. */
 const chunk = 256;
@@ -69,10 +69,10 @@ const pickText = `function pick(x, n, inner) {
 export function fold(
   engine: Engine,
   entry: Entry,
-  x: Block,
+  x: GpuBuffer,
   { outer, n, inner }: { readonly outer: number; readonly n: number; readonly inner: number },
-  dtype: Block["dtype"] = x.dtype,
-): Block {
+  dtype: GpuBuffer["dtype"] = x.dtype,
+): GpuBuffer {
   const { step, start } = entry.kernel as ReduceKernel;
   const kernel = textKernel(
     entry.name,
@@ -94,18 +94,18 @@ export function fold(
 /** Sums, with the step of the op `sum`. */
 export function sum(
   engine: Engine,
-  x: Block,
+  x: GpuBuffer,
   around: { readonly outer: number; readonly n: number; readonly inner: number },
-): Block {
+): GpuBuffer {
   return fold(engine, opTable.get("sum") as Entry, x, around);
 }
 
 /** Largest elements, with the step of the op `max`. */
 export function max(
   engine: Engine,
-  x: Block,
+  x: GpuBuffer,
   around: { readonly outer: number; readonly n: number; readonly inner: number },
-): Block {
+): GpuBuffer {
   return fold(engine, opTable.get("max") as Entry, x, around);
 }
 
@@ -113,7 +113,7 @@ export function reduce(
   engine: Engine,
   { around }: ReduceKernel,
   call: ForwardCall,
-): readonly Block[] {
+): readonly GpuBuffer[] {
   return call.tensors.map((x) =>
     fold(engine, call.entry, blockOf(x), around(...call.args), firstOf(call).dtype),
   );
@@ -123,7 +123,7 @@ export function scan(
   engine: Engine,
   { step, start, around, reverse }: ReduceKernel,
   call: ForwardCall,
-): readonly Block[] {
+): readonly GpuBuffer[] {
   const { n, inner } = around(...call.args);
   const functions = (): readonly HelperSource[] => formulaSource("stepOf", step);
   const kernel = textKernel(call.entry.name, 1, () => scanText, functions);
@@ -135,7 +135,7 @@ export function pick(
   engine: Engine,
   { better, around }: PickKernel,
   call: ForwardCall,
-): readonly Block[] {
+): readonly GpuBuffer[] {
   const { n, inner } = around(...call.args);
   const functions = (): readonly HelperSource[] =>
     formulaSource("isBetter", better as Helper, [], true);
@@ -148,7 +148,7 @@ function launchLike(
   kernel: Kernel,
   call: ForwardCall,
   numbers: number[],
-): readonly Block[] {
+): readonly GpuBuffer[] {
   const spec = firstOf(call);
   return [engine.launch(kernel, spec.dtype, sizeOf(spec), call.tensors.map(blockOf), numbers)];
 }

@@ -7,19 +7,19 @@ import type { ForwardCall, Spec, Tensor } from "../../core/index.ts";
 import type * as Ops from "../../core/ops/index.ts";
 import type { RuleOf, RulesOf } from "../../core/rule.ts";
 import type { Engine } from "./engine.ts";
-import type { Block } from "./storage.ts";
+import type { GpuBuffer } from "./storage.ts";
 
 /** The rule of the op of this name. */
-export type Rule<K extends keyof typeof Ops> = RuleOf<Engine, Block, (typeof Ops)[K]>;
+export type Rule<K extends keyof typeof Ops> = RuleOf<Engine, GpuBuffer, (typeof Ops)[K]>;
 
 /** Rules by the names of their ops. */
-export type Rules = RulesOf<Engine, Block, typeof Ops>;
+export type Rules = RulesOf<Engine, GpuBuffer, typeof Ops>;
 
-export function blockOf(x: Tensor): Block {
-  return x.storage.buffer("gpu") as Block;
+export function blockOf(x: Tensor): GpuBuffer {
+  return x.storage.buffer("gpu") as GpuBuffer;
 }
 
-export function blocksOf(...tensors: readonly Tensor[]): Block[] {
+export function blocksOf(...tensors: readonly Tensor[]): GpuBuffer[] {
   return tensors.map(blockOf);
 }
 

@@ -16,7 +16,7 @@ export interface Recorded {
 }
 
 /** A tensor's numbers on a gpu device. Its fields belong to the engine and to Memory. */
-export class Block {
+export class GpuBuffer {
   /** The numbers on the host, as they were uploaded or replayed; null once they changed on the device. */
   host: TypedArray | null = null;
   /** The numbers on the device, or a promise of them. */
@@ -49,14 +49,14 @@ export function isResident(handle: Handle): handle is Resident {
 }
 
 /** Counts what is on the device, and gives it back: when a tensor is released, retired for long, or gone. */
-export class Memory {
+export class GpuMemory {
   #bytes = 0;
   #peak = 0;
   #tensors = 0;
-  #retired: Block[] = [];
+  #retired: GpuBuffer[] = [];
   #retiredBytes = 0;
   readonly #lost = new FinalizationRegistry<Slot>((slot) => this.#give(slot));
-  readonly #slots = new WeakMap<Block, Slot>();
+  readonly #slots = new WeakMap<GpuBuffer, Slot>();
 
   /** `slack`: bytes that only walked graphs hold may stay this many before the oldest go. */
   constructor(readonly slack = 64 * 2 ** 20) {}
@@ -66,7 +66,7 @@ export class Memory {
   }
 
   /** Says that a block has numbers on the device (or will have), in place of those before. */
-  settle(block: Block, value: Handle | Promise<Handle>): void {
+  settle(block: GpuBuffer, value: Handle | Promise<Handle>): void {
     this.leave(block);
     block.value = value;
     const slot: Slot = { handle: value, bytes: block.bytes, readers: 0, given: false };
@@ -78,7 +78,7 @@ export class Memory {
     if (value instanceof Promise) this.#await(block, slot, value);
   }
 
-  #await(block: Block, slot: Slot, value: Promise<Handle>): void {
+  #await(block: GpuBuffer, slot: Slot, value: Promise<Handle>): void {
     value.then(
       (handle) => {
         slot.handle = handle;
@@ -89,7 +89,7 @@ export class Memory {
   }
 
   /** Gives a block the numbers of another, which is left without. */
-  take(block: Block, from: Block): void {
+  take(block: GpuBuffer, from: GpuBuffer): void {
     const slot = this.#slots.get(from);
     if (slot === undefined || from.value === null) return;
     this.leave(block);
@@ -104,7 +104,7 @@ export class Memory {
   }
 
   /** Gives back a block's numbers on the device. */
-  leave(block: Block): void {
+  leave(block: GpuBuffer): void {
     const slot = this.#slots.get(block);
     if (slot === undefined) return;
     this.#slots.delete(block);
@@ -114,7 +114,7 @@ export class Memory {
   }
 
   /** Says that only a walked graph holds it: it goes when there is much of that, the oldest first. */
-  retire(storage: Storage, block: Block): void {
+  retire(storage: Storage, block: GpuBuffer): void {
     if (block.retired !== null || block.value === null) return;
     block.retired = storage;
     this.#retiredBytes += block.bytes;
@@ -129,7 +129,7 @@ export class Memory {
   }
 
   /** Says that a retired block is wanted again. */
-  hold(block: Block): void {
+  hold(block: GpuBuffer): void {
     if (block.retired === null) return;
     block.retired = null;
     this.#retiredBytes -= block.bytes;
@@ -138,7 +138,7 @@ export class Memory {
   }
 
   /** Numbers that a launch waits to read: they stay until `back`, whatever becomes of their block. */
-  borrow(block: Block): Slot | undefined {
+  borrow(block: GpuBuffer): Slot | undefined {
     const slot = this.#slots.get(block);
     if (slot !== undefined) slot.readers++;
     return slot;

@@ -18,7 +18,7 @@ import { pick, reduce, scan } from "./reduce.ts";
 import { rope } from "./rope.ts";
 import { blockOf, type Rule, type Rules } from "./rule.ts";
 import { softmaxRules } from "./softmax.ts";
-import type { Block } from "./storage.ts";
+import type { GpuBuffer } from "./storage.ts";
 import { updateRules } from "./update.ts";
 import { view } from "./view.ts";
 
@@ -58,13 +58,13 @@ const named: Rules = {
   rope,
   scaledDotProductAttention: attention,
 };
-const rules: ReadonlyMap<string, AnyRule<Engine, Block>> = new Map(Object.entries(named));
-const updates: ReadonlyMap<string, UpdateRule<Engine, Block>> = new Map(
+const rules: ReadonlyMap<string, AnyRule<Engine, GpuBuffer>> = new Map(Object.entries(named));
+const updates: ReadonlyMap<string, UpdateRule<Engine, GpuBuffer>> = new Map(
   Object.entries(updateRules),
 );
 
 /** Runs a call by its op's rule, or that of its kind; null where only the op's definition runs. */
-export function runKernels(engine: Engine, call: Call): readonly Block[] | null {
+export function runKernels(engine: Engine, call: Call): readonly GpuBuffer[] | null {
   if (call.pass === "update") return updates.get(call.entry.name)?.update(engine, call) ?? null;
   const { kernel, name } = call.entry;
   const rule = rules.get(name);
@@ -73,7 +73,7 @@ export function runKernels(engine: Engine, call: Call): readonly Block[] | null 
   return call.pass === "backward" ? null : runKind(engine, kernel, call);
 }
 
-function runKind(engine: Engine, kernel: Kernel, call: ForwardCall): readonly Block[] | null {
+function runKind(engine: Engine, kernel: Kernel, call: ForwardCall): readonly GpuBuffer[] | null {
   switch (kernel.kind) {
     case "reduce":
       return reduce(engine, kernel, call);

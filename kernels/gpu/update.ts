@@ -11,7 +11,7 @@ import { kernel, type Numbers, type Thread } from "./compile.ts";
 import type { Engine, Scalar } from "./engine.ts";
 import { sum } from "./reduce.ts";
 import { blockOf } from "./rule.ts";
-import type { Block } from "./storage.ts";
+import type { GpuBuffer } from "./storage.ts";
 
 // --- AdamW -------------------------------------------------------------------------------------------
 
@@ -62,7 +62,7 @@ const weights = kernel(
   },
 );
 
-type Rules = Required<UpdateRulesOf<Engine, Block, typeof updates>>;
+type Rules = Required<UpdateRulesOf<Engine, GpuBuffer, typeof updates>>;
 type Update<K extends keyof Rules> = Rules[K]["update"];
 
 const adamwStep: Update<"adamwStep"> = (engine, { args }) => {
@@ -132,10 +132,10 @@ const sgdStep: Update<"sgdStep"> = (engine, { args: [ws, gs, ms, gradScale, opti
   const lr = engine.time({ ...options, step: 1 })((rate) => rate);
   for (const [i, parameter] of ws.entries()) {
     const [w, g] = [blockOf(parameter), blockOf(gs[i] as Tensor)];
-    const gradient = (mu: number, m: Block, mStep: number): Block =>
+    const gradient = (mu: number, m: GpuBuffer, mStep: number): GpuBuffer =>
       engine.launch(momentumOf, w.dtype, w.length, [w, g, m, by], [mStep, mu, weightDecay]);
-    const plain = (): Block => gradient(0, engine.scalar(0), 0);
-    const step = (direction: Block, mu: number, m: Block): Block =>
+    const plain = (): GpuBuffer => gradient(0, engine.scalar(0), 0);
+    const step = (direction: GpuBuffer, mu: number, m: GpuBuffer): GpuBuffer =>
       engine.launch(descend, w.dtype, w.length, [w, direction, m], [lr, mu]);
     if (ms === null) {
       const direction = plain();
@@ -143,7 +143,7 @@ const sgdStep: Update<"sgdStep"> = (engine, { args: [ws, gs, ms, gradScale, opti
       continue;
     }
     const m = blockOf(ms[i] as Tensor);
-    const damped = (): Block =>
+    const damped = (): GpuBuffer =>
       engine.launch(dampedMomentum, m.dtype, m.length, [m, plain()], [momentum, dampening]);
     const fresh = dampening === 0 ? gradient(momentum, m, 1) : damped();
     const updated = nesterov ? step(plain(), momentum, fresh) : step(fresh, 0, fresh);

@@ -8,7 +8,7 @@ import type { Kernel } from "./compile.ts";
 import type { Engine } from "./engine.ts";
 import { textKernel } from "./formulas.ts";
 import { blockOf, firstOf, sizeOf } from "./rule.ts";
-import type { Block } from "./storage.ts";
+import type { GpuBuffer } from "./storage.ts";
 import { coordinates, place, sizeNames, stepNames, walkNumbers, walkOf } from "./walk.ts";
 
 /** y[i] = x[offset + Σ c_d * step_d]. */
@@ -25,11 +25,11 @@ function moveKernel(rank: number): Kernel {
 /** x with its axes walked by other strides: what permute, expand and slice are. */
 export function move(
   engine: Engine,
-  x: Block,
+  x: GpuBuffer,
   shape: Shape,
   strides: readonly number[],
   offset = 0,
-): Block {
+): GpuBuffer {
   const walk = walkOf(shape, [strides]);
   const kernel = moveKernel(walk.sizes.length);
   return engine.launch(kernel, x.dtype, sizeOf({ shape }), [x], [...walkNumbers(walk), offset]);
@@ -60,7 +60,7 @@ function insertKernel(rank: number, isFirst: boolean): Kernel {
   return textKernel(`insert.${rank}${isFirst ? ".first" : ""}`, isFirst ? 1 : 2, text);
 }
 
-export function view(engine: Engine, kernel: ViewKernel, call: ForwardCall): readonly Block[] {
+export function view(engine: Engine, kernel: ViewKernel, call: ForwardCall): readonly GpuBuffer[] {
   const spec = firstOf(call);
   const inputs = call.tensors;
   const copies = kernel.copies(...call.args);
@@ -70,7 +70,7 @@ export function view(engine: Engine, kernel: ViewKernel, call: ForwardCall): rea
     return [move(engine, blockOf(inputs[input] as Tensor), shape, from.strides, from.offset)];
   }
   const fill = kernel.fill?.(...call.args) ?? 0;
-  let block: Block | null = null;
+  let block: GpuBuffer | null = null;
   for (const copy of copies) {
     if (sizeOf(copy) === 0) continue;
     const box = { before: block, spec, fill };
@@ -80,12 +80,12 @@ export function view(engine: Engine, kernel: ViewKernel, call: ForwardCall): rea
 }
 
 interface Box {
-  readonly before: Block | null;
-  readonly spec: { readonly shape: Shape; readonly dtype: Block["dtype"] };
+  readonly before: GpuBuffer | null;
+  readonly spec: { readonly shape: Shape; readonly dtype: GpuBuffer["dtype"] };
   readonly fill: number;
 }
 
-function insert(engine: Engine, { before, spec, fill }: Box, copy: Copy, x: Block): Block {
+function insert(engine: Engine, { before, spec, fill }: Box, copy: Copy, x: GpuBuffer): GpuBuffer {
   const shape = spec.shape.length === 0 ? [1] : spec.shape;
   const strides = stridesOf(shape);
   const rank = shape.length;
@@ -107,7 +107,7 @@ export function filled(
   engine: Engine,
   length: number,
   value: number,
-  dtype: Block["dtype"] = "float32",
-): Block {
+  dtype: GpuBuffer["dtype"] = "float32",
+): GpuBuffer {
   return engine.launch(moveKernel(1), dtype, length, [engine.scalar(value)], [0, 0]);
 }

@@ -15,7 +15,7 @@ import {
   type TypedArray,
 } from "../../core/index.ts";
 import { createWasm, type Wasm, type WasmOptions } from "./kernels.ts";
-import { type Block, Memory } from "./memory.ts";
+import { type WasmBuffer, WasmMemory } from "./memory.ts";
 import { blockOf, isFloat32 } from "./rule.ts";
 import { fitsRule, runKernels } from "./table.ts";
 
@@ -26,41 +26,41 @@ import { fitsRule, runKernels } from "./table.ts";
 export class WasmDevice implements Device {
   readonly name = "wasm";
   readonly wasm: Wasm;
-  readonly memory: Memory;
+  readonly memory: WasmMemory;
   /** How often each op ran reference loops in float32 because no kernel fitted. */
   readonly fallbacks = new Map<string, number>();
 
   constructor(options: WasmOptions = {}) {
     this.wasm = createWasm(options);
-    this.memory = new Memory(this.wasm);
+    this.memory = new WasmMemory(this.wasm);
   }
 
   get details(): Device["details"] & object {
     return { threads: this.wasm.threads.count, fma: this.wasm.fma };
   }
 
-  upload(data: TypedArray, dtype: Block["dtype"]): Block {
+  upload(data: TypedArray, dtype: WasmBuffer["dtype"]): WasmBuffer {
     return this.memory.adopt(data, dtype);
   }
 
   view(buffer: Buffer): TypedArray {
-    return this.memory.view(buffer as Block);
+    return this.memory.view(buffer as WasmBuffer);
   }
 
   async read(buffer: Buffer): Promise<TypedArray> {
-    return this.memory.peek(buffer as Block).slice();
+    return this.memory.peek(buffer as WasmBuffer).slice();
   }
 
   write(buffer: Buffer, data: TypedArray): void {
-    this.memory.assign(buffer as Block, data);
+    this.memory.assign(buffer as WasmBuffer, data);
   }
 
   free(buffer: Buffer): void {
-    this.memory.free(buffer as Block);
+    this.memory.free(buffer as WasmBuffer);
   }
 
   retire(storage: Storage): void {
-    this.memory.retire(storage, storage.buffer("retire") as Block);
+    this.memory.retire(storage, storage.buffer("retire") as WasmBuffer);
   }
 
   fuses(entry: Entry, args: readonly unknown[]): boolean {
@@ -69,7 +69,7 @@ export class WasmDevice implements Device {
     return fitsRule(entry, args);
   }
 
-  run(call: Call): readonly Block[] {
+  run(call: Call): readonly WasmBuffer[] {
     const { memory } = this;
     memory.tidy();
     for (const x of call.tensors) memory.hold(blockOf(x));
@@ -77,7 +77,7 @@ export class WasmDevice implements Device {
     return (isDouble ? null : runKernels(this, call)) ?? this.#loops(call);
   }
 
-  #loops(call: Call): readonly Block[] {
+  #loops(call: Call): readonly WasmBuffer[] {
     const { memory } = this;
     if (call.pass !== "update" && call.tensors.some(isFloat32)) this.#count(call);
     const inPlace = call.pass === "update";

@@ -7,7 +7,7 @@ import { shareOf } from "../../core/ops/fused/crossEntropy.ts";
 import type { Drop } from "../../core/ops/fused/drop.ts";
 import { stretched } from "./broadcast.ts";
 import type { Kernel } from "./exports.ts";
-import type { Block } from "./memory.ts";
+import type { WasmBuffer } from "./memory.ts";
 import {
   areFloat32,
   blockOf,
@@ -26,7 +26,12 @@ import {
 // --- Rows: softmax, logSoftmax, crossEntropy ---------------------------------------------------------
 
 function rowsRule(forward: Kernel, backward: Kernel, cost: number): Rule<"softmax"> {
-  const run = (machine: Machine, kernel: Kernel, spec: Spec, ...addresses: number[]): Block => {
+  const run = (
+    machine: Machine,
+    kernel: Kernel,
+    spec: Spec,
+    ...addresses: number[]
+  ): WasmBuffer => {
     const n = spec.shape.at(-1) ?? 1;
     const y = makeLike(machine, spec);
     machine.wasm.run(kernel, y.length / n, n * cost, 1, ...addresses, y.at, n);
@@ -144,7 +149,7 @@ function normBackward(
   machine: Machine,
   outputs: readonly (Spec | null)[],
   { g, x, weight, bias, means, scales }: NormBackward,
-): Block[] {
+): WasmBuffer[] {
   const n = rowOf(x, weight, bias);
   const [pg, px, pw] = [read(machine, g), read(machine, x), read(machine, weight)];
   const [pm, ps] = [read(machine, means), read(machine, scales)];
@@ -182,7 +187,7 @@ const addmm: Rule<"addmm"> = {
   },
 };
 
-function dropped(machine: Machine, x: Tensor, { p, seed }: Drop): [Block] {
+function dropped(machine: Machine, x: Tensor, { p, seed }: Drop): [WasmBuffer] {
   const at = read(machine, x);
   const y = machine.memory.make("float32", x.size);
   machine.wasm.run("dropout", x.size, 1, 1024, at, y.at, p, seed);
@@ -238,7 +243,7 @@ const rope: Rule<"rope"> = {
 // --- By index ----------------------------------------------------------------------------------------
 
 /** Rows of x by a list of indices: embedding, and indexSelect along the first axis. */
-function pickRows(machine: Machine, x: Tensor, index: Tensor, spec: Spec): [Block] | null {
+function pickRows(machine: Machine, x: Tensor, index: Tensor, spec: Spec): [WasmBuffer] | null {
   if (!isFloat32(x) || x.size === 0 || !inRange(machine, index, sideOf(x, 0))) return null;
   const n = x.size / sideOf(x, 0);
   const [px, pi] = [read(machine, x), read(machine, index)];
@@ -248,7 +253,7 @@ function pickRows(machine: Machine, x: Tensor, index: Tensor, spec: Spec): [Bloc
 }
 
 /** Adds rows of g into the rows of y that a list of indices names. */
-function addRows(machine: Machine, g: Tensor, index: Tensor, y: Block, rows: number): void {
+function addRows(machine: Machine, g: Tensor, index: Tensor, y: WasmBuffer, rows: number): void {
   const n = y.length / rows;
   const [pg, pi] = [read(machine, g), read(machine, index)];
   const cost = (index.size * n) / (8 * rows) + index.size / 4;
@@ -273,7 +278,7 @@ const indexSelect: Rule<"indexSelect"> = {
 };
 
 /** A copy of x, to add to. */
-function copied(machine: Machine, x: Tensor): Block {
+function copied(machine: Machine, x: Tensor): WasmBuffer {
   const at = read(machine, x);
   const y = machine.memory.make("float32", x.size);
   machine.wasm.run("copyBytes", 4 * x.size, 0.05, 4096, at, y.at);

@@ -18,7 +18,7 @@ const slots = 4;
 const leastSlack = { bytes: 4 * 2 ** 20, blocks: 2_000 };
 
 /** A tensor's numbers on this device. Its fields belong to Memory. */
-export class Block {
+export class WasmBuffer {
   /** Address, 0 while the kernels' memory doesn't hold the numbers. */
   at = 0;
   /** The numbers on the host: a copy that still holds, or the truth if `at` is 0 or `viewed`. */
@@ -45,10 +45,10 @@ export class Block {
  * Which numbers are in the kernels' memory: what nobody used for a while moves to the host, and comes back
  * when an op needs it.
  */
-export class Memory {
+export class WasmMemory {
   /** How often numbers were moved to the host to make room, and how many bytes of them. */
   readonly spilled = { blocks: 0, bytes: 0 };
-  readonly #resident: Block[] = [];
+  readonly #resident: WasmBuffer[] = [];
   /** Blocks whose memory may be taken, by size class, oldest first. */
   readonly #retired: Queue[] = Array.from({ length: 112 }, () => new Queue());
   #retiredNow = { bytes: 0, blocks: 0 };
@@ -64,15 +64,15 @@ export class Memory {
   }
 
   /** A block at an address, with anything in it. */
-  make(dtype: DType, length: number): Block {
-    const block = new Block(dtype, length);
+  make(dtype: DType, length: number): WasmBuffer {
+    const block = new WasmBuffer(dtype, length);
     this.#settle(block);
     return block;
   }
 
   /** A block around an array of the host, which is taken over. */
-  adopt(host: TypedArray, dtype: DType): Block {
-    const block = new Block(dtype, host.length);
+  adopt(host: TypedArray, dtype: DType): WasmBuffer {
+    const block = new WasmBuffer(dtype, host.length);
     block.host = host;
     return block;
   }
@@ -81,7 +81,7 @@ export class Memory {
    * An address to read the numbers from until the next op. With a `slot` (0 to 3, another one for each
    * operand of a call), a tiny block that isn't resident is lent its space there.
    */
-  read(block: Block, slot = -1): number {
+  read(block: WasmBuffer, slot = -1): number {
     if (block.at !== 0) {
       block.used = this.#period;
       if (block.viewed) this.#upload(block, block.at);
@@ -98,18 +98,18 @@ export class Memory {
   }
 
   /** Says that the memory of a retired block is wanted again. Before an op reads or makes anything. */
-  hold(block: Block): void {
+  hold(block: WasmBuffer): void {
     if (block.retired !== null) this.#revive(block);
   }
 
   /** Says that a kernel changed the numbers at the address of a block that it read. */
-  wrote(block: Block): void {
+  wrote(block: WasmBuffer): void {
     if (block.viewed) block.host?.set(this.array(block));
     else block.host = null;
   }
 
   /** Overwrites the numbers from the host. */
-  assign(block: Block, data: TypedArray): void {
+  assign(block: WasmBuffer, data: TypedArray): void {
     if (block.at === 0) block.host?.set(data);
     else {
       this.array(block).set(data);
@@ -118,7 +118,7 @@ export class Memory {
   }
 
   /** The numbers at a resident block's address, as an array: good until the memory grows. */
-  array(block: Block): TypedArray {
+  array(block: WasmBuffer): TypedArray {
     const { wasm } = this;
     const { at, length } = block;
     if (block.dtype === "float32") return wasm.f32.subarray(at >>> 2, (at >>> 2) + length);
@@ -128,24 +128,24 @@ export class Memory {
   }
 
   /** The host's array of a block, which the caller may keep and write into from now on. */
-  view(block: Block): TypedArray {
+  view(block: WasmBuffer): TypedArray {
     block.viewed = true;
     return this.#bringHome(block);
   }
 
   /** The numbers for one look, not to be kept or changed. */
-  peek(block: Block): TypedArray {
+  peek(block: WasmBuffer): TypedArray {
     return block.host ?? this.array(block);
   }
 
-  free(block: Block): void {
+  free(block: WasmBuffer): void {
     if (block.retired !== null) this.#revive(block);
     this.#leave(block);
     block.host = null;
   }
 
   /** Says that the memory of a storage's block may be taken for others; until then it stays readable. */
-  retire(storage: Storage, block: Block): void {
+  retire(storage: Storage, block: WasmBuffer): void {
     if (block.at === 0 || block.retired !== null) return;
     block.retired = storage;
     const [now, largest] = [this.#retiredNow, this.#largestGraph];
@@ -193,7 +193,7 @@ export class Memory {
     };
   }
 
-  #settle(block: Block): void {
+  #settle(block: WasmBuffer): void {
     block.at = this.wasm.alloc(block.bytes);
     block.used = this.#period;
     block.place = this.#resident.push(block) - 1;
@@ -205,24 +205,24 @@ export class Memory {
     if (old !== undefined) this.#takeFrom(old);
   }
 
-  #takeFrom(old: Block): void {
+  #takeFrom(old: WasmBuffer): void {
     const storage = old.retired;
     this.#revive(old);
     if (old.host !== null) this.#leave(old);
     else storage?.release("backward(), and the memory was needed");
   }
 
-  #revive(block: Block): void {
+  #revive(block: WasmBuffer): void {
     block.retired = null;
     this.#retiredNow.bytes -= block.bytes;
     this.#retiredNow.blocks--;
   }
 
-  #leave(block: Block): void {
+  #leave(block: WasmBuffer): void {
     if (block.at === 0) return;
     this.wasm.free(block.at, block.bytes);
     block.at = 0;
-    const last = this.#resident.pop() as Block;
+    const last = this.#resident.pop() as WasmBuffer;
     if (last !== block) {
       this.#resident[block.place] = last;
       last.place = block.place;
@@ -230,7 +230,7 @@ export class Memory {
     block.place = -1;
   }
 
-  #bringHome(block: Block): TypedArray {
+  #bringHome(block: WasmBuffer): TypedArray {
     if (block.host !== null) return block.host;
     const host = allocate(block.dtype, block.length);
     host.set(this.array(block));
@@ -238,7 +238,7 @@ export class Memory {
     return host;
   }
 
-  #upload({ dtype, host }: Block, at: number): void {
+  #upload({ dtype, host }: WasmBuffer, at: number): void {
     if (host === null) return;
     const { wasm } = this;
     if (dtype === "float32") {
@@ -252,18 +252,18 @@ export class Memory {
 
 /** First in, first out, without moving the rest at every turn. Blocks that were used again count as gone. */
 class Queue {
-  #items: Block[] = [];
+  #items: WasmBuffer[] = [];
   #head = 0;
   /** How long it may become before those that are gone are taken out. */
   #limit = 64;
 
-  push(block: Block): void {
+  push(block: WasmBuffer): void {
     if (this.#items.length >= this.#limit) this.#tidy();
     this.#items.push(block);
   }
 
   /** The oldest that is still retired. */
-  shift(): Block | undefined {
+  shift(): WasmBuffer | undefined {
     while (this.#head < this.#items.length) {
       const block = this.#items[this.#head++];
       if (block?.retired) return block;

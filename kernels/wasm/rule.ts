@@ -6,28 +6,28 @@ import { type ForwardCall, type Spec, Tensor } from "../../core/index.ts";
 import type * as Ops from "../../core/ops/index.ts";
 import type { Outputs, RuleOf, RulesOf } from "../../core/rule.ts";
 import type { Wasm } from "./kernels.ts";
-import type { Block, Memory } from "./memory.ts";
+import type { WasmBuffer, WasmMemory } from "./memory.ts";
 
 /** What a rule works with. */
 export interface Machine {
   readonly wasm: Wasm;
-  readonly memory: Memory;
+  readonly memory: WasmMemory;
 }
 
 /** The rule of the op of this name. */
-export type Rule<K extends keyof typeof Ops> = RuleOf<Machine, Block, (typeof Ops)[K]>;
+export type Rule<K extends keyof typeof Ops> = RuleOf<Machine, WasmBuffer, (typeof Ops)[K]>;
 
 /** Rules by the names of their ops. */
-export type Rules = RulesOf<Machine, Block, typeof Ops>;
+export type Rules = RulesOf<Machine, WasmBuffer, typeof Ops>;
 
 /** The forward rule of ops whose arguments begin with P and that save nothing; null if no kernel fits. */
 export type Forward<P extends readonly unknown[]> = (
   machine: Machine,
   call: ForwardCall<readonly [...P, ...unknown[]], never>,
-) => Outputs<never, Block> | null;
+) => Outputs<never, WasmBuffer> | null;
 
-export function blockOf(x: Tensor): Block {
-  return x.storage.buffer("wasm") as Block;
+export function blockOf(x: Tensor): WasmBuffer {
+  return x.storage.buffer("wasm") as WasmBuffer;
 }
 
 export function isFloat32(x: unknown): x is Tensor {
@@ -49,7 +49,7 @@ export function sideOf(x: Tensor, axis: number): number {
   return x.shape.at(axis) ?? 1;
 }
 
-export function makeLike({ memory }: Machine, { dtype, shape }: Spec): Block {
+export function makeLike({ memory }: Machine, { dtype, shape }: Spec): WasmBuffer {
   return memory.make(dtype, sizeOf(shape));
 }
 
@@ -59,10 +59,13 @@ export function read({ memory }: Machine, x: Tensor | null): number {
 }
 
 /** Blocks for the outputs that are wanted; null for the others. */
-export function makeWanted(machine: Machine, outputs: readonly (Spec | null)[]): (Block | null)[] {
+export function makeWanted(
+  machine: Machine,
+  outputs: readonly (Spec | null)[],
+): (WasmBuffer | null)[] {
   return outputs.map((spec) => (spec === null ? null : makeLike(machine, spec)));
 }
 
-export function wanted(blocks: readonly (Block | null)[]): Block[] {
+export function wanted(blocks: readonly (WasmBuffer | null)[]): WasmBuffer[] {
   return blocks.filter((block) => block !== null);
 }

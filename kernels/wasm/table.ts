@@ -11,7 +11,7 @@ import { attentionRules } from "./attention.ts";
 import { merge, stretched } from "./broadcast.ts";
 import type { Kernel } from "./exports.ts";
 import { fusedRules } from "./fused.ts";
-import type { Block } from "./memory.ts";
+import type { WasmBuffer } from "./memory.ts";
 import {
   blockOf,
   type Forward,
@@ -46,7 +46,7 @@ function unaryGrad(kernel: Kernel, cost: number) {
   return (
     { wasm, memory }: Machine,
     { g, args: [x] }: BackwardCall<readonly [x: Tensor, ...rest: unknown[]], never>,
-  ): [Block] | null => {
+  ): [WasmBuffer] | null => {
     if (!isFloat32(x) || !isFloat32(g)) return null;
     const [from, at] = [memory.read(blockOf(g)), memory.read(blockOf(x))];
     const dx = memory.make("float32", x.size);
@@ -110,7 +110,13 @@ function binary(kernel: Kernel, cost: number): Forward<[a: Tensor, b: Tensor]> {
 }
 
 /** out = c ? a : b. */
-function choose(machine: Machine, c: Tensor, a: Tensor, b: Tensor, spec: Spec): [Block] | null {
+function choose(
+  machine: Machine,
+  c: Tensor,
+  a: Tensor,
+  b: Tensor,
+  spec: Spec,
+): [WasmBuffer] | null {
   if (!isFloat32(a) || !isFloat32(b)) return null;
   const rows = rowsOf(machine, spec.shape, [c, a, b]);
   if (rows === null) return null;
@@ -236,7 +242,7 @@ const reduceRules: Rules = {
 // --- Views and products ------------------------------------------------------------------------------
 
 /** Every view: strided copies of elements of four bytes. */
-function move(machine: Machine, kernel: ViewKernel, call: ForwardCall): Block[] | null {
+function move(machine: Machine, kernel: ViewKernel, call: ForwardCall): WasmBuffer[] | null {
   const { args, tensors } = call;
   const [spec] = call.outputs;
   if (spec.dtype !== "float32" && spec.dtype !== "int32") return null;
@@ -268,7 +274,7 @@ function matmul(
   machine: Machine,
   kernel: ContractKernel,
   { args, tensors: [a, b], outputs: [spec] }: ForwardCall,
-): Block[] | null {
+): WasmBuffer[] | null {
   if (!isFloat32(a) || !isFloat32(b)) return null;
   const walk = kernel.contraction(...args);
   const { m: M, n: N, k: K, transposeA, transposeB } = walk;
@@ -311,15 +317,15 @@ function multiplyBatch(
 
 // --- Which rule --------------------------------------------------------------------------------------
 
-const rules: ReadonlyMap<string, AnyRule<Machine, Block>> = new Map(
+const rules: ReadonlyMap<string, AnyRule<Machine, WasmBuffer>> = new Map(
   Object.entries({ ...elementwiseRules, ...reduceRules, ...fusedRules, ...attentionRules }),
 );
-const updates: ReadonlyMap<string, UpdateRule<Machine, Block>> = new Map(
+const updates: ReadonlyMap<string, UpdateRule<Machine, WasmBuffer>> = new Map(
   Object.entries(updateRules),
 );
 
 /** Runs a call by its op's rule, or that of its kind; null if no kernel fits. */
-export function runKernels(machine: Machine, call: Call): readonly Block[] | null {
+export function runKernels(machine: Machine, call: Call): readonly WasmBuffer[] | null {
   if (call.pass === "update") return updates.get(call.entry.name)?.update(machine, call) ?? null;
   const { kernel, name } = call.entry;
   const rule = rules.get(name);

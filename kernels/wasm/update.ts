@@ -4,7 +4,7 @@
 import { portable, type Tensor } from "../../core/index.ts";
 import type { UpdateRulesOf } from "../../core/rule.ts";
 import type { updates } from "../../core/update.ts";
-import type { Block } from "./memory.ts";
+import type { WasmBuffer } from "./memory.ts";
 import { blockOf, isFloat32, type Machine } from "./rule.ts";
 
 const blockLength = 8192;
@@ -44,7 +44,7 @@ function wrote({ memory }: Machine, ...lists: readonly (Tensors | null)[]): void
   for (const list of lists) for (const x of list ?? []) memory.wrote(blockOf(x));
 }
 
-type Rules = Required<UpdateRulesOf<Machine, Block, typeof updates>>;
+type Rules = Required<UpdateRulesOf<Machine, WasmBuffer, typeof updates>>;
 
 const adamwStep: Rules["adamwStep"] = {
   update: (machine, { args: [w, g, m, v, gradScale, options, largest] }) => {

@@ -43,7 +43,7 @@ export function parseLlama2c(source: ByteSource): LoadedModel {
 }
 
 /** A run of `count` equal tensors in the file. */
-interface Block {
+interface FileSection {
   /** llama2.c's name for it. */
   readonly field: string;
   /** Hugging Face's name for its i-th tensor; none for tables that a model computes itself. */
@@ -56,12 +56,12 @@ interface Block {
 }
 
 /** What follows the header, in its order. */
-function blocks(dims: Dims): Block[] {
+function blocks(dims: Dims): FileSection[] {
   const { dim, hidden, heads, kvHeads, vocab, context, headDim } = dims;
-  const one = (field: string, name: string, shape: Block["shape"]): Block => {
+  const one = (field: string, name: string, shape: FileSection["shape"]): FileSection => {
     return { field, name: () => `${name}.weight`, count: 1, shape };
   };
-  const each = (field: string, name: string, shape: Block["shape"]): Block => {
+  const each = (field: string, name: string, shape: FileSection["shape"]): FileSection => {
     return { field, name: (i) => `model.layers.${i}.${name}.weight`, count: dims.layers, shape };
   };
   const [q, kv] = [heads * headDim, kvHeads * headDim];
