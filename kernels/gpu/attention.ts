@@ -10,7 +10,7 @@ import { type Helper, kernel, type Numbers, type Thread } from "./compile.ts";
 import type { Engine } from "./engine.ts";
 import { expOf, logOf, quotient } from "./math.ts";
 import { max } from "./reduce.ts";
-import { blockOf, blocksOf, type Rule } from "./rule.ts";
+import { bufferOf, buffersOf, type Rule } from "./rule.ts";
 import type { GpuBuffer } from "./storage.ts";
 import { move } from "./view.ts";
 
@@ -230,10 +230,10 @@ function scoresOf(
 ): GpuBuffer {
   const last = causal ? offset : S;
   const numbers = [T, S, D, H, group, scale, last, closed];
-  const raw = engine.launch(scoreKernel, "float32", rows * S, blocksOf(q, k), numbers);
+  const raw = engine.launch(scoreKernel, "float32", rows * S, buffersOf(q, k), numbers);
   if (mask === null) return raw;
   const shape = [...q.shape.slice(0, -1), S];
-  const wide = move(engine, blockOf(mask), shape, broadcastStrides(mask.shape, shape));
+  const wide = move(engine, bufferOf(mask), shape, broadcastStrides(mask.shape, shape));
   const isBool = mask.dtype === "bool" ? 1 : 0;
   return engine.launch(maskKernel, "float32", rows * S, [raw, wide], [isBool, closed]);
 }
@@ -261,20 +261,20 @@ export const attention: Rule<"scaledDotProductAttention"> = {
     const mass = engine.launch(massKernel, "float32", rows, [scores, largest], [S, closed]);
     const p = patternOf(engine, scores, { largest, mass }, sizes);
     const numbers = [T, S, Dv, H, group, 1];
-    const y = engine.launch(mixKernel, "float32", rows * Dv, [p, blockOf(v)], numbers);
+    const y = engine.launch(mixKernel, "float32", rows * Dv, [p, bufferOf(v)], numbers);
     return [y, { largest, mass }];
   },
   backward: (engine, { g, y, saved, args: [q, k, v, mask, options], outputs }) => {
     const sizes = sizesOf(q, k, v);
     const { T, S, D, Dv, H, group, rows, keys } = sizes;
-    const [gs, qs, ks] = [blockOf(g), blockOf(q), blockOf(k)];
+    const [gs, qs, ks] = [bufferOf(g), bufferOf(q), bufferOf(k)];
     const scores = scoresOf(engine, [q, k], mask, options, sizes);
-    const masses = { largest: blockOf(saved.largest), mass: blockOf(saved.mass) };
+    const masses = { largest: bufferOf(saved.largest), mass: bufferOf(saved.mass) };
     const p = patternOf(engine, scores, masses, sizes);
     const dscores = (): GpuBuffer => {
       const numbers = [T, S, Dv, H, group, 1, S, closed];
-      const dp = engine.launch(scoreKernel, "float32", rows * S, [gs, blockOf(v)], numbers);
-      const along = engine.launch(rowDot, "float32", rows, [gs, blockOf(y)], [Dv]);
+      const dp = engine.launch(scoreKernel, "float32", rows * S, [gs, bufferOf(v)], numbers);
+      const along = engine.launch(rowDot, "float32", rows, [gs, bufferOf(y)], [Dv]);
       return engine.launch(scoreBackward, "float32", rows * S, [p, dp, along], [S]);
     };
     const [wantsQ, wantsK, wantsV] = outputs.map((spec) => spec !== null);

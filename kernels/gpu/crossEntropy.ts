@@ -7,7 +7,7 @@ import { type Helper, kernel, type Numbers, type Thread } from "./compile.ts";
 import type { Engine } from "./engine.ts";
 import { expOf, logOf, quotient } from "./math.ts";
 import { max, sum } from "./reduce.ts";
-import { blockOf, blocksOf, type Rule, type Rules } from "./rule.ts";
+import { bufferOf, buffersOf, type Rule, type Rules } from "./rule.ts";
 import { mass as massOfLine } from "./softmax.ts";
 import type { GpuBuffer } from "./storage.ts";
 
@@ -103,7 +103,7 @@ const lossBackward = kernel(
 /** How many targets count, for the mean; 1 for the others. */
 function countedOf(engine: Engine, target: Tensor, { reduction, ignoreIndex }: Losses): GpuBuffer {
   if (reduction !== "mean") return engine.scalar(1);
-  const ones = engine.launch(counts, "float32", target.size, [blockOf(target)], [ignoreIndex]);
+  const ones = engine.launch(counts, "float32", target.size, [bufferOf(target)], [ignoreIndex]);
   return sum(engine, ones, { outer: 1, n: target.size, inner: 1 });
 }
 
@@ -111,7 +111,7 @@ const crossEntropy: Rule<"crossEntropy"> = {
   forward: (engine, { args: [logits, target, options] }) => {
     const classes = logits.shape.at(-1) ?? 0;
     const rows = target.size;
-    const [x, t] = [blockOf(logits), blockOf(target)];
+    const [x, t] = [bufferOf(logits), bufferOf(target)];
     const largest = max(engine, x, { outer: rows, n: classes, inner: 1 });
     const masses = engine.launch(massOfLine, x.dtype, rows, [x, largest], [classes, 1]);
     const saved = { largest, mass: masses };
@@ -127,7 +127,7 @@ const crossEntropy: Rule<"crossEntropy"> = {
     const classes = logits.shape.at(-1) ?? 0;
     const gStep = options.reduction === "none" ? 1 : 0;
     const sources = [
-      ...blocksOf(g, logits, target, largest, mass),
+      ...buffersOf(g, logits, target, largest, mass),
       countedOf(engine, target, options),
     ];
     const numbers = [classes, gStep, options.ignoreIndex, options.labelSmoothing];

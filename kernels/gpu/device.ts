@@ -17,7 +17,7 @@ import {
 import { Engine } from "./engine.ts";
 import { gpuLibrary } from "./library.ts";
 import { type Mode, startBest, startNow, startWebGpu } from "./modes.ts";
-import { blockOf } from "./rule.ts";
+import { bufferOf } from "./rule.ts";
 import { GpuBuffer, type MemoryStatistics } from "./storage.ts";
 import { fuses, runKernels } from "./table.ts";
 
@@ -140,7 +140,7 @@ export class GpuDevice implements Device {
 
   run(call: Call): readonly GpuBuffer[] {
     const { tensors } = call;
-    for (const x of tensors) this.#engineOf(blockOf(x));
+    for (const x of tensors) this.#engineOf(bufferOf(x));
     if ([...tensors, ...call.outputs].some((x) => x?.dtype === "float64"))
       return this.#double(call, tensors);
     const blocks = this.#engine.within(() => {
@@ -156,7 +156,7 @@ export class GpuDevice implements Device {
 
   /** float64 is only ever passed through, on the host: to(...) makes float32 of it. */
   #double({ entry, outputs: [spec] }: Call, [x]: readonly Tensor[]): readonly GpuBuffer[] {
-    const host = x === undefined ? null : blockOf(x).host;
+    const host = x === undefined ? null : bufferOf(x).host;
     if (this.#engine.recorder !== null && host !== null) {
       throw new DeviceError(
         "recordStep: a mask of dropout (or another float64 array that is made inside) would be the same at every " +

@@ -8,7 +8,7 @@ import { broadcastStrides } from "../../core/shape.ts";
 import type { Helper, Kernel } from "./compile.ts";
 import type { Engine } from "./engine.ts";
 import { formulaSource, textKernel } from "./formulas.ts";
-import { blockOf, sizeOf } from "./rule.ts";
+import { bufferOf, sizeOf } from "./rule.ts";
 import type { GpuBuffer } from "./storage.ts";
 import { coordinates, place, sizeNames, stepNames, walkNumbers, walkOf } from "./walk.ts";
 
@@ -38,7 +38,10 @@ export function elementwise(
   );
   const length = sizeOf({ shape });
   return [
-    engine.launch(source, dtype, length, operands.map(blockOf), [...walkNumbers(walk), ...scalars]),
+    engine.launch(source, dtype, length, operands.map(bufferOf), [
+      ...walkNumbers(walk),
+      ...scalars,
+    ]),
   ];
 }
 

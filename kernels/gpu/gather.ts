@@ -8,7 +8,7 @@ import { around, stridesOf } from "../../core/shape.ts";
 import { type Helper, type Kernel, kernel, type Numbers, type Thread } from "./compile.ts";
 import { textKernel } from "./formulas.ts";
 import { expOf, logOf, quotient } from "./math.ts";
-import { blockOf, blocksOf, type Rule, type Rules, sizeOf } from "./rule.ts";
+import { bufferOf, buffersOf, type Rule, type Rules, sizeOf } from "./rule.ts";
 import type { GpuBuffer } from "./storage.ts";
 import { coordinates, place, sizeNames, stepNames, walkNumbers } from "./walk.ts";
 
@@ -16,7 +16,7 @@ const helpers: readonly Helper[] = [expOf as Helper, logOf as Helper, quotient a
 
 /** Throws if the host knows the indices and one is outside of [0, size). */
 function check(call: ForwardCall, index: Tensor, size: number): void {
-  const { host } = blockOf(index);
+  const { host } = bufferOf(index);
   if (host !== null) checkIndices(call.entry.name, host, size);
 }
 
@@ -75,7 +75,7 @@ const indexSelect: Rule<"indexSelect"> = {
     check(call, index, n);
     const [spec] = call.outputs;
     const numbers = [n, inner, index.size];
-    return [engine.launch(pickSlices, spec.dtype, sizeOf(spec), blocksOf(x, index), numbers)];
+    return [engine.launch(pickSlices, spec.dtype, sizeOf(spec), buffersOf(x, index), numbers)];
   },
 };
 
@@ -85,7 +85,7 @@ const indexAdd: Rule<"indexAdd"> = {
     const { n, inner } = around(x.shape, dim);
     check(call, index, n);
     const numbers = [n, inner, index.size, 1];
-    return [engine.launch(addSlices, x.dtype, x.size, blocksOf(x, index, source), numbers)];
+    return [engine.launch(addSlices, x.dtype, x.size, buffersOf(x, index, source), numbers)];
   },
 };
 
@@ -96,11 +96,11 @@ const embedding: Rule<"embedding"> = {
     check(call, index, rows);
     const [spec] = call.outputs;
     const numbers = [rows, width, index.size];
-    return [engine.launch(pickSlices, spec.dtype, sizeOf(spec), blocksOf(weight, index), numbers)];
+    return [engine.launch(pickSlices, spec.dtype, sizeOf(spec), buffersOf(weight, index), numbers)];
   },
   backward: (engine, { g, args: [weight, index] }) => {
     const [rows = 0, width = 0] = weight.shape;
-    const sources = [engine.scalar(0), ...blocksOf(index, g)];
+    const sources = [engine.scalar(0), ...buffersOf(index, g)];
     const numbers = [rows, width, index.size, 0];
     return [engine.launch(addSlices, weight.dtype, weight.size, sources, numbers)];
   },
@@ -160,7 +160,7 @@ const gather: Rule<"gather"> = {
     const [steps, step] = without(x.shape, dim);
     const numbers = [...walkNumbers({ sizes: index.shape, steps: [steps] }), side, step];
     const kernel = gatherKernel(index.rank);
-    return [engine.launch(kernel, x.dtype, index.size, blocksOf(x, index), numbers)];
+    return [engine.launch(kernel, x.dtype, index.size, buffersOf(x, index), numbers)];
   },
 };
 
@@ -172,7 +172,7 @@ const scatterAdd: Rule<"scatterAdd"> = {
     const walk = walkNumbers({ sizes: x.shape, steps: [steps] });
     const numbers = [...walk, ...index.shape, index.shape[dim] ?? 0, step];
     const kernel = scatterKernel(x.rank, dim);
-    return [engine.launch(kernel, x.dtype, x.size, blocksOf(x, index, source), numbers)];
+    return [engine.launch(kernel, x.dtype, x.size, buffersOf(x, index, source), numbers)];
   },
 };
 
@@ -235,7 +235,7 @@ const argsort: Rule<"argsort"> = {
   forward: (engine, { args: [x, { dim, descending }] }) => {
     const { n, inner } = around(x.shape, dim);
     const numbers = [n, inner, descending ? 1 : 0];
-    const ranks: GpuBuffer = engine.launch(rankOf, "float32", x.size, [blockOf(x)], numbers);
+    const ranks: GpuBuffer = engine.launch(rankOf, "float32", x.size, [bufferOf(x)], numbers);
     return [engine.launch(withRank, "int32", x.size, [ranks], [n, inner])];
   },
 };

@@ -8,7 +8,7 @@ import { stridesOf } from "../../core/shape.ts";
 import { type Helper, kernel, type Numbers, type Thread } from "./compile.ts";
 import type { Engine } from "./engine.ts";
 import { quotient } from "./math.ts";
-import { blockOf, firstOf, sizeOf } from "./rule.ts";
+import { bufferOf, firstOf, sizeOf } from "./rule.ts";
 import type { GpuBuffer } from "./storage.ts";
 import { move } from "./view.ts";
 import { walkOf } from "./walk.ts";
@@ -82,7 +82,7 @@ export function contract(
   const { m, n, k } = c;
   const [left, right] = call.tensors;
   if (left === undefined || right === undefined) return []; // a product has two
-  let [a, b] = [blockOf(left), blockOf(right)];
+  let [a, b] = [bufferOf(left), bufferOf(right)];
   let walk = walkOf(c.batch, [c.strideA, c.strideB]);
   if (walk.sizes.length > 2) {
     a = spread(engine, a, c, c.strideA, m * k);

@@ -7,7 +7,7 @@ import { type Helper, kernel, type Numbers, type Thread } from "./compile.ts";
 import type { Engine } from "./engine.ts";
 import { expOf, logOf, quotient } from "./math.ts";
 import { sum } from "./reduce.ts";
-import { blockOf, type Rule, type Rules } from "./rule.ts";
+import { bufferOf, type Rule, type Rules } from "./rule.ts";
 import type { GpuBuffer } from "./storage.ts";
 
 const helpers: readonly Helper[] = [expOf as Helper, logOf as Helper, quotient as Helper];
@@ -155,7 +155,7 @@ const weightTerms = kernel(
 
 /** An optional parameter: its block and step, or one number that stands for all. */
 function optional(engine: Engine, x: Tensor | null, otherwise: number): [GpuBuffer, number] {
-  return x === null ? [engine.scalar(otherwise), 0] : [blockOf(x), 1];
+  return x === null ? [engine.scalar(otherwise), 0] : [bufferOf(x), 1];
 }
 
 /** How many elements a row has: those of the parameters, or of the last axis. */
@@ -179,7 +179,7 @@ function forwardNorm(
   { means, meanStep, eps }: Statistics,
 ): { readonly y: GpuBuffer; readonly scales: GpuBuffer } {
   const n = rowSize(x, weight, bias);
-  const block = blockOf(x);
+  const block = bufferOf(x);
   const rows = rowsOf(x, n);
   const scales = engine.launch(rowScale, "float32", rows, [block, means], [n, meanStep, eps]);
   const [w, wStep] = optional(engine, weight, 1);
@@ -210,7 +210,7 @@ function backwardNorm(
 ): readonly GpuBuffer[] {
   const n = rowSize(x, weight, bias);
   const rows = rowsOf(x, n);
-  const [gs, xs] = [blockOf(g), blockOf(x)];
+  const [gs, xs] = [bufferOf(g), bufferOf(x)];
   const [m, meanStep] = means === null ? [engine.scalar(0), 0] : [means, 1];
   const [w, wStep] = optional(engine, weight, 1);
   const columns = { outer: 1, n: rows, inner: n };
@@ -235,12 +235,12 @@ function backwardNorm(
 const layerNorm: Rule<"layerNorm"> = {
   forward: (engine, { args: [x, weight, bias, { eps }] }) => {
     const n = rowSize(x, weight, bias);
-    const means = engine.launch(rowMean, "float32", rowsOf(x, n), [blockOf(x)], [n]);
+    const means = engine.launch(rowMean, "float32", rowsOf(x, n), [bufferOf(x)], [n]);
     const { y, scales } = forwardNorm(engine, x, weight, bias, { means, meanStep: 1, eps });
     return [y, { means, scales }];
   },
   backward: (engine, { g, saved, args: [x, weight, bias], outputs }) => {
-    const [means, scales] = [blockOf(saved.means), blockOf(saved.scales)];
+    const [means, scales] = [bufferOf(saved.means), bufferOf(saved.scales)];
     return backwardNorm(engine, outputs, { g, x, weight, bias }, means, scales);
   },
 };
@@ -253,7 +253,7 @@ const rmsNorm: Rule<"rmsNorm"> = {
   },
   backward: (engine, { g, saved, args: [x, weight], outputs }) => {
     const operands = { g, x, weight, bias: null };
-    return backwardNorm(engine, outputs, operands, null, blockOf(saved.scales));
+    return backwardNorm(engine, outputs, operands, null, bufferOf(saved.scales));
   },
 };
 

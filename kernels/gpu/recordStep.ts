@@ -21,7 +21,7 @@ import { type Engine, numberOf } from "./engine.ts";
 import type { PipelineShortcut, Shortcut } from "./library.ts";
 import type { Backend } from "./modes.ts";
 import { Recorder, type Source, type Step } from "./record.ts";
-import { blockOf } from "./rule.ts";
+import { bufferOf } from "./rule.ts";
 import { fromDevice, type GpuBuffer, toDevice } from "./storage.ts";
 
 /** A recorded function: call it as the one that was recorded; the results come as a promise. */
@@ -122,7 +122,7 @@ class Plan {
     readonly inputs: readonly Tensor[],
     readonly results: readonly Tensor[],
   ) {
-    for (const x of inputs) this.#argumentOf(blockOf(x));
+    for (const x of inputs) this.#argumentOf(bufferOf(x));
     for (const block of recorder.written.keys()) this.#argumentOf(block);
     for (const step of recorder.steps)
       for (const source of step.sources) if ("outside" in source) this.#seat(source.outside);
@@ -190,7 +190,7 @@ class Plan {
       made.push(this.#kernel(step)(...([...arrays, ...numbers] as never[])));
     }
     const states = [...this.recorder.written.values()].map((step) => made[step]);
-    return [...states, ...this.#computed().map((x) => made[blockOf(x).recorded?.step ?? 0])];
+    return [...states, ...this.#computed().map((x) => made[bufferOf(x).recorded?.step ?? 0])];
   }
 
   #handleOf(source: Source, handles: readonly never[], made: readonly unknown[]): unknown {
@@ -215,7 +215,7 @@ class Plan {
 
   /** The results that a replay computes; others (an input returned as it is) stay as they are. */
   #computed(): Tensor[] {
-    return this.results.filter((x) => blockOf(x).recorded !== null);
+    return this.results.filter((x) => bufferOf(x).recorded !== null);
   }
 
   // --- Running ---------------------------------------------------------------------------------------
@@ -231,8 +231,8 @@ class Plan {
     this.#checkInputs(inputs);
     const blocks = [...this.#arguments];
     this.inputs.forEach((x, i) => {
-      const seat = this.#seats.get(blockOf(x)) as { readonly argument: number };
-      blocks[seat.argument] = blockOf(inputs[i] as Tensor);
+      const seat = this.#seats.get(bufferOf(x)) as { readonly argument: number };
+      blocks[seat.argument] = bufferOf(inputs[i] as Tensor);
     });
     const arrays = await Promise.all(blocks.map((block) => hostOf(engine, block)));
     const scalars = this.recorder.steps.flatMap((step) =>

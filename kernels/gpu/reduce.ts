@@ -9,7 +9,7 @@ import type { Helper, Kernel } from "./compile.ts";
 import type { Engine } from "./engine.ts";
 import { formulaSource, textKernel } from "./formulas.ts";
 import type { HelperSource } from "./library.ts";
-import { blockOf, firstOf, sizeOf } from "./rule.ts";
+import { bufferOf, firstOf, sizeOf } from "./rule.ts";
 import type { GpuBuffer } from "./storage.ts";
 
 /** Elements that one cell folds in a round. */
@@ -115,7 +115,7 @@ export function reduce(
   call: ForwardCall,
 ): readonly GpuBuffer[] {
   return call.tensors.map((x) =>
-    fold(engine, call.entry, blockOf(x), around(...call.args), firstOf(call).dtype),
+    fold(engine, call.entry, bufferOf(x), around(...call.args), firstOf(call).dtype),
   );
 }
 
@@ -150,5 +150,5 @@ function launchLike(
   numbers: number[],
 ): readonly GpuBuffer[] {
   const spec = firstOf(call);
-  return [engine.launch(kernel, spec.dtype, sizeOf(spec), call.tensors.map(blockOf), numbers)];
+  return [engine.launch(kernel, spec.dtype, sizeOf(spec), call.tensors.map(bufferOf), numbers)];
 }

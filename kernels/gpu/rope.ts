@@ -5,7 +5,7 @@
 import { broadcastStrides } from "../../core/shape.ts";
 import type { Kernel } from "./compile.ts";
 import { textKernel } from "./formulas.ts";
-import { blocksOf, type Rule } from "./rule.ts";
+import { buffersOf, type Rule } from "./rule.ts";
 import { coordinates, place, sizeNames, stepNames, walkNumbers, walkOf } from "./walk.ts";
 
 function turnKernel(rank: number): Kernel {
@@ -50,6 +50,6 @@ export const rope: Rule<"rope"> = {
     const options = [half, pairStep, interleaved ? 1 : 0, inverse ? -1 : 1];
     const numbers = [...walkNumbers(walk), ...options];
     const kernel = turnKernel(walk.sizes.length);
-    return [engine.launch(kernel, x.dtype, x.size, blocksOf(x, cos, sin), numbers)];
+    return [engine.launch(kernel, x.dtype, x.size, buffersOf(x, cos, sin), numbers)];
   },
 };

@@ -15,12 +15,12 @@ export type Rule<K extends keyof typeof Ops> = RuleOf<Engine, GpuBuffer, (typeof
 /** Rules by the names of their ops. */
 export type Rules = RulesOf<Engine, GpuBuffer, typeof Ops>;
 
-export function blockOf(x: Tensor): GpuBuffer {
+export function bufferOf(x: Tensor): GpuBuffer {
   return x.storage.buffer("gpu") as GpuBuffer;
 }
 
-export function blocksOf(...tensors: readonly Tensor[]): GpuBuffer[] {
-  return tensors.map(blockOf);
+export function buffersOf(...tensors: readonly Tensor[]): GpuBuffer[] {
+  return tensors.map(bufferOf);
 }
 
 export function sizeOf({ shape }: { readonly shape: readonly number[] }): number {

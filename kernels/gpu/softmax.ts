@@ -6,7 +6,7 @@ import { around } from "../../core/shape.ts";
 import { type Helper, kernel, type Numbers, type Thread } from "./compile.ts";
 import { expOf, logOf, quotient } from "./math.ts";
 import { max } from "./reduce.ts";
-import { blockOf, type Rule, type Rules } from "./rule.ts";
+import { bufferOf, type Rule, type Rules } from "./rule.ts";
 
 const helpers: readonly Helper[] = [expOf as Helper, logOf as Helper, quotient as Helper];
 
@@ -103,7 +103,7 @@ function softmax(isLog: 0 | 1): Rule<"softmax"> {
   return {
     forward: (engine, { args: [x, { dim }] }) => {
       const { outer, n, inner } = around(x.shape, dim);
-      const block = blockOf(x);
+      const block = bufferOf(x);
       const lines = outer * inner;
       const largest = max(engine, block, { outer, n, inner });
       const masses = engine.launch(mass, block.dtype, lines, [block, largest], [n, inner]);
@@ -112,7 +112,7 @@ function softmax(isLog: 0 | 1): Rule<"softmax"> {
     },
     backward: (engine, { g, y, args: [, { dim }] }) => {
       const { outer, n, inner } = around(y.shape, dim);
-      const [gs, ys] = [blockOf(g), blockOf(y)];
+      const [gs, ys] = [bufferOf(g), bufferOf(y)];
       const numbers = [n, inner, isLog];
       const sums = engine.launch(along, ys.dtype, outer * inner, [gs, ys], numbers);
       return [engine.launch(shareBackward, ys.dtype, y.size, [gs, ys, sums], numbers)];

@@ -16,7 +16,7 @@ import { contract } from "./matmul.ts";
 import { normRules } from "./norm.ts";
 import { pick, reduce, scan } from "./reduce.ts";
 import { rope } from "./rope.ts";
-import { blockOf, type Rule, type Rules } from "./rule.ts";
+import { bufferOf, type Rule, type Rules } from "./rule.ts";
 import { softmaxRules } from "./softmax.ts";
 import type { GpuBuffer } from "./storage.ts";
 import { updateRules } from "./update.ts";
@@ -45,7 +45,7 @@ const converted = kernel(
 const to: Rule<"to"> = {
   forward: (engine, { args: [x], outputs: [{ dtype }] }) => {
     const numbers = [dtype === "int32" ? 1 : 0, dtype === "bool" ? 1 : 0];
-    return [engine.launch(converted, dtype, x.size, [blockOf(x)], numbers)];
+    return [engine.launch(converted, dtype, x.size, [bufferOf(x)], numbers)];
   },
 };
 

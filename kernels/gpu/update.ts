@@ -10,7 +10,7 @@ import type { updates } from "../../core/update.ts";
 import { kernel, type Numbers, type Thread } from "./compile.ts";
 import type { Engine, Scalar } from "./engine.ts";
 import { sum } from "./reduce.ts";
-import { blockOf } from "./rule.ts";
+import { bufferOf } from "./rule.ts";
 import type { GpuBuffer } from "./storage.ts";
 
 // --- AdamW -------------------------------------------------------------------------------------------
@@ -68,16 +68,16 @@ type Update<K extends keyof Rules> = Rules[K]["update"];
 const adamwStep: Update<"adamwStep"> = (engine, { args }) => {
   const [ws, gs, ms, vs, gradScale, options, largest] = args;
   const { beta1, beta2, eps, weightDecay } = options;
-  const by = gradScale === null ? engine.scalar(1) : blockOf(gradScale);
+  const by = gradScale === null ? engine.scalar(1) : bufferOf(gradScale);
   const time = engine.time(options);
   const rest = (beta: number): Scalar => time((_, step) => 1 - pow(beta, step));
   const numbers = [time((lr) => lr), weightDecay, rest(beta1), rest(beta2), eps];
   for (const [i, parameter] of ws.entries()) {
-    const [w, g, m, v] = [parameter, gs[i], ms[i], vs[i]].map((x) => x && blockOf(x));
+    const [w, g, m, v] = [parameter, gs[i], ms[i], vs[i]].map((x) => x && bufferOf(x));
     if (!w || !g || !m || !v) continue; // the lists are equally long
     engine.overwrite(m, engine.launch(firstMoment, m.dtype, m.length, [m, g, by], [beta1]));
     engine.overwrite(v, engine.launch(secondMoment, v.dtype, v.length, [v, g, by], [beta2]));
-    const top = largest === null ? v : blockOf(largest[i] as Tensor);
+    const top = largest === null ? v : bufferOf(largest[i] as Tensor);
     if (top !== v)
       engine.overwrite(top, engine.launch(larger, top.dtype, top.length, [top, v], []));
     engine.overwrite(w, engine.launch(weights, w.dtype, w.length, [w, m, top], numbers));
@@ -128,10 +128,10 @@ const descend = kernel(
 
 const sgdStep: Update<"sgdStep"> = (engine, { args: [ws, gs, ms, gradScale, options] }) => {
   const { momentum, nesterov, weightDecay, dampening = 0 } = options;
-  const by = gradScale === null ? engine.scalar(1) : blockOf(gradScale);
+  const by = gradScale === null ? engine.scalar(1) : bufferOf(gradScale);
   const lr = engine.time({ ...options, step: 1 })((rate) => rate);
   for (const [i, parameter] of ws.entries()) {
-    const [w, g] = [blockOf(parameter), blockOf(gs[i] as Tensor)];
+    const [w, g] = [bufferOf(parameter), bufferOf(gs[i] as Tensor)];
     const gradient = (mu: number, m: GpuBuffer, mStep: number): GpuBuffer =>
       engine.launch(momentumOf, w.dtype, w.length, [w, g, m, by], [mStep, mu, weightDecay]);
     const plain = (): GpuBuffer => gradient(0, engine.scalar(0), 0);
@@ -142,7 +142,7 @@ const sgdStep: Update<"sgdStep"> = (engine, { args: [ws, gs, ms, gradScale, opti
       engine.overwrite(w, step(direction, 0, direction));
       continue;
     }
-    const m = blockOf(ms[i] as Tensor);
+    const m = bufferOf(ms[i] as Tensor);
     const damped = (): GpuBuffer =>
       engine.launch(dampedMomentum, m.dtype, m.length, [m, plain()], [momentum, dampening]);
     const fresh = dampening === 0 ? gradient(momentum, m, 1) : damped();
@@ -171,7 +171,7 @@ const globalNorm: Update<"globalNorm"> = (engine, { args: [list] }) => {
   const squares = list
     .filter((x) => x.size > 0)
     .map((x) => {
-      const terms = engine.launch(square, "float32", x.size, [blockOf(x)], []);
+      const terms = engine.launch(square, "float32", x.size, [bufferOf(x)], []);
       return sum(engine, terms, { outer: 1, n: x.size, inner: 1 });
     });
   const total = squares.reduce(

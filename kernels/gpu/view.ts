@@ -7,7 +7,7 @@ import { stridesOf } from "../../core/shape.ts";
 import type { Kernel } from "./compile.ts";
 import type { Engine } from "./engine.ts";
 import { textKernel } from "./formulas.ts";
-import { blockOf, firstOf, sizeOf } from "./rule.ts";
+import { bufferOf, firstOf, sizeOf } from "./rule.ts";
 import type { GpuBuffer } from "./storage.ts";
 import { coordinates, place, sizeNames, stepNames, walkNumbers, walkOf } from "./walk.ts";
 
@@ -67,14 +67,14 @@ export function view(engine: Engine, kernel: ViewKernel, call: ForwardCall): rea
   const [only] = copies;
   if (copies.length === 1 && only && sizeOf(only) === sizeOf(spec)) {
     const { input, shape, from } = only;
-    return [move(engine, blockOf(inputs[input] as Tensor), shape, from.strides, from.offset)];
+    return [move(engine, bufferOf(inputs[input] as Tensor), shape, from.strides, from.offset)];
   }
   const fill = kernel.fill?.(...call.args) ?? 0;
   let block: GpuBuffer | null = null;
   for (const copy of copies) {
     if (sizeOf(copy) === 0) continue;
     const box = { before: block, spec, fill };
-    block = insert(engine, box, copy, blockOf(inputs[copy.input] as Tensor));
+    block = insert(engine, box, copy, bufferOf(inputs[copy.input] as Tensor));
   }
   return [block ?? filled(engine, sizeOf(spec), fill, spec.dtype)];
 }

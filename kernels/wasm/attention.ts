@@ -7,7 +7,7 @@ import type { Attend, Packed } from "../../core/ops/fused/attentionLoops.ts";
 import { stretched } from "./broadcast.ts";
 import {
   areFloat32,
-  blockOf,
+  bufferOf,
   type Machine,
   makeLike,
   type Rule,
@@ -49,7 +49,7 @@ function layoutOf(
 ): number {
   const maskStrides = mask === null ? [0, 0, 0, 0] : stretched(mask.shape, [B, H, T, S]);
   const kind = mask === null ? 0 : mask.dtype === "bool" ? 1 : 2;
-  const at = mask === null ? 0 : memory.read(blockOf(mask));
+  const at = mask === null ? 0 : memory.read(bufferOf(mask));
   const sizes = [B, H, Hkv, T, S, D, Number(causal), offset, 0];
   const layout = wasm.layout([...sizes, ...q, ...k, ...k, ...o, kind, at, ...maskStrides]);
   wasm.f32[(layout >> 2) + 8] = scale;

@@ -16,7 +16,7 @@ import {
 } from "../../core/index.ts";
 import { createWasm, type Wasm, type WasmOptions } from "./kernels.ts";
 import { type WasmBuffer, WasmMemory } from "./memory.ts";
-import { blockOf, isFloat32 } from "./rule.ts";
+import { bufferOf, isFloat32 } from "./rule.ts";
 import { fitsRule, runKernels } from "./table.ts";
 
 /**
@@ -72,7 +72,7 @@ export class WasmDevice implements Device {
   run(call: Call): readonly WasmBuffer[] {
     const { memory } = this;
     memory.tidy();
-    for (const x of call.tensors) memory.hold(blockOf(x));
+    for (const x of call.tensors) memory.hold(bufferOf(x));
     const isDouble = call.tensors[0]?.dtype === "float64";
     return (isDouble ? null : runKernels(this, call)) ?? this.#loops(call);
   }
@@ -82,7 +82,7 @@ export class WasmDevice implements Device {
     if (call.pass !== "update" && call.tensors.some(isFloat32)) this.#count(call);
     const inPlace = call.pass === "update";
     const dataOf = (x: Tensor): TypedArray =>
-      inPlace ? memory.view(blockOf(x)) : memory.peek(blockOf(x));
+      inPlace ? memory.view(bufferOf(x)) : memory.peek(bufferOf(x));
     const outputs = call.outputs.map((spec) => {
       if (spec === null) return null;
       const size = spec.shape.reduce((product, side) => product * side, 1);

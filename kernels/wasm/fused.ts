@@ -10,7 +10,7 @@ import type { Kernel } from "./exports.ts";
 import type { WasmBuffer } from "./memory.ts";
 import {
   areFloat32,
-  blockOf,
+  bufferOf,
   isFloat32,
   type Machine,
   makeLike,
@@ -50,7 +50,7 @@ function rowsRule(forward: Kernel, backward: Kernel, cost: number): Rule<"softma
 
 /** Whether every index is below `size` (or is the one that counts for none); if not, the loops say so. */
 function inRange({ memory }: Machine, index: Tensor, size: number, none = 0): boolean {
-  const values = memory.peek(blockOf(index));
+  const values = memory.peek(bufferOf(index));
   for (let i = 0; i < values.length; i++) {
     const value = values[i] as number;
     if ((value < 0 || value >= size) && value !== none) return false;
@@ -62,7 +62,7 @@ type Losses = Required<CrossEntropyOptions>;
 
 /** What each row's loss is multiplied by: see shareOf in core. */
 function lossShare({ memory }: Machine, target: Tensor, losses: Losses): number {
-  return shareOf(memory.peek(blockOf(target)), losses);
+  return shareOf(memory.peek(bufferOf(target)), losses);
 }
 
 const crossEntropy: Rule<"crossEntropy"> = {

@@ -26,7 +26,7 @@ export type Forward<P extends readonly unknown[]> = (
   call: ForwardCall<readonly [...P, ...unknown[]], never>,
 ) => Outputs<never, WasmBuffer> | null;
 
-export function blockOf(x: Tensor): WasmBuffer {
+export function bufferOf(x: Tensor): WasmBuffer {
   return x.storage.buffer("wasm") as WasmBuffer;
 }
 
@@ -55,7 +55,7 @@ export function makeLike({ memory }: Machine, { dtype, shape }: Spec): WasmBuffe
 
 /** The address of a tensor that a kernel only reads; 0 for one that is left out. */
 export function read({ memory }: Machine, x: Tensor | null): number {
-  return x === null ? 0 : memory.read(blockOf(x));
+  return x === null ? 0 : memory.read(bufferOf(x));
 }
 
 /** Blocks for the outputs that are wanted; null for the others. */

@@ -13,7 +13,7 @@ import type { Kernel } from "./exports.ts";
 import { fusedRules } from "./fused.ts";
 import type { WasmBuffer } from "./memory.ts";
 import {
-  blockOf,
+  bufferOf,
   type Forward,
   isFloat32,
   type Machine,
@@ -34,7 +34,7 @@ const grain = 1024;
 function unary(kernel: Kernel, cost: number): Forward<[x: Tensor]> {
   return ({ wasm, memory }, { args: [x] }) => {
     if (!isFloat32(x)) return null;
-    const at = memory.read(blockOf(x));
+    const at = memory.read(bufferOf(x));
     const y = memory.make("float32", x.size);
     wasm.run(kernel, x.size, cost, grain, at, y.at);
     return [y];
@@ -48,7 +48,7 @@ function unaryGrad(kernel: Kernel, cost: number) {
     { g, args: [x] }: BackwardCall<readonly [x: Tensor, ...rest: unknown[]], never>,
   ): [WasmBuffer] | null => {
     if (!isFloat32(x) || !isFloat32(g)) return null;
-    const [from, at] = [memory.read(blockOf(g)), memory.read(blockOf(x))];
+    const [from, at] = [memory.read(bufferOf(g)), memory.read(bufferOf(x))];
     const dx = memory.make("float32", x.size);
     wasm.run(kernel, x.size, cost, grain, from, at, dx.at);
     return [dx];
@@ -100,7 +100,7 @@ function binary(kernel: Kernel, cost: number): Forward<[a: Tensor, b: Tensor]> {
     if (rows === null) return null;
     const { wasm, memory } = machine;
     const { inner, layout, strides, steps } = rows;
-    const [pa, pb] = [memory.read(blockOf(a), 0), memory.read(blockOf(b), 1)];
+    const [pa, pb] = [memory.read(bufferOf(a), 0), memory.read(bufferOf(b), 1)];
     const out = makeLike(machine, spec);
     const [sa = 0, sb = 0] = strides;
     const [ia = 0, ib = 0] = steps;
@@ -122,7 +122,7 @@ function choose(
   if (rows === null) return null;
   const { wasm, memory } = machine;
   const operands = [c, a, b].flatMap((x, i) => [
-    memory.read(blockOf(x), i),
+    memory.read(bufferOf(x), i),
     rows.strides[i] ?? 0,
     rows.steps[i] ?? 0,
   ]);
@@ -144,7 +144,7 @@ const clamp: Rule<"clamp"> = {
   forward: ({ wasm, memory }, { args: [x, bounds], outputs: [spec] }) => {
     if (!isFloat32(x) || spec.dtype !== "float32") return null;
     const { min = -Infinity, max = Infinity } = bounds;
-    const at = memory.read(blockOf(x));
+    const at = memory.read(bufferOf(x));
     const y = memory.make("float32", x.size);
     wasm.run("unaryClamp", x.size, 0.2, grain, at, y.at, min, max);
     return [y];
@@ -251,7 +251,7 @@ function move(machine: Machine, kernel: ViewKernel, call: ForwardCall): WasmBuff
     return { input, from, to, axes: merge(shape, [from.strides, to.strides]), size: sizeOf(shape) };
   });
   if (copies.some(({ axes }) => axes.sizes.length > 6)) return null;
-  const addresses = tensors.map((x) => memory.read(blockOf(x)));
+  const addresses = tensors.map((x) => memory.read(bufferOf(x)));
   const y = makeLike(machine, spec);
   if (copies.reduce((total, { size }) => total + size, 0) < y.length)
     wasm.run("fill", y.length, 0.1, grain, y.at, bitsOf(kernel.fill?.(...args) ?? 0, spec));
@@ -279,7 +279,7 @@ function matmul(
   const walk = kernel.contraction(...args);
   const { m: M, n: N, k: K, transposeA, transposeB } = walk;
   const { wasm, memory } = machine;
-  const [pa, pb] = [memory.read(blockOf(a)), memory.read(blockOf(b))];
+  const [pa, pb] = [memory.read(bufferOf(a)), memory.read(bufferOf(b))];
   const c = makeLike(machine, spec);
   if (c.length === 0) return [c];
   if (K === 0) wasm.run("fill", c.length, 0.1, grain, c.at, 0);

@@ -5,7 +5,7 @@ import { portable, type Tensor } from "../../core/index.ts";
 import type { UpdateRulesOf } from "../../core/rule.ts";
 import type { updates } from "../../core/update.ts";
 import type { WasmBuffer } from "./memory.ts";
-import { blockOf, isFloat32, type Machine } from "./rule.ts";
+import { bufferOf, isFloat32, type Machine } from "./rule.ts";
 
 const blockLength = 8192;
 const entryBytes = 20; // w, g, m, v, count
@@ -20,7 +20,7 @@ function withTable(
 ): void {
   const sizes = (lists.find((list) => list !== null) ?? []).map((x) => x.size);
   const blocks = sizes.reduce((count, size) => count + Math.ceil(size / blockLength), 0);
-  const addresses = lists.map((list) => list?.map((x) => memory.read(blockOf(x))));
+  const addresses = lists.map((list) => list?.map((x) => memory.read(bufferOf(x))));
   const bytes = Math.max(1, blocks) * entryBytes;
   const table = wasm.alloc(bytes);
   let at = table >>> 2;
@@ -37,11 +37,11 @@ function withTable(
 
 /** The number in a scalar tensor; 1 without one. */
 function scaleOf({ memory }: Machine, x: Tensor | null): number {
-  return x === null ? 1 : (memory.peek(blockOf(x))[0] as number);
+  return x === null ? 1 : (memory.peek(bufferOf(x))[0] as number);
 }
 
 function wrote({ memory }: Machine, ...lists: readonly (Tensors | null)[]): void {
-  for (const list of lists) for (const x of list ?? []) memory.wrote(blockOf(x));
+  for (const list of lists) for (const x of list ?? []) memory.wrote(bufferOf(x));
 }
 
 type Rules = Required<UpdateRulesOf<Machine, WasmBuffer, typeof updates>>;
