@@ -27,13 +27,13 @@ export type Order =
   | { readonly prepare: Work }
   | { readonly sample: { readonly milliseconds: number } };
 
-export type Answer =
+export type Reply =
   | { readonly hello: Pick<Contestant, "name" | "version" | "about"> }
   | { readonly result: Float64Array; readonly note?: string }
   | { readonly cannot: string }
-  | Turn;
+  | TimingSample;
 
-export interface Turn {
+export interface TimingSample {
   /** Seconds of each run. */
   readonly seconds: readonly number[];
   /** How often a second the process had to leave its core to another one. */
@@ -46,7 +46,7 @@ export function serve(contestant: Contestant): void {
   const { name, version, about } = contestant;
   let ready: Ready | null = null;
   let repeats = 0;
-  const answer = async (order: Order): Promise<Answer> => {
+  const answer = async (order: Order): Promise<Reply> => {
     if ("prepare" in order) {
       const prepared = await contestant.prepare(order.prepare);
       if (typeof prepared === "string") return { cannot: prepared };
@@ -61,11 +61,11 @@ export function serve(contestant: Contestant): void {
   };
   process.on("message", (order: Order) => {
     answer(order)
-      .catch((error: Error): Answer => ({ cannot: error.message.split("\n")[0] ?? "failed" }))
+      .catch((error: Error): Reply => ({ cannot: error.message.split("\n")[0] ?? "failed" }))
       .then((reply) => process.send?.(reply));
   });
   process.on("disconnect", () => process.exit());
-  process.send?.({ hello: { name, version, about } } satisfies Answer);
+  process.send?.({ hello: { name, version, about } } satisfies Reply);
 }
 
 async function secondsOf({ run }: Ready, repeats: number): Promise<number> {
@@ -85,7 +85,7 @@ async function repeatsFor(ready: Ready): Promise<number> {
 }
 
 /** Timings for so many milliseconds, one at least. */
-async function sample(ready: Ready, milliseconds: number, repeats: number): Promise<Turn> {
+async function sample(ready: Ready, milliseconds: number, repeats: number): Promise<TimingSample> {
   const seconds: number[] = [];
   const { involuntaryContextSwitches: before } = process.resourceUsage();
   const start = performance.now();

@@ -7,8 +7,8 @@ import { WasmDevice } from "../kernels/index.ts";
 import { type CausalLM, generate } from "../nn/index.ts";
 import { gpt } from "./gpt.ts";
 import { spread, time, validate } from "./measure.ts";
-import type { Options } from "./races.ts";
-import { digits, progress, type Table } from "./report.ts";
+import type { RacesOptions } from "./races.ts";
+import { digits, progress, type ResultTable } from "./report.ts";
 import { batchesOf, type GPTShape, sizes } from "./works.ts";
 
 const promptLength = 16;
@@ -40,7 +40,7 @@ function withoutCache(model: CausalLM, prompts: readonly number[][], tokens: num
   return rows.flatMap((row) => row.slice(promptLength));
 }
 
-export async function generation(table: Table, { quick }: Options): Promise<void> {
+export async function generation(table: ResultTable, { quick }: RacesOptions): Promise<void> {
   registerDevice("one", () => new WasmDevice({ threads: 1 }));
   use("one");
   table.head("tokens, batch", "tokens/s", "spread", "without cache", "x");

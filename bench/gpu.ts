@@ -8,14 +8,14 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { type Browser, chromium } from "playwright-core";
-import type { Job, Outcome } from "./gpuWork.ts";
-import type { Options } from "./races.ts";
-import { digits, progress, type Table, timed } from "./report.ts";
+import type { GpuJob, Outcome } from "./gpuWork.ts";
+import type { RacesOptions } from "./races.ts";
+import { digits, progress, type ResultTable, timed } from "./report.ts";
 
 const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
 /** Does a job in a process of its own, so that a mode's memory and driver are gone after it. */
-function inNode(job: Job): Promise<Outcome> {
+function inNode(job: GpuJob): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const child = fork(fileURLToPath(new URL("./gpuNode.ts", import.meta.url)), [], {
       execArgv: ["--import", "tsx"],
@@ -31,7 +31,7 @@ function inNode(job: Job): Promise<Outcome> {
 }
 
 /** Does a job in a page; without a GPU, with `software`, Chromium's own drivers compute. */
-async function inChromium(job: Job, software: boolean): Promise<Outcome> {
+async function inChromium(job: GpuJob, software: boolean): Promise<Outcome> {
   const args = ["--no-sandbox", "--enable-unsafe-webgpu", "--ignore-gpu-blocklist"];
   const soft = ["--use-webgpu-adapter=swiftshader", "--enable-unsafe-swiftshader"];
   const hard = ["--enable-features=Vulkan"];
@@ -46,7 +46,7 @@ async function inChromium(job: Job, software: boolean): Promise<Outcome> {
   }
 }
 
-async function inPage(browser: Browser, job: Job): Promise<Outcome> {
+async function inPage(browser: Browser, job: GpuJob): Promise<Outcome> {
   const page = await browser.newPage();
   const script = await bundle();
   await page.route("http://localhost/**", (route) => {
@@ -55,8 +55,8 @@ async function inPage(browser: Browser, job: Job): Promise<Outcome> {
     return route.fulfill({ body, contentType: isScript ? "text/javascript" : "text/html" });
   });
   await page.goto("http://localhost/");
-  const run = (given: Job): Promise<Outcome> =>
-    (globalThis as unknown as { work: (job: Job) => Promise<Outcome> }).work(given);
+  const run = (given: GpuJob): Promise<Outcome> =>
+    (globalThis as unknown as { work: (job: GpuJob) => Promise<Outcome> }).work(given);
   return page.evaluate(run, job);
 }
 
@@ -82,7 +82,7 @@ async function bundle(): Promise<string> {
 }
 
 /** In Chromium: on its GPU, or where none answers in software. */
-async function anyChromium(job: Job): Promise<Outcome> {
+async function anyChromium(job: GpuJob): Promise<Outcome> {
   try {
     return await inChromium(job, false);
   } catch {
@@ -90,7 +90,7 @@ async function anyChromium(job: Job): Promise<Outcome> {
   }
 }
 
-export async function gpu(table: Table, { quick }: Options): Promise<void> {
+export async function gpu(table: ResultTable, { quick }: RacesOptions): Promise<void> {
   const sides = quick ? [128] : [128, 256, 512];
   const common = { sides, size: quick ? "XS" : "S", milliseconds: quick ? 50 : 1000 } as const;
   const rates = sides.map((n) => `matmul ${n}, GFLOP/s`);

@@ -9,7 +9,7 @@ import { gpt } from "./gpt.ts";
 import { numbers, summary, type Timing, validate } from "./measure.ts";
 import { adamW, batchesOf, type GPTShape, sizes } from "./works.ts";
 
-export interface Job {
+export interface GpuJob {
   readonly device: string;
   /** Sides of the square matrices. */
   readonly sides: readonly number[];
@@ -84,7 +84,7 @@ const firstSteps = 3;
 async function steps(
   name: string,
   run: (ids: Tensor, targets: Tensor) => Promise<Tensor>,
-  { size, losses, milliseconds }: Job,
+  { size, losses, milliseconds }: GpuJob,
 ): Promise<[losses: number[], timing: Timing]> {
   const batch = batches(sizes[size]);
   let step = 0;
@@ -95,7 +95,7 @@ async function steps(
   return [first, await time(next, milliseconds)];
 }
 
-export async function work(job: Job): Promise<Outcome> {
+export async function work(job: GpuJob): Promise<Outcome> {
   const device = use(job.device);
   if (device instanceof GpuDevice) await device.ready();
   const products: Timing[] = [];

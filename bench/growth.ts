@@ -4,8 +4,8 @@
 
 import { spread } from "./measure.ts";
 import { ours, race } from "./race.ts";
-import type { Options } from "./races.ts";
-import { digits, duration, type Table } from "./report.ts";
+import type { RacesOptions } from "./races.ts";
+import { digits, duration, type ResultTable } from "./report.ts";
 import type { GPTShape } from "./works.ts";
 
 const base: GPTShape = { V: 256, L: 2, D: 64, H: 4, T: 64, B: 8 };
@@ -23,7 +23,7 @@ function operations({ V, L, D, T, B }: GPTShape): number {
   return 3 * 2 * B * T * (products + attention);
 }
 
-export async function growth(table: Table, { quick }: Options): Promise<void> {
+export async function growth(table: ResultTable, { quick }: RacesOptions): Promise<void> {
   table.head("one thread", "a step", "spread", "x before", "tokens/s", "GFLOP/s");
   for (const [name, values] of grown) {
     let before: number | null = null;

@@ -18,12 +18,12 @@ import { rows } from "./kernels/rows.ts";
 import { ladder } from "./ladder.ts";
 import { memory } from "./memory.ts";
 import * as races from "./races.ts";
-import { Table, writeReadme } from "./report.ts";
+import { ResultTable, writeReadme } from "./report.ts";
 
 interface Subject {
   readonly title: string;
   readonly about: string;
-  run(table: Table, options: races.Options): Promise<void>;
+  run(table: ResultTable, options: races.RacesOptions): Promise<void>;
 }
 
 const subjects: Readonly<Record<string, Subject>> = {
@@ -129,7 +129,7 @@ async function main(): Promise<void> {
 }
 
 /** Each subject in a process of its own, so that none inherits another's memory or compiled code. */
-async function runApart(names: readonly string[], options: races.Options): Promise<void> {
+async function runApart(names: readonly string[], options: races.RacesOptions): Promise<void> {
   process.on("SIGINT", () => {}); // goes to the subject too, which writes what it has and ends
   for (const name of names) {
     const flags = options.quick ? ["--quick"] : [];
@@ -141,8 +141,12 @@ async function runApart(names: readonly string[], options: races.Options): Promi
   }
 }
 
-async function runSubject(name: string, subject: Subject, options: races.Options): Promise<void> {
-  const table = new Table(name, subject.title, subject.about);
+async function runSubject(
+  name: string,
+  subject: Subject,
+  options: races.RacesOptions,
+): Promise<void> {
+  const table = new ResultTable(name, subject.title, subject.about);
   const finish = (unfinished?: string) => {
     if (table.rows.length > 0) table.write(unfinished);
     writeReadme(Object.keys(subjects));

@@ -20,7 +20,7 @@
 import { createWasm, type Wasm } from "../kernels/wasm/kernels.ts";
 import { threadCount } from "../kernels/wasm/threads.ts";
 import { numbers, spread, time, validate } from "./measure.ts";
-import { digits, type Table } from "./report.ts";
+import { digits, type ResultTable } from "./report.ts";
 
 type Matmul = (a: Float32Array, b: Float32Array, c: Float32Array, n: number) => void;
 
@@ -189,7 +189,10 @@ function rungsOf(
 }
 
 /** Climbs the ladder at 256 and, with more time, at 1024. */
-export async function ladder(table: Table, { quick }: { readonly quick: boolean }): Promise<void> {
+export async function ladder(
+  table: ResultTable,
+  { quick }: { readonly quick: boolean },
+): Promise<void> {
   table.head("n, rung", "GFLOP/s", "spread", "x the first");
   for (const n of quick ? [256] : [256, 1024]) {
     const [a, b] = [numbers(n * n, 1), numbers(n * n, 2)];

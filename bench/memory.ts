@@ -6,13 +6,13 @@ import { device, use } from "../core/index.ts";
 import "../kernels/index.ts";
 import type { WasmDevice } from "../kernels/index.ts";
 import { trainingStep } from "./gpt.ts";
-import type { Options } from "./races.ts";
-import { progress, type Table } from "./report.ts";
+import type { RacesOptions } from "./races.ts";
+import { progress, type ResultTable } from "./report.ts";
 import { sizes } from "./works.ts";
 
 const mib = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 
-export async function memory(table: Table, { quick }: Options): Promise<void> {
+export async function memory(table: ResultTable, { quick }: RacesOptions): Promise<void> {
   use("wasm");
   const { statistics } = (device("wasm") as WasmDevice).wasm.pool;
   table.head("after", "pool, in use", "pool, held", "most in use", "js heap", "process");

@@ -6,7 +6,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import type { Answer, Order, Turn } from "./contestant.ts";
+import type { Order, Reply, TimingSample } from "./contestant.ts";
 import { summary, type Timing, validate } from "./measure.ts";
 import { progress } from "./report.ts";
 import { nameOf, type Work } from "./works.ts";
@@ -83,8 +83,8 @@ export const howToInstall =
 
 class Runner {
   readonly #child: ChildProcess;
-  readonly #answers: Answer[] = [];
-  #waiting: ((answer: Answer) => void) | null = null;
+  readonly #answers: Reply[] = [];
+  #waiting: ((answer: Reply) => void) | null = null;
 
   constructor({ file, args = [], env = {} }: Entrant) {
     this.#child = fork(fileURLToPath(new URL(file, import.meta.url)), args, {
@@ -93,17 +93,17 @@ class Runner {
       serialization: "advanced",
       stdio: ["ignore", "ignore", "inherit", "ipc"],
     });
-    this.#child.on("message", (answer: Answer) => this.#take(answer));
+    this.#child.on("message", (answer: Reply) => this.#take(answer));
     this.#child.on("exit", (code) => this.#take({ cannot: `its process ended with code ${code}` }));
   }
 
-  #take(answer: Answer): void {
+  #take(answer: Reply): void {
     if (this.#waiting === null) this.#answers.push(answer);
     else this.#waiting(answer);
     this.#waiting = null;
   }
 
-  hear(): Promise<Answer> {
+  hear(): Promise<Reply> {
     const [answer] = this.#answers.splice(0, 1);
     if (answer !== undefined) return Promise.resolve(answer);
     return new Promise((resolve) => {
@@ -111,7 +111,7 @@ class Runner {
     });
   }
 
-  ask(order: Order): Promise<Answer> {
+  ask(order: Order): Promise<Reply> {
     this.#child.send(order);
     return this.hear();
   }
@@ -125,7 +125,7 @@ class Runner {
 interface Lane {
   readonly runner: Runner;
   readonly who: Pick<Finish, "name" | "version" | "about">;
-  readonly turns: Turn[];
+  readonly turns: TimingSample[];
   result?: Float64Array;
   deviation?: number;
   note?: string;

@@ -15,10 +15,10 @@ import {
   textbook,
   trainingPeers,
 } from "./race.ts";
-import { digits, type Table, timed } from "./report.ts";
+import { digits, type ResultTable, timed } from "./report.ts";
 import { type GPTShape, nameOf, sizes, type Work } from "./works.ts";
 
-export interface Options {
+export interface RacesOptions {
   /** A first impression: fewer rounds, smaller works. */
   readonly quick: boolean;
 }
@@ -26,17 +26,17 @@ export interface Options {
 /** Steps, and products of float32 in different orders, differ by rounding. */
 const tolerance = { train: 1e-3, matmul: 1e-4, exp: 1e-5, softmax: 1e-5 } as const;
 
-function raceOptions(work: Work, { quick }: Options): RaceOptions {
+function raceOptions(work: Work, { quick }: RacesOptions): RaceOptions {
   const turns = quick ? { rounds: 3, milliseconds: 100 } : { rounds: 7, milliseconds: 300 };
   return { ...turns, tolerance: tolerance[work.kind] };
 }
 
 /** Runs a work and adds a row with everybody's time; returns what each did. */
 async function addRace(
-  table: Table,
+  table: ResultTable,
   work: Work,
   entrants: readonly Entrant[],
-  options: Options,
+  options: RacesOptions,
   rate: (seconds: number) => string,
 ): Promise<readonly Finish[]> {
   const finishes = await race(work, entrants, raceOptions(work, options));
@@ -66,15 +66,15 @@ function cellOf({ timing, isDisturbed }: Finish, base: number | null): string {
   return base === null ? time : `${time}, ${digits(timing.median / base)}x`;
 }
 
-const deviations = new WeakMap<Table, Map<string, number>>();
+const deviations = new WeakMap<ResultTable, Map<string, number>>();
 
 /** Keeps the largest difference of each contestant from ours, for the note at the end. */
-function addDeviation(table: Table, name: string, deviation: number): void {
+function addDeviation(table: ResultTable, name: string, deviation: number): void {
   const known = deviations.get(table) ?? new Map<string, number>();
   deviations.set(table, known.set(name, Math.max(deviation, known.get(name) ?? 0)));
 }
 
-function noteDeviations(table: Table): void {
+function noteDeviations(table: ResultTable): void {
   const most = [...(deviations.get(table) ?? [])].map(
     ([name, d]) => `${name} ${d.toExponential(0)}`,
   );
@@ -88,7 +88,7 @@ const gflops = (operations: number) => (seconds: number) =>
 
 // --- The subjects ------------------------------------------------------------------------------
 
-export async function matmul(table: Table, options: Options): Promise<void> {
+export async function matmul(table: ResultTable, options: RacesOptions): Promise<void> {
   for (const n of options.quick ? [64, 256] : [64, 128, 256, 512, 1024]) {
     const entrants = [ours(1), ours(2), ...peers];
     await addRace(table, { kind: "matmul", n }, entrants, options, gflops(2 * n ** 3));
@@ -96,7 +96,7 @@ export async function matmul(table: Table, options: Options): Promise<void> {
   noteDeviations(table);
 }
 
-export async function rows(table: Table, options: Options): Promise<void> {
+export async function rows(table: ResultTable, options: RacesOptions): Promise<void> {
   for (const shape of [
     [512, 256],
     [4096, 64],
@@ -115,7 +115,7 @@ const tokens =
   (seconds: number) =>
     `${digits((B * T) / seconds)} tokens/s`;
 
-export async function training(table: Table, options: Options): Promise<void> {
+export async function training(table: ResultTable, options: RacesOptions): Promise<void> {
   for (const gpt of options.quick ? [sizes.XS, sizes.S] : Object.values(sizes)) {
     const entrants = [ours(1), ours(2), textbook, ...trainingPeers, ...peers];
     const finishes = await addRace(table, { kind: "train", gpt }, entrants, options, tokens(gpt));
@@ -127,7 +127,7 @@ export async function training(table: Table, options: Options): Promise<void> {
   noteDeviations(table);
 }
 
-export async function threads(table: Table, options: Options): Promise<void> {
+export async function threads(table: ResultTable, options: RacesOptions): Promise<void> {
   const counts = [1, 2, 4, 8].filter((count) => count <= availableParallelism());
   const entrants = counts.map(ours);
   const flops = (n: number) => gflops(2 * n ** 3);

@@ -23,7 +23,7 @@ export interface Stamp {
 }
 
 /** A results file. */
-export interface Result {
+export interface BenchResult {
   readonly name: string;
   readonly title: string;
   readonly about: string;
@@ -51,7 +51,7 @@ export function stamp(versions: Record<string, string>): Stamp {
 }
 
 /** A table that grows a row at a time, shown as it grows. */
-export class Table {
+export class ResultTable {
   columns: readonly string[] = [];
   readonly rows: (readonly string[])[] = [];
   readonly notes: string[] = [];
@@ -106,7 +106,7 @@ export class Table {
   /** Writes results/<name>.json. */
   write(unfinished?: string): void {
     const { name, title, about, columns, rows, notes, data } = this;
-    const result: Result = {
+    const result: BenchResult = {
       name,
       title,
       about,
@@ -126,7 +126,7 @@ export class Table {
 export function writeReadme(names: readonly string[]): void {
   const found = names.filter((name) => existsSync(`${folder}${name}.json`));
   const sections = found.map((name) =>
-    section(JSON.parse(readFileSync(`${folder}${name}.json`, "utf8")) as Result),
+    section(JSON.parse(readFileSync(`${folder}${name}.json`, "utf8")) as BenchResult),
   );
   const introduction =
     "Made by `npm run bench`; each table has its JSON file beside this one. Every result was right " +
@@ -141,7 +141,16 @@ function versionIn(packageFile: URL): string {
   return (JSON.parse(readFileSync(packageFile, "utf8")) as { version: string }).version;
 }
 
-function section({ name, title, about, stamp, unfinished, columns, rows, notes }: Result): string {
+function section({
+  name,
+  title,
+  about,
+  stamp,
+  unfinished,
+  columns,
+  rows,
+  notes,
+}: BenchResult): string {
   const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
   const rule = columns.map((_, i) => (i === 0 ? ":--" : "--:"));
   const versions = Object.entries(stamp.versions).map(([who, version]) => `${who} ${version}`);

@@ -95,14 +95,14 @@ export function initialWeights({ V, L, D, T }: GPTShape): Record<string, Weight>
   return weights;
 }
 
-export interface Batch {
+export interface TokenBatch {
   /** Tokens, [B,T], and what should follow each of them. */
   readonly x: Int32Array;
   readonly y: Int32Array;
 }
 
 /** Four batches of random tokens; steps take them in turn. */
-export function batchesOf({ V, B, T }: GPTShape): (step: number) => Batch {
+export function batchesOf({ V, B, T }: GPTShape): (step: number) => TokenBatch {
   const batches = [0, 1, 2, 3].map((seed) => {
     const stream = numbers(B * (T + 1), 1000 + seed).map((u) => Math.floor(((u + 1) / 2) * V));
     const take = (shift: number) =>

@@ -6,7 +6,7 @@
 export type Sparse = ReadonlyMap<number, number>;
 
 /** A function at a point. */
-export interface Point {
+export interface FunctionAtPoint {
   /** All outputs where argument `i` is moved by t along a direction (how far each element goes). */
   at(i: number, direction: Sparse, t: number): Float64Array;
   /** All outputs at the point itself. */
@@ -16,8 +16,8 @@ export interface Point {
 }
 
 /** A line through a point, and the differences along it that were computed so far, by their step. */
-export interface Line {
-  readonly point: Point;
+export interface DifferenceLine {
+  readonly point: FunctionAtPoint;
   readonly argument: number;
   readonly direction: Sparse;
   readonly columns: Map<number, Column>;
@@ -31,7 +31,10 @@ export interface Column {
 }
 
 /** f'(0) by the five-point rule, (f(-2h) - 8 f(-h) + 8 f(h) - f(2h)) / 12h: its error is of order h⁴. */
-export function columnAt({ point, argument, direction, columns }: Line, h: number): Column {
+export function columnAt(
+  { point, argument, direction, columns }: DifferenceLine,
+  h: number,
+): Column {
   const known = columns.get(h);
   if (known !== undefined) return known;
   const ys = [-2, -1, 1, 2].map((times) => point.at(argument, direction, times * h));
@@ -53,7 +56,7 @@ export function roundingOf(size: number): number {
 }
 
 /** How far rounding may put off a weighted sum of the outputs. */
-export function noiseOf({ values }: Point, weights: Sparse): number {
+export function noiseOf({ values }: FunctionAtPoint, weights: Sparse): number {
   let sizes = 0;
   for (const [k, weight] of weights) sizes += Math.abs(weight * (values[k] ?? 0));
   return roundingOf(sizes);
@@ -71,7 +74,7 @@ export function weigh(numbers: Float64Array, weights: Sparse): { sum: number; si
 }
 
 /** What is odd about the function along a line, as the end of a message; "" if it is smooth. */
-export function diagnose({ point, argument, direction }: Line, weights: Sparse): string {
+export function diagnose({ point, argument, direction }: DifferenceLine, weights: Sparse): string {
   const here = weigh(point.values, weights).sum;
   const sidesAt = (h: number): { below: number; above: number; gap: number; steepest: number } => {
     const [low, high] = [-h, h].map((t) => point.at(argument, direction, t));

@@ -8,10 +8,10 @@ import { zerosLike } from "./creation.ts";
 import {
   type Column,
   columnAt,
+  type DifferenceLine,
   diagnose,
-  type Line,
+  type FunctionAtPoint,
   noiseOf,
-  type Point,
   roundingOf,
   type Sparse,
   weigh,
@@ -124,7 +124,7 @@ function checkOrder(
       check.name,
     );
   const ys = outputs(leaves);
-  const point: Point = {
+  const point: FunctionAtPoint = {
     at: (i, direction, t) =>
       valuesOf(outputs(leaves.map((x, j) => (j === i ? moved(x, direction, t) : x)))),
     values: valuesOf(ys),
@@ -193,7 +193,7 @@ function describe(value: unknown): string {
 }
 
 /** Throws unless the same inputs give the same outputs again. */
-function checkRepeats({ at, values }: Point, ys: readonly Tensor[], name: string): void {
+function checkRepeats({ at, values }: FunctionAtPoint, ys: readonly Tensor[], name: string): void {
   const again = at(-1, new Map(), 0);
   const i =
     again.length === values.length ? values.findIndex((y, k) => !Object.is(y, again[k])) : 0;
@@ -213,7 +213,7 @@ interface Argument {
   readonly name: string;
   readonly ys: readonly Tensor[];
   readonly leaves: readonly Tensor[];
-  readonly point: Point;
+  readonly point: FunctionAtPoint;
   readonly rows: readonly Row[];
   readonly check: Check;
 }
@@ -221,7 +221,12 @@ interface Argument {
 /** One direction against all rows; a group that disagrees is looked at element by element instead. */
 function checkAlong(direction: Sparse, argument: Argument): void {
   const { i, point, rows } = argument;
-  const line: Line = { point, argument: i, direction, columns: new Map<number, Column>() };
+  const line: DifferenceLine = {
+    point,
+    argument: i,
+    direction,
+    columns: new Map<number, Column>(),
+  };
   for (const row of rows) {
     if (disagreement(line, row, argument) === null) continue;
     if (direction.size === 1) throw new GradcheckError(messageOf(line, row, argument));
@@ -244,7 +249,7 @@ interface Estimate {
 
 /** The derivative of a row along a line, by the tape and by differences; null if they agree. */
 function disagreement(
-  line: Line,
+  line: DifferenceLine,
   { weights, gradients }: Row,
   { i, check: { rtol, atol, step } }: Argument,
 ): Disagreement | null {
@@ -278,7 +283,7 @@ function disagreement(
 }
 
 /** Whether the outputs change along a line at all, close by too, by more than rounding. */
-function changes(line: Line, weights: Sparse): boolean {
+function changes(line: DifferenceLine, weights: Sparse): boolean {
   const { values, step } = line.point;
   return [step, step / 64].every((h) => {
     const { largest } = columnAt(line, h);
@@ -288,7 +293,7 @@ function changes(line: Line, weights: Sparse): boolean {
   });
 }
 
-function messageOf(line: Line, row: Row, argument: Argument): string {
+function messageOf(line: DifferenceLine, row: Row, argument: Argument): string {
   const { x, i, name, check, ys, leaves } = argument;
   const { slopes } = columnAt(line, check.step);
   const steepest = [...row.weights.keys()].reduce((a, b) =>

@@ -42,10 +42,12 @@ export const anything: Typing = { operands: same, result: same };
 export const bools: Typing = { operands: same, result: () => "bool" };
 
 /** The last parameter of F, where its options stand. */
-type Options<F> = F extends (...args: [...infer _, (infer O)?]) => unknown ? NonNullable<O> : never;
+type OptionsOf<F> = F extends (...args: [...infer _, (infer O)?]) => unknown
+  ? NonNullable<O>
+  : never;
 
 /** The arguments of F as its rule sees them: operands all tensors, options no longer optional. */
-type Operands<F> = F extends (...args: infer P) => unknown
+type OperandsOf<F> = F extends (...args: infer P) => unknown
   ? { [K in keyof P]-?: Tensor extends P[K] ? Tensor : Exclude<P[K], undefined> }
   : never[];
 
@@ -62,14 +64,14 @@ export interface ElementwiseSpec<F> {
   /** The arguments of the public function; unless said, the operands: a tensor, or two tensors or numbers. */
   readonly takes?: string;
   /** Gradients of the operands, in their order, written in ops: (g, result, ...operands, options). */
-  readonly vjp?: (g: Tensor, y: Tensor, ...args: Operands<F>) => readonly Gradient[];
+  readonly vjp?: (g: Tensor, y: Tensor, ...args: OperandsOf<F>) => readonly Gradient[];
   readonly typing?: Typing;
   /** Number of operands; unless said, the parameters of the formula. */
   readonly arity?: number;
   /** Which operand is a mask: it must be bool, and has no say in the result's dtype. */
   readonly mask?: number;
   /** The numbers that the formula takes from the options. */
-  readonly scalars?: (options: Options<F>) => readonly number[];
+  readonly scalars?: (options: OptionsOf<F>) => readonly number[];
   readonly example: string;
   /** Domains of the operands (the last one repeats), or a function that draws all arguments. */
   readonly draw: Domain | readonly Domain[] | ((d: Draw) => readonly unknown[]);
@@ -86,7 +88,7 @@ export function elementwise<F>(spec: ElementwiseSpec<F>): Op<F> {
       ...(integer && { integer }),
       ...(backward && { backward }),
       ...(uses && { uses }),
-      scalars: (options) => scalars?.(options as Options<F>) ?? [],
+      scalars: (options) => scalars?.(options as OptionsOf<F>) ?? [],
     },
     {
       example: spec.example,
@@ -133,8 +135,7 @@ function withOperands(
   for (let i = 0; i < arity; i++) {
     const x = operands[i];
     if (i === mask) operands[i] = maskOf(name, x, device);
-    else if (!(x instanceof Tensor))
-      operands[i] = constant(x as number | boolean, common, device);
+    else if (!(x instanceof Tensor)) operands[i] = constant(x as number | boolean, common, device);
     else if (x.dtype !== common) operands[i] = x.to(common);
   }
   operands.push(args[arity] ?? {});

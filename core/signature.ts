@@ -236,8 +236,7 @@ function acceptMore(
   const last = parameters.at(-1);
   if (!last?.isRest) return refuseMore(what, parameters, args);
   for (let i = parameters.length; i < args.length; i++)
-    if (!fits(last, args[i]))
-      refuse(what, numbered(last, i - parameters.length + 2), args[i]);
+    if (!fits(last, args[i])) refuse(what, numbered(last, i - parameters.length + 2), args[i]);
 }
 
 /** The nth of the arguments that a parameter stands for, as messages call it. */

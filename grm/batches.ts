@@ -16,7 +16,7 @@ const takes = signatures({
 });
 
 /** Sequences of different lengths as one batch of B rows and T places, padded to the longest. */
-export interface Batch {
+export interface PaddedBatch {
   /** [B,T] int32; 0 where there is padding. */
   readonly ids: Tensor;
   /** [B,T] bool: where tokens are. */
@@ -38,7 +38,10 @@ export interface BatchOptions {
  * Pads sequences to the longest. A label at a sequence's first token is no target: nothing predicts it.
  * An ArgumentError for no sequences, an empty one, or labels of another length.
  */
-export function makeBatch(sequences: readonly Sequence[], settings: BatchOptions = {}): Batch {
+export function makeBatch(
+  sequences: readonly Sequence[],
+  settings: BatchOptions = {},
+): PaddedBatch {
   accept(takes.makeBatch, arguments);
   const { padding = "right", withTargets = sequences.length } = settings;
   sequences.forEach(checkSequence);
@@ -96,7 +99,7 @@ function longest(sequences: readonly Sequence[]): number {
 }
 
 /** B pairs as one batch of 2B rows: the chosen answers, then the rejected ones. */
-export function makePairBatch(pairs: readonly Pair[], options?: BatchOptions): Batch {
+export function makePairBatch(pairs: readonly Pair[], options?: BatchOptions): PaddedBatch {
   accept(takes.makePairBatch, arguments);
   return makeBatch([...pairs.map((p) => p.chosen), ...pairs.map((p) => p.rejected)], options);
 }

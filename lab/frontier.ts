@@ -13,7 +13,7 @@ import { train } from "../grm/trainer.ts";
 import type { CausalLM } from "../nn/index.ts";
 import { loadCausalLM } from "../nn/node.ts";
 import { accuracies, dataOf, settingsOf } from "./demo/job.ts";
-import type { Plan } from "./demo/plan.ts";
+import type { DemoPlan } from "./demo/plan.ts";
 import { oodOf } from "./demo/results.ts";
 import { perplexity } from "./worlds/index.ts";
 
@@ -42,7 +42,7 @@ export const frontierAlphas = [0, 0.01, 0.03, 0.1, 0.3, 0.5, 0.7, 0.9, 0.97] as 
 export async function frontierPoint(
   folder: string,
   { seed, lr, alpha }: Pick<FrontierPoint, "seed" | "lr" | "alpha">,
-  plan: Plan,
+  plan: DemoPlan,
 ): Promise<FrontierPoint> {
   const { training, tests, held } = dataOf(seed, plan);
   const [lm, base] = [loadCausalLM(folder), loadCausalLM(folder)];

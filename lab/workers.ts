@@ -10,7 +10,7 @@ import { TwoheadsError } from "../core/index.ts";
 /** The hidden command that makes a process a worker of a command. */
 export const workerOf = (command: string): string => `${command}-worker`;
 
-type Answer<Report, Result> =
+type WorkerReply<Report, Result> =
   | { readonly report: Report }
   | { readonly result: Result }
   | { readonly failed: string };
@@ -26,7 +26,7 @@ export class JobError extends TwoheadsError {
 export function serveJobs<Job, Report, Result>(
   runJob: (job: Job, onReport: (report: Report) => void) => Promise<Result>,
 ): void {
-  const send = (answer: Answer<Report, Result>): void => {
+  const send = (answer: WorkerReply<Report, Result>): void => {
     process.send?.(answer);
   };
   process.on("message", async (job: Job) => {
@@ -73,7 +73,7 @@ export class Workers<Job extends object, Report, Result> {
       execArgv: [],
       env: { ...process.env, TWOHEADS_THREADS: "1" },
     });
-    child.on("message", (answer: Answer<Report, Result>) => this.#hear(child, answer));
+    child.on("message", (answer: WorkerReply<Report, Result>) => this.#hear(child, answer));
     child.on("exit", (code, signal) => this.#lose(signal ?? code));
     return child;
   }
@@ -97,7 +97,7 @@ export class Workers<Job extends object, Report, Result> {
     }
   }
 
-  #hear(child: ChildProcess, answer: Answer<Report, Result>): void {
+  #hear(child: ChildProcess, answer: WorkerReply<Report, Result>): void {
     const at = this.#busy.get(child);
     if (at === undefined) return;
     if ("report" in answer) {

@@ -167,13 +167,13 @@ function start(
   });
 }
 
-interface Batch {
+interface NextTokens {
   readonly ids: Tensor;
   readonly mask?: Tensor;
 }
 
 /** Prompts side by side, padding before the shorter ones, so that all end together. */
-function padLeft(prompts: readonly (readonly number[])[]): Batch {
+function padLeft(prompts: readonly (readonly number[])[]): NextTokens {
   const T = Math.max(...prompts.map(({ length }) => length));
   const shape = [prompts.length, T];
   const ids = new Int32Array(prompts.length * T);
@@ -190,7 +190,7 @@ function padLeft(prompts: readonly (readonly number[])[]): Batch {
  * The last token of each sequence. The cache gets a row for each where several still share their
  * prompt's, or where a quarter of the rows are of sequences that are done; else those go on idle.
  */
-function gather(alive: readonly Sequence[], rows: number, cache: Cache): Batch {
+function gather(alive: readonly Sequence[], rows: number, cache: Cache): NextTokens {
   const taken = new Set(alive.map(({ row }) => row));
   let width = rows;
   if (taken.size < alive.length || alive.length <= 0.75 * rows) {
@@ -210,7 +210,7 @@ function score(
   lm: CausalLM,
   cache: Cache,
   { temperature = 1 }: GenerateOptions,
-  batch: () => Batch,
+  batch: () => NextTokens,
 ): Tensor {
   return noGrad(() =>
     scope(() => {

@@ -80,7 +80,7 @@ interface State {
 }
 
 /** A parameter whose turn it is, with the numbers that its step takes. */
-interface Turn {
+interface ParameterUpdate {
   readonly parameter: Tensor;
   readonly gradient: Tensor;
   readonly slots: readonly Tensor[];
@@ -90,7 +90,7 @@ interface Turn {
   readonly step: number;
 }
 
-type Rates = Pick<Turn, "lr" | "weightDecay" | "step">;
+type Rates = Pick<ParameterUpdate, "lr" | "weightDecay" | "step">;
 
 /**
  * Adds up the gradients of micro-batches, as if they were one batch: `lossOf` gives the loss of each, and
@@ -161,7 +161,11 @@ export abstract class Optimiser {
   }
 
   /** Updates parameters that share their rates, in place. */
-  protected abstract update(turns: readonly Turn[], rates: Rates, gradScale: Tensor | null): void;
+  protected abstract update(
+    turns: readonly ParameterUpdate[],
+    rates: Rates,
+    gradScale: Tensor | null,
+  ): void;
 
   /** How many steps were taken. */
   get steps(): number {
@@ -192,8 +196,8 @@ export abstract class Optimiser {
   }
 
   /** Those whose turn it is; counts their steps. */
-  #turns(): Turn[] {
-    const turns: Turn[] = [];
+  #turns(): ParameterUpdate[] {
+    const turns: ParameterUpdate[] = [];
     for (const [name, { parameter, rate, weightDecay, decays }] of this.#members) {
       const { grad: gradient, requiresGrad } = parameter;
       if (gradient === null || !requiresGrad) continue;
@@ -281,16 +285,18 @@ export abstract class Optimiser {
 }
 
 /** Turns with the same rates go together, in one call of the device. */
-function byRates(turns: readonly Turn[]): (readonly [Rates, readonly Turn[]])[] {
-  const groups: [Rates, Turn[]][] = [];
+function byRates(
+  turns: readonly ParameterUpdate[],
+): (readonly [Rates, readonly ParameterUpdate[]])[] {
+  const groups: [Rates, ParameterUpdate[]][] = [];
   for (const turn of turns) groupOf(groups, turn).push(turn);
   return groups;
 }
 
 /** The group of a turn's rates: one of these, or a new one among them. */
-function groupOf(groups: [Rates, Turn[]][], turn: Turn): Turn[] {
+function groupOf(groups: [Rates, ParameterUpdate[]][], turn: ParameterUpdate): ParameterUpdate[] {
   for (const [rates, group] of groups) if (sameRates(rates, turn)) return group;
-  const fresh: Turn[] = [];
+  const fresh: ParameterUpdate[] = [];
   groups.push([turn, fresh]);
   return fresh;
 }
@@ -417,7 +423,7 @@ export class SGD extends Optimiser {
   }
 
   protected override update(
-    turns: readonly Turn[],
+    turns: readonly ParameterUpdate[],
     { lr, weightDecay, step }: Rates,
     gradScale: Tensor | null,
   ): void {
@@ -462,7 +468,7 @@ export class AdamW extends Optimiser {
   }
 
   protected override update(
-    turns: readonly Turn[],
+    turns: readonly ParameterUpdate[],
     { lr, weightDecay, step }: Rates,
     gradScale: Tensor | null,
   ): void {
@@ -474,10 +480,10 @@ export class AdamW extends Optimiser {
   }
 }
 
-function parametersOf(turns: readonly Turn[]): Tensor[] {
+function parametersOf(turns: readonly ParameterUpdate[]): Tensor[] {
   return turns.map(({ parameter }) => parameter);
 }
 
-function gradientsOf(turns: readonly Turn[]): Tensor[] {
+function gradientsOf(turns: readonly ParameterUpdate[]): Tensor[] {
   return turns.map(({ gradient }) => gradient);
 }

@@ -46,7 +46,7 @@ function scaleOf({ label, log, domain, zero, root }: Axis): Plot.ScaleOptions {
 
 // --- Curves ------------------------------------------------------------------------------------------
 
-export interface Point {
+export interface CurvePoint {
   readonly x: number;
   readonly y: number | null;
   /** Ends of an interval. */
@@ -57,13 +57,13 @@ export interface Point {
 }
 
 /** A mean with the ends of its interval. */
-export function pointAt(x: number, given: Interval): Point {
+export function pointAt(x: number, given: Interval): CurvePoint {
   return { x, y: given.mean, ...endsOf(given) };
 }
 
-export interface Series {
+export interface CurveSeries {
   readonly name: string;
-  readonly points: readonly Point[];
+  readonly points: readonly CurvePoint[];
   /** Its colour; its own number unless said. */
   readonly color?: number;
   readonly dash?: number;
@@ -72,7 +72,7 @@ export interface Series {
 interface Curves {
   readonly x: Axis;
   readonly y: Axis;
-  readonly series: readonly Series[];
+  readonly series: readonly CurveSeries[];
   /** Why there may be nothing. */
   readonly otherwise: string;
   /** A line to hold the curves against. */
@@ -85,7 +85,7 @@ interface Curves {
 /** Lines with bands. */
 export function curves(words: Words, options: Curves): Figure {
   const { x, y, otherwise, rule } = options;
-  const isDrawn = (p: Point): p is Point & { readonly y: number } =>
+  const isDrawn = (p: CurvePoint): p is CurvePoint & { readonly y: number } =>
     p.y !== null && Number.isFinite(p.y) && (!y.log || p.y > 0) && (!x.log || p.x > 0);
   const series = options.series.flatMap((one, i) => {
     const points = one.points.filter(isDrawn);
@@ -105,12 +105,13 @@ export function curves(words: Words, options: Curves): Figure {
 
 /** A line, its interval, and a dot for each point with its numbers. */
 function curveMarks(
-  { name, points, i, ...own }: Series & { readonly i: number },
+  { name, points, i, ...own }: CurveSeries & { readonly i: number },
   { x, dots, bars }: Curves,
 ): Plot.Markish[] {
   const stroke = colour(own.color ?? i);
   const pattern = dash(own.dash ?? own.color ?? i);
-  const title = (p: Point): string => `${name}\n${x.label} ${numberText(p.x)}: ${rangeText(p)}`;
+  const title = (p: CurvePoint): string =>
+    `${name}\n${x.label} ${numberText(p.x)}: ${rangeText(p)}`;
   const banded = points.filter((p) => p.low != null && p.high != null);
   const ends = { x: "x", y1: "low", y2: "high" };
   const labelled = points.filter((p) => p.label !== undefined);
@@ -136,7 +137,7 @@ function curveMarks(
   ];
 }
 
-function keysOf(series: readonly (Series & { readonly i: number })[]): Key[] {
+function keysOf(series: readonly (CurveSeries & { readonly i: number })[]): Key[] {
   return series.map(({ name, i, ...own }) => ({
     name,
     color: colour(own.color ?? i),
@@ -144,7 +145,7 @@ function keysOf(series: readonly (Series & { readonly i: number })[]): Key[] {
   }));
 }
 
-function rangeText({ y, low, high }: Point): string {
+function rangeText({ y, low, high }: CurvePoint): string {
   const range = low == null || high == null ? "" : ` [${numberText(low)}, ${numberText(high)}]`;
   return `${numberText(y)}${range}`;
 }
@@ -152,13 +153,13 @@ function rangeText({ y, low, high }: Point): string {
 const mostRows = 60;
 
 /** A row for each x, thinned evenly where there are many. */
-function curveTable(label: string, series: readonly Series[]): Table {
+function curveTable(label: string, series: readonly CurveSeries[]): Table {
   const xs = [...new Set(series.flatMap(({ points }) => points.map((p) => p.x)))];
   xs.sort((a, b) => a - b);
   const every = Math.ceil(xs.length / mostRows);
   const kept = xs.filter((_, i) => i % every === 0 || i === xs.length - 1);
   const found = series.map(({ points }) => new Map(points.map((p) => [p.x, p])));
-  const cell = (p: Point | undefined): Cell =>
+  const cell = (p: CurvePoint | undefined): Cell =>
     p === undefined ? "" : p.low == null ? p.y : rangeText(p);
   return {
     columns: [label, ...series.map(({ name }) => name)],

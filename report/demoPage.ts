@@ -10,8 +10,8 @@ import {
   interval,
   plusMinus,
 } from "../grm/statistics/index.ts";
-import { type Plan, type RowName, rateText, rowsAtRate, rowTitles } from "../lab/demo/plan.ts";
-import { oodOf, type Result, type ResultFile } from "../lab/demo/results.ts";
+import { type DemoPlan, type RowName, rateText, rowsAtRate, rowTitles } from "../lab/demo/plan.ts";
+import { type DemoResult, type DemoResultFile, oodOf } from "../lab/demo/results.ts";
 import { outOfDistribution } from "../lab/worlds/index.ts";
 import { type Axis, missingFigure, type Range, ranges, type Words } from "./charts.ts";
 import type { Figure } from "./figure.ts";
@@ -22,9 +22,9 @@ import { settingsSection } from "./settings.ts";
 
 /** What the demo's page shows: results, the printed text, and the models that were kept. */
 export interface DemoPage {
-  readonly file: ResultFile;
+  readonly file: DemoResultFile;
   /** The committed results of many seeds, where they are of the same plan. */
-  readonly many: ResultFile | null;
+  readonly many: DemoResultFile | null;
   /** What was printed from the table on. */
   readonly printed: string;
   /** The two models that were kept; or why there are none. */
@@ -56,11 +56,11 @@ export function demoPage({ file, many, printed, models }: DemoPage): string {
 
 const missingText = (why: string): string => `<p class="missing">Not here: ${escape(why)}</p>`;
 
-const seedsOf = (results: readonly Result[]): number[] => [
+const seedsOf = (results: readonly DemoResult[]): number[] => [
   ...new Set(results.map(({ seed }) => seed)),
 ];
 
-function tableSection(results: readonly Result[], plan: Plan, printed: string): Section {
+function tableSection(results: readonly DemoResult[], plan: DemoPlan, printed: string): Section {
   const one = seedsOf(results).length === 1;
   return {
     id: "table",
@@ -74,7 +74,7 @@ function tableSection(results: readonly Result[], plan: Plan, printed: string): 
   };
 }
 
-function manySection(many: ResultFile | null): Section {
+function manySection(many: DemoResultFile | null): Section {
   const title = "The same from many seeds";
   if (many === null) {
     const why = "no results of many seeds with this plan came with the program.";
@@ -95,19 +95,19 @@ function manySection(many: ResultFile | null): Section {
 }
 
 /** The results of a row at a rate. */
-function cellOf(results: readonly Result[], row: RowName, lr: number): Result[] {
+function cellOf(results: readonly DemoResult[], row: RowName, lr: number): DemoResult[] {
   return results.filter((result) => result.row === row && result.lr === lr);
 }
 
-function rowsAt({ rates, frozenRate }: Plan): { readonly row: RowName; readonly lr: number }[] {
+function rowsAt({ rates, frozenRate }: DemoPlan): { readonly row: RowName; readonly lr: number }[] {
   return [
     { row: "frozen", lr: frozenRate },
     ...rates.flatMap((lr) => rowsAtRate.map((row) => ({ row, lr }))),
   ];
 }
 
-function tableOf(results: readonly Result[], plan: Plan) {
-  const share = (found: readonly Result[], value: (result: Result) => number): string => {
+function tableOf(results: readonly DemoResult[], plan: DemoPlan) {
+  const share = (found: readonly DemoResult[], value: (result: DemoResult) => number): string => {
     const points = interval(found.map((result) => 100 * value(result)));
     return plusMinus(points, (x) => x.toFixed(1));
   };
@@ -146,11 +146,11 @@ const words = {
 } as const satisfies Record<string, Words>;
 
 /** `note` is added to what the figures don't show. */
-function figuresOf(results: readonly Result[], plan: Plan, note: string): Figure[] {
+function figuresOf(results: readonly DemoResult[], plan: DemoPlan, note: string): Figure[] {
   const figure = (
     what: keyof typeof words,
     x: Axis,
-    value: (found: readonly Result[]) => Omit<Range, "row" | "of">,
+    value: (found: readonly DemoResult[]) => Omit<Range, "row" | "of">,
   ): Figure => {
     const said = { ...words[what], limits: `${words[what].limits} ${note}`.trim() };
     const found = rowsAt(plan).map(({ row, lr }) => ({

@@ -4,7 +4,7 @@
 
 import { geometricInterval, geometricMean, interval, plusMinus } from "../grm/statistics/index.ts";
 import type { FrontierFile, FrontierPoint } from "../lab/frontier.ts";
-import { curves, type Point, pointAt, type Series } from "./charts.ts";
+import { type CurvePoint, type CurveSeries, curves, pointAt } from "./charts.ts";
 import type { Figure } from "./figure.ts";
 import { escape, type Table, tableHtml } from "./html.ts";
 import type { Section } from "./page.ts";
@@ -58,8 +58,8 @@ type Places = ReadonlyMap<number, readonly Place[]>;
 /** A line for each rate; `pointsOf` says where its alphas lie. */
 function byRate(
   places: Places,
-  pointsOf: (own: readonly Place[]) => readonly Point[],
-): readonly Series[] {
+  pointsOf: (own: readonly Place[]) => readonly CurvePoint[],
+): readonly CurveSeries[] {
   return [...places].map(([lr, own]) => ({ name: `rate ${lr}`, points: pointsOf(own) }));
 }
 

@@ -3,7 +3,7 @@
 
 import { type Interval, interval, plusMinus } from "../grm/statistics/index.ts";
 import { rowsOf, textReport } from "../lab/overopt/report.ts";
-import type { MethodName, ResultFile } from "../lab/overopt/results.ts";
+import type { MethodName, OveroptResultFile } from "../lab/overopt/results.ts";
 import { type Course, coursesOf, methodTitles } from "../lab/overopt/summary.ts";
 import { curves, pointAt } from "./charts.ts";
 import type { Figure } from "./figure.ts";
@@ -100,7 +100,7 @@ const shown = {
 } as const;
 
 /** The page of `twoheads overopt`. */
-export function overoptPage(name: string, { command, plan, seeds }: ResultFile): string {
+export function overoptPage(name: string, { command, plan, seeds }: OveroptResultFile): string {
   const courses = coursesOf(seeds);
   const methods = [...new Set(courses.map(({ method }) => method))];
   const tables = methods.map((method) => {

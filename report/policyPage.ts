@@ -2,7 +2,7 @@
 // Next: ../grm/policies/policyRecords.ts for what each number is.
 
 import type { PolicyRecord } from "../grm/policies/policyRecords.ts";
-import { type Axis, curves, type Series, type Words } from "./charts.ts";
+import { type Axis, type CurveSeries, curves, type Words } from "./charts.ts";
 import type { Figure } from "./figure.ts";
 import { detailsHtml, tableHtml } from "./html.ts";
 import { pageHtml } from "./page.ts";
@@ -42,14 +42,14 @@ const words = {
 } as const satisfies Record<string, Words>;
 
 /** A policy's run with its name. */
-export interface PolicyRun {
+export interface PolicyHistory {
   readonly name: string;
   readonly settings: Readonly<Record<string, unknown>>;
   readonly records: readonly PolicyRecord[];
 }
 
 /** The whole file. */
-export function policyPage(runs: readonly PolicyRun[]): string {
+export function policyPage(runs: readonly PolicyHistory[]): string {
   return pageHtml({
     title: `Policy ${runs.map(({ name }) => name).join(" and ")}`,
     lead: "A language model trained against a reward, with the true reward beside it.",
@@ -67,10 +67,10 @@ const byRound: Axis = { label: "round" };
 
 /** A line for each run and each thing, things told apart by dashes. */
 function lines(
-  runs: readonly PolicyRun[],
+  runs: readonly PolicyHistory[],
   values: Readonly<Record<string, Value>>,
   x: Value = (record) => record.step,
-): Series[] {
+): CurveSeries[] {
   return runs.flatMap(({ name, records }, color) =>
     Object.entries(values).map(([what, value], i) => ({
       name: what === "" ? name : `${name}, ${what}`,
@@ -81,9 +81,13 @@ function lines(
   );
 }
 
-function figuresOf(runs: readonly PolicyRun[]): Figure[] {
-  const figure = (said: Words, label: string, series: readonly Series[], x = byRound): Figure =>
-    curves(said, { x, y: { label }, series, otherwise: "metrics.jsonl has no rounds." });
+function figuresOf(runs: readonly PolicyHistory[]): Figure[] {
+  const figure = (
+    said: Words,
+    label: string,
+    series: readonly CurveSeries[],
+    x = byRound,
+  ): Figure => curves(said, { x, y: { label }, series, otherwise: "metrics.jsonl has no rounds." });
   const distance: Value = (record) => Math.max(0, record.kl_k1);
   return [
     figure(words.course, "gold reward", lines(runs, { "": (r) => r.gold }, distance), {
@@ -97,7 +101,7 @@ function figuresOf(runs: readonly PolicyRun[]): Figure[] {
   ];
 }
 
-function answersHtml({ name, records }: PolicyRun): string {
+function answersHtml({ name, records }: PolicyHistory): string {
   const every = Math.max(1, Math.ceil(records.length / 8));
   const shown = records.filter((_, i) => i % every === 0 || i === records.length - 1);
   const rows = shown.flatMap(({ step, samples }) =>

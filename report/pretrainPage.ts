@@ -1,7 +1,7 @@
 // The page of a language model's pretraining. Next: ../nn/pretrain/records.ts for what each number is.
 
 import type { PretrainRecord } from "../nn/index.ts";
-import { type Axis, curves, type Point, type Words } from "./charts.ts";
+import { type Axis, type CurvePoint, curves, type Words } from "./charts.ts";
 import type { Figure } from "./figure.ts";
 import { detailsHtml, escape } from "./html.ts";
 import { pageHtml } from "./page.ts";
@@ -62,11 +62,11 @@ function figuresOf(records: readonly PretrainRecord[]): Figure[] {
   const training = records.filter((record) => record.kind === "train");
   const validation = records.filter((record) => record.kind === "validation");
   const every = Math.max(1, Math.ceil(training.length / mostPoints));
-  const trained = (value: (record: Of<"train">) => number): Point[] =>
+  const trained = (value: (record: Of<"train">) => number): CurvePoint[] =>
     training.filter((_, i) => i % every === 0).map((r) => ({ x: r.step, y: value(r) }));
-  const held = (value: (record: Of<"validation">) => number): Point[] =>
+  const held = (value: (record: Of<"validation">) => number): CurvePoint[] =>
     validation.map((r) => ({ x: r.step, y: value(r) }));
-  const figure = (said: Words, y: Axis, lines: Readonly<Record<string, Point[]>>): Figure => {
+  const figure = (said: Words, y: Axis, lines: Readonly<Record<string, CurvePoint[]>>): Figure => {
     const series = Object.entries(lines).map(([name, points]) => ({ name, points }));
     return curves(said, { x, y, series, otherwise: "metrics.jsonl has no such records." });
   };

@@ -9,7 +9,7 @@ import type {
   StepRecord,
   TrainRecord,
 } from "../grm/trainer/records.ts";
-import { type Axis, curves, type Point, type Series, type Words } from "./charts.ts";
+import { type Axis, type CurvePoint, type CurveSeries, curves, type Words } from "./charts.ts";
 import type { Figure } from "./figure.ts";
 import type { Section } from "./page.ts";
 
@@ -92,7 +92,7 @@ const mostPoints = 80;
 export function windows(
   records: readonly TrainRecord[],
   value: (record: StepRecord) => number | null,
-): Point[] {
+): CurvePoint[] {
   const known = records.flatMap((record) => {
     const y = record.kind === "train" ? value(record) : null;
     return y === null ? [] : [{ x: record.step, y }];
@@ -107,7 +107,7 @@ export function windows(
 function evaluations(
   records: readonly TrainRecord[],
   value: (record: EvaluationRecord) => number | null,
-): Point[] {
+): CurvePoint[] {
   return records.flatMap((record) =>
     record.kind === "evaluation" ? [{ x: record.step, y: value(record) }] : [],
   );
@@ -116,14 +116,18 @@ function evaluations(
 type Kind = "step" | "evaluation";
 
 /** What to draw of each run: a name, a number, and how its line is dashed. */
-interface Line<K extends Kind> {
+interface DrawnNumber<K extends Kind> {
   readonly what: string;
   readonly of: K;
   readonly value: (record: K extends "step" ? StepRecord : EvaluationRecord) => number | null;
   readonly dash: number;
 }
 
-const step = (what: string, dash: number, value: Line<"step">["value"]): Line<"step"> => ({
+const step = (
+  what: string,
+  dash: number,
+  value: DrawnNumber<"step">["value"],
+): DrawnNumber<"step"> => ({
   what,
   of: "step",
   value,
@@ -132,14 +136,14 @@ const step = (what: string, dash: number, value: Line<"step">["value"]): Line<"s
 const evaluation = (
   what: string,
   dash: number,
-  value: Line<"evaluation">["value"],
-): Line<"evaluation"> => ({ what, of: "evaluation", value, dash });
+  value: DrawnNumber<"evaluation">["value"],
+): DrawnNumber<"evaluation"> => ({ what, of: "evaluation", value, dash });
 
 /** Each line for each run, in the run's colour. */
 function series(
   runs: readonly NamedRecords[],
-  ...lines: readonly (Line<"step"> | Line<"evaluation">)[]
-): Series[] {
+  ...lines: readonly (DrawnNumber<"step"> | DrawnNumber<"evaluation">)[]
+): CurveSeries[] {
   return runs.flatMap(({ name, records }, color) =>
     lines.map((line) => ({
       name: line.what === "" ? name : `${name}, ${line.what}`,
@@ -164,7 +168,7 @@ export function trainingSection(runs: readonly NamedRecords[]): Section {
 }
 
 function losses(runs: readonly NamedRecords[]): Figure[] {
-  const both = (training: Line<"step">["value"], held: Line<"evaluation">["value"]) =>
+  const both = (training: DrawnNumber<"step">["value"], held: DrawnNumber<"evaluation">["value"]) =>
     series(runs, step("training", 0, training), evaluation("validation", 1, held));
   const perplexities = series(
     runs,
@@ -215,7 +219,7 @@ function oneLine(
   runs: readonly NamedRecords[],
   said: Words,
   y: Axis,
-  value: Line<"step">["value"],
+  value: DrawnNumber<"step">["value"],
   more: { readonly otherwise: string; readonly rule?: number; readonly dots?: boolean },
 ): Figure {
   return curves(said, { x, y, series: series(runs, step("", 0, value)), ...more });
@@ -253,7 +257,7 @@ function drifts(runs: readonly NamedRecords[]): Figure[] {
     name,
     drifts: records.filter((record) => record.kind === "drift"),
   }));
-  const ofFinal = (value: (layer: Layer) => number | null): Series[] =>
+  const ofFinal = (value: (layer: Layer) => number | null): CurveSeries[] =>
     known.map(({ name, drifts: all }) => ({
       name,
       points: all.map(({ step: at, layers }) => {

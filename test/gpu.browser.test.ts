@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { judge } from "./gpu/judge.ts";
-import type { Findings, Plan } from "./gpu/suite.ts";
+import type { Findings, SuitePlan } from "./gpu/suite.ts";
 
 const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const hasBrowser = existsSync(executablePath);
@@ -71,7 +71,7 @@ interface Trial {
   ready(mode: string): Promise<string>;
   best(): Promise<string>;
   starve(mode: string): Promise<string>;
-  suite(mode: string, plan: Plan): Promise<Findings>;
+  suite(mode: string, plan: SuitePlan): Promise<Findings>;
 }
 
 /** Calls a function of the page's script. */

@@ -13,9 +13,16 @@ import "../kernels/index.ts";
 import { random } from "../core/index.ts";
 import { interval, signOf } from "../grm/statistics/index.ts";
 import { dataOf } from "../lab/demo/job.ts";
-import { armsOf, fullPlan, type Plan, quickPlan, type RowName, rowsOf } from "../lab/demo/plan.ts";
+import {
+  armsOf,
+  type DemoPlan,
+  fullPlan,
+  quickPlan,
+  type RowName,
+  rowsOf,
+} from "../lab/demo/plan.ts";
 import { readResults, resultsOfPlan, writeResults } from "../lab/demo/resultFile.ts";
-import { inOrder, type Result, type ResultFile } from "../lab/demo/results.ts";
+import { type DemoResult, type DemoResultFile, inOrder } from "../lab/demo/results.ts";
 import { committedBase } from "../lab/demo/run.ts";
 import { accuracyTable, differenceTable, verdict } from "../lab/demo/table.ts";
 import { Workers } from "../lab/workers.ts";
@@ -69,10 +76,10 @@ describe("the plan", () => {
 // --- Conclusions -------------------------------------------------------------------------------------
 
 /** Results in which each row does, out of distribution, what `ood` says for a rate and a seed. */
-function made(ood: (row: RowName, lr: number, seed: number) => number, seeds = 3): Result[] {
+function made(ood: (row: RowName, lr: number, seed: number) => number, seeds = 3): DemoResult[] {
   return Array.from({ length: seeds }, (_, seed) =>
     armsOf(fullPlan).flatMap((arm) =>
-      rowsOf(arm).map((row): Result => {
+      rowsOf(arm).map((row): DemoResult => {
         const x = ood(row, arm.lr, seed);
         const accuracy = { id: 0.8, domain: x, word: x, form: x, all: x };
         const perplexity = row === "bt" ? 1000 * 10 ** seed : 4;
@@ -226,7 +233,7 @@ describe("the program", { timeout: 240_000 }, () => {
     const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
     assert.match(stderr, /torn\.jsonl holds \d+ results already/);
     assert.equal(conclusionOf(stderr), conclusionOf(printed));
-    const said = JSON.parse(stdout) as ResultFile & { readonly report: string };
+    const said = JSON.parse(stdout) as DemoResultFile & { readonly report: string };
     assert.deepEqual(said.results, readResults(whole)?.results);
     assert.ok(existsSync(said.report));
     assert.deepEqual(readResults(torn)?.results, readResults(whole)?.results);
@@ -253,7 +260,7 @@ describe("the program", { timeout: 240_000 }, () => {
 
   test("a job that fails says why", async () => {
     const workers = new Workers("demo", 1);
-    const plan: Plan = quickPlan;
+    const plan: DemoPlan = quickPlan;
     const arm = { method: "bt", lr: 1e-3 } as const;
     const job = { kind: "arm", seed: 0, folder: join(folder, "nowhere"), arm, plan } as const;
     await assert.rejects(

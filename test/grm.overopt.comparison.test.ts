@@ -10,7 +10,13 @@ import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { policySettings } from "../grm/policies/index.ts";
-import { fullPlan, type Plan, planSchema, policyOptions, quickPlan } from "../lab/overopt/plan.ts";
+import {
+  fullPlan,
+  type OveroptPlan,
+  planSchema,
+  policyOptions,
+  quickPlan,
+} from "../lab/overopt/plan.ts";
 import { rowsOf, textReport } from "../lab/overopt/report.ts";
 import { seedsOfPlan, writeResults } from "../lab/overopt/resultFile.ts";
 import type { CurveResult, SeedResult } from "../lab/overopt/results.ts";
@@ -27,7 +33,7 @@ import { loadCausalLM, saveCausalLM } from "../nn/node.ts";
 const folder = mkdtempSync(join(tmpdir(), "twoheads-overopt-"));
 after(() => rmSync(folder, { recursive: true }));
 
-const tiny: Plan = {
+const tiny: OveroptPlan = {
   ...fullPlan,
   baseSteps: 30,
   pairs: 16,
@@ -75,7 +81,7 @@ describe("a seed", () => {
 
   test("that fails ends the others, and says which it was", async () => {
     const options = { workers: 2, signal: new AbortController().signal, onProgress() {} };
-    const broken = { ...tiny, world: "nowhere" } as unknown as Plan;
+    const broken = { ...tiny, world: "nowhere" } as unknown as OveroptPlan;
     await assert.rejects(
       runSeeds({ ...options, seeds: [1, 2], plan: broken, onResult() {} }),
       /seed [12]: overopt: there is no world "nowhere"/,

@@ -20,7 +20,7 @@ import type { PolicyRecord } from "../grm/policies/policyRecords.ts";
 import { TrainFolder } from "../grm/trainer/folder.ts";
 import type { DriftRecord, TrainRecord } from "../grm/trainer/records.ts";
 import { quickPlan as plan } from "../lab/overopt/plan.ts";
-import type { ResultFile } from "../lab/overopt/results.ts";
+import type { OveroptResultFile } from "../lab/overopt/results.ts";
 import { ByteTokenizer, CausalLM } from "../nn/index.ts";
 import { saveCausalLM, saveTokenizer } from "../nn/node.ts";
 import { numberText } from "../report/html.ts";
@@ -182,7 +182,7 @@ const record = (step: number): PolicyRecord => ({
 });
 
 /** Two judges, optimised by best-of-n: gold falls under the one and not under the other. */
-function seedOf(seed: number): ResultFile["seeds"][number] {
+function seedOf(seed: number): OveroptResultFile["seeds"][number] {
   const at = [1, 4, 16, 64];
   const kl = [0, 0.64, 1.8, 3.2];
   const curve = (judge: "bt" | "gold", sign: number) => ({

@@ -9,11 +9,11 @@ import { random } from "../core/index.ts";
 import { newBase } from "../lab/worlds/base.ts";
 import {
   asPair,
-  type Comparison,
   compare,
   outOfDistribution,
   type SplitName,
   type Story,
+  type StoryComparison,
   setB,
   spelled,
   spelledPairs,
@@ -127,7 +127,7 @@ function rankCounts(stories: readonly Story[], kind: Class): number[] {
   );
 }
 
-const storiesOf = (comparisons: readonly Comparison[]): Story[] =>
+const storiesOf = (comparisons: readonly StoryComparison[]): Story[] =>
   comparisons.flatMap(({ chosen, rejected }) => [chosen, rejected]);
 
 const documentStory = (words: readonly string[]): Story => ({
@@ -328,10 +328,10 @@ describe("spelled: preference data", () => {
 
   test("a pair for the trainer: title without loss, response with it, no <end>", () => {
     const [comparison] = spelledPairs("id", 1, truth, random(5));
-    const { chosen, rejected, margin } = asPair(spelled, comparison as Comparison);
+    const { chosen, rejected, margin } = asPair(spelled, comparison as StoryComparison);
     for (const [{ ids, labels }, { response }] of [
-      [chosen, (comparison as Comparison).chosen],
-      [rejected, (comparison as Comparison).rejected],
+      [chosen, (comparison as StoryComparison).chosen],
+      [rejected, (comparison as StoryComparison).rejected],
     ] as const) {
       assert.equal(ids.length, 4 + response.length);
       assert.deepEqual([...labels.subarray(0, 4)], [-100, -100, -100, -100]);

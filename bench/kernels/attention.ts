@@ -4,12 +4,12 @@
 
 import { grad, scaledDotProductAttention, type Tensor } from "../../core/index.ts";
 import { spread, time, validate } from "../measure.ts";
-import { digits, duration, type Table } from "../report.ts";
+import { digits, duration, type ResultTable } from "../report.ts";
 import { get, given, on, one } from "./shared.ts";
 
 type Four = [number, number, number, number];
 
-export async function attention(table: Table): Promise<void> {
+export async function attention(table: ResultTable): Promise<void> {
   table.head("[B, H, T, D]", "forward", "spread", "GFLOP/s", "backward", "spread", "GFLOP/s");
   for (const [B, H, T, D] of [
     [16, 4, 64, 16],

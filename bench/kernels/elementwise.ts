@@ -5,7 +5,7 @@
 import { adamwStep, grad, type Tensor, tensor } from "../../core/index.ts";
 import { survives } from "../../core/ops/fused/drop.ts";
 import { validate } from "../measure.ts";
-import type { Table } from "../report.ts";
+import type { ResultTable } from "../report.ts";
 import { addStream, get, given, on, one, put } from "./shared.ts";
 
 const n = 131072;
@@ -36,7 +36,7 @@ const slope =
     return grad(f(leaf), [leaf], { gradOutputs: g })[0] as Tensor;
   };
 
-export async function elementwise(table: Table): Promise<void> {
+export async function elementwise(table: ResultTable): Promise<void> {
   table.head("131,072 elements", "ns/element", "spread", "GB/s");
   const [px, x] = given(n, 1, (u) => u + 1.5); // in [0.5, 2.5): log and pow want them positive
   const [pg, g] = given(n, 2);
@@ -96,7 +96,7 @@ async function moves(add: Add, px: number, py: number, x: Float32Array): Promise
 }
 
 /** AdamW reads p, g, m, v and writes p, m, v; its list holds five words for a block of 8192. */
-async function inPlace(table: Table, px: number, pg: number): Promise<void> {
+async function inPlace(table: ResultTable, px: number, pg: number): Promise<void> {
   const [pm] = given(n, 3);
   const pv = put(given(n, 4)[1].map(Math.abs));
   const blocks = n / 8192;

@@ -4,7 +4,7 @@
 
 import { createWasm } from "../../kernels/wasm/kernels.ts";
 import { summary, validate } from "../measure.ts";
-import { duration, type Table } from "../report.ts";
+import { duration, type ResultTable } from "../report.ts";
 import { get } from "./shared.ts";
 
 /** The median of 100 single calls in seconds, each after `pause` milliseconds of something else. */
@@ -18,7 +18,7 @@ function after(pause: number, body: () => void): number {
   return summary(timings).median;
 }
 
-export async function fork(table: Table): Promise<void> {
+export async function fork(table: ResultTable): Promise<void> {
   const two = createWasm({ threads: 2, worthSharing: 0 });
   const at = two.alloc(1 << 22);
   table.head("exp", "alone", "awake", "asleep");

@@ -3,10 +3,10 @@
 // Read next: ../ladder.ts, the way there; ../../kernels/wasm/matmul.as.ts.
 
 import { spread, time } from "../measure.ts";
-import { digits, type Table } from "../report.ts";
+import { digits, type ResultTable } from "../report.ts";
 import { get, given, one, peak, spotCheck } from "./shared.ts";
 
-export async function kernel(table: Table): Promise<void> {
+export async function kernel(table: ResultTable): Promise<void> {
   table.head("n x n x n", "GFLOP/s", "spread", "of peak", "B transposed", "A transposed");
   for (const n of [64, 128, 256, 384, 512, 1024]) {
     const [[a, x], [b, y]] = [given(n * n, 1), given(n * n, 2)];
@@ -38,7 +38,7 @@ const shapes = [
   ["32 x 32 x 8", { M: 32, N: 32, K: 8 }],
 ] as const;
 
-export async function batched(table: Table): Promise<void> {
+export async function batched(table: ResultTable): Promise<void> {
   table.head("batch of 64", "GFLOP/s", "spread", "GB/s");
   for (const [name, shape] of shapes) {
     const { M, N, K } = shape;
@@ -54,7 +54,7 @@ export async function batched(table: Table): Promise<void> {
 }
 
 /** A vector times a matrix: what generation does; memory, not arithmetic, is what it waits for. */
-async function oneRow(table: Table): Promise<void> {
+async function oneRow(table: ResultTable): Promise<void> {
   const [N, K] = [1024, 1024];
   const [[a, x], [b, y]] = [given(K, 1), given(N * K, 2)];
   const c = one.alloc(4 * N);
@@ -68,7 +68,7 @@ async function oneRow(table: Table): Promise<void> {
 }
 
 function addProduct(
-  table: Table,
+  table: ResultTable,
   name: string,
   operations: number,
   bytes: number,

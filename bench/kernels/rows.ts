@@ -4,12 +4,12 @@
 
 import { crossEntropy, grad, layerNorm, type Tensor, tensor } from "../../core/index.ts";
 import { validate } from "../measure.ts";
-import type { Table } from "../report.ts";
+import type { ResultTable } from "../report.ts";
 import { addStream, get, given, on, one } from "./shared.ts";
 
 /** A matrix [r, n] and its gradient, here and in the kernels' memory, and room for a result. */
 interface Case {
-  readonly table: Table;
+  readonly table: ResultTable;
   readonly r: number;
   readonly n: number;
   readonly px: number;
@@ -19,7 +19,7 @@ interface Case {
   readonly g: Tensor;
 }
 
-export async function rows(table: Table): Promise<void> {
+export async function rows(table: ResultTable): Promise<void> {
   table.head("[rows, n]", "ns/element", "spread", "GB/s");
   for (const [r, n] of [
     [512, 256],

@@ -5,7 +5,7 @@
 import { type Tensor, tensor } from "../../core/index.ts";
 import { createWasm, type Wasm } from "../../kernels/wasm/kernels.ts";
 import { numbers, spread, type Timing, time, validate } from "../measure.ts";
-import { digits, type Table } from "../report.ts";
+import { digits, type ResultTable } from "../report.ts";
 
 export const one = createWasm({ threads: 1 });
 
@@ -66,7 +66,7 @@ export function spotCheck(
 
 /** Times a kernel over n elements, bytes each moved to or from memory, and adds a row. */
 export async function addStream(
-  table: Table,
+  table: ResultTable,
   name: string,
   n: number,
   bytes: number,

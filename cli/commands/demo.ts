@@ -6,9 +6,9 @@
 import { availableParallelism } from "node:os";
 import type { Command } from "commander";
 import { runJob } from "../../lab/demo/job.ts";
-import { fullPlan, type Plan, quickPlan } from "../../lab/demo/plan.ts";
+import { type DemoPlan, fullPlan, quickPlan } from "../../lab/demo/plan.ts";
 import { demoFile, resultsOfPlan, writeResults } from "../../lab/demo/resultFile.ts";
-import type { Result } from "../../lab/demo/results.ts";
+import type { DemoResult } from "../../lab/demo/results.ts";
 import { committedBase, type RunOptions, runDemo } from "../../lab/demo/run.ts";
 import { conclusion, introduction, nextCommands } from "../../lab/demo/text.ts";
 import { serveJobs, workerOf } from "../../lab/workers.ts";
@@ -87,7 +87,7 @@ export function addDemo(program: Command): void {
 
 /** How large, which seeds, and where the results are kept. */
 interface Settled {
-  readonly plan: Plan;
+  readonly plan: DemoPlan;
   readonly seeds: readonly number[];
   readonly file: string | null;
   /** Where the report goes, and what it is made from. */
@@ -136,7 +136,7 @@ async function demo(given: Given): Promise<void> {
 
 /** Writes the folder's report; returns where it is. */
 async function report(
-  results: readonly Result[],
+  results: readonly DemoResult[],
   { plan, folder, command, isJson }: Settled,
 ): Promise<string> {
   const screen = process.stdout.isTTY && !isJson ? display() : quietly; // a file gets the same lines every time
@@ -157,7 +157,7 @@ async function work(
   { plan, seeds, file, folder, command, say, isJson }: Settled,
   isMade: (seed: number) => boolean,
   workers: number,
-): Promise<readonly Result[] | null> {
+): Promise<readonly DemoResult[] | null> {
   const known = file === null ? [] : resultsOfPlan(file, plan);
   if (known.length > 0) say(`${file} holds ${known.length} results already; they stay.\n`);
   const screen = isJson ? quiet() : display();
@@ -167,7 +167,7 @@ async function work(
   );
   try {
     const others = known.filter(({ seed }) => !seeds.includes(seed));
-    const keep = (results: readonly Result[]) =>
+    const keep = (results: readonly DemoResult[]) =>
       file === null
         ? undefined
         : writeResults(file, { command, plan, results: [...others, ...results] });

@@ -12,7 +12,7 @@ import { dataOf } from "../../lab/demo/job.ts";
 import { isKeptOf, type KeptRun, keptMethods, readKept } from "../../lab/demo/kept.ts";
 import { quickPlan, rateText, rowTitles } from "../../lab/demo/plan.ts";
 import { demoFile, readResults } from "../../lab/demo/resultFile.ts";
-import type { ResultFile } from "../../lab/demo/results.ts";
+import type { DemoResultFile } from "../../lab/demo/results.ts";
 import { conclusion, manySeeds } from "../../lab/demo/text.ts";
 import { committedFrontier } from "../../lab/frontier.ts";
 import { documents, spelled } from "../../lab/worlds/index.ts";
@@ -35,7 +35,7 @@ export async function demoPageOf(path: string, progress: Progress): Promise<stri
 /** Everything about the kept models; or why there are none. */
 async function lookInside(
   path: string,
-  file: ResultFile,
+  file: DemoResultFile,
   progress: Progress,
 ): Promise<RewardPage | string> {
   const seed = Math.min(...file.results.map((result) => result.seed));

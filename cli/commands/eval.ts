@@ -127,7 +127,7 @@ async function runEval(paths: readonly string[], given: Given): Promise<void> {
 }
 
 /** What is found, as data and for people. */
-interface Result {
+interface EvaluationOutput {
   readonly data: object;
   readonly text: string;
 }
@@ -136,13 +136,13 @@ async function evaluateAll(
   paths: readonly string[],
   given: Given,
   screen: Display,
-): Promise<Result[]> {
-  const results: Result[] = [];
+): Promise<EvaluationOutput[]> {
+  const results: EvaluationOutput[] = [];
   for (const path of paths) results.push(await evaluateOne(path, given, screen));
   return results;
 }
 
-async function evaluateOne(path: string, given: Given, screen: Display): Promise<Result> {
+async function evaluateOne(path: string, given: Given, screen: Display): Promise<EvaluationOutput> {
   const opened = loadRewardModel(path);
   const reader = { ...opened, reading: readingOf(given, opened.reading) };
   const { pairs, report } = await readPreferences("eval", given, reader);
@@ -202,7 +202,7 @@ async function evaluateEnsemble(
   given: Given,
   rule: EnsembleRule,
   screen: Display,
-): Promise<Result> {
+): Promise<EvaluationOutput> {
   const members: { chosen: Float64Array; rejected: Float64Array; pairs: readonly Pair[] }[] = [];
   for (const path of paths) {
     const opened = loadRewardModel(path);

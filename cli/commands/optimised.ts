@@ -107,7 +107,7 @@ function amount(text: string): number {
 }
 
 /** Who takes part. */
-export interface Optimised {
+export interface Participants {
   readonly task: Task;
   /** A fresh copy of the policy at every call. */
   readonly policy: () => CausalLM;
@@ -118,7 +118,7 @@ export interface Optimised {
 export async function optimised(
   flags: OptimisedFlags,
   say: (message: string) => void,
-): Promise<Optimised> {
+): Promise<Participants> {
   const { task, policy } = await taskOf(flags, say);
   const lm = policy();
   if (lm.model.vocabSize < task.tokenizer.vocabSize) {

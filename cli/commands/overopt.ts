@@ -4,7 +4,7 @@
 
 import { availableParallelism } from "node:os";
 import { type Command, InvalidArgumentError } from "commander";
-import { fullPlan, type Plan, quickPlan } from "../../lab/overopt/plan.ts";
+import { fullPlan, type OveroptPlan, quickPlan } from "../../lab/overopt/plan.ts";
 import { textReport } from "../../lab/overopt/report.ts";
 import { seedsOfPlan, writeResults } from "../../lab/overopt/resultFile.ts";
 import type { SeedResult } from "../../lab/overopt/results.ts";
@@ -89,7 +89,7 @@ function share(text: string): number {
 
 /** What is to be done, and the command that says so. */
 interface Settled {
-  readonly plan: Plan;
+  readonly plan: OveroptPlan;
   readonly seeds: readonly number[];
   readonly folder: string;
   readonly command: string;

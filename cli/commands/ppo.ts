@@ -19,9 +19,9 @@ import { saveCausalLM, saveTokenizer } from "../../nn/node.ts";
 import { freeFolder } from "../../nn/run/folder.ts";
 import {
   addOptimisedOptions,
-  type Optimised,
   type OptimisedFlags,
   optimised,
+  type Participants,
 } from "./optimised.ts";
 import { addOptions } from "./options.ts";
 import { clockTime, type Display, display } from "./progress.ts";
@@ -138,7 +138,7 @@ async function goOn(algorithm: Algorithm, path: string) {
 async function work(
   folder: PolicyFolder,
   { settings }: PolicyRun,
-  { task, judge, policy }: Optimised,
+  { task, judge, policy }: Participants,
   resume: PolicyCheckpoint | undefined,
   screen: Display,
 ): Promise<TrainedPolicy> {
@@ -174,7 +174,7 @@ function describe(record: PolicyRecord): string {
 async function conclude(
   folder: PolicyFolder,
   { settings }: PolicyRun,
-  { task, policy: plain }: Optimised,
+  { task, policy: plain }: Participants,
   { policy, finished, step }: TrainedPolicy,
 ): Promise<void> {
   const { path } = folder;

@@ -13,7 +13,7 @@ import { type Answer, asSequence } from "./judges.ts";
 import type { Task } from "./task.ts";
 
 /** How many answers are drawn for each prompt, and from which tokens. */
-export interface SampleOptions {
+export interface DrawnAnswersOptions {
   /** How many answers each prompt gets; those of one prompt stand together. Default 1. */
   readonly samples?: number;
   /** Token ids that can't be drawn. */
@@ -29,7 +29,7 @@ export async function sampleAnswers(
   lm: CausalLM,
   prompts: readonly (readonly number[])[],
   { maxTokens, stop }: Pick<Task, "maxTokens" | "stop">,
-  { samples = 1, banned = [], rng }: SampleOptions,
+  { samples = 1, banned = [], rng }: DrawnAnswersOptions,
 ): Promise<Answer[]> {
   const longest = prompts.reduce((most, { length }) => Math.max(most, length), 0) + maxTokens;
   const bytesOfPrompt = samples * longest * lm.config.layers * lm.model.dim * 8;

@@ -6,7 +6,7 @@
 import { noGrad, type Random, scope, stack, type Tensor } from "../../core/index.ts";
 import { type CausalLM, type Generated, generateAsync } from "../../nn/index.ts";
 import { breathe } from "../../nn/run/loop.ts";
-import { type Batch, chunks, makeBatch } from "../batches.ts";
+import { chunks, makeBatch, type PaddedBatch } from "../batches.ts";
 import { IGNORE } from "../losses.ts";
 import type { Sequence } from "../pairs.ts";
 import { atPlaces, type RewardModel } from "../rewardModel.ts";
@@ -63,7 +63,7 @@ export interface Actions {
 }
 
 /** Values are of the hidden state before each action, which the language model's head reads too. */
-export function actionsOf(policy: RewardModel, { ids, mask, targets }: Batch): Actions {
+export function actionsOf(policy: RewardModel, { ids, mask, targets }: PaddedBatch): Actions {
   const hidden = policy.model.forward(ids, { mask });
   const states = atPlaces(hidden, targets.places); // [N,C]
   const all = policy.logits(states).logSoftmax({ dim: -1 }); // [N,V]
@@ -112,7 +112,7 @@ export async function recall(
   return { logProbs: part(0), reference: part(1), values: part(2), entropy: part(3), starts };
 }
 
-function referenceLogProbs(lm: CausalLM, { ids, mask, targets }: Batch): Tensor {
+function referenceLogProbs(lm: CausalLM, { ids, mask, targets }: PaddedBatch): Tensor {
   const states = atPlaces(lm.model.forward(ids, { mask }), targets.places);
   return ofTokens(lm.lmHead.forward(states).logSoftmax({ dim: -1 }), targets.tokens);
 }

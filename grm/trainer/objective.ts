@@ -3,7 +3,7 @@
 // Next: ../trainer.ts for the loop around it, ../losses.ts for the formulas.
 
 import { globalNorm, grad, noGrad, stack, type Tensor, tensor } from "../../core/index.ts";
-import { type Batch, makePairBatch } from "../batches.ts";
+import { makePairBatch, type PaddedBatch } from "../batches.ts";
 import {
   bradleyTerry,
   dpoRegularizer,
@@ -62,7 +62,7 @@ interface Seen {
   readonly hidden: Tensor;
   /** Of last tokens, [2B]. */
   readonly places: Tensor;
-  readonly batch: Batch;
+  readonly batch: PaddedBatch;
 }
 
 export class Objective {

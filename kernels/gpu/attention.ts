@@ -10,7 +10,7 @@ import { type Helper, kernel, type Numbers, type Thread } from "./compile.ts";
 import type { Engine } from "./engine.ts";
 import { expOf, logOf, quotient } from "./math.ts";
 import { max } from "./reduce.ts";
-import { bufferOf, buffersOf, type Rule } from "./rule.ts";
+import { bufferOf, buffersOf, type GpuRule } from "./rule.ts";
 import type { GpuBuffer } from "./storage.ts";
 import { move } from "./view.ts";
 
@@ -248,7 +248,7 @@ function patternOf(
 }
 
 /** Heads before positions, no dropout, and no gradient for the mask: the rest runs the definition. */
-export const attention: Rule<"scaledDotProductAttention"> = {
+export const attention: GpuRule<"scaledDotProductAttention"> = {
   fits: ([q, , v, mask, { layout, drop }]) => {
     if (layout !== "bhtd" || drop.p > 0 || q.size === 0 || v.size === 0) return false;
     return !mask?.requiresGrad;

@@ -17,7 +17,7 @@ export type Numbers = readonly number[];
 export type Helper = (...numbers: number[]) => number | boolean;
 
 /** A kernel's text and what gpu.js must know of it. */
-export interface Kernel {
+export interface GpuKernel {
   readonly name: string;
   readonly source: string;
   /** How many of its parameters are arrays (the first ones), and how many numbers. */
@@ -37,7 +37,7 @@ export function kernel(
   arrays: number,
   fn: Written,
   helpers: readonly Helper[] = [],
-): Kernel {
+): GpuKernel {
   return {
     name,
     source: String(fn),
@@ -66,7 +66,7 @@ export function sourceOf(source: string): HelperSource {
 }
 
 /** What every kernel asks of gpu.js: float32, the precise tactic, and loops as long as they must be. */
-export function settingsOf({ functions }: Kernel, output: readonly number[]): KernelSettings {
+export function settingsOf({ functions }: GpuKernel, output: readonly number[]): KernelSettings {
   return {
     output,
     functions,

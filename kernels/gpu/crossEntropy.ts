@@ -7,7 +7,7 @@ import { type Helper, kernel, type Numbers, type Thread } from "./compile.ts";
 import type { Engine } from "./engine.ts";
 import { expOf, logOf, quotient } from "./math.ts";
 import { max, sum } from "./reduce.ts";
-import { bufferOf, buffersOf, type Rule, type Rules } from "./rule.ts";
+import { bufferOf, buffersOf, type GpuRule, type GpuRules } from "./rule.ts";
 import { mass as massOfLine } from "./softmax.ts";
 import type { GpuBuffer } from "./storage.ts";
 
@@ -107,7 +107,7 @@ function countedOf(engine: Engine, target: Tensor, { reduction, ignoreIndex }: L
   return sum(engine, ones, { outer: 1, n: target.size, inner: 1 });
 }
 
-const crossEntropy: Rule<"crossEntropy"> = {
+const crossEntropy: GpuRule<"crossEntropy"> = {
   forward: (engine, { args: [logits, target, options] }) => {
     const classes = logits.shape.at(-1) ?? 0;
     const rows = target.size;
@@ -135,4 +135,4 @@ const crossEntropy: Rule<"crossEntropy"> = {
   },
 };
 
-export const crossEntropyRules: Rules = { crossEntropy };
+export const crossEntropyRules: GpuRules = { crossEntropy };

@@ -5,7 +5,7 @@
 import type { BackwardCall, ForwardCall } from "../../core/index.ts";
 import type { ElementwiseKernel } from "../../core/op.ts";
 import { broadcastStrides } from "../../core/shape.ts";
-import type { Helper, Kernel } from "./compile.ts";
+import type { GpuKernel, Helper } from "./compile.ts";
 import type { Engine } from "./engine.ts";
 import { formulaSource, textKernel } from "./formulas.ts";
 import { bufferOf, sizeOf } from "./rule.ts";
@@ -52,7 +52,7 @@ function elementwiseKernel(
   operands: number,
   rank: number,
   scalars: number,
-): Kernel {
+): GpuKernel {
   const formula = (pass === "forward" ? forward : backward) as Helper;
   const arrays = ["a", "b", "c"].slice(0, operands);
   const options = Array.from({ length: scalars }, (_, i) => `s${i}`);

@@ -5,7 +5,7 @@
 
 import { DeviceError, environment } from "../../core/index.ts";
 import {
-  type Kernel,
+  type GpuKernel,
   kernel,
   mostCells,
   type Numbers,
@@ -91,7 +91,7 @@ export class Engine {
 
   /** Computes `length` numbers with a kernel; a block that holds them or will hold them. */
   launch(
-    kernel: Kernel,
+    kernel: GpuKernel,
     dtype: GpuBuffer["dtype"],
     length: number,
     blocks: readonly GpuBuffer[],
@@ -124,7 +124,7 @@ export class Engine {
   }
 
   #start(
-    kernel: Kernel,
+    kernel: GpuKernel,
     length: number,
     blocks: readonly GpuBuffer[],
     values: readonly (Handle | Promise<Handle>)[],
@@ -145,7 +145,7 @@ export class Engine {
 
   #run(
     backend: Backend,
-    kernel: Kernel,
+    kernel: GpuKernel,
     length: number,
     args: readonly (Handle | number)[],
   ): Handle | Promise<Handle> {
@@ -173,7 +173,7 @@ export class Engine {
     }
   }
 
-  #compile({ gpu, resident }: Backend, kernel: Kernel): Compiled {
+  #compile({ gpu, resident }: Backend, kernel: GpuKernel): Compiled {
     const known = this.#kernels.get(kernel.name);
     if (known !== undefined) return known;
     const array = kernel === upload ? "Array" : resident;

@@ -4,7 +4,7 @@
 // change the entry, and the kernel changes. Next: elementwise.ts and reduce.ts, which build loops around.
 
 import { DeviceError } from "../../core/index.ts";
-import { type Helper, type Kernel, sourceOf } from "./compile.ts";
+import { type GpuKernel, type Helper, sourceOf } from "./compile.ts";
 import type { HelperSource } from "./library.ts";
 import * as math from "./math.ts";
 
@@ -93,7 +93,7 @@ function closure(functions: readonly HelperSource[], text: string): readonly Hel
   return [...needed, ...functions];
 }
 
-const made = new Map<string, Kernel>();
+const made = new Map<string, GpuKernel>();
 
 /**
  * A kernel from a text that was built for a shape class or around a formula; its name says which, and is
@@ -104,7 +104,7 @@ export function textKernel(
   arrays: number,
   text: () => string,
   functions: () => readonly HelperSource[] = () => [],
-): Kernel {
+): GpuKernel {
   const known = made.get(name);
   if (known !== undefined) return known;
   const source = text();

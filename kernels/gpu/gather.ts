@@ -5,10 +5,10 @@
 import type { ForwardCall, Tensor } from "../../core/index.ts";
 import { checkIndices } from "../../core/ops/indices.ts";
 import { around, stridesOf } from "../../core/shape.ts";
-import { type Helper, type Kernel, kernel, type Numbers, type Thread } from "./compile.ts";
+import { type GpuKernel, type Helper, kernel, type Numbers, type Thread } from "./compile.ts";
 import { textKernel } from "./formulas.ts";
 import { expOf, logOf, quotient } from "./math.ts";
-import { bufferOf, buffersOf, type Rule, type Rules, sizeOf } from "./rule.ts";
+import { bufferOf, buffersOf, type GpuRule, type GpuRules, sizeOf } from "./rule.ts";
 import type { GpuBuffer } from "./storage.ts";
 import { coordinates, place, sizeNames, stepNames, walkNumbers } from "./walk.ts";
 
@@ -68,7 +68,7 @@ const addSlices = kernel(
   helpers,
 );
 
-const indexSelect: Rule<"indexSelect"> = {
+const indexSelect: GpuRule<"indexSelect"> = {
   forward: (engine, call) => {
     const [x, index, { dim }] = call.args;
     const { n, inner } = around(x.shape, dim);
@@ -79,7 +79,7 @@ const indexSelect: Rule<"indexSelect"> = {
   },
 };
 
-const indexAdd: Rule<"indexAdd"> = {
+const indexAdd: GpuRule<"indexAdd"> = {
   forward: (engine, call) => {
     const [x, index, source, { dim }] = call.args;
     const { n, inner } = around(x.shape, dim);
@@ -89,7 +89,7 @@ const indexAdd: Rule<"indexAdd"> = {
   },
 };
 
-const embedding: Rule<"embedding"> = {
+const embedding: GpuRule<"embedding"> = {
   forward: (engine, call) => {
     const [weight, index] = call.args;
     const [rows = 0, width = 0] = weight.shape;
@@ -109,7 +109,7 @@ const embedding: Rule<"embedding"> = {
 // --- Single elements along an axis -------------------------------------------------------------------
 
 /** y[c] = x[c with its coordinate along the axis replaced by index[c]]. */
-function gatherKernel(rank: number): Kernel {
+function gatherKernel(rank: number): GpuKernel {
   const numbers = [...sizeNames(rank), ...stepNames("x", rank), "side", "step"];
   const text = (): string => `function gather(x, index, ${numbers.join(", ")}) {
   const i = this.thread.x;
@@ -124,7 +124,7 @@ function gatherKernel(rank: number): Kernel {
 }
 
 /** y[c] = x[c] + Σ_j source[c with j along the axis] where index says c there. */
-function scatterKernel(rank: number, dim: number): Kernel {
+function scatterKernel(rank: number, dim: number): GpuKernel {
   const axes = Array.from({ length: rank }, (_, d) => d);
   const sides = axes.map((d) => `side${d}`);
   const numbers = [...sizeNames(rank), ...stepNames("index", rank), ...sides, "count", "step"];
@@ -152,7 +152,7 @@ function without(shape: readonly number[], dim: number): [number[], number] {
   return [strides.map((stride, d) => (d === dim ? 0 : stride)), strides[dim] ?? 0];
 }
 
-const gather: Rule<"gather"> = {
+const gather: GpuRule<"gather"> = {
   forward: (engine, call) => {
     const [x, index, { dim }] = call.args;
     const side = x.shape[dim] ?? 0;
@@ -164,7 +164,7 @@ const gather: Rule<"gather"> = {
   },
 };
 
-const scatterAdd: Rule<"scatterAdd"> = {
+const scatterAdd: GpuRule<"scatterAdd"> = {
   forward: (engine, call) => {
     const [x, index, source, { dim }] = call.args;
     check(call, index, x.shape[dim] ?? 0);
@@ -231,7 +231,7 @@ const withRank = kernel(
   helpers,
 );
 
-const argsort: Rule<"argsort"> = {
+const argsort: GpuRule<"argsort"> = {
   forward: (engine, { args: [x, { dim, descending }] }) => {
     const { n, inner } = around(x.shape, dim);
     const numbers = [n, inner, descending ? 1 : 0];
@@ -240,7 +240,7 @@ const argsort: Rule<"argsort"> = {
   },
 };
 
-export const gatherRules: Rules = {
+export const gatherRules: GpuRules = {
   indexSelect,
   indexAdd,
   embedding,

@@ -7,7 +7,7 @@ import { type Helper, kernel, type Numbers, type Thread } from "./compile.ts";
 import type { Engine } from "./engine.ts";
 import { expOf, logOf, quotient } from "./math.ts";
 import { sum } from "./reduce.ts";
-import { bufferOf, type Rule, type Rules } from "./rule.ts";
+import { bufferOf, type GpuRule, type GpuRules } from "./rule.ts";
 import type { GpuBuffer } from "./storage.ts";
 
 const helpers: readonly Helper[] = [expOf as Helper, logOf as Helper, quotient as Helper];
@@ -232,7 +232,7 @@ function backwardNorm(
   return outputs.flatMap((spec, i) => (spec === null ? [] : (gradients[i]?.() ?? [])));
 }
 
-const layerNorm: Rule<"layerNorm"> = {
+const layerNorm: GpuRule<"layerNorm"> = {
   forward: (engine, { args: [x, weight, bias, { eps }] }) => {
     const n = rowSize(x, weight, bias);
     const means = engine.launch(rowMean, "float32", rowsOf(x, n), [bufferOf(x)], [n]);
@@ -245,7 +245,7 @@ const layerNorm: Rule<"layerNorm"> = {
   },
 };
 
-const rmsNorm: Rule<"rmsNorm"> = {
+const rmsNorm: GpuRule<"rmsNorm"> = {
   forward: (engine, { args: [x, weight, { eps }] }) => {
     const means = engine.scalar(0);
     const { y, scales } = forwardNorm(engine, x, weight, null, { means, meanStep: 0, eps });
@@ -257,4 +257,4 @@ const rmsNorm: Rule<"rmsNorm"> = {
   },
 };
 
-export const normRules: Rules = { layerNorm, rmsNorm };
+export const normRules: GpuRules = { layerNorm, rmsNorm };

@@ -2,22 +2,22 @@
 // that know which step computes them. Next: recordStep.ts, which makes one gpu.js pipeline of the plan.
 
 import { DeviceError } from "../../core/index.ts";
-import type { Kernel } from "./compile.ts";
+import type { GpuKernel } from "./compile.ts";
 import type { Scalar } from "./engine.ts";
 import type { GpuBuffer } from "./storage.ts";
 
 /** Where a step finds an array: computed by another step, or in a block from outside. */
 export type Source = { readonly step: number } | { readonly outside: GpuBuffer };
 
-export interface Step {
-  readonly kernel: Kernel;
+export interface KernelStep {
+  readonly kernel: GpuKernel;
   readonly length: number;
   readonly sources: readonly Source[];
   readonly scalars: readonly Scalar[];
 }
 
 export class Recorder {
-  readonly steps: Step[] = [];
+  readonly steps: KernelStep[] = [];
   /** How many replays there were, and the learning rate that they take instead of the recorded one. */
   replays = 0;
   lr: number | null = null;
@@ -31,7 +31,7 @@ export class Recorder {
   readonly #own = new WeakSet<GpuBuffer>();
 
   launch(
-    kernel: Kernel,
+    kernel: GpuKernel,
     out: GpuBuffer,
     blocks: readonly GpuBuffer[],
     scalars: readonly Scalar[],

@@ -20,7 +20,7 @@ import { GpuDevice } from "./device.ts";
 import { type Engine, numberOf } from "./engine.ts";
 import type { PipelineShortcut, Shortcut } from "./library.ts";
 import type { Backend } from "./modes.ts";
-import { Recorder, type Source, type Step } from "./record.ts";
+import { type KernelStep, Recorder, type Source } from "./record.ts";
 import { bufferOf } from "./rule.ts";
 import { fromDevice, type GpuBuffer, toDevice } from "./storage.ts";
 
@@ -52,12 +52,12 @@ export interface RecordedStep<A extends readonly Tensor[], R extends Tree> {
 export function recordStep<A extends readonly Tensor[], R extends Tree>(
   fn: (...inputs: A) => R,
 ): RecordedStep<A, R> {
-  let plan: Plan | null = null;
+  let plan: ReplayPlan | null = null;
   let result: Tree = null;
   const run = async (inputs: A): Promise<R> => {
     const device = inputs[0]?.device ?? currentDevice();
     if (!(device instanceof GpuDevice)) return fn(...inputs);
-    plan ??= await Plan.of(device, inputs, () => {
+    plan ??= await ReplayPlan.of(device, inputs, () => {
       result = fn(...inputs);
       return result;
     });
@@ -105,7 +105,7 @@ function replaced(result: Tree, tensors: ReadonlyMap<Tensor, Tensor>): Tree {
 /** Where a plan finds an array when it runs. */
 type Seat = { readonly argument: number } | { readonly literal: Float32Array };
 
-class Plan {
+class ReplayPlan {
   /** Blocks whose numbers are handed in at every replay: inputs, state, and what may change outside. */
   readonly #arguments: GpuBuffer[] = [];
   readonly #seats = new Map<GpuBuffer, Seat>();
@@ -135,7 +135,11 @@ class Plan {
   }
 
   /** Records a function. */
-  static async of(device: GpuDevice, inputs: readonly Tensor[], fn: () => Tree): Promise<Plan> {
+  static async of(
+    device: GpuDevice,
+    inputs: readonly Tensor[],
+    fn: () => Tree,
+  ): Promise<ReplayPlan> {
     const { engine } = device;
     const backend = await engine.ready();
     if (engine.recorder !== null) throw new ArgumentError("recordStep: recordings don't nest");
@@ -149,7 +153,7 @@ class Plan {
     }
     if (recorder.steps.length === 0)
       throw new ArgumentError("recordStep: the function computes nothing on this device");
-    return new Plan(device, engine, backend, recorder, inputs, results);
+    return new ReplayPlan(device, engine, backend, recorder, inputs, results);
   }
 
   get executor(): string {
@@ -200,7 +204,7 @@ class Plan {
   }
 
   /** A plan's kernels are made for the sizes of their result and of what they read: WebGL bakes both in. */
-  #kernel({ kernel, length, sources }: Step): Shortcut {
+  #kernel({ kernel, length, sources }: KernelStep): Shortcut {
     const lengths = sources.map((source) =>
       "step" in source ? this.recorder.steps[source.step]?.length : source.outside.length,
     );

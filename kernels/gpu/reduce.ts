@@ -5,7 +5,7 @@
 
 import { type Entry, type ForwardCall, opTable } from "../../core/index.ts";
 import type { PickKernel, ReduceKernel } from "../../core/op.ts";
-import type { Helper, Kernel } from "./compile.ts";
+import type { GpuKernel, Helper } from "./compile.ts";
 import type { Engine } from "./engine.ts";
 import { formulaSource, textKernel } from "./formulas.ts";
 import type { HelperSource } from "./library.ts";
@@ -145,7 +145,7 @@ export function pick(
 
 function launchLike(
   engine: Engine,
-  kernel: Kernel,
+  kernel: GpuKernel,
   call: ForwardCall,
   numbers: number[],
 ): readonly GpuBuffer[] {

@@ -3,12 +3,12 @@
 // the same turn the other way. Next: attention.ts.
 
 import { broadcastStrides } from "../../core/shape.ts";
-import type { Kernel } from "./compile.ts";
+import type { GpuKernel } from "./compile.ts";
 import { textKernel } from "./formulas.ts";
-import { buffersOf, type Rule } from "./rule.ts";
+import { buffersOf, type GpuRule } from "./rule.ts";
 import { coordinates, place, sizeNames, stepNames, walkNumbers, walkOf } from "./walk.ts";
 
-function turnKernel(rank: number): Kernel {
+function turnKernel(rank: number): GpuKernel {
   const numbers = [...sizeNames(rank), ...stepNames("table", rank)];
   const text =
     (): string => `function rope(x, cos, sin, ${numbers.join(", ")}, half, pairStep, interleaved, sign) {
@@ -41,7 +41,7 @@ function turnKernel(rank: number): Kernel {
   return textKernel(`rope.${rank}`, 3, text);
 }
 
-export const rope: Rule<"rope"> = {
+export const rope: GpuRule<"rope"> = {
   forward: (engine, { args: [x, cos, sin, { interleaved, inverse }] }) => {
     const half = (x.shape.at(-1) ?? 0) / 2;
     const rows = x.shape.slice(0, -1);

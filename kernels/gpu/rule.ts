@@ -10,10 +10,10 @@ import type { Engine } from "./engine.ts";
 import type { GpuBuffer } from "./storage.ts";
 
 /** The rule of the op of this name. */
-export type Rule<K extends keyof typeof Ops> = RuleOf<Engine, GpuBuffer, (typeof Ops)[K]>;
+export type GpuRule<K extends keyof typeof Ops> = RuleOf<Engine, GpuBuffer, (typeof Ops)[K]>;
 
 /** Rules by the names of their ops. */
-export type Rules = RulesOf<Engine, GpuBuffer, typeof Ops>;
+export type GpuRules = RulesOf<Engine, GpuBuffer, typeof Ops>;
 
 export function bufferOf(x: Tensor): GpuBuffer {
   return x.storage.buffer("gpu") as GpuBuffer;

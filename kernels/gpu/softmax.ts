@@ -6,7 +6,7 @@ import { around } from "../../core/shape.ts";
 import { type Helper, kernel, type Numbers, type Thread } from "./compile.ts";
 import { expOf, logOf, quotient } from "./math.ts";
 import { max } from "./reduce.ts";
-import { bufferOf, type Rule, type Rules } from "./rule.ts";
+import { bufferOf, type GpuRule, type GpuRules } from "./rule.ts";
 
 const helpers: readonly Helper[] = [expOf as Helper, logOf as Helper, quotient as Helper];
 
@@ -99,7 +99,7 @@ const shareBackward = kernel(
   helpers,
 );
 
-function softmax(isLog: 0 | 1): Rule<"softmax"> {
+function softmax(isLog: 0 | 1): GpuRule<"softmax"> {
   return {
     forward: (engine, { args: [x, { dim }] }) => {
       const { outer, n, inner } = around(x.shape, dim);
@@ -120,7 +120,7 @@ function softmax(isLog: 0 | 1): Rule<"softmax"> {
   };
 }
 
-export const softmaxRules: Rules = {
+export const softmaxRules: GpuRules = {
   softmax: softmax(0),
   logSoftmax: softmax(1),
 };

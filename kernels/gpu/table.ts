@@ -16,7 +16,7 @@ import { contract } from "./matmul.ts";
 import { normRules } from "./norm.ts";
 import { pick, reduce, scan } from "./reduce.ts";
 import { rope } from "./rope.ts";
-import { bufferOf, type Rule, type Rules } from "./rule.ts";
+import { bufferOf, type GpuRule, type GpuRules } from "./rule.ts";
 import { softmaxRules } from "./softmax.ts";
 import type { GpuBuffer } from "./storage.ts";
 import { updateRules } from "./update.ts";
@@ -42,14 +42,14 @@ const converted = kernel(
   [truncate as Helper],
 );
 
-const to: Rule<"to"> = {
+const to: GpuRule<"to"> = {
   forward: (engine, { args: [x], outputs: [{ dtype }] }) => {
     const numbers = [dtype === "int32" ? 1 : 0, dtype === "bool" ? 1 : 0];
     return [engine.launch(converted, dtype, x.size, [bufferOf(x)], numbers)];
   },
 };
 
-const named: Rules = {
+const named: GpuRules = {
   ...softmaxRules,
   ...crossEntropyRules,
   ...normRules,

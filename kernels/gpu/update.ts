@@ -62,8 +62,8 @@ const weights = kernel(
   },
 );
 
-type Rules = Required<UpdateRulesOf<Engine, GpuBuffer, typeof updates>>;
-type Update<K extends keyof Rules> = Rules[K]["update"];
+type UpdateRules = Required<UpdateRulesOf<Engine, GpuBuffer, typeof updates>>;
+type Update<K extends keyof UpdateRules> = UpdateRules[K]["update"];
 
 const adamwStep: Update<"adamwStep"> = (engine, { args }) => {
   const [ws, gs, ms, vs, gradScale, options, largest] = args;
@@ -181,7 +181,7 @@ const globalNorm: Update<"globalNorm"> = (engine, { args: [list] }) => {
   return [engine.launch(root, "float32", 1, [total], [])];
 };
 
-export const updateRules: Rules = {
+export const updateRules: UpdateRules = {
   adamwStep: { update: adamwStep },
   sgdStep: { update: sgdStep },
   globalNorm: { update: globalNorm },

@@ -4,7 +4,7 @@
 import type { ForwardCall, Shape, Tensor } from "../../core/index.ts";
 import type { Copy, ViewKernel } from "../../core/op.ts";
 import { stridesOf } from "../../core/shape.ts";
-import type { Kernel } from "./compile.ts";
+import type { GpuKernel } from "./compile.ts";
 import type { Engine } from "./engine.ts";
 import { textKernel } from "./formulas.ts";
 import { bufferOf, firstOf, sizeOf } from "./rule.ts";
@@ -12,7 +12,7 @@ import type { GpuBuffer } from "./storage.ts";
 import { coordinates, place, sizeNames, stepNames, walkNumbers, walkOf } from "./walk.ts";
 
 /** y[i] = x[offset + Σ c_d * step_d]. */
-function moveKernel(rank: number): Kernel {
+function moveKernel(rank: number): GpuKernel {
   const numbers = [...sizeNames(rank), ...stepNames("x", rank), "offset"];
   const text = (): string => `function move(x, ${numbers.join(", ")}) {
   const i = this.thread.x;
@@ -36,7 +36,7 @@ export function move(
 }
 
 /** y[c] = x[c - first] inside of a box, and what was there before (or `fill`) outside. */
-function insertKernel(rank: number, isFirst: boolean): Kernel {
+function insertKernel(rank: number, isFirst: boolean): GpuKernel {
   const axes = Array.from({ length: rank }, (_, d) => d);
   const numbers = [
     ...sizeNames(rank),

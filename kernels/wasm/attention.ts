@@ -10,11 +10,11 @@ import {
   bufferOf,
   type Machine,
   makeLike,
-  type Rule,
-  type Rules,
   read,
   sideOf,
   sizeOf,
+  type WasmRule,
+  type WasmRules,
   wanted,
 } from "./rule.ts";
 
@@ -108,7 +108,7 @@ function shapeApart(q: Tensor, k: Tensor, { layout }: Attend): Shape {
   return { B: sizeOf(q.shape.slice(0, -3)), H, Hkv, T, S, D, q: own, k: keys, o: own };
 }
 
-const scaledDotProductAttention: Rule<"scaledDotProductAttention"> = {
+const scaledDotProductAttention: WasmRule<"scaledDotProductAttention"> = {
   fits: ([q, k, v, mask, { drop }]) => {
     if (!areFloat32(q, k, v) || drop.p > 0 || q.rank > 4 || q.size === 0 || k.size === 0)
       return false;
@@ -155,7 +155,7 @@ function packedParts(at: number, { H, Hkv, D }: Shape): number[] {
   return [at, at + 4 * H * D, at + 4 * (H + Hkv) * D];
 }
 
-const packedAttention: Rule<"packedAttention"> = {
+const packedAttention: WasmRule<"packedAttention"> = {
   fits: ([qkv, mask, options]) => {
     if (!areFloat32(qkv) || options.drop.p > 0 || qkv.size === 0) return false;
     return maskFits(mask) && shapePacked(qkv, options).D <= widestHead;
@@ -180,4 +180,4 @@ const packedAttention: Rule<"packedAttention"> = {
   },
 };
 
-export const attentionRules: Rules = { scaledDotProductAttention, packedAttention };
+export const attentionRules: WasmRules = { scaledDotProductAttention, packedAttention };

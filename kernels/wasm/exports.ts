@@ -533,7 +533,7 @@ export interface Exports {
 }
 
 /** The kernels that threads may share: those that start with a range of units. */
-export type Kernel = {
+export type SharedKernel = {
   [K in keyof Exports]: Exports[K] extends (from: number, to: number, ...rest: never[]) => void
     ? Parameters<Exports[K]> extends [number, number, number, ...unknown[]]
       ? K

@@ -6,7 +6,7 @@ import type { CrossEntropyOptions, Spec, Tensor } from "../../core/index.ts";
 import { shareOf } from "../../core/ops/fused/crossEntropy.ts";
 import type { Drop } from "../../core/ops/fused/drop.ts";
 import { stretched } from "./broadcast.ts";
-import type { Kernel } from "./exports.ts";
+import type { SharedKernel } from "./exports.ts";
 import type { WasmBuffer } from "./memory.ts";
 import {
   areFloat32,
@@ -15,20 +15,24 @@ import {
   type Machine,
   makeLike,
   makeWanted,
-  type Rule,
-  type Rules,
   read,
   sideOf,
   sizeOf,
+  type WasmRule,
+  type WasmRules,
   wanted,
 } from "./rule.ts";
 
 // --- Rows: softmax, logSoftmax, crossEntropy ---------------------------------------------------------
 
-function rowsRule(forward: Kernel, backward: Kernel, cost: number): Rule<"softmax"> {
+function rowsRule(
+  forward: SharedKernel,
+  backward: SharedKernel,
+  cost: number,
+): WasmRule<"softmax"> {
   const run = (
     machine: Machine,
-    kernel: Kernel,
+    kernel: SharedKernel,
     spec: Spec,
     ...addresses: number[]
   ): WasmBuffer => {
@@ -65,7 +69,7 @@ function lossShare({ memory }: Machine, target: Tensor, losses: Losses): number 
   return shareOf(memory.peek(bufferOf(target)), losses);
 }
 
-const crossEntropy: Rule<"crossEntropy"> = {
+const crossEntropy: WasmRule<"crossEntropy"> = {
   fits: ([x]) => isFloat32(x) && x.size > 0,
   forward: (machine, { args: [x, target, losses], outputs: [spec], saved }) => {
     const { reduction, ignoreIndex, labelSmoothing } = losses;
@@ -105,7 +109,7 @@ function rowOf(x: Tensor, ...parameters: readonly (Tensor | null)[]): number {
   return parameters.find((p) => p !== null)?.size ?? x.shape.at(-1) ?? 1;
 }
 
-const layerNorm: Rule<"layerNorm"> = {
+const layerNorm: WasmRule<"layerNorm"> = {
   fits: ([x, weight, bias]) => areFloat32(x, weight, bias) && x.size > 0,
   forward: (machine, { args: [x, weight, bias, { eps }], outputs: [spec], saved }) => {
     const n = rowOf(x, weight, bias);
@@ -122,7 +126,7 @@ const layerNorm: Rule<"layerNorm"> = {
   },
 };
 
-const rmsNorm: Rule<"rmsNorm"> = {
+const rmsNorm: WasmRule<"rmsNorm"> = {
   fits: ([x, weight]) => areFloat32(x, weight) && x.size > 0,
   forward: (machine, { args: [x, weight, { eps }], outputs: [spec], saved }) => {
     const n = rowOf(x, weight);
@@ -165,7 +169,7 @@ function normBackward(
 
 // --- Linear, dropout, rotary positions ---------------------------------------------------------------
 
-const linear: Rule<"linear"> = {
+const linear: WasmRule<"linear"> = {
   fits: ([x, weight, bias]) => areFloat32(x, weight, bias) && sideOf(weight, 1) > 0,
   forward: (machine, { args: [x, weight, bias], outputs: [spec] }) => {
     const [N, K] = [sideOf(weight, 0), sideOf(weight, 1)];
@@ -176,7 +180,7 @@ const linear: Rule<"linear"> = {
   },
 };
 
-const addmm: Rule<"addmm"> = {
+const addmm: WasmRule<"addmm"> = {
   fits: ([bias, x, weight]) => areFloat32(bias, x, weight) && sideOf(weight, 0) > 0,
   forward: (machine, { args: [bias, x, weight], outputs: [spec] }) => {
     const [K, N] = [sideOf(weight, 0), sideOf(weight, 1)];
@@ -194,7 +198,7 @@ function dropped(machine: Machine, x: Tensor, { p, seed }: Drop): [WasmBuffer] {
   return [y];
 }
 
-const dropout: Rule<"dropout"> = {
+const dropout: WasmRule<"dropout"> = {
   forward: (machine, { args: [x, drop] }) => dropped(machine, x, drop),
   backward: (machine, { g, args: [, drop] }) => dropped(machine, g, drop),
 };
@@ -224,7 +228,7 @@ function positionsOf(
   return isBatched ? { inner, T, batch: sizeOf(rows.slice(first + 1)), stride: T * half } : null;
 }
 
-const rope: Rule<"rope"> = {
+const rope: WasmRule<"rope"> = {
   fits: ([x, cos]) => isFloat32(x) && positionsOf(x, cos) !== null,
   forward: (machine, { args: [x, cos, sin, { interleaved, inverse }] }) => {
     const positions = positionsOf(x, cos);
@@ -260,7 +264,7 @@ function addRows(machine: Machine, g: Tensor, index: Tensor, y: WasmBuffer, rows
   machine.wasm.run("scatterAddRows", rows, cost, 16, pg, pi, index.size, y.at, n);
 }
 
-const embedding: Rule<"embedding"> = {
+const embedding: WasmRule<"embedding"> = {
   fits: ([weight]) => isFloat32(weight) && weight.size > 0,
   forward: (machine, { args: [weight, index], outputs: [spec] }) =>
     pickRows(machine, weight, index, spec),
@@ -272,7 +276,7 @@ const embedding: Rule<"embedding"> = {
   },
 };
 
-const indexSelect: Rule<"indexSelect"> = {
+const indexSelect: WasmRule<"indexSelect"> = {
   forward: (machine, { args: [x, index, { dim }], outputs: [spec] }) =>
     dim === 0 ? pickRows(machine, x, index, spec) : null,
 };
@@ -285,7 +289,7 @@ function copied(machine: Machine, x: Tensor): WasmBuffer {
   return y;
 }
 
-const indexAdd: Rule<"indexAdd"> = {
+const indexAdd: WasmRule<"indexAdd"> = {
   forward: (machine, { args: [x, index, source, { dim }] }) => {
     const rows = sideOf(x, 0);
     if (dim !== 0 || !isFloat32(x) || x.size === 0 || !inRange(machine, index, rows)) return null;
@@ -307,7 +311,7 @@ function along(
   return [outer, sideOf(x, dim), sideOf(index, dim), inner];
 }
 
-const gather: Rule<"gather"> = {
+const gather: WasmRule<"gather"> = {
   forward: (machine, { args: [x, index, { dim }], outputs: [spec] }) => {
     const walk = isFloat32(x) ? along(x, index, dim) : null;
     if (walk === null || !inRange(machine, index, walk[1])) return null;
@@ -319,7 +323,7 @@ const gather: Rule<"gather"> = {
   },
 };
 
-const scatterAdd: Rule<"scatterAdd"> = {
+const scatterAdd: WasmRule<"scatterAdd"> = {
   forward: (machine, { args: [x, index, source, { dim }] }) => {
     const walk = isFloat32(x) ? along(x, index, dim) : null;
     if (walk === null || !inRange(machine, index, walk[1])) return null;
@@ -331,7 +335,7 @@ const scatterAdd: Rule<"scatterAdd"> = {
   },
 };
 
-export const fusedRules: Rules = {
+export const fusedRules: WasmRules = {
   softmax: rowsRule("softmax", "softmaxGrad", 1.2),
   logSoftmax: rowsRule("logSoftmax", "logSoftmaxGrad", 1.2),
   crossEntropy,

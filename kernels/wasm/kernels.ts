@@ -7,7 +7,7 @@
 //   wasm.run("unaryTanh", 1000, 2, 1024, x, x);          // units, ns each, grain, arguments
 // Read next: exports.ts for every kernel's arguments, test/kernels.test.ts for what each must equal.
 
-import type { Exports, Kernel } from "./exports.ts";
+import type { Exports, SharedKernel } from "./exports.ts";
 import type { HostMemory } from "./host.ts";
 import { loadNow, type Program, type ProgramOptions } from "./module.ts";
 import { Pool } from "./pool.ts";
@@ -124,7 +124,7 @@ export class Wasm {
    * Runs a kernel over `units` units that take about `cost` nanoseconds each: alone if that is
    * little, else shared out in chunks of a multiple of `grain` units, four chunks a thread.
    */
-  run(kernel: Kernel, units: number, cost: number, grain: number, ...args: number[]): void {
+  run(kernel: SharedKernel, units: number, cost: number, grain: number, ...args: number[]): void {
     const { threads } = this;
     if (threads.count === 1 || !this.isShared(units * cost, units > grain)) {
       (this.exports[kernel] as (...args: number[]) => void)(0, units, ...args);

@@ -15,10 +15,10 @@ export interface Machine {
 }
 
 /** The rule of the op of this name. */
-export type Rule<K extends keyof typeof Ops> = RuleOf<Machine, WasmBuffer, (typeof Ops)[K]>;
+export type WasmRule<K extends keyof typeof Ops> = RuleOf<Machine, WasmBuffer, (typeof Ops)[K]>;
 
 /** Rules by the names of their ops. */
-export type Rules = RulesOf<Machine, WasmBuffer, typeof Ops>;
+export type WasmRules = RulesOf<Machine, WasmBuffer, typeof Ops>;
 
 /** The forward rule of ops whose arguments begin with P and that save nothing; null if no kernel fits. */
 export type Forward<P extends readonly unknown[]> = (

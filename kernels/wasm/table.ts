@@ -9,7 +9,7 @@ import type { Contraction, ContractKernel, ViewKernel } from "../../core/op.ts";
 import { type Rule as AnyRule, runRule, type UpdateRule } from "../../core/rule.ts";
 import { attentionRules } from "./attention.ts";
 import { merge, stretched } from "./broadcast.ts";
-import type { Kernel } from "./exports.ts";
+import type { SharedKernel } from "./exports.ts";
 import { fusedRules } from "./fused.ts";
 import type { WasmBuffer } from "./memory.ts";
 import {
@@ -18,10 +18,10 @@ import {
   isFloat32,
   type Machine,
   makeLike,
-  type Rule,
-  type Rules,
   read,
   sizeOf,
+  type WasmRule,
+  type WasmRules,
 } from "./rule.ts";
 import { updateRules } from "./update.ts";
 
@@ -31,7 +31,7 @@ const grain = 1024;
 // --- Elementwise -------------------------------------------------------------------------------------
 
 /** y = f(x). */
-function unary(kernel: Kernel, cost: number): Forward<[x: Tensor]> {
+function unary(kernel: SharedKernel, cost: number): Forward<[x: Tensor]> {
   return ({ wasm, memory }, { args: [x] }) => {
     if (!isFloat32(x)) return null;
     const at = memory.read(bufferOf(x));
@@ -42,7 +42,7 @@ function unary(kernel: Kernel, cost: number): Forward<[x: Tensor]> {
 }
 
 /** dx = g f'(x): the backward pass of a fused op of one operand. */
-function unaryGrad(kernel: Kernel, cost: number) {
+function unaryGrad(kernel: SharedKernel, cost: number) {
   return (
     { wasm, memory }: Machine,
     { g, args: [x] }: BackwardCall<readonly [x: Tensor, ...rest: unknown[]], never>,
@@ -93,7 +93,7 @@ function rowsOf(
 }
 
 /** out = f(a, b), under every broadcast. */
-function binary(kernel: Kernel, cost: number): Forward<[a: Tensor, b: Tensor]> {
+function binary(kernel: SharedKernel, cost: number): Forward<[a: Tensor, b: Tensor]> {
   return (machine, { args: [a, b], outputs: [spec] }) => {
     if (!isFloat32(a) || !isFloat32(b)) return null;
     const rows = rowsOf(machine, spec.shape, [a, b]);
@@ -131,16 +131,16 @@ function choose(
   return [out];
 }
 
-const where: Rule<"where"> = {
+const where: WasmRule<"where"> = {
   forward: (machine, { args: [c, a, b], outputs: [spec] }) => choose(machine, c, a, b, spec),
 };
 
-const maskedFill: Rule<"maskedFill"> = {
+const maskedFill: WasmRule<"maskedFill"> = {
   forward: (machine, { args: [x, mask, value], outputs: [spec] }) =>
     choose(machine, mask, value, x, spec),
 };
 
-const clamp: Rule<"clamp"> = {
+const clamp: WasmRule<"clamp"> = {
   forward: ({ wasm, memory }, { args: [x, bounds], outputs: [spec] }) => {
     if (!isFloat32(x) || spec.dtype !== "float32") return null;
     const { min = -Infinity, max = Infinity } = bounds;
@@ -156,12 +156,12 @@ const gelus = {
   backward: { none: unaryGrad("gradGelu", 3), tanh: unaryGrad("gradGeluTanh", 2.2) },
 };
 
-const gelu: Rule<"gelu"> = {
+const gelu: WasmRule<"gelu"> = {
   forward: (machine, call) => gelus.forward[call.args[1].approximate ?? "none"](machine, call),
   backward: (machine, call) => gelus.backward[call.args[1].approximate ?? "none"](machine, call),
 };
 
-const elementwiseRules: Rules = {
+const elementwiseRules: WasmRules = {
   neg: { forward: unary("unaryNeg", 0.2) },
   abs: { forward: unary("unaryAbs", 0.2) },
   sign: { forward: unary("unarySign", 0.3) },
@@ -206,7 +206,7 @@ const elementwiseRules: Rules = {
 
 // --- Reductions --------------------------------------------------------------------------------------
 
-const sum: Rule<"sum"> = {
+const sum: WasmRule<"sum"> = {
   forward: (machine, { args: [x, options], outputs: [spec] }) => {
     if (!isFloat32(x)) return null;
     const { outer, n, inner } = aroundDims(x, options);
@@ -218,7 +218,7 @@ const sum: Rule<"sum"> = {
 };
 
 /** max, min and their positions. */
-function extreme(kernel: "extreme" | "argExtreme", sign: number): Rule<"max"> {
+function extreme(kernel: "extreme" | "argExtreme", sign: number): WasmRule<"max"> {
   return {
     forward: (machine, { args: [x, options], outputs: [spec] }) => {
       if (!isFloat32(x)) return null;
@@ -231,7 +231,7 @@ function extreme(kernel: "extreme" | "argExtreme", sign: number): Rule<"max"> {
   };
 }
 
-const reduceRules: Rules = {
+const reduceRules: WasmRules = {
   sum,
   max: extreme("extreme", 1),
   min: extreme("extreme", -1),

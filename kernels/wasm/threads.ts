@@ -7,7 +7,7 @@
 // Read next: kernels.ts, which says how much work is worth sharing.
 
 import { ArgumentError, DeviceError, environment } from "../../core/index.ts";
-import type { Exports, Kernel } from "./exports.ts";
+import type { Exports, SharedKernel } from "./exports.ts";
 import type { HostMemory, HostModule } from "./host.ts";
 import { builtin } from "./module.ts";
 
@@ -196,8 +196,8 @@ export class Threads {
   private started = false;
   private readonly control: Int32Array;
   private readonly values: Float64Array;
-  private readonly names: Kernel[];
-  private readonly indexOf: Map<Kernel, number>;
+  private readonly names: SharedKernel[];
+  private readonly indexOf: Map<SharedKernel, number>;
   private readonly kernels: ((...args: number[]) => void)[];
 
   constructor(private readonly options: ThreadOptions) {
@@ -206,7 +206,7 @@ export class Threads {
     this.count = this.make === null ? 1 : options.count;
     this.control = new Int32Array(memory.buffer, control, 16).fill(0);
     this.values = new Float64Array(memory.buffer, control + argumentsAt, mostArguments);
-    this.names = Object.keys(exports) as Kernel[];
+    this.names = Object.keys(exports) as SharedKernel[];
     this.indexOf = new Map(this.names.map((name, i) => [name, i]));
     this.kernels = this.names.map((name) => exports[name] as (...args: number[]) => void);
   }
@@ -240,7 +240,7 @@ export class Threads {
    * Runs units [0, units) of a kernel in chunks of `chunk` units, on whoever is free, and returns
    * when all are done.
    */
-  run(kernel: Kernel, units: number, chunk: number, args: readonly number[]): void {
+  run(kernel: SharedKernel, units: number, chunk: number, args: readonly number[]): void {
     if (!this.started) this.start();
     const { control } = this;
     const chunks = Math.ceil(units / chunk);

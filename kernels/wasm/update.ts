@@ -44,9 +44,9 @@ function wrote({ memory }: Machine, ...lists: readonly (Tensors | null)[]): void
   for (const list of lists) for (const x of list ?? []) memory.wrote(bufferOf(x));
 }
 
-type Rules = Required<UpdateRulesOf<Machine, WasmBuffer, typeof updates>>;
+type UpdateRules = Required<UpdateRulesOf<Machine, WasmBuffer, typeof updates>>;
 
-const adamwStep: Rules["adamwStep"] = {
+const adamwStep: UpdateRules["adamwStep"] = {
   update: (machine, { args: [w, g, m, v, gradScale, options, largest] }) => {
     if (largest !== null || !w.every(isFloat32)) return null;
     const { lr, beta1, beta2, eps, weightDecay, step } = options;
@@ -69,7 +69,7 @@ const adamwStep: Rules["adamwStep"] = {
   },
 };
 
-const sgdStep: Rules["sgdStep"] = {
+const sgdStep: UpdateRules["sgdStep"] = {
   update: (machine, { args: [w, g, m, gradScale, options] }) => {
     if (!w.every(isFloat32)) return null;
     const { lr, momentum, weightDecay, nesterov, dampening = 0 } = options;
@@ -83,7 +83,7 @@ const sgdStep: Rules["sgdStep"] = {
   },
 };
 
-const globalNorm: Rules["globalNorm"] = {
+const globalNorm: UpdateRules["globalNorm"] = {
   update: (machine, { args: [tensors] }) => {
     if (!tensors.every(isFloat32)) return null;
     const { wasm, memory } = machine;
@@ -100,4 +100,4 @@ const globalNorm: Rules["globalNorm"] = {
   },
 };
 
-export const updateRules: Rules = { adamwStep, sgdStep, globalNorm };
+export const updateRules: UpdateRules = { adamwStep, sgdStep, globalNorm };

@@ -25,24 +25,29 @@ import {
   splits,
 } from "../worlds/index.ts";
 import { Kept } from "./kept.ts";
-import type { Arm, Plan, RowName } from "./plan.ts";
-import type { Result } from "./results.ts";
+import type { Arm, DemoPlan, RowName } from "./plan.ts";
+import type { DemoResult } from "./results.ts";
 
-export type Job =
-  | { readonly kind: "base"; readonly seed: number; readonly folder: string; readonly plan: Plan }
+export type DemoJob =
+  | {
+      readonly kind: "base";
+      readonly seed: number;
+      readonly folder: string;
+      readonly plan: DemoPlan;
+    }
   | {
       readonly kind: "arm";
       readonly seed: number;
       /** Where the base is. */
       readonly folder: string;
       readonly arm: Arm;
-      readonly plan: Plan;
+      readonly plan: DemoPlan;
       /** A folder for the model, its base and its metrics; changes nothing of the results. */
       readonly keep?: string;
     };
 
 /** What a worker says of a job while it is at it. */
-export interface Report {
+export interface JobProgress {
   /** Share that is done. */
   readonly done: number;
   /** Of a base: the loss of late. */
@@ -51,7 +56,10 @@ export interface Report {
   readonly sample?: { readonly step: number; readonly text: string };
 }
 
-export async function runJob(job: Job, report: (report: Report) => void): Promise<Result[]> {
+export async function runJob(
+  job: DemoJob,
+  report: (report: JobProgress) => void,
+): Promise<DemoResult[]> {
   if (job.kind === "arm") return trainArm(job, report);
   await makeBase(job, report);
   return [];
@@ -61,8 +69,8 @@ export async function runJob(job: Job, report: (report: Report) => void): Promis
 
 /** Pretrains a base into a folder, and lets it write at the beginning and at steps that double up to the end. */
 async function makeBase(
-  { seed, folder, plan: { baseSteps } }: Job & { kind: "base" },
-  report: (report: Report) => void,
+  { seed, folder, plan: { baseSteps } }: DemoJob & { kind: "base" },
+  report: (report: JobProgress) => void,
 ): Promise<void> {
   const sampled = new Set([1, ...[32, 16, 8, 4, 2, 1].map((part) => Math.ceil(baseSteps / part))]);
   let mean = Number.NaN;
@@ -98,7 +106,7 @@ export interface Data {
 }
 
 /** A seed's data: the same for all its arms. */
-export function dataOf(seed: number, plan: Plan): Data {
+export function dataOf(seed: number, plan: DemoPlan): Data {
   const rng = random(`demo ${seed}`);
   const draw = (name: string, split: SplitName, count: number, labels: LabelOptions["labels"]) =>
     spelledPairs(split, count, { labels }, rng.fork(name)).map((c) => asPair(spelled, c, split));
@@ -113,16 +121,16 @@ export function dataOf(seed: number, plan: Plan): Data {
 }
 
 async function trainArm(
-  { seed, folder, arm, plan, keep }: Job & { kind: "arm" },
-  report: (report: Report) => void,
-): Promise<Result[]> {
+  { seed, folder, arm, plan, keep }: DemoJob & { kind: "arm" },
+  report: (report: JobProgress) => void,
+): Promise<DemoResult[]> {
   const { training, validation, tests, held } = dataOf(seed, plan);
   const lm = loadCausalLM(folder);
   const perplexityBefore = perplexity(lm, held);
   const rng = random(`demo ${seed}`).fork("head");
   const model = new RewardModel(lm, { head: { type: "linear", dropout: 0 }, rng });
   const isBT = arm.method === "bt";
-  const test = async (row: RowName, step: number): Promise<Result> => ({
+  const test = async (row: RowName, step: number): Promise<DemoResult> => ({
     seed,
     row,
     lr: arm.lr,
@@ -131,7 +139,7 @@ async function trainArm(
     perplexityBefore,
     perplexity: perplexity(lm, held),
   });
-  const results: Result[] = [];
+  const results: DemoResult[] = [];
   const kept = keep === undefined ? null : await Kept.begin(keep, { seed, arm, plan }, folder);
   const trained = await train(model, training, settingsOf(seed, arm, plan), {
     ...((isBT || kept) && { validation }),
@@ -150,7 +158,7 @@ async function trainArm(
 }
 
 /** The demo's reward training: everything but the embeddings, whose rows preference data hardly shows. */
-export function settingsOf(seed: number, { method, lr }: Arm, plan: Plan): TrainOptions {
+export function settingsOf(seed: number, { method, lr }: Arm, plan: DemoPlan): TrainOptions {
   const isFrozen = method === "frozen";
   return {
     method,
@@ -174,7 +182,7 @@ export function settingsOf(seed: number, { method, lr }: Arm, plan: Plan): Train
 export async function accuracies(
   model: RewardModel,
   tests: Data["tests"],
-): Promise<Result["accuracy"]> {
+): Promise<DemoResult["accuracy"]> {
   const pairs = Object.values(tests).flat();
   const { chosen, rejected } = await scorePairs(model, pairs);
   const wins = winsOf(chosen.rewards, rejected.rewards);

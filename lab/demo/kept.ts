@@ -15,7 +15,7 @@ import { fileExists, joinPath, readFile } from "../../nn/checkpoints/files.ts";
 import { parseJson } from "../../nn/checkpoints/json.ts";
 import { loadCausalLM, replaceFile, saveCausalLM, saveTokenizer } from "../../nn/node.ts";
 import { spelled } from "../worlds/index.ts";
-import { type Plan, planSchema } from "./plan.ts";
+import { type DemoPlan, planSchema } from "./plan.ts";
 
 /** The methods that are kept. */
 export const keptMethods: ReadonlySet<string> = new Set(["bt", "grm-sft"]);
@@ -76,6 +76,6 @@ export function readKept(path: string): KeptRun | null {
 }
 
 /** Whether a kept model is of this seed and plan. */
-export function isKeptOf(kept: KeptRun, seed: number, plan: Plan): boolean {
+export function isKeptOf(kept: KeptRun, seed: number, plan: DemoPlan): boolean {
   return kept.seed === seed && JSON.stringify(kept.plan) === JSON.stringify(plan);
 }

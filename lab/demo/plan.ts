@@ -39,9 +39,9 @@ export const planSchema = z.strictObject({
 });
 
 /** How large everything is. */
-export type Plan = Readonly<z.infer<typeof planSchema>>;
+export type DemoPlan = Readonly<z.infer<typeof planSchema>>;
 
-export const fullPlan: Plan = {
+export const fullPlan: DemoPlan = {
   baseSteps: 2000,
   pairs: 500,
   validation: 100,
@@ -57,7 +57,7 @@ export const fullPlan: Plan = {
 };
 
 /** Everything runs, nothing is learnt: for a look at the machinery, and for tests. */
-export const quickPlan: Plan = {
+export const quickPlan: DemoPlan = {
   ...fullPlan,
   baseSteps: 30,
   pairs: 32,
@@ -73,7 +73,7 @@ export const quickPlan: Plan = {
 export const trained = ["bt", "grm-sft", "grm-dpo", "grm-dpo-noref"] as const;
 
 /** All arms of a seed. */
-export function armsOf({ rates, frozenRate }: Plan): Arm[] {
+export function armsOf({ rates, frozenRate }: DemoPlan): Arm[] {
   const hot = rates.flatMap((lr) => trained.map((method) => ({ method, lr })));
   return [{ method: "frozen", lr: frozenRate }, ...hot];
 }

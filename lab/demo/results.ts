@@ -21,7 +21,7 @@ export const resultSchema = z.strictObject({
   perplexity: z.number(),
 });
 
-export type Result = Readonly<z.infer<typeof resultSchema>>;
+export type DemoResult = Readonly<z.infer<typeof resultSchema>>;
 
 export const headSchema = z.strictObject({
   /** The command that made the results. */
@@ -29,17 +29,19 @@ export const headSchema = z.strictObject({
   plan: planSchema,
 });
 
-export type ResultFile = Readonly<z.infer<typeof headSchema>> & {
-  readonly results: readonly Result[];
+export type DemoResultFile = Readonly<z.infer<typeof headSchema>> & {
+  readonly results: readonly DemoResult[];
 };
 
 /** Accuracy on the four tests that training says nothing about, averaged. */
-export function oodOf({ accuracy: { domain, word, form, all } }: Pick<Result, "accuracy">): number {
+export function oodOf({
+  accuracy: { domain, word, form, all },
+}: Pick<DemoResult, "accuracy">): number {
   return (domain + word + form + all) / 4;
 }
 
 /** By seed, rate and row. */
-export function inOrder(results: readonly Result[]): Result[] {
-  const rank = ({ row }: Result): number => (rowsAtRate as readonly string[]).indexOf(row);
+export function inOrder(results: readonly DemoResult[]): DemoResult[] {
+  const rank = ({ row }: DemoResult): number => (rowsAtRate as readonly string[]).indexOf(row);
   return results.toSorted((a, b) => a.seed - b.seed || a.lr - b.lr || rank(a) - rank(b));
 }

@@ -7,26 +7,26 @@ import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { fileExists, joinPath } from "../../nn/checkpoints/files.ts";
 import { Workers } from "../workers.ts";
-import type { Job, Report } from "./job.ts";
+import type { DemoJob, JobProgress } from "./job.ts";
 import { keptMethods } from "./kept.ts";
-import { type Arm, armsOf, type Plan, rowsOf } from "./plan.ts";
-import { inOrder, type Result } from "./results.ts";
+import { type Arm, armsOf, type DemoPlan, rowsOf } from "./plan.ts";
+import { type DemoResult, inOrder } from "./results.ts";
 
 export interface RunOptions {
-  readonly plan: Plan;
+  readonly plan: DemoPlan;
   readonly seeds: readonly number[];
   /** Whether a seed's base is pretrained, and not taken from where it is committed. */
   readonly isMade: (seed: number) => boolean;
   /** Results that are there already. */
-  readonly known: readonly Result[];
+  readonly known: readonly DemoResult[];
   readonly workers: number;
   readonly signal: AbortSignal;
   /** A folder in which two models of the first seed are kept, to be looked into afterwards. */
   readonly keep?: string;
   /** Called with the share that is done of all, and what the job that says so is at. */
-  readonly onProgress: (done: number, job: Job, report: Report) => void;
+  readonly onProgress: (done: number, job: DemoJob, report: JobProgress) => void;
   /** Called with all results so far whenever there are more. */
-  readonly onResults: (results: readonly Result[]) => Promise<void> | void;
+  readonly onResults: (results: readonly DemoResult[]) => Promise<void> | void;
 }
 
 /** Where the base of a seed is that came with the program, if one did. */
@@ -36,11 +36,11 @@ export function committedBase(seed: number): string | undefined {
 }
 
 /** Runs all that is missing; returns all results, or those so far if the signal came. */
-export async function runDemo(options: RunOptions): Promise<readonly Result[]> {
+export async function runDemo(options: RunOptions): Promise<readonly DemoResult[]> {
   const { signal, workers: count } = options;
   const folder = mkdtempSync(joinPath(tmpdir(), "twoheads-demo-"));
-  const workers = new Workers<Job, Report, readonly Result[]>("demo", count);
-  const run = new Run(options, workers, folder);
+  const workers = new Workers<DemoJob, JobProgress, readonly DemoResult[]>("demo", count);
+  const run = new DemoRun(options, workers, folder);
   try {
     const stopped = new Promise<void>((resolve) => {
       signal.addEventListener("abort", () => resolve());
@@ -54,12 +54,12 @@ export async function runDemo(options: RunOptions): Promise<readonly Result[]> {
 }
 
 /** What a job costs, in steps of pretraining. */
-function costOf(job: Pick<Job, "kind">, { baseSteps, pairs, epochs, tests }: Plan): number {
+function costOf(job: Pick<DemoJob, "kind">, { baseSteps, pairs, epochs, tests }: DemoPlan): number {
   return job.kind === "base" ? baseSteps : (1.2 * pairs * epochs) / 16 + tests / 10;
 }
 
-class Run {
-  results: readonly Result[];
+class DemoRun {
+  results: readonly DemoResult[];
   #told: Promise<void> = Promise.resolve();
   readonly #total: number;
   #done = 0;
@@ -67,7 +67,7 @@ class Run {
 
   constructor(
     readonly options: RunOptions,
-    readonly workers: Workers<Job, Report, readonly Result[]>,
+    readonly workers: Workers<DemoJob, JobProgress, readonly DemoResult[]>,
     readonly folder: string,
   ) {
     const { plan, seeds, known } = options;
@@ -124,11 +124,11 @@ class Run {
   }
 
   /** Has a job done, and keeps count of it. */
-  async #do(job: Job, priority: number): Promise<readonly Result[]> {
+  async #do(job: DemoJob, priority: number): Promise<readonly DemoResult[]> {
     const { plan, onProgress } = this.options;
     const cost = costOf(job, plan);
     let counted = 0;
-    const hear = (report: Report): void => {
+    const hear = (report: JobProgress): void => {
       this.#done += (report.done - counted) * cost;
       counted = report.done;
       onProgress(this.#done / this.#total, job, report);

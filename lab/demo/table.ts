@@ -13,13 +13,13 @@ import {
   withEnds,
 } from "../../grm/statistics/index.ts";
 import { outOfDistribution, type SplitName } from "../worlds/index.ts";
-import { type Plan, type RowName, rateText, rowsAtRate, rowTitles } from "./plan.ts";
-import { oodOf, type Result } from "./results.ts";
+import { type DemoPlan, type RowName, rateText, rowsAtRate, rowTitles } from "./plan.ts";
+import { type DemoResult, oodOf } from "./results.ts";
 
 /** The results of one row at one rate, by seed. */
-type Cell = ReadonlyMap<number, Result>;
+type Cell = ReadonlyMap<number, DemoResult>;
 
-function cell(results: readonly Result[], row: RowName, lr: number): Cell {
+function cell(results: readonly DemoResult[], row: RowName, lr: number): Cell {
   const own = results.filter((result) => result.row === row && result.lr === lr);
   return new Map(own.map((result) => [result.seed, result]));
 }
@@ -53,14 +53,15 @@ function aligned(rows: readonly (readonly string[])[]): string {
 
 /** Every method at every rate; `many` are the results of more seeds, for the last column. */
 export function accuracyTable(
-  results: readonly Result[],
-  many: readonly Result[] | null,
-  { rates, frozenRate }: Plan,
+  results: readonly DemoResult[],
+  many: readonly DemoResult[] | null,
+  { rates, frozenRate }: DemoPlan,
 ): string {
   const accuracy = (found: Cell, split: SplitName): Interval =>
     interval([...found.values()].map((result) => result.accuracy[split]));
   const ood = (found: Cell): Interval => interval([...found.values()].map(oodOf));
-  const seedsOf = (some: readonly Result[]): number => new Set(some.map(({ seed }) => seed)).size;
+  const seedsOf = (some: readonly DemoResult[]): number =>
+    new Set(some.map(({ seed }) => seed)).size;
   const line = (row: RowName, lr: number): string[] => {
     const found = cell(results, row, lr);
     const after = geometricMean([...found.values()].map((result) => result.perplexity));
@@ -100,7 +101,11 @@ function difference(a: Cell, b: Cell): Interval {
 }
 
 /** The rate at which a row does best out of distribution on average over the seeds. */
-function bestRate(results: readonly Result[], row: RowName, { rates, frozenRate }: Plan): number {
+function bestRate(
+  results: readonly DemoResult[],
+  row: RowName,
+  { rates, frozenRate }: DemoPlan,
+): number {
   if (row === "frozen") return frozenRate;
   const meanAt = (lr: number): number =>
     interval([...cell(results, row, lr).values()].map(oodOf)).mean;
@@ -108,12 +113,12 @@ function bestRate(results: readonly Result[], row: RowName, { rates, frozenRate 
 }
 
 /** Which two rows are compared at which rates. */
-interface Comparison {
+interface RowPair {
   readonly a: RowName;
   readonly b: RowName;
 }
 
-const comparisons: readonly Comparison[] = [
+const comparisons: readonly RowPair[] = [
   { a: "bt", b: "frozen" },
   { a: "bt-early", b: "bt" },
   { a: "grm-sft", b: "bt" },
@@ -122,18 +127,18 @@ const comparisons: readonly Comparison[] = [
   { a: "grm-sft", b: "bt-early" },
 ];
 
-function compareAt(results: readonly Result[], { a, b }: Comparison, lr: number, plan: Plan) {
+function compareAt(results: readonly DemoResult[], { a, b }: RowPair, lr: number, plan: DemoPlan) {
   const other = b === "frozen" ? plan.frozenRate : lr;
   return difference(cell(results, a, lr), cell(results, b, other));
 }
 
-function compareBest(results: readonly Result[], { a, b }: Comparison, plan: Plan) {
+function compareBest(results: readonly DemoResult[], { a, b }: RowPair, plan: DemoPlan) {
   const [rateA, rateB] = [bestRate(results, a, plan), bestRate(results, b, plan)];
   return { rateA, rateB, gain: difference(cell(results, a, rateA), cell(results, b, rateB)) };
 }
 
 /** What each method adds to another, in points of OOD accuracy, at each rate and each at its own best. */
-export function differenceTable(results: readonly Result[], plan: Plan): string {
+export function differenceTable(results: readonly DemoResult[], plan: DemoPlan): string {
   const lines = comparisons.map((comparison) => {
     const { a, b } = comparison;
     const { gain } = compareBest(results, comparison, plan);
@@ -159,10 +164,10 @@ function inWords(gain: Interval): string {
     : `${verb[`${sign}`]} ${size}${sign === 0 ? "" : " points"}`;
 }
 
-const main: Comparison = { a: "grm-sft", b: "bt" };
+const main: RowPair = { a: "grm-sft", b: "bt" };
 
 /** Sentences on GRM-SFT against plain BT: at each rate, at the best rates, on the language model, and in a line. */
-export function verdict(results: readonly Result[], plan: Plan): string {
+export function verdict(results: readonly DemoResult[], plan: DemoPlan): string {
   const { rateA, rateB, gain } = compareBest(results, main, plan);
   const atRates = plan.rates.map(
     (lr) => `  at ${rateText(lr)} it ${inWords(compareAt(results, main, lr, plan))}`,
@@ -176,7 +181,7 @@ export function verdict(results: readonly Result[], plan: Plan): string {
 }
 
 /** What these seeds show and what they don't. */
-function inALine(results: readonly Result[], plan: Plan): string {
+function inALine(results: readonly DemoResult[], plan: DemoPlan): string {
   const findings = [
     ...plan.rates.map((lr) => ({
       where: `at ${rateText(lr)}`,
@@ -202,7 +207,7 @@ function inALine(results: readonly Result[], plan: Plan): string {
 }
 
 /** How the language models ended at the hottest rate, and whether the seeds agree on who kept it better. */
-function keptLanguage(results: readonly Result[], { rates }: Plan): string {
+function keptLanguage(results: readonly DemoResult[], { rates }: DemoPlan): string {
   const hottest = Math.max(...rates);
   const [sft, bt] = (["grm-sft", "bt"] as const).map((row) => cell(results, row, hottest)) as [
     Cell,

@@ -4,16 +4,16 @@
 
 import { fileURLToPath } from "node:url";
 import { random } from "../../core/index.ts";
-import { type Comparison, spelled, spelledPairs, storyText } from "../worlds/index.ts";
-import { type Plan, quickPlan } from "./plan.ts";
+import { type StoryComparison, spelled, spelledPairs, storyText } from "../worlds/index.ts";
+import { type DemoPlan, quickPlan } from "./plan.ts";
 import { readResults } from "./resultFile.ts";
-import type { Result, ResultFile } from "./results.ts";
+import type { DemoResult, DemoResultFile } from "./results.ts";
 import { committedBase } from "./run.ts";
 import { accuracyTable, differenceTable, verdict } from "./table.ts";
 
 /** What is going to happen. `isMade`: whether a seed's base is pretrained now. */
 export function introduction(
-  plan: Plan,
+  plan: DemoPlan,
   seeds: readonly number[],
   isMade: (seed: number) => boolean,
 ): string {
@@ -50,9 +50,9 @@ function listed(seeds: readonly number[]): string {
 /** The shortest of some pairs of a good and a bad story. */
 function example(): string {
   const pairs = spelledPairs("id", 300, { labels: "true" }, random("example"));
-  const length = ({ chosen, rejected }: Comparison): number =>
+  const length = ({ chosen, rejected }: StoryComparison): number =>
     chosen.response.length + rejected.response.length;
-  const isClear = ({ chosen, rejected }: Comparison): boolean =>
+  const isClear = ({ chosen, rejected }: StoryComparison): boolean =>
     spelled.gold(chosen) > 1 && spelled.gold(rejected) < -1;
   const [pair] = pairs.filter(isClear).sort((a, b) => length(a) - length(b));
   if (pair === undefined) return "";
@@ -60,7 +60,7 @@ function example(): string {
 }
 
 /** What came of it, beside what came of more seeds where those are committed. */
-export function conclusion(results: readonly Result[], plan: Plan): string {
+export function conclusion(results: readonly DemoResult[], plan: DemoPlan): string {
   const known = manySeeds(plan);
   const many = known !== null && seedCount(known.results) > seedCount(results) ? known : null;
   const parts = [
@@ -85,26 +85,26 @@ interval over seeds. "LM ppl" is how perplexed the model's language-model head e
 of the whole world; what it was before is in the head of the column.
 `;
 
-function seedCount(results: readonly Result[]): number {
+function seedCount(results: readonly DemoResult[]): number {
   return new Set(results.map(({ seed }) => seed)).size;
 }
 
-function seedsText(results: readonly Result[]): string {
+function seedsText(results: readonly DemoResult[]): string {
   const count = seedCount(results);
   return count === 1 ? "1 seed" : `${count} seeds`;
 }
 
-function ofMany({ results, command }: ResultFile): string {
+function ofMany({ results, command }: DemoResultFile): string {
   return `${seedsText(results)} (lab/demo/seeds.jsonl, made by: ${command}):`;
 }
 
 /** The committed results of many seeds, if they are there and of the same plan. */
-export function manySeeds(plan: Plan): ResultFile | null {
+export function manySeeds(plan: DemoPlan): DemoResultFile | null {
   const found = readResults(fileURLToPath(new URL("seeds.jsonl", import.meta.url)));
   return found !== null && JSON.stringify(found.plan) === JSON.stringify(plan) ? found : null;
 }
 
-function limits(plan: Plan): string {
+function limits(plan: DemoPlan): string {
   if (plan === quickPlan) return "\nA quick run: everything works, and the numbers mean nothing.";
   return `
 What this does not show: anything about large models, human preferences or other worlds. A "best

@@ -37,9 +37,9 @@ export const planSchema = z.strictObject({
   policyLr: z.strictObject({ ppo: z.number().positive(), rloo: z.number().positive() }),
 });
 
-export type Plan = Readonly<z.infer<typeof planSchema>>;
+export type OveroptPlan = Readonly<z.infer<typeof planSchema>>;
 
-export const fullPlan: Plan = {
+export const fullPlan: OveroptPlan = {
   world: "tales",
   baseSteps: 1200,
   pairs: 200,
@@ -72,7 +72,7 @@ export const fullPlan: Plan = {
 };
 
 /** One look at everything: fewer reward models, a base that has read less, policies that go less far. */
-export const quickPlan: Plan = {
+export const quickPlan: OveroptPlan = {
   ...fullPlan,
   baseSteps: 600,
   samples: 101,
@@ -82,7 +82,7 @@ export const quickPlan: Plan = {
 };
 
 /** How a plan's proxies are trained: embeddings frozen, as the words of set B never occur. */
-export function proxyTraining(plan: Plan): {
+export function proxyTraining(plan: OveroptPlan): {
   readonly training: TrainOptions;
   readonly overrides: { readonly frozen: TrainOptions };
 } {
@@ -97,7 +97,11 @@ export function proxyTraining(plan: Plan): {
 }
 
 /** A policy's settings. RLOO makes one update of a round, on answers that are compared in fours. */
-export function policyOptions(plan: Plan, algorithm: "ppo" | "rloo", seed: number): PolicyOptions {
+export function policyOptions(
+  plan: OveroptPlan,
+  algorithm: "ppo" | "rloo",
+  seed: number,
+): PolicyOptions {
   const { policySteps: steps, batchSize, policyLr } = plan;
   const common = { algorithm, seed, steps, batchSize, lr: policyLr[algorithm] };
   if (algorithm === "rloo") return { ...common, samples: 4 };

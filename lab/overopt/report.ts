@@ -4,7 +4,7 @@
 import type { FitWithIntervals, Span } from "../../grm/policies/fits.ts";
 import { bestOfNKL } from "../../grm/policies/kl.ts";
 import { type Interval, mean, plusMinus } from "../../grm/statistics/index.ts";
-import type { JudgeName, Plan } from "./plan.ts";
+import type { JudgeName, OveroptPlan } from "./plan.ts";
 import type { MethodName, SeedResult } from "./results.ts";
 import {
   atEqualKL,
@@ -101,7 +101,7 @@ export const methodsOf = (seeds: readonly SeedResult[]): MethodName[] => [
 ];
 
 /** Everything in words and tables. */
-export function textReport(seeds: readonly SeedResult[], plan: Plan): string {
+export function textReport(seeds: readonly SeedResult[], plan: OveroptPlan): string {
   const average = (value: (seed: SeedResult) => number): number => mean(seeds.map(value));
   const percent = (share: number): string => `${Math.round(100 * share)} %`;
   return [
@@ -128,14 +128,14 @@ export function textReport(seeds: readonly SeedResult[], plan: Plan): string {
   ].join("\n");
 }
 
-function headOf(method: MethodName, { samples, policySteps }: Plan): string {
+function headOf(method: MethodName, { samples, policySteps }: OveroptPlan): string {
   return method === "bon"
     ? `Best-of-n to n = ${samples} (KL ${bestOfNKL(samples).toFixed(2)}): first is one sample.`
     : `${methodTitles[method]}, ${policySteps} rounds without a KL penalty: first is the base, last the trained policy.`;
 }
 
 /** What the gold reward's own best-of-n leaves to be had, where n is far from the pool's end. */
-function optimumSentence(seeds: readonly SeedResult[], { samples }: Plan): string {
+function optimumSentence(seeds: readonly SeedResult[], { samples }: OveroptPlan): string {
   const own = coursesOf(seeds).find(({ method, judge }) => method === "bon" && judge === "gold");
   const at = own?.points.findLastIndex((p) => p.at <= samples / 10) ?? -1;
   const point = own?.points[at];

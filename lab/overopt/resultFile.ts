@@ -4,17 +4,17 @@
 import { ArgumentError } from "../../core/index.ts";
 import { parseChecked } from "../../nn/checked.ts";
 import { fileExists, readFile, replaceFile } from "../../nn/checkpoints/files.ts";
-import type { Plan } from "./plan.ts";
-import { fileSchema, type ResultFile, type SeedResult } from "./results.ts";
+import type { OveroptPlan } from "./plan.ts";
+import { fileSchema, type OveroptResultFile, type SeedResult } from "./results.ts";
 
 /** Reads results; null if there is no such file, a FileError if it is something else. */
-export function readResults(path: string): ResultFile | null {
+export function readResults(path: string): OveroptResultFile | null {
   if (!fileExists(path)) return null;
   return parseChecked(path, readFile(path), "", fileSchema);
 }
 
 /** The seeds of a file that a run with this plan goes on with; an ArgumentError if its plan is another. */
-export function seedsOfPlan(path: string, plan: Plan): readonly SeedResult[] {
+export function seedsOfPlan(path: string, plan: OveroptPlan): readonly SeedResult[] {
   const found = readResults(path);
   if (found === null) return [];
   if (JSON.stringify(found.plan) === JSON.stringify(plan)) return found.seeds;
@@ -24,7 +24,7 @@ export function seedsOfPlan(path: string, plan: Plan): readonly SeedResult[] {
 }
 
 /** Writes results, a seed to a line; a kill at any moment leaves the old file or the new one. */
-export async function writeResults(path: string, { command, plan, seeds }: ResultFile) {
+export async function writeResults(path: string, { command, plan, seeds }: OveroptResultFile) {
   const lines = seeds
     .toSorted((a, b) => a.seed - b.seed)
     .map((seed) => `  ${JSON.stringify(seed, rounded)}`);

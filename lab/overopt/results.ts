@@ -48,4 +48,4 @@ export const fileSchema = z.strictObject({
   seeds: z.array(seedSchema),
 });
 
-export type ResultFile = Readonly<z.infer<typeof fileSchema>>;
+export type OveroptResultFile = Readonly<z.infer<typeof fileSchema>>;

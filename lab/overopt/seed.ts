@@ -19,7 +19,7 @@ import type { CausalLM } from "../../nn/index.ts";
 import { loadCausalLM, saveCausalLM } from "../../nn/node.ts";
 import { breathe } from "../../nn/run/loop.ts";
 import { documents, perplexity, pretrainBase, worldNamed } from "../worlds/index.ts";
-import { type JudgeName, type Plan, policyOptions, proxyTraining } from "./plan.ts";
+import { type JudgeName, type OveroptPlan, policyOptions, proxyTraining } from "./plan.ts";
 import type { CurveResult, SeedResult } from "./results.ts";
 import { worldTask } from "./tasks.ts";
 
@@ -32,7 +32,7 @@ const costs = { baseStep: 0.011, sample: 4e-4, proxy: 1.7, round: 0.22 };
 /** All that comes of a seed. */
 export async function runSeed(
   seed: number,
-  plan: Plan,
+  plan: OveroptPlan,
   onProgress: OnProgress,
 ): Promise<SeedResult> {
   const folder = mkdtempSync(joinPath(tmpdir(), "twoheads-overopt-"));
@@ -50,7 +50,7 @@ class Seed {
 
   constructor(
     readonly seed: number,
-    readonly plan: Plan,
+    readonly plan: OveroptPlan,
     readonly onProgress: OnProgress,
     readonly folder: string,
   ) {

@@ -1,16 +1,16 @@
 // Seeds side by side: workers take one after the other. Next: seed.ts for what they do.
 
 import { JobError, serveJobs, Workers } from "../workers.ts";
-import type { Plan } from "./plan.ts";
+import type { OveroptPlan } from "./plan.ts";
 import type { SeedResult } from "./results.ts";
 import { runSeed } from "./seed.ts";
 
-interface Job {
+interface SeedJob {
   readonly seed: number;
-  readonly plan: Plan;
+  readonly plan: OveroptPlan;
 }
 
-interface Report {
+interface SeedProgress {
   /** Share of the seed that is done. */
   readonly done: number;
   readonly doing: string;
@@ -18,7 +18,7 @@ interface Report {
 
 /** In a worker: does the seeds that the parent sends; says now and then how far it is. */
 export function serveSeeds(): void {
-  serveJobs<Job, Report, SeedResult>(({ seed, plan }, onReport) => {
+  serveJobs<SeedJob, SeedProgress, SeedResult>(({ seed, plan }, onReport) => {
     let told = 0;
     return runSeed(seed, plan, (done, doing) => {
       if (performance.now() - told < 300) return;
@@ -30,7 +30,7 @@ export function serveSeeds(): void {
 
 export interface SeedsOptions {
   readonly seeds: readonly number[];
-  readonly plan: Plan;
+  readonly plan: OveroptPlan;
   /** Processes at once. */
   readonly workers: number;
   readonly signal: AbortSignal;
@@ -42,13 +42,13 @@ export interface SeedsOptions {
 /** Does all seeds; returns early when the signal comes, and throws, the others ended, when one fails. */
 export async function runSeeds(options: SeedsOptions): Promise<void> {
   const { seeds, plan, signal, onProgress, onResult } = options;
-  const workers = new Workers<Job, Report, SeedResult>(
+  const workers = new Workers<SeedJob, SeedProgress, SeedResult>(
     "overopt",
     Math.min(options.workers, seeds.length),
   );
   const shares = new Map<number, number>();
   const work = async (seed: number, i: number): Promise<void> => {
-    const tell = ({ done, doing }: Report): void => {
+    const tell = ({ done, doing }: SeedProgress): void => {
       shares.set(seed, done);
       const sum = [...shares.values()].reduce((total, share) => total + share, 0);
       onProgress(sum / seeds.length, `seed ${seed}: ${doing}`);

@@ -123,4 +123,4 @@ export const experiments: readonly Experiment[] = [
 ];
 
 export const arms = ["bt", "grm-sft"] as const;
-export type Arm = (typeof arms)[number];
+export type ArmName = (typeof arms)[number];

@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { TwoheadsError } from "../../core/index.ts";
 import { appendLine } from "../../nn/checkpoints/files.ts";
 import { writeCorpora } from "./corpora.ts";
-import { type Arm, arms, type Base, bases, type Experiment, experiments } from "./plan.ts";
+import { type ArmName, arms, type Base, bases, type Experiment, experiments } from "./plan.ts";
 
 const program = fileURLToPath(new URL("../../cli/bin.js", import.meta.url));
 
@@ -19,7 +19,7 @@ export class CommandError extends TwoheadsError {
   override readonly name = "CommandError";
 }
 
-export interface Options {
+export interface RealOptions {
   /** The folder of shared data. */
   readonly data: string;
   /** Where everything goes. */
@@ -31,14 +31,14 @@ export interface Options {
 }
 
 /** A reward model of the plan. */
-export interface Run {
+export interface RealRun {
   readonly experiment: Experiment;
-  readonly arm: Arm;
+  readonly arm: ArmName;
   readonly flipped: number;
   readonly seed: number;
 }
 
-export function folderOf(out: string, { experiment, arm, flipped, seed }: Run): string {
+export function folderOf(out: string, { experiment, arm, flipped, seed }: RealRun): string {
   return join(out, experiment.name, `${arm}-flips-${flipped}-seed-${seed}`);
 }
 
@@ -53,7 +53,7 @@ export const comparisonIn = (folder: string, test: string): string =>
 const fileName = (test: string): string => test.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-");
 
 /** All reward models of the plan. */
-export function allRuns(): Run[] {
+export function allRuns(): RealRun[] {
   return experiments.flatMap((experiment) =>
     experiment.seeds.flatMap((seed) =>
       experiment.flips.flatMap((flipped) =>
@@ -64,7 +64,7 @@ export function allRuns(): Run[] {
 }
 
 /** Everything: bases one after the other, then reward models and their tests, then the comparisons. */
-export async function runPlan(options: Options): Promise<void> {
+export async function runPlan(options: RealOptions): Promise<void> {
   const corpora = await writeCorpora(options.data, join(options.out, "corpora"));
   for (const base of bases) await pretrainBase(base, corpora[base.corpus], options);
   const runs = allRuns();
@@ -79,7 +79,7 @@ export async function runPlan(options: Options): Promise<void> {
   await inParallel(regularised, options, (run) => compare(run, options));
 }
 
-function isTested(run: Run, { out }: Options): boolean {
+function isTested(run: RealRun, { out }: RealOptions): boolean {
   const folder = folderOf(out, run);
   return run.experiment.tests.every(({ name }) => existsSync(evaluationIn(folder, name)));
 }
@@ -87,7 +87,7 @@ function isTested(run: Run, { out }: Options): boolean {
 /** Does something with all, `workers` at a time; nothing new is begun after a failure or a stop. */
 async function inParallel<T>(
   items: readonly T[],
-  { workers, signal }: Options,
+  { workers, signal }: RealOptions,
   work: (item: T) => Promise<void>,
 ): Promise<void> {
   const waiting = [...items];
@@ -104,7 +104,7 @@ async function inParallel<T>(
   await Promise.all(Array.from({ length: workers }, worker));
 }
 
-async function pretrainBase({ name, from, flags }: Base, corpus: string, options: Options) {
+async function pretrainBase({ name, from, flags }: Base, corpus: string, options: RealOptions) {
   const out = join(options.out, "bases", name);
   const origin = from === undefined ? [] : ["--base", join(options.out, "bases", from)];
   await resumable(out, options, [
@@ -112,7 +112,7 @@ async function pretrainBase({ name, from, flags }: Base, corpus: string, options
   ]);
 }
 
-async function trainAndTest(run: Run, options: Options): Promise<void> {
+async function trainAndTest(run: RealRun, options: RealOptions): Promise<void> {
   const { experiment, arm, flipped, seed } = run;
   const { base, files, flags, validation, lr, alpha, tests } = experiment;
   const folder = folderOf(options.out, run);
@@ -137,7 +137,7 @@ async function trainAndTest(run: Run, options: Options): Promise<void> {
   }
 }
 
-async function compare(run: Run, options: Options): Promise<void> {
+async function compare(run: RealRun, options: RealOptions): Promise<void> {
   const folder = folderOf(options.out, run);
   const plain = folderOf(options.out, { ...run, arm: "bt" });
   for (const test of run.experiment.tests) {
@@ -149,7 +149,7 @@ async function compare(run: Run, options: Options): Promise<void> {
 }
 
 /** A training, begun or gone on with, unless it is finished: a file says that. */
-async function resumable(folder: string, options: Options, args: readonly string[]) {
+async function resumable(folder: string, options: RealOptions, args: readonly string[]) {
   const finished = join(folder, "finished.txt");
   if (existsSync(finished)) return;
   const begun = existsSync(join(folder, "checkpoint.safetensors"));
@@ -159,14 +159,14 @@ async function resumable(folder: string, options: Options, args: readonly string
 }
 
 /** A command whose output is kept as a file, unless that is there. */
-async function once(file: string, options: Options, args: readonly string[]): Promise<void> {
+async function once(file: string, options: RealOptions, args: readonly string[]): Promise<void> {
   if (existsSync(file) || options.signal.aborted) return;
   const printed = await twoheads(args, options);
   if (!options.signal.aborted) writeFileSync(file, printed);
 }
 
 /** Runs the program to its end; returns what it printed. */
-function twoheads(args: readonly string[], { out, signal }: Options): Promise<string> {
+function twoheads(args: readonly string[], { out, signal }: RealOptions): Promise<string> {
   appendLine(join(out, "commands.txt"), `twoheads ${args.join(" ")}`);
   const child = spawn(process.execPath, [program, ...args], {
     env: { ...process.env, TWOHEADS_THREADS: "1" },

@@ -6,12 +6,12 @@
 import { readFileSync } from "node:fs";
 import type { Evaluation, ModelComparison } from "../../grm/evaluation.ts";
 import { interval, withEnds } from "../../grm/statistics/index.ts";
-import { type Arm, arms, type Experiment, type Test } from "./plan.ts";
+import { type ArmName, arms, type Experiment, type Test } from "./plan.ts";
 import { comparisonIn, evaluationIn, folderOf } from "./run.ts";
 
 const points = (share: number): string => (100 * share).toFixed(1);
 const signed = (share: number): string => `${share > 0 ? "+" : ""}${points(share)}`;
-const nameOf: Record<Arm, string> = { bt: "BT", "grm-sft": "GRM-SFT" };
+const nameOf: Record<ArmName, string> = { bt: "BT", "grm-sft": "GRM-SFT" };
 const row = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
 
 /** The mean of some seeds' numbers with its interval, as points. */

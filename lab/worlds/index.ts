@@ -9,9 +9,9 @@ import type { World } from "./world.ts";
 export { type BaseProgress, documents, newBase, perplexity, pretrainBase } from "./base.ts";
 export {
   asPair,
-  type Comparison,
   compare,
   type LabelOptions,
+  type StoryComparison,
   spelledPairs,
 } from "./preferences.ts";
 export { markedText, storyText } from "./show.ts";

@@ -9,7 +9,7 @@ import { type SplitName, type StoryStyle, spelled, splits, story, topicOf } from
 import type { Story, World } from "./world.ts";
 
 /** Two stories to one title, and which was chosen. */
-export interface Comparison {
+export interface StoryComparison {
   readonly chosen: Story;
   readonly rejected: Story;
   /** gold(chosen) - gold(rejected): below 0 where the label is wrong. */
@@ -30,7 +30,7 @@ export function compare(
   [a, b]: readonly [Story, Story],
   { labels, flips = 0 }: LabelOptions,
   rng: Random,
-): Comparison {
+): StoryComparison {
   const difference = world.gold(a) - world.gold(b);
   if (difference === 0) {
     throw new ArgumentError("compare: the two responses have the same gold; draw another pair");
@@ -49,7 +49,7 @@ export function spelledPairs(
   count: number,
   options: LabelOptions,
   rng: Random,
-): Comparison[] {
+): StoryComparison[] {
   const style: StoryStyle = splits[split];
   return Array.from({ length: count }, () => {
     for (;;) {
@@ -65,7 +65,7 @@ export function spelledPairs(
  * A comparison as a reward model reads it: title and response, loss on the response, without `<end>`. The
  * margin is the size of the gold difference: information that only a formula can give.
  */
-export function asPair(world: World, comparison: Comparison, source = world.name): Pair {
+export function asPair(world: World, comparison: StoryComparison, source = world.name): Pair {
   const { chosen, rejected, difference } = comparison;
   const margin = Math.abs(difference);
   return {

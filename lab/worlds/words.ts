@@ -14,13 +14,13 @@ export const functionWords = ": the in . was and with then one while to a".split
 export const times = "morning evening day night".split(" ");
 
 /** Who, where and what a story can be about; a story stays with one of them. */
-export interface Domain {
+export interface WordDomain {
   readonly characters: readonly string[];
   readonly places: readonly string[];
   readonly things: readonly string[];
 }
 
-function domain(characters: string, places: string, things: string): Domain {
+function domain(characters: string, places: string, things: string): WordDomain {
   return {
     characters: characters.split(" "),
     places: places.split(" "),
@@ -49,7 +49,7 @@ export const domains = {
     "market street park school shop",
     "bread bell book coin lamp hat",
   ),
-} as const satisfies Record<string, Domain>;
+} as const satisfies Record<string, WordDomain>;
 
 export type DomainName = keyof typeof domains;
 

@@ -9,7 +9,7 @@ import { AdamW } from "../optim.ts";
 import type { PretrainCheckpoint } from "./checkpoint.ts";
 import { type Corpus, documentStart } from "./corpus.ts";
 import { modelOptions, type PretrainSettings } from "./settings.ts";
-import { type Batch, batchOf, Windows, windowStarts } from "./windows.ts";
+import { batchOf, type WindowBatch, Windows, windowStarts } from "./windows.ts";
 
 export class Trainer {
   readonly lm: CausalLM;
@@ -55,7 +55,7 @@ export class Trainer {
   }
 
   /** Mean loss of the next token, in nats. */
-  #loss({ ids, targets }: Batch): Tensor {
+  #loss({ ids, targets }: WindowBatch): Tensor {
     return this.lm.forward(ids).crossEntropy(targets);
   }
 

@@ -7,7 +7,7 @@ import { type Random, type Tensor, tensor } from "../../core/index.ts";
 import { joinIds } from "../arrays.ts";
 
 /** Windows [B,T] and the token after each of theirs. */
-export interface Batch {
+export interface WindowBatch {
   readonly ids: Tensor;
   readonly targets: Tensor;
 }
@@ -21,7 +21,7 @@ export interface Position {
 }
 
 /** A batch of windows, each given with the token after it: B arrays of T + 1 ids. */
-export function batchOf(windows: readonly Int32Array[]): Batch {
+export function batchOf(windows: readonly Int32Array[]): WindowBatch {
   const shape = [windows.length, (windows[0]?.length ?? 1) - 1];
   return {
     ids: tensor(joinIds(windows.map((ids) => ids.subarray(0, -1))), { shape }),
@@ -70,7 +70,7 @@ export class Windows {
   }
 
   /** The next `size` windows. */
-  next(size: number): Batch {
+  next(size: number): WindowBatch {
     const windows: Int32Array[] = [];
     while (windows.length < size) {
       if (this.#window === this.#starts.length) {

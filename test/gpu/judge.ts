@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Mode } from "../../kernels/index.ts";
-import type { Findings, Plan } from "./suite.ts";
+import type { Findings, SuitePlan } from "./suite.ts";
 import { train } from "./training.ts";
 
 /**
@@ -77,7 +77,7 @@ const executors: Readonly<Record<Mode, readonly string[]>> = {
 export function judge(
   where: string,
   mode: Mode,
-  plan: Plan,
+  plan: SuitePlan,
   find: () => Promise<Findings | string>,
 ): void {
   test(`gpu:${mode} in ${where}`, async (t) => {

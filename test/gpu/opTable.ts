@@ -17,7 +17,7 @@ import {
 import { described, drawFrom, showArguments } from "../drawFrom.ts";
 import { outputsOf, replaceTensors } from "../opCalls.ts";
 
-export interface Options {
+export interface OpTableOptions {
   /** Drawn inputs for each op. */
   readonly runs: number;
   /** Largest difference from the reference, relative to numbers above 1. */
@@ -27,7 +27,7 @@ export interface Options {
   readonly only?: readonly string[];
 }
 
-export interface Report {
+export interface OpTableReport {
   readonly ops: number;
   readonly properties: number;
   readonly failures: readonly string[];
@@ -129,7 +129,10 @@ async function check(checker: Checker, entry: Entry, drawn: readonly unknown[]):
 }
 
 /** Holds every op of the table to the reference on `device`. Numbers in the report, never a throw. */
-export async function checkOpTable(device: string, options: Options): Promise<Report> {
+export async function checkOpTable(
+  device: string,
+  options: OpTableOptions,
+): Promise<OpTableReport> {
   const started = performance.now();
   const checker = new Checker(device, options.tolerance);
   const failures: string[] = [];

@@ -4,12 +4,12 @@
 
 import { DeviceError, device, tensor, use } from "../../core/index.ts";
 import type { GpuDevice, Mode } from "../../kernels/index.ts";
-import { checkOpTable, type Report } from "./opTable.ts";
+import { checkOpTable, type OpTableReport } from "./opTable.ts";
 import { errors, oddities } from "./precision.ts";
 import { sizes } from "./sizes.ts";
 import { train } from "./training.ts";
 
-export interface Plan {
+export interface SuitePlan {
   /** Drawn inputs for each op; 0 leaves the op table out. */
   readonly runs: number;
   /** Training steps, eager and recorded. */
@@ -20,7 +20,7 @@ export type Findings = Readonly<{
   mode: Mode;
   /** What the device says that ran. */
   ran: Mode;
-  opTable: Report;
+  opTable: OpTableReport;
   eager: readonly number[];
   recorded: readonly number[];
   executor: string;
@@ -80,7 +80,7 @@ async function lose(name: string): Promise<Loss> {
   return { message, elsewhere: first, onHost: second, old, restarted };
 }
 
-export async function suite(mode: Mode, { runs, steps }: Plan): Promise<Findings> {
+export async function suite(mode: Mode, { runs, steps }: SuitePlan): Promise<Findings> {
   const started = performance.now();
   const name = `gpu:${mode}`;
   const gpu = device(name) as GpuDevice;

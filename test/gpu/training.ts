@@ -8,7 +8,7 @@ import { AdamW, CausalLM } from "../../nn/index.ts";
 
 const settings = { vocabSize: 17, dim: 16, layers: 1, heads: 2, context: 8 } as const;
 
-interface Run {
+interface TrainingRun {
   readonly losses: readonly number[];
   readonly milliseconds: number;
   /** What ran a recorded step. */
@@ -37,7 +37,7 @@ export async function train(
   device: string,
   steps: number,
   { recorded = false, style = "llama" }: { recorded?: boolean; style?: "llama" | "gpt2" } = {},
-): Promise<Run> {
+): Promise<TrainingRun> {
   use(device);
   const rng = random("gpu");
   const model = new CausalLM({ ...settings, style }, { rng });

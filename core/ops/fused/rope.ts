@@ -17,7 +17,7 @@ import {
 import type { Tensor } from "../../tensor.ts";
 import { cat, stack } from "../view.ts";
 
-interface Turn {
+interface Rotation {
   readonly interleaved: boolean;
   readonly inverse: boolean;
 }
@@ -26,7 +26,7 @@ interface Turn {
 export interface RopeOptions {
   /** Pairs are neighbours (2i, 2i+1), as in llama2.c, instead of (i, i + D/2), as on Hugging Face. */
   readonly interleaved?: boolean;
-  /** Turn the other way. */
+  /** Rotation the other way. */
   readonly inverse?: boolean;
 }
 
@@ -71,7 +71,7 @@ function ropeDefinition(
   x: Tensor,
   cos: Tensor,
   sin: Tensor,
-  { interleaved, inverse }: Turn,
+  { interleaved, inverse }: Rotation,
 ): Tensor {
   const half = (x.shape.at(-1) ?? 0) / 2;
   const pairs = interleaved ? x.reshape([...x.shape.slice(0, -1), half, 2]) : null;
@@ -92,7 +92,7 @@ function ropeDefinition(
  */
 export const rope: Op<
   (x: Tensor, cos: Tensor, sin: Tensor, options?: RopeOptions) => Tensor,
-  [x: Tensor, cos: Tensor, sin: Tensor, options: Turn]
+  [x: Tensor, cos: Tensor, sin: Tensor, options: Rotation]
 > = fused({
   definition: ropeDefinition,
   infer: like,
