@@ -133,7 +133,7 @@ test("numbers that nobody used for a while move to the host and come back", () =
   const kept = Array.from({ length: 40 }, () => randn([512, 512], { rng }).mul(2)); // 1 MB each
   const sums = kept.map((x) => x.sum().data[0]);
   for (let i = 0; i < 100; i++) kept[0]?.add(i);
-  assert.ok(own.memory.spilled.blocks > 30, `${own.memory.spilled.blocks} blocks moved`);
+  assert.ok(own.memory.spilled.buffers > 30, `${own.memory.spilled.buffers} buffers moved`);
   assert.ok(own.wasm.pool.statistics.inUse < 100 * 2 ** 20);
   assert.deepEqual(
     kept.map((x) => x.sum().data[0]),

@@ -26,7 +26,7 @@ export class GpuDevice implements Device {
   readonly name: string;
   readonly #wanted: Mode | null;
   #engine: Engine;
-  /** Which engine computed a block: those of a lost one are gone. */
+  /** Which engine computed a buffer: those of a lost one are gone. */
   readonly #engines = new WeakMap<GpuBuffer, Engine>();
 
   /** `mode`: that one, or an error; without it the first that answers. */
@@ -85,11 +85,11 @@ export class GpuDevice implements Device {
   }
 
   upload(data: TypedArray, dtype: GpuBuffer["dtype"]): GpuBuffer {
-    const block = new GpuBuffer(dtype, data.length);
-    block.host = data;
-    this.#engines.set(block, this.#engine);
-    this.#engine.recorder?.uploads.add(block);
-    return block;
+    const buffer = new GpuBuffer(dtype, data.length);
+    buffer.host = data;
+    this.#engines.set(buffer, this.#engine);
+    this.#engine.recorder?.uploads.add(buffer);
+    return buffer;
   }
 
   view(): TypedArray {
@@ -104,30 +104,30 @@ export class GpuDevice implements Device {
   }
 
   write(buffer: Buffer, data: TypedArray): void {
-    const block = buffer as GpuBuffer;
+    const own = buffer as GpuBuffer;
     if (this.#engine.recorder !== null) {
       throw new DeviceError(
         "recordStep: x.assign(array) takes numbers of now, which a replay can't renew",
       );
     }
-    this.#engine.memory.leave(block);
-    block.host = block.dtype === "float32" ? Float32Array.from(data) : data.slice();
-    this.#engines.set(block, this.#engine);
+    this.#engine.memory.leave(own);
+    own.host = own.dtype === "float32" ? Float32Array.from(data) : data.slice();
+    this.#engines.set(own, this.#engine);
   }
 
   copy(to: Buffer, from: Buffer): void {
-    const [block, source] = [to, from] as [GpuBuffer, GpuBuffer];
+    const [own, source] = [to, from] as [GpuBuffer, GpuBuffer];
     const engine = this.#engineOf(source);
-    engine.overwrite(block, engine.copy(source));
-    this.#engines.set(block, engine);
+    engine.overwrite(own, engine.copy(source));
+    this.#engines.set(own, engine);
   }
 
   free(buffer: Buffer): void {
-    const block = buffer as GpuBuffer;
-    const engine = this.#engines.get(block) ?? this.#engine;
-    engine.memory.hold(block);
-    engine.memory.leave(block);
-    if (engine.recorder === null) block.host = null;
+    const own = buffer as GpuBuffer;
+    const engine = this.#engines.get(own) ?? this.#engine;
+    engine.memory.hold(own);
+    engine.memory.leave(own);
+    if (engine.recorder === null) own.host = null;
   }
 
   retire(storage: Storage): void {
@@ -143,15 +143,15 @@ export class GpuDevice implements Device {
     for (const x of tensors) this.#engineOf(bufferOf(x));
     if ([...tensors, ...call.outputs].some((x) => x?.dtype === "float64"))
       return this.#double(call, tensors);
-    const blocks = this.#engine.within(() => {
+    const buffers = this.#engine.within(() => {
       const made = runKernels(this.#engine, call);
       if (made !== null) return made;
       throw new DeviceError(
         `${this.name}: ${call.entry.name} has no kernel; withDefinitions() runs its parts`,
       );
     });
-    for (const block of blocks) this.#engines.set(block, this.#engine);
-    return blocks;
+    for (const buffer of buffers) this.#engines.set(buffer, this.#engine);
+    return buffers;
   }
 
   /** float64 is only ever passed through, on the host: to(...) makes float32 of it. */
@@ -171,10 +171,10 @@ export class GpuDevice implements Device {
     );
   }
 
-  /** The engine that has a block's numbers; a DeviceError if that one is gone. */
-  #engineOf(block: GpuBuffer): Engine {
-    const engine = this.#engines.get(block) ?? this.#engine;
-    if (engine === this.#engine || block.host !== null) return this.#engine;
+  /** The engine that has a buffer's numbers; a DeviceError if that one is gone. */
+  #engineOf(buffer: GpuBuffer): Engine {
+    const engine = this.#engines.get(buffer) ?? this.#engine;
+    if (engine === this.#engine || buffer.host !== null) return this.#engine;
     throw new DeviceError(
       `${this.name}: this tensor was on the GPU when it was lost (${engine.failure() ?? "restarted"}); ` +
         "load it from the last checkpoint",

@@ -89,26 +89,26 @@ export class Engine {
     return [...this.#kernels.keys()];
   }
 
-  /** Computes `length` numbers with a kernel; a block that holds them or will hold them. */
+  /** Computes `length` numbers with a kernel; a buffer that holds them or will hold them. */
   launch(
     kernel: GpuKernel,
     dtype: GpuBuffer["dtype"],
     length: number,
-    blocks: readonly GpuBuffer[],
+    buffers: readonly GpuBuffer[],
     scalars: readonly Scalar[],
   ): GpuBuffer {
     const out = new GpuBuffer(dtype, length);
     checkSize(kernel.name, length);
     if (length === 0) return out;
     if (this.recorder !== null) {
-      this.recorder.launch(kernel, out, blocks, scalars);
+      this.recorder.launch(kernel, out, buffers, scalars);
       return out;
     }
     this.checkAlive();
     this.counts.launches++;
-    const values = blocks.map((block) => this.#valueOf(kernel.name, block));
+    const values = buffers.map((buffer) => this.#valueOf(kernel.name, buffer));
     const numbers = scalars.map(numberOf);
-    this.memory.settle(out, this.#start(kernel, length, blocks, values, numbers));
+    this.memory.settle(out, this.#start(kernel, length, buffers, values, numbers));
     this.#made.push(out);
     return out;
   }
@@ -118,7 +118,7 @@ export class Engine {
     this.#made = [];
     const results = rule();
     const stays = new Set(results);
-    for (const block of this.#made) if (!stays.has(block)) this.memory.leave(block);
+    for (const buffer of this.#made) if (!stays.has(buffer)) this.memory.leave(buffer);
     this.#made = [];
     return results;
   }
@@ -126,14 +126,14 @@ export class Engine {
   #start(
     kernel: GpuKernel,
     length: number,
-    blocks: readonly GpuBuffer[],
+    buffers: readonly GpuBuffer[],
     values: readonly (Handle | Promise<Handle>)[],
     numbers: readonly number[],
   ): Handle | Promise<Handle> {
     const backend = this.#backend;
     const isReady = !(backend instanceof Promise) && !values.some((x) => x instanceof Promise);
     if (isReady) return this.#run(backend, kernel, length, [...(values as Handle[]), ...numbers]);
-    const slots = blocks.map((block) => this.memory.borrow(block));
+    const slots = buffers.map((buffer) => this.memory.borrow(buffer));
     return Promise.all([backend, ...values]).then(async ([answered, ...handles]) => {
       try {
         return await this.#run(answered, kernel, length, [...handles, ...numbers]);
@@ -205,22 +205,22 @@ export class Engine {
 
   // --- Host and device -------------------------------------------------------------------------------
 
-  /** A block's numbers on the device, brought there if they are on the host. */
-  #valueOf(reader: string, block: GpuBuffer): Handle | Promise<Handle> {
-    this.memory.hold(block);
-    if (block.value !== null) return block.value;
-    if (block.recorded !== null) {
+  /** A buffer's numbers on the device, brought there if they are on the host. */
+  #valueOf(reader: string, buffer: GpuBuffer): Handle | Promise<Handle> {
+    this.memory.hold(buffer);
+    if (buffer.value !== null) return buffer.value;
+    if (buffer.recorded !== null) {
       throw new DeviceError(
         `${reader}: this tensor belongs to a step that was recorded by recordStep(), and was never computed; ` +
           "return it from the recorded function to get its numbers",
       );
     }
-    const host = block.length === 0 ? Float32Array.of(0) : block.host;
+    const host = buffer.length === 0 ? Float32Array.of(0) : buffer.host;
     if (host === null) throw new DeviceError(`${reader}: the numbers of this tensor are gone`);
     const data = toDevice(reader, host);
     if (data.length === 1) return this.#scalarValue(data[0] as number);
     const value = this.#upload(data);
-    this.memory.settle(block, value);
+    this.memory.settle(buffer, value);
     return value;
   }
 
@@ -230,12 +230,12 @@ export class Engine {
     return this.#start(upload, data.length, [], [data], []);
   }
 
-  /** A block with one number. */
+  /** A buffer with one number. */
   scalar(value: number): GpuBuffer {
-    const block = new GpuBuffer("float32", 1);
-    block.host = Float32Array.of(value);
-    this.recorder?.uploads.add(block);
-    return block;
+    const buffer = new GpuBuffer("float32", 1);
+    buffer.host = Float32Array.of(value);
+    this.recorder?.uploads.add(buffer);
+    return buffer;
   }
 
   /** One number on the device, kept for the next that asks for the same. */
@@ -244,24 +244,24 @@ export class Engine {
     const known = this.#scalars.get(key)?.value;
     if (known) return known;
     if (this.#scalars.size >= 1000) this.#scalars.clear();
-    const block = new GpuBuffer("float32", 1);
-    this.memory.settle(block, this.#upload(Float32Array.of(value)));
-    this.#scalars.set(key, block);
-    return block.value as Handle | Promise<Handle>;
+    const buffer = new GpuBuffer("float32", 1);
+    this.memory.settle(buffer, this.#upload(Float32Array.of(value)));
+    this.#scalars.set(key, buffer);
+    return buffer.value as Handle | Promise<Handle>;
   }
 
-  /** Gives a block the numbers of another that was just computed. */
-  overwrite(block: GpuBuffer, by: GpuBuffer): void {
-    if (this.recorder !== null) this.recorder.overwrite(block, by);
+  /** Gives a buffer the numbers of another that was just computed. */
+  overwrite(buffer: GpuBuffer, by: GpuBuffer): void {
+    if (this.recorder !== null) this.recorder.overwrite(buffer, by);
     else if (by.value !== null) {
-      this.memory.take(block, by);
-      block.host = null;
-    } else block.host = by.host;
+      this.memory.take(buffer, by);
+      buffer.host = null;
+    } else buffer.host = by.host;
   }
 
-  /** A block with the same numbers. */
-  copy(block: GpuBuffer): GpuBuffer {
-    return this.launch(copied, block.dtype, block.length, [block], []);
+  /** A buffer with the same numbers. */
+  copy(buffer: GpuBuffer): GpuBuffer {
+    return this.launch(copied, buffer.dtype, buffer.length, [buffer], []);
   }
 
   /** Numbers that depend on learning rate and step: of now, or in a recorded step those of each replay. */
@@ -272,21 +272,21 @@ export class Engine {
     return (fn) => ({ now: () => fn(recorder.lr ?? lr, step + recorder.replays) });
   }
 
-  /** The numbers of a block as its dtype reads them. */
-  async read(block: GpuBuffer): Promise<GpuBuffer["host"] & object> {
-    if (block.host !== null) return block.host.slice();
-    if (block.length === 0) return fromDevice("read", new Float32Array(0), block.dtype, 0);
+  /** The numbers of a buffer as its dtype reads them. */
+  async read(buffer: GpuBuffer): Promise<GpuBuffer["host"] & object> {
+    if (buffer.host !== null) return buffer.host.slice();
+    if (buffer.length === 0) return fromDevice("read", new Float32Array(0), buffer.dtype, 0);
     this.checkAlive();
     this.counts.reads++;
-    const value = this.#valueOf("read", block);
-    const slot = this.memory.borrow(block);
+    const value = this.#valueOf("read", buffer);
+    const slot = this.memory.borrow(buffer);
     try {
       const handle = await value;
       const data = isResident(handle) ? await handle.toArray() : handle;
       (await this.#backend).checkMemory();
       const lost = this.failure();
       if (lost !== null) throw this.#lostError(lost, null);
-      return fromDevice("read", data, block.dtype, block.length);
+      return fromDevice("read", data, buffer.dtype, buffer.length);
     } catch (error) {
       return this.failed("read", error);
     } finally {

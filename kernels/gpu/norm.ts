@@ -153,7 +153,7 @@ const weightTerms = kernel(
   helpers,
 );
 
-/** An optional parameter: its block and step, or one number that stands for all. */
+/** An optional parameter: its buffer and step, or one number that stands for all. */
 function optional(engine: Engine, x: Tensor | null, otherwise: number): [GpuBuffer, number] {
   return x === null ? [engine.scalar(otherwise), 0] : [bufferOf(x), 1];
 }
@@ -179,13 +179,13 @@ function forwardNorm(
   { means, meanStep, eps }: Statistics,
 ): { readonly y: GpuBuffer; readonly scales: GpuBuffer } {
   const n = rowSize(x, weight, bias);
-  const block = bufferOf(x);
+  const buffer = bufferOf(x);
   const rows = rowsOf(x, n);
-  const scales = engine.launch(rowScale, "float32", rows, [block, means], [n, meanStep, eps]);
+  const scales = engine.launch(rowScale, "float32", rows, [buffer, means], [n, meanStep, eps]);
   const [w, wStep] = optional(engine, weight, 1);
   const [b, bStep] = optional(engine, bias, 0);
   const numbers = [n, meanStep, wStep, bStep];
-  const y = engine.launch(normalise, "float32", x.size, [block, means, scales, w, b], numbers);
+  const y = engine.launch(normalise, "float32", x.size, [buffer, means, scales, w, b], numbers);
   return { y, scales };
 }
 

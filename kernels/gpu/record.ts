@@ -1,4 +1,4 @@
-// Notes what a recorded function would launch: the steps of a plan. Nothing runs; the results are blocks
+// Notes what a recorded function would launch: the steps of a plan. Nothing runs; the results are buffers
 // that know which step computes them. Next: recordStep.ts, which makes one gpu.js pipeline of the plan.
 
 import { DeviceError } from "../../core/index.ts";
@@ -6,7 +6,7 @@ import type { GpuKernel } from "./compile.ts";
 import type { Scalar } from "./engine.ts";
 import type { GpuBuffer } from "./storage.ts";
 
-/** Where a step finds an array: computed by another step, or in a block from outside. */
+/** Where a step finds an array: computed by another step, or in a buffer from outside. */
 export type Source = { readonly step: number } | { readonly outside: GpuBuffer };
 
 export interface KernelStep {
@@ -25,40 +25,40 @@ export class Recorder {
   readonly rates = new Set<number>();
   /** What was uploaded while the function ran: the same at every replay, unless it is overwritten. */
   readonly uploads = new Set<GpuBuffer>();
-  /** Blocks from outside that the function overwrites, and which step computes their new numbers. */
+  /** Buffers from outside that the function overwrites, and which step computes their new numbers. */
   readonly written = new Map<GpuBuffer, number>();
-  /** Set while the function runs: its blocks are worth nothing in another recording. */
+  /** Set while the function runs: its buffers are worth nothing in another recording. */
   readonly #own = new WeakSet<GpuBuffer>();
 
   launch(
     kernel: GpuKernel,
     out: GpuBuffer,
-    blocks: readonly GpuBuffer[],
+    buffers: readonly GpuBuffer[],
     scalars: readonly Scalar[],
   ): void {
-    const sources = blocks.map((block) => this.sourceOf(kernel.name, block));
+    const sources = buffers.map((buffer) => this.sourceOf(kernel.name, buffer));
     out.recorded = { step: this.steps.length };
     this.#own.add(out);
     this.steps.push({ kernel, length: out.length, sources, scalars });
   }
 
-  sourceOf(reader: string, block: GpuBuffer): Source {
-    const step = this.written.get(block);
+  sourceOf(reader: string, buffer: GpuBuffer): Source {
+    const step = this.written.get(buffer);
     if (step !== undefined) return { step };
-    if (block.recorded === null) return { outside: block };
-    if (this.#own.has(block)) return { step: block.recorded.step };
+    if (buffer.recorded === null) return { outside: buffer };
+    if (this.#own.has(buffer)) return { step: buffer.recorded.step };
     throw new DeviceError(
       `recordStep: ${reader} reads a tensor that another recordStep() recorded and never computed; return it from ` +
         "that recorded function, and pass it to this one",
     );
   }
 
-  /** Says that a block's numbers are those of another from now on. */
-  overwrite(block: GpuBuffer, by: GpuBuffer): void {
+  /** Says that a buffer's numbers are those of another from now on. */
+  overwrite(buffer: GpuBuffer, by: GpuBuffer): void {
     const { recorded } = by;
     if (recorded === null || !this.#own.has(by))
       throw new DeviceError("recordStep: a tensor is overwritten by one that was made outside");
-    if (block.recorded !== null) block.recorded = recorded;
-    else this.written.set(block, recorded.step);
+    if (buffer.recorded !== null) buffer.recorded = recorded;
+    else this.written.set(buffer, recorded.step);
   }
 }

@@ -106,7 +106,7 @@ function replaced(result: Tree, tensors: ReadonlyMap<Tensor, Tensor>): Tree {
 type Seat = { readonly argument: number } | { readonly literal: Float32Array };
 
 class ReplayPlan {
-  /** Blocks whose numbers are handed in at every replay: inputs, state, and what may change outside. */
+  /** Buffers whose numbers are handed in at every replay: inputs, state, and what may change outside. */
   readonly #arguments: GpuBuffer[] = [];
   readonly #seats = new Map<GpuBuffer, Seat>();
   readonly #kernels = new Map<string, Shortcut>();
@@ -123,7 +123,7 @@ class ReplayPlan {
     readonly results: readonly Tensor[],
   ) {
     for (const x of inputs) this.#argumentOf(bufferOf(x));
-    for (const block of recorder.written.keys()) this.#argumentOf(block);
+    for (const buffer of recorder.written.keys()) this.#argumentOf(buffer);
     for (const step of recorder.steps)
       for (const source of step.sources) if ("outside" in source) this.#seat(source.outside);
     const scalars = recorder.steps.flatMap((step) =>
@@ -168,19 +168,19 @@ class ReplayPlan {
 
   // --- Building --------------------------------------------------------------------------------------
 
-  #argumentOf(block: GpuBuffer): void {
-    if (this.#seats.has(block)) return;
-    this.#seats.set(block, { argument: this.#arguments.length });
-    this.#arguments.push(block);
+  #argumentOf(buffer: GpuBuffer): void {
+    if (this.#seats.has(buffer)) return;
+    this.#seats.set(buffer, { argument: this.#arguments.length });
+    this.#arguments.push(buffer);
   }
 
   /** What was uploaded while recording never changes; everything else is asked for at each replay. */
-  #seat(block: GpuBuffer): void {
-    const isLiteral = this.recorder.uploads.has(block) || block.length === 0;
-    if (!isLiteral) this.#argumentOf(block);
-    else if (!this.#seats.has(block)) {
-      const host = block.length === 0 ? null : block.host;
-      this.#seats.set(block, { literal: toDevice("recordStep", host ?? Float32Array.of(0)) });
+  #seat(buffer: GpuBuffer): void {
+    const isLiteral = this.recorder.uploads.has(buffer) || buffer.length === 0;
+    if (!isLiteral) this.#argumentOf(buffer);
+    else if (!this.#seats.has(buffer)) {
+      const host = buffer.length === 0 ? null : buffer.host;
+      this.#seats.set(buffer, { literal: toDevice("recordStep", host ?? Float32Array.of(0)) });
     }
   }
 
@@ -233,12 +233,12 @@ class ReplayPlan {
     }
     engine.checkAlive();
     this.#checkInputs(inputs);
-    const blocks = [...this.#arguments];
+    const buffers = [...this.#arguments];
     this.inputs.forEach((x, i) => {
       const seat = this.#seats.get(bufferOf(x)) as { readonly argument: number };
-      blocks[seat.argument] = bufferOf(inputs[i] as Tensor);
+      buffers[seat.argument] = bufferOf(inputs[i] as Tensor);
     });
-    const arrays = await Promise.all(blocks.map((block) => hostOf(engine, block)));
+    const arrays = await Promise.all(buffers.map((buffer) => hostOf(engine, buffer)));
     const scalars = this.recorder.steps.flatMap((step) =>
       step.scalars.flatMap((s) => (typeof s === "number" ? [] : numberOf(s))),
     );
@@ -266,9 +266,9 @@ class ReplayPlan {
   /** Puts new numbers into the state, and results into tensors of their own. */
   #take(engine: Engine, made: readonly Float32Array[]): ReadonlyMap<Tensor, Tensor> {
     const states = [...this.recorder.written.keys()];
-    states.forEach((block, i) => {
-      engine.memory.leave(block);
-      block.host = made[i] as Float32Array;
+    states.forEach((buffer, i) => {
+      engine.memory.leave(buffer);
+      buffer.host = made[i] as Float32Array;
     });
     return new Map(
       this.#computed().map((x, i) => {
@@ -299,9 +299,9 @@ class ReplayPlan {
   }
 }
 
-/** A block's numbers on the host, kept there: the next replay needs them again. */
-async function hostOf(engine: Engine, block: GpuBuffer): Promise<Float32Array> {
-  if (block.length === 0) return Float32Array.of(0);
-  block.host ??= await engine.read(block);
-  return toDevice("recordStep", block.host);
+/** A buffer's numbers on the host, kept there: the next replay needs them again. */
+async function hostOf(engine: Engine, buffer: GpuBuffer): Promise<Float32Array> {
+  if (buffer.length === 0) return Float32Array.of(0);
+  buffer.host ??= await engine.read(buffer);
+  return toDevice("recordStep", buffer.host);
 }

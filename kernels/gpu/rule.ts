@@ -1,4 +1,4 @@
-// What a rule is: how one op runs as kernels. A rule takes a call apart into blocks and numbers and
+// What a rule is: how one op runs as kernels. A rule takes a call apart into buffers and numbers and
 // launches kernels; its types are those of its op's entry. An op without one runs by its kind (elementwise,
 // reduce, view, contract), a fused op without one runs its definition.
 // Next: table.ts for which op has which rule.

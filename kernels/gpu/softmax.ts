@@ -103,12 +103,12 @@ function softmax(isLog: 0 | 1): GpuRule<"softmax"> {
   return {
     forward: (engine, { args: [x, { dim }] }) => {
       const { outer, n, inner } = around(x.shape, dim);
-      const block = bufferOf(x);
+      const buffer = bufferOf(x);
       const lines = outer * inner;
-      const largest = max(engine, block, { outer, n, inner });
-      const masses = engine.launch(mass, block.dtype, lines, [block, largest], [n, inner]);
-      const sources = [block, largest, masses];
-      return [engine.launch(share, block.dtype, x.size, sources, [n, inner, isLog])];
+      const largest = max(engine, buffer, { outer, n, inner });
+      const masses = engine.launch(mass, buffer.dtype, lines, [buffer, largest], [n, inner]);
+      const sources = [buffer, largest, masses];
+      return [engine.launch(share, buffer.dtype, x.size, sources, [n, inner, isLog])];
     },
     backward: (engine, { g, y, args: [, { dim }] }) => {
       const { outer, n, inner } = around(y.shape, dim);

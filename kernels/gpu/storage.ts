@@ -1,7 +1,7 @@
 // Where a tensor's numbers are: on the host, on the device, or on their way to it (a promise: shape now,
 // data later). Everything is float32 on the device; int32 and bool are whole numbers there, exact up to
-// 2^24. A block is written once: an update in place gives it new numbers, so that whatever was submitted
-// before still reads the old ones. Next: engine.ts, which makes numbers; device.ts, which hands blocks out.
+// 2^24. A buffer is written once: an update in place gives it new numbers, so that whatever was submitted
+// before still reads the old ones. Next: engine.ts, which makes numbers; device.ts, which hands buffers out.
 
 import { allocate, type DType, type TypedArray } from "../../core/dtype.ts";
 import { DTypeError, type Storage } from "../../core/index.ts";
@@ -65,60 +65,60 @@ export class GpuMemory {
     return { bytes: this.#bytes, peak: this.#peak, tensors: this.#tensors };
   }
 
-  /** Says that a block has numbers on the device (or will have), in place of those before. */
-  settle(block: GpuBuffer, value: Handle | Promise<Handle>): void {
-    this.leave(block);
-    block.value = value;
-    const slot: Slot = { handle: value, bytes: block.bytes, readers: 0, given: false };
-    this.#slots.set(block, slot);
-    this.#lost.register(block, slot, slot);
+  /** Says that a buffer has numbers on the device (or will have), in place of those before. */
+  settle(buffer: GpuBuffer, value: Handle | Promise<Handle>): void {
+    this.leave(buffer);
+    buffer.value = value;
+    const slot: Slot = { handle: value, bytes: buffer.bytes, readers: 0, given: false };
+    this.#slots.set(buffer, slot);
+    this.#lost.register(buffer, slot, slot);
     this.#bytes += slot.bytes;
     this.#tensors++;
     this.#peak = Math.max(this.#peak, this.#bytes);
-    if (value instanceof Promise) this.#await(block, slot, value);
+    if (value instanceof Promise) this.#await(buffer, slot, value);
   }
 
-  #await(block: GpuBuffer, slot: Slot, value: Promise<Handle>): void {
+  #await(buffer: GpuBuffer, slot: Slot, value: Promise<Handle>): void {
     value.then(
       (handle) => {
         slot.handle = handle;
-        if (this.#slots.get(block) === slot) block.value = handle;
+        if (this.#slots.get(buffer) === slot) buffer.value = handle;
       },
-      () => {}, // whoever reads the block meets the error
+      () => {}, // whoever reads the buffer meets the error
     );
   }
 
-  /** Gives a block the numbers of another, which is left without. */
-  take(block: GpuBuffer, from: GpuBuffer): void {
+  /** Gives a buffer the numbers of another, which is left without. */
+  take(buffer: GpuBuffer, from: GpuBuffer): void {
     const slot = this.#slots.get(from);
     if (slot === undefined || from.value === null) return;
-    this.leave(block);
-    this.hold(block);
+    this.leave(buffer);
+    this.hold(buffer);
     this.#slots.delete(from);
     this.#lost.unregister(slot);
-    block.value = from.value;
+    buffer.value = from.value;
     from.value = null;
-    this.#slots.set(block, slot);
-    this.#lost.register(block, slot, slot);
-    if (slot.handle instanceof Promise) this.#await(block, slot, slot.handle);
+    this.#slots.set(buffer, slot);
+    this.#lost.register(buffer, slot, slot);
+    if (slot.handle instanceof Promise) this.#await(buffer, slot, slot.handle);
   }
 
-  /** Gives back a block's numbers on the device. */
-  leave(block: GpuBuffer): void {
-    const slot = this.#slots.get(block);
+  /** Gives back a buffer's numbers on the device. */
+  leave(buffer: GpuBuffer): void {
+    const slot = this.#slots.get(buffer);
     if (slot === undefined) return;
-    this.#slots.delete(block);
+    this.#slots.delete(buffer);
     this.#lost.unregister(slot);
-    block.value = null;
+    buffer.value = null;
     this.#give(slot);
   }
 
   /** Says that only a walked graph holds it: it goes when there is much of that, the oldest first. */
-  retire(storage: Storage, block: GpuBuffer): void {
-    if (block.retired !== null || block.value === null) return;
-    block.retired = storage;
-    this.#retiredBytes += block.bytes;
-    this.#retired.push(block);
+  retire(storage: Storage, buffer: GpuBuffer): void {
+    if (buffer.retired !== null || buffer.value === null) return;
+    buffer.retired = storage;
+    this.#retiredBytes += buffer.bytes;
+    this.#retired.push(buffer);
     while (this.#retiredBytes > this.slack) {
       const oldest = this.#retired.shift();
       if (oldest === undefined) break;
@@ -128,18 +128,18 @@ export class GpuMemory {
     }
   }
 
-  /** Says that a retired block is wanted again. */
-  hold(block: GpuBuffer): void {
-    if (block.retired === null) return;
-    block.retired = null;
-    this.#retiredBytes -= block.bytes;
-    const at = this.#retired.indexOf(block);
+  /** Says that a retired buffer is wanted again. */
+  hold(buffer: GpuBuffer): void {
+    if (buffer.retired === null) return;
+    buffer.retired = null;
+    this.#retiredBytes -= buffer.bytes;
+    const at = this.#retired.indexOf(buffer);
     if (at >= 0) this.#retired.splice(at, 1);
   }
 
-  /** Numbers that a launch waits to read: they stay until `back`, whatever becomes of their block. */
-  borrow(block: GpuBuffer): Slot | undefined {
-    const slot = this.#slots.get(block);
+  /** Numbers that a launch waits to read: they stay until `back`, whatever becomes of their buffer. */
+  borrow(buffer: GpuBuffer): Slot | undefined {
+    const slot = this.#slots.get(buffer);
     if (slot !== undefined) slot.readers++;
     return slot;
   }
@@ -157,7 +157,7 @@ export class GpuMemory {
   }
 }
 
-/** Numbers on the device that one block owns. */
+/** Numbers on the device that one buffer owns. */
 export interface Slot {
   handle: Handle | Promise<Handle>;
   readonly bytes: number;

@@ -1,5 +1,5 @@
 // What an optimiser does to its parameters, as kernels: the new averages first, then the new weights. A
-// kernel writes a new array, and the parameter's block takes it over, so that nothing is overwritten while
+// kernel writes a new array, and the parameter's buffer takes it over, so that nothing is overwritten while
 // somebody reads it. Numbers that change from step to step are asked for again at every replay of a
 // recorded step. Next: recordStep.ts.
 

@@ -70,13 +70,13 @@ export function view(engine: Engine, kernel: ViewKernel, call: ForwardCall): rea
     return [move(engine, bufferOf(inputs[input] as Tensor), shape, from.strides, from.offset)];
   }
   const fill = kernel.fill?.(...call.args) ?? 0;
-  let block: GpuBuffer | null = null;
+  let buffer: GpuBuffer | null = null;
   for (const copy of copies) {
     if (sizeOf(copy) === 0) continue;
-    const box = { before: block, spec, fill };
-    block = insert(engine, box, copy, bufferOf(inputs[copy.input] as Tensor));
+    const box = { before: buffer, spec, fill };
+    buffer = insert(engine, box, copy, bufferOf(inputs[copy.input] as Tensor));
   }
-  return [block ?? filled(engine, sizeOf(spec), fill, spec.dtype)];
+  return [buffer ?? filled(engine, sizeOf(spec), fill, spec.dtype)];
 }
 
 interface Box {

@@ -129,15 +129,15 @@ const scaledDotProductAttention: WasmRule<"scaledDotProductAttention"> = {
   ) => {
     const addresses = [g, q, k, v, y, largest, mass].map((x) => read(machine, x));
     const { wasm } = machine;
-    const blocks = [q, k, v].map((x, i) => (outputs[i] ? makeLike(machine, x) : null));
-    const spares = [q, k, v].map((x, i) => (blocks[i] ? 0 : wasm.alloc(4 * x.size)));
-    const places = spares.map((spare, i) => blocks[i]?.at ?? spare);
+    const buffers = [q, k, v].map((x, i) => (outputs[i] ? makeLike(machine, x) : null));
+    const spares = [q, k, v].map((x, i) => (buffers[i] ? 0 : wasm.alloc(4 * x.size)));
+    const places = spares.map((spare, i) => buffers[i]?.at ?? spare);
     runBackward(machine, shapeApart(q, k, options), addresses, places, mask, options);
     for (const [i, x] of [q, k, v].entries()) {
       const spare = spares[i] ?? 0;
       if (spare !== 0) wasm.free(spare, 4 * x.size);
     }
-    return wanted(blocks);
+    return wanted(buffers);
   },
 };
 

@@ -86,11 +86,11 @@ export class WasmDevice implements Device {
     const outputs = call.outputs.map((spec) => {
       if (spec === null) return null;
       const size = spec.shape.reduce((product, side) => product * side, 1);
-      return { ...spec, block: memory.make(spec.dtype, size) };
+      return { ...spec, buffer: memory.make(spec.dtype, size) };
     });
-    const arrays = outputs.map((y) => y && { ...y, data: memory.array(y.block).fill(0) });
+    const arrays = outputs.map((y) => y && { ...y, data: memory.array(y.buffer).fill(0) });
     runLoops(call, arrays, dataOf);
-    return outputs.flatMap((y) => (y === null ? [] : [y.block]));
+    return outputs.flatMap((y) => (y === null ? [] : [y.buffer]));
   }
 
   #count(call: Call): void {

@@ -157,14 +157,14 @@ function normBackward(
   const n = rowOf(x, weight, bias);
   const [pg, px, pw] = [read(machine, g), read(machine, x), read(machine, weight)];
   const [pm, ps] = [read(machine, means), read(machine, scales)];
-  const blocks = makeWanted(machine, outputs);
-  const [dx, dw, db] = blocks;
+  const buffers = makeWanted(machine, outputs);
+  const [dx, dw, db] = buffers;
   const { wasm } = machine;
   const spare = dx ? 0 : wasm.alloc(4 * x.size);
   const rows = x.size / n;
   wasm.normGrad(pg, px, dx?.at ?? spare, rows, n, pw, pm, ps, dw?.at ?? 0, db?.at ?? 0);
   if (spare !== 0) wasm.free(spare, 4 * x.size);
-  return wanted(blocks);
+  return wanted(buffers);
 }
 
 // --- Linear, dropout, rotary positions ---------------------------------------------------------------

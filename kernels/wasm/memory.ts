@@ -10,12 +10,12 @@ import type { Storage } from "../../core/index.ts";
 import type { Wasm } from "./kernels.ts";
 import { sizeClass } from "./pool.ts";
 
-/** Blocks of at most this many bytes are handed to kernels through a slot, and stay with the host. */
+/** Buffers of at most this many bytes are handed to kernels through a slot, and stay with the host. */
 const tiny = 64;
 const slots = 4;
 
-/** Bytes and blocks of garbage that may pile up, at least, before a look at who is used. */
-const leastSlack = { bytes: 4 * 2 ** 20, blocks: 2_000 };
+/** Bytes and buffers of garbage that may pile up, at least, before a look at who is used. */
+const leastSlack = { bytes: 4 * 2 ** 20, buffers: 2_000 };
 
 /** A tensor's numbers on this device. Its fields belong to Memory. */
 export class WasmBuffer {
@@ -47,13 +47,13 @@ export class WasmBuffer {
  */
 export class WasmMemory {
   /** How often numbers were moved to the host to make room, and how many bytes of them. */
-  readonly spilled = { blocks: 0, bytes: 0 };
+  readonly spilled = { buffers: 0, bytes: 0 };
   readonly #resident: WasmBuffer[] = [];
-  /** Blocks whose memory may be taken, by size class, oldest first. */
+  /** Buffers whose memory may be taken, by size class, oldest first. */
   readonly #retired: Queue[] = Array.from({ length: 112 }, () => new Queue());
-  #retiredNow = { bytes: 0, blocks: 0 };
+  #retiredNow = { bytes: 0, buffers: 0 };
   /** The largest graph so far: a step's own tensors are no garbage while it runs. */
-  #largestGraph = { bytes: 0, blocks: 0 };
+  #largestGraph = { bytes: 0, buffers: 0 };
   #period = 1;
   #limit = { ...leastSlack };
   readonly #slots: number;
@@ -63,143 +63,143 @@ export class WasmMemory {
     wasm.pool.reclaim = (index) => this.#reclaim(index);
   }
 
-  /** A block at an address, with anything in it. */
+  /** A buffer at an address, with anything in it. */
   make(dtype: DType, length: number): WasmBuffer {
-    const block = new WasmBuffer(dtype, length);
-    this.#settle(block);
-    return block;
+    const buffer = new WasmBuffer(dtype, length);
+    this.#settle(buffer);
+    return buffer;
   }
 
-  /** A block around an array of the host, which is taken over. */
+  /** A buffer around an array of the host, which is taken over. */
   adopt(host: TypedArray, dtype: DType): WasmBuffer {
-    const block = new WasmBuffer(dtype, host.length);
-    block.host = host;
-    return block;
+    const buffer = new WasmBuffer(dtype, host.length);
+    buffer.host = host;
+    return buffer;
   }
 
   /**
    * An address to read the numbers from until the next op. With a `slot` (0 to 3, another one for each
-   * operand of a call), a tiny block that isn't resident is lent its space there.
+   * operand of a call), a tiny buffer that isn't resident is lent its space there.
    */
-  read(block: WasmBuffer, slot = -1): number {
-    if (block.at !== 0) {
-      block.used = this.#period;
-      if (block.viewed) this.#upload(block, block.at);
-      return block.at;
+  read(buffer: WasmBuffer, slot = -1): number {
+    if (buffer.at !== 0) {
+      buffer.used = this.#period;
+      if (buffer.viewed) this.#upload(buffer, buffer.at);
+      return buffer.at;
     }
-    if (slot >= 0 && block.bytes <= tiny) {
+    if (slot >= 0 && buffer.bytes <= tiny) {
       const at = this.#slots + slot * tiny;
-      this.#upload(block, at);
+      this.#upload(buffer, at);
       return at;
     }
-    this.#settle(block);
-    this.#upload(block, block.at);
-    return block.at;
+    this.#settle(buffer);
+    this.#upload(buffer, buffer.at);
+    return buffer.at;
   }
 
-  /** Says that the memory of a retired block is wanted again. Before an op reads or makes anything. */
-  hold(block: WasmBuffer): void {
-    if (block.retired !== null) this.#revive(block);
+  /** Says that the memory of a retired buffer is wanted again. Before an op reads or makes anything. */
+  hold(buffer: WasmBuffer): void {
+    if (buffer.retired !== null) this.#revive(buffer);
   }
 
-  /** Says that a kernel changed the numbers at the address of a block that it read. */
-  wrote(block: WasmBuffer): void {
-    if (block.viewed) block.host?.set(this.array(block));
-    else block.host = null;
+  /** Says that a kernel changed the numbers at the address of a buffer that it read. */
+  wrote(buffer: WasmBuffer): void {
+    if (buffer.viewed) buffer.host?.set(this.array(buffer));
+    else buffer.host = null;
   }
 
   /** Overwrites the numbers from the host. */
-  assign(block: WasmBuffer, data: TypedArray): void {
-    if (block.at === 0) block.host?.set(data);
+  assign(buffer: WasmBuffer, data: TypedArray): void {
+    if (buffer.at === 0) buffer.host?.set(data);
     else {
-      this.array(block).set(data);
-      this.wrote(block);
+      this.array(buffer).set(data);
+      this.wrote(buffer);
     }
   }
 
-  /** The numbers at a resident block's address, as an array: good until the memory grows. */
-  array(block: WasmBuffer): TypedArray {
+  /** The numbers at a resident buffer's address, as an array: good until the memory grows. */
+  array(buffer: WasmBuffer): TypedArray {
     const { wasm } = this;
-    const { at, length } = block;
-    if (block.dtype === "float32") return wasm.f32.subarray(at >>> 2, (at >>> 2) + length);
-    if (block.dtype === "int32") return wasm.i32.subarray(at >>> 2, (at >>> 2) + length);
-    if (block.dtype === "float64") return wasm.f64.subarray(at >>> 3, (at >>> 3) + length);
+    const { at, length } = buffer;
+    if (buffer.dtype === "float32") return wasm.f32.subarray(at >>> 2, (at >>> 2) + length);
+    if (buffer.dtype === "int32") return wasm.i32.subarray(at >>> 2, (at >>> 2) + length);
+    if (buffer.dtype === "float64") return wasm.f64.subarray(at >>> 3, (at >>> 3) + length);
     return wasm.u8.subarray(at, at + length);
   }
 
-  /** The host's array of a block, which the caller may keep and write into from now on. */
-  view(block: WasmBuffer): TypedArray {
-    block.viewed = true;
-    return this.#bringHome(block);
+  /** The host's array of a buffer, which the caller may keep and write into from now on. */
+  view(buffer: WasmBuffer): TypedArray {
+    buffer.viewed = true;
+    return this.#bringHome(buffer);
   }
 
   /** The numbers for one look, not to be kept or changed. */
-  peek(block: WasmBuffer): TypedArray {
-    return block.host ?? this.array(block);
+  peek(buffer: WasmBuffer): TypedArray {
+    return buffer.host ?? this.array(buffer);
   }
 
-  free(block: WasmBuffer): void {
-    if (block.retired !== null) this.#revive(block);
-    this.#leave(block);
-    block.host = null;
+  free(buffer: WasmBuffer): void {
+    if (buffer.retired !== null) this.#revive(buffer);
+    this.#leave(buffer);
+    buffer.host = null;
   }
 
-  /** Says that the memory of a storage's block may be taken for others; until then it stays readable. */
-  retire(storage: Storage, block: WasmBuffer): void {
-    if (block.at === 0 || block.retired !== null) return;
-    block.retired = storage;
+  /** Says that the memory of a storage's buffer may be taken for others; until then it stays readable. */
+  retire(storage: Storage, buffer: WasmBuffer): void {
+    if (buffer.at === 0 || buffer.retired !== null) return;
+    buffer.retired = storage;
     const [now, largest] = [this.#retiredNow, this.#largestGraph];
-    now.bytes += block.bytes;
-    now.blocks++;
+    now.bytes += buffer.bytes;
+    now.buffers++;
     if (now.bytes > largest.bytes) largest.bytes = now.bytes;
-    if (now.blocks > largest.blocks) largest.blocks = now.blocks;
-    this.#retired[sizeClass(block.bytes)]?.push(block);
+    if (now.buffers > largest.buffers) largest.buffers = now.buffers;
+    this.#retired[sizeClass(buffer.bytes)]?.push(buffer);
   }
 
   /** To be called between ops: if much has piled up, moves to the host what two periods didn't use. */
   tidy(): void {
-    const { bytes, blocks } = this.#limit;
-    if (this.#bytesInUse() > bytes || this.#blocksInUse() > blocks) this.#spill();
+    const { bytes, buffers } = this.#limit;
+    if (this.#bytesInUse() > bytes || this.#buffersInUse() > buffers) this.#spill();
   }
 
   #bytesInUse(): number {
     return this.wasm.pool.statistics.inUse - this.#retiredNow.bytes;
   }
 
-  #blocksInUse(): number {
-    return this.#resident.length - this.#retiredNow.blocks;
+  #buffersInUse(): number {
+    return this.#resident.length - this.#retiredNow.buffers;
   }
 
   #spill(): void {
-    const settled = { bytes: 0, blocks: 0 };
-    for (const block of [...this.#resident]) {
-      if (block.retired !== null) continue;
-      if (block.used === this.#period) {
-        settled.bytes += block.bytes;
-        settled.blocks++;
+    const settled = { bytes: 0, buffers: 0 };
+    for (const buffer of [...this.#resident]) {
+      if (buffer.retired !== null) continue;
+      if (buffer.used === this.#period) {
+        settled.bytes += buffer.bytes;
+        settled.buffers++;
       } else {
-        this.#bringHome(block);
-        this.#leave(block);
-        this.spilled.blocks++;
-        this.spilled.bytes += block.bytes;
+        this.#bringHome(buffer);
+        this.#leave(buffer);
+        this.spilled.buffers++;
+        this.spilled.bytes += buffer.bytes;
       }
     }
-    const slack = (what: "bytes" | "blocks"): number =>
+    const slack = (what: "bytes" | "buffers"): number =>
       Math.max(leastSlack[what], settled[what] / 2, 3 * this.#largestGraph[what]);
     this.#period++;
     this.#limit = {
       bytes: this.#bytesInUse() + slack("bytes"),
-      blocks: this.#blocksInUse() + slack("blocks"),
+      buffers: this.#buffersInUse() + slack("buffers"),
     };
   }
 
-  #settle(block: WasmBuffer): void {
-    block.at = this.wasm.alloc(block.bytes);
-    block.used = this.#period;
-    block.place = this.#resident.push(block) - 1;
+  #settle(buffer: WasmBuffer): void {
+    buffer.at = this.wasm.alloc(buffer.bytes);
+    buffer.used = this.#period;
+    buffer.place = this.#resident.push(buffer) - 1;
   }
 
-  /** Frees the oldest retired block of a size class, if there is one. */
+  /** Frees the oldest retired buffer of a size class, if there is one. */
   #reclaim(index: number): void {
     const old = this.#retired[index]?.shift();
     if (old !== undefined) this.#takeFrom(old);
@@ -212,29 +212,29 @@ export class WasmMemory {
     else storage?.release("backward(), and the memory was needed");
   }
 
-  #revive(block: WasmBuffer): void {
-    block.retired = null;
-    this.#retiredNow.bytes -= block.bytes;
-    this.#retiredNow.blocks--;
+  #revive(buffer: WasmBuffer): void {
+    buffer.retired = null;
+    this.#retiredNow.bytes -= buffer.bytes;
+    this.#retiredNow.buffers--;
   }
 
-  #leave(block: WasmBuffer): void {
-    if (block.at === 0) return;
-    this.wasm.free(block.at, block.bytes);
-    block.at = 0;
+  #leave(buffer: WasmBuffer): void {
+    if (buffer.at === 0) return;
+    this.wasm.free(buffer.at, buffer.bytes);
+    buffer.at = 0;
     const last = this.#resident.pop() as WasmBuffer;
-    if (last !== block) {
-      this.#resident[block.place] = last;
-      last.place = block.place;
+    if (last !== buffer) {
+      this.#resident[buffer.place] = last;
+      last.place = buffer.place;
     }
-    block.place = -1;
+    buffer.place = -1;
   }
 
-  #bringHome(block: WasmBuffer): TypedArray {
-    if (block.host !== null) return block.host;
-    const host = allocate(block.dtype, block.length);
-    host.set(this.array(block));
-    block.host = host;
+  #bringHome(buffer: WasmBuffer): TypedArray {
+    if (buffer.host !== null) return buffer.host;
+    const host = allocate(buffer.dtype, buffer.length);
+    host.set(this.array(buffer));
+    buffer.host = host;
     return host;
   }
 
@@ -250,29 +250,29 @@ export class WasmMemory {
   }
 }
 
-/** First in, first out, without moving the rest at every turn. Blocks that were used again count as gone. */
+/** First in, first out, without moving the rest at every turn. Buffers that were used again count as gone. */
 class Queue {
   #items: WasmBuffer[] = [];
   #head = 0;
   /** How long it may become before those that are gone are taken out. */
   #limit = 64;
 
-  push(block: WasmBuffer): void {
+  push(buffer: WasmBuffer): void {
     if (this.#items.length >= this.#limit) this.#tidy();
-    this.#items.push(block);
+    this.#items.push(buffer);
   }
 
   /** The oldest that is still retired. */
   shift(): WasmBuffer | undefined {
     while (this.#head < this.#items.length) {
-      const block = this.#items[this.#head++];
-      if (block?.retired) return block;
+      const buffer = this.#items[this.#head++];
+      if (buffer?.retired) return buffer;
     }
     return undefined;
   }
 
   #tidy(): void {
-    this.#items = this.#items.slice(this.#head).filter((block) => block.retired !== null);
+    this.#items = this.#items.slice(this.#head).filter((buffer) => buffer.retired !== null);
     this.#head = 0;
     this.#limit = Math.max(64, 2 * this.#items.length);
   }

@@ -58,7 +58,7 @@ export function read({ memory }: Machine, x: Tensor | null): number {
   return x === null ? 0 : memory.read(bufferOf(x));
 }
 
-/** Blocks for the outputs that are wanted; null for the others. */
+/** Buffers for the outputs that are wanted; null for the others. */
 export function makeWanted(
   machine: Machine,
   outputs: readonly (Spec | null)[],
@@ -66,6 +66,6 @@ export function makeWanted(
   return outputs.map((spec) => (spec === null ? null : makeLike(machine, spec)));
 }
 
-export function wanted(blocks: readonly (WasmBuffer | null)[]): WasmBuffer[] {
-  return blocks.filter((block) => block !== null);
+export function wanted(buffers: readonly (WasmBuffer | null)[]): WasmBuffer[] {
+  return buffers.filter((buffer) => buffer !== null);
 }
