@@ -1,4 +1,4 @@
-// Where numbers live and who computes with them. A device holds buffers and runs calls; it knows the
+// Where numbers are stored and who computes with them. A device holds buffers and runs calls; it knows the
 // kinds of op (op.ts) and may have a faster kernel for a single op. core brings the reference device;
 // others register themselves when their folder is imported. The choice is one line, use("wasm"), or
 // the TWOHEADS_DEVICE variable, and nothing else in a program changes. Next: reference.ts.
@@ -12,7 +12,7 @@ import type { Storage } from "./storage.ts";
 export type Buffer = object;
 
 /**
- * Where tensors live and ops run. A device stores numbers in buffers of its own kind and computes the kinds
+ * Where tensors are stored and ops run. A device stores numbers in buffers of its own kind and computes the kinds
  * of op; registerDevice makes one known by a name, and use(name) chooses it.
  */
 export interface Device {
@@ -36,7 +36,7 @@ export interface Device {
    * Says that only a graph which was walked held this storage. The device may release it when it needs
    * the memory; until then it stays readable. Devices that count on the garbage collector have none.
    */
-  retire?(storage: Storage): void;
+  allowRelease?(storage: Storage): void;
   /** Whether a fused op has a kernel for these arguments; without one, its definition runs. Default: yes. */
   fuses?(entry: Entry, args: readonly unknown[]): boolean;
 }

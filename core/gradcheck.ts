@@ -153,11 +153,11 @@ function pullOf(outputs: (xs: readonly Tensor[]) => readonly Tensor[], inputs: n
   return (...args) => {
     const xs = args.slice(0, inputs);
     const ys = outputs(xs);
-    const live = ys.flatMap((y, i) => (y.requiresGrad ? [[y, args[inputs + i] as Tensor]] : []));
+    const tracked = ys.flatMap((y, i) => (y.requiresGrad ? [[y, args[inputs + i] as Tensor]] : []));
     const gradients = grad(
-      live.map(([y]) => y as Tensor),
+      tracked.map(([y]) => y as Tensor),
       xs,
-      { gradOutputs: live.map(([, g]) => g as Tensor), createGraph: true, allowUnused: true },
+      { gradOutputs: tracked.map(([, g]) => g as Tensor), createGraph: true, allowUnused: true },
     );
     return gradients.map((g, i) => g ?? zerosLike(xs[i] as Tensor));
   };

@@ -56,6 +56,6 @@ export function retainGrad(x: Tensor): Tensor {
   accept(takes.retainGrad, arguments);
   checkRequiresGrad("retainGrad", x);
   x.retainsGrad = true;
-  x.storage.outlivesGraph = true;
+  x.storage.usedOutsideGraph = true;
   return x;
 }

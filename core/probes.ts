@@ -69,16 +69,16 @@ function gradientsOf(
   createGraph: boolean,
 ): (Float64Array | null)[] {
   let start = 0;
-  const live = ys.flatMap((y) => {
+  const tracked = ys.flatMap((y) => {
     const own = Float64Array.from({ length: y.size }, (_, i) => weights.get(start + i) ?? 0);
     start += y.size;
     if (!y.requiresGrad || own.every((weight) => weight === 0)) return [];
     return [{ y, g: fromData(own, y.shape, "float64", y.device) }];
   });
   const found = grad(
-    live.map(({ y }) => y),
+    tracked.map(({ y }) => y),
     leaves,
-    { gradOutputs: live.map(({ g }) => g), retainGraph: true, createGraph, allowUnused: true },
+    { gradOutputs: tracked.map(({ g }) => g), retainGraph: true, createGraph, allowUnused: true },
   );
   return found.map((g) => (g === null ? null : Float64Array.from(g.data)));
 }

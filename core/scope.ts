@@ -1,4 +1,4 @@
-// scope(() => ...): memory with a lifetime that can be read off the page. Everything made inside is
+// scope(() => ...): memory whose release can be read off the page. Everything made inside is
 // given back at the end except what the function returns, what x.keep() holds, and what the returned
 // tensors still need for their gradients. Devices that count on the garbage collector (reference) gain
 // early errors; devices with a pool (wasm, gpu) gain their memory back. Next: memory.ts.

@@ -28,8 +28,8 @@ export class Storage {
   needs = 0;
   /** Exempt from every scope once true. */
   kept = false;
-  /** Somebody besides the graph asked for it: it isn't retired with the graph. */
-  outlivesGraph = false;
+  /** Code outside of the graph uses it too: a walk along the graph doesn't allow its release. */
+  usedOutsideGraph = false;
   #buffer: Buffer | null;
   #releasedBy = "";
 
@@ -56,9 +56,10 @@ export class Storage {
     );
   }
 
-  /** Says that the graph which held this was walked: the device may take the memory if nobody else asked for it. */
-  retire(): void {
-    if (!this.kept && !this.outlivesGraph && this.#buffer !== null) this.device.retire?.(this);
+  /** Says that the graph which held this was walked: the device may release it, unless others use it. */
+  allowRelease(): void {
+    if (!this.kept && !this.usedOutsideGraph && this.#buffer !== null)
+      this.device.allowRelease?.(this);
   }
 
   /** Gives the memory back to the device; `by` stands in the error of whoever reads it later. */

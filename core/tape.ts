@@ -64,12 +64,12 @@ export class Node {
     return [...this.inputs, this.y, ...Object.values(this.saved)];
   }
 
-  /** Forgets the arguments and retires what it computed, so that memory which only the graph held can go. */
+  /** Drops the arguments, and allows the device to release what only the graph held. */
   release(): void {
-    for (const name in this.saved) this.saved[name]?.storage.retire();
+    for (const name in this.saved) this.saved[name]?.storage.allowRelease();
     const { storage } = this.y;
     const isAlias = this.inputs.some((x) => x.storage === storage);
-    if (!isAlias) storage.retire();
+    if (!isAlias) storage.allowRelease();
     this.released = true;
     this.args = [];
     this.inputs = [];
@@ -117,7 +117,7 @@ export function nodesBehind(roots: readonly Tensor[]): Node[] {
   return [...seen].sort((a, b) => b.id - a.id);
 }
 
-/** What a walk back along the tape leaves behind: the graph, and a graph of itself. */
+/** What stays after a walk back along the tape: the graph, and a graph of the walk itself. */
 export interface WalkOptions {
   /** Keep the graph for another walk. Default: createGraph. */
   readonly retainGraph?: boolean;
@@ -168,7 +168,7 @@ function walk(
   const order = nodesBehind(roots);
   const aim = aimOf(order, targets);
   const gradients = new Gradients(createGraph);
-  for (const x of [...roots, ...(targets ?? [])]) x.storage.outlivesGraph = true;
+  for (const x of [...roots, ...(targets ?? [])]) x.storage.usedOutsideGraph = true;
   roots.forEach((root, i) => {
     accumulate(gradients, root, seedOf(root, seeds[i]));
   });

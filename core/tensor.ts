@@ -69,7 +69,7 @@ export class Tensor {
   requiresGrad = false;
   /** The gradient that backward() accumulated here: leaves, and tensors that asked with retainGrad(). */
   grad: Tensor | null = null;
-  /** How this tensor was computed, while the tape remembers; null for leaves. */
+  /** How this tensor was computed; null for leaves. */
   node: Node | null = null;
   /** What the printed tape calls it. */
   name = "";
@@ -145,9 +145,9 @@ export class Tensor {
     this.storage.release("x.release()");
   }
 
-  /** The same numbers, off the tape: gradients stop here. Shares the memory, which outlives the graph. */
+  /** The same numbers, off the tape: gradients stop here. Shares the memory, which stays when the graph is released. */
   detach(): Tensor {
-    this.storage.outlivesGraph = true;
+    this.storage.usedOutsideGraph = true;
     return new Tensor(this.storage, this.shape);
   }
 

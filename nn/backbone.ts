@@ -7,7 +7,7 @@ import { Module } from "./module.ts";
 
 /**
  * What a backbone remembers of the tokens it has read, so that the next call reads on from there. It owns
- * its tensors: they outlive scopes, and go with release(). For use without gradients (noGrad).
+ * its tensors: they stay when a scope ends; release() releases them. For use without gradients (noGrad).
  */
 export interface Cache {
   /** How many places, padding included, have been read. */

@@ -97,17 +97,17 @@ function* continuations(
   const resumeTraining = lm.pauseTraining();
   try {
     let scores = score(lm, cache, options, () => padLeft(prompts));
-    for (let alive = sequences; ; ) {
+    for (let unfinished = sequences; ; ) {
       const numbers = yield scores;
-      for (const sequence of alive) {
+      for (const sequence of unfinished) {
         const row = numbers.subarray(sequence.row * vocabSize, (sequence.row + 1) * vocabSize);
         extend(sequence, row, options, cache.length === context);
       }
       const [rows = 0] = scores.shape;
       scores.release();
-      alive = alive.filter(({ finish }) => finish === null);
-      if (alive.length === 0) break;
-      scores = score(lm, cache, options, () => gather(alive, rows, cache));
+      unfinished = unfinished.filter(({ finish }) => finish === null);
+      if (unfinished.length === 0) break;
+      scores = score(lm, cache, options, () => gather(unfinished, rows, cache));
     }
     return sequences.map(({ prompt, tokens, finish }) => ({
       prompt,
@@ -190,18 +190,18 @@ function padLeft(prompts: readonly (readonly number[])[]): NextTokens {
  * The last token of each sequence. The cache gets a row for each where several still share their
  * prompt's, or where a quarter of the rows are of sequences that are done; else those go on idle.
  */
-function gather(alive: readonly Sequence[], rows: number, cache: Cache): NextTokens {
-  const taken = new Set(alive.map(({ row }) => row));
+function gather(unfinished: readonly Sequence[], rows: number, cache: Cache): NextTokens {
+  const taken = new Set(unfinished.map(({ row }) => row));
   let width = rows;
-  if (taken.size < alive.length || alive.length <= 0.75 * rows) {
-    cache.select(tensor(Int32Array.from(alive, ({ row }) => row)));
-    alive.forEach((sequence, i) => {
+  if (taken.size < unfinished.length || unfinished.length <= 0.75 * rows) {
+    cache.select(tensor(Int32Array.from(unfinished, ({ row }) => row)));
+    unfinished.forEach((sequence, i) => {
       sequence.row = i;
     });
-    width = alive.length;
+    width = unfinished.length;
   }
   const ids = new Int32Array(width);
-  for (const { row, tokens } of alive) ids[row] = tokens.at(-1) ?? 0;
+  for (const { row, tokens } of unfinished) ids[row] = tokens.at(-1) ?? 0;
   return { ids: tensor(ids, { shape: [width, 1] }) };
 }
 

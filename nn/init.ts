@@ -1,4 +1,4 @@
-// How parameters begin: leaves that ask for gradients and outlive every scope. Each takes a generator,
+// How parameters begin: leaves that ask for gradients and stay when a scope ends. Each takes a generator,
 // which layers fork by name, so that a layer's first values depend on the seed and its place alone.
 // Next: layers.ts.
 

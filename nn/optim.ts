@@ -223,7 +223,7 @@ export abstract class Optimiser {
     return fresh;
   }
 
-  /** Forgets the gradients; their memory goes back. */
+  /** Sets every gradient to null and releases its memory. */
   zeroGrad(): void {
     for (const { parameter } of this.#members.values()) {
       parameter.grad?.release();

@@ -110,7 +110,7 @@ export class GpuDevice implements Device {
         "recordStep: x.assign(array) takes numbers of now, which a replay can't renew",
       );
     }
-    this.#engine.memory.leave(own);
+    this.#engine.memory.free(own);
     own.host = own.dtype === "float32" ? Float32Array.from(data) : data.slice();
     this.#engines.set(own, this.#engine);
   }
@@ -126,12 +126,12 @@ export class GpuDevice implements Device {
     const own = buffer as GpuBuffer;
     const engine = this.#engines.get(own) ?? this.#engine;
     engine.memory.hold(own);
-    engine.memory.leave(own);
+    engine.memory.free(own);
     if (engine.recorder === null) own.host = null;
   }
 
-  retire(storage: Storage): void {
-    this.#engine.memory.retire(storage, storage.buffer("retire") as GpuBuffer);
+  allowRelease(storage: Storage): void {
+    this.#engine.memory.allowRelease(storage, storage.buffer("allowRelease") as GpuBuffer);
   }
 
   fuses(entry: Entry, args: readonly unknown[]): boolean {

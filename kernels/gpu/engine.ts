@@ -108,7 +108,7 @@ export class Engine {
     this.counts.launches++;
     const values = buffers.map((buffer) => this.#valueOf(kernel.name, buffer));
     const numbers = scalars.map(numberOf);
-    this.memory.settle(out, this.#start(kernel, length, buffers, values, numbers));
+    this.memory.store(out, this.#start(kernel, length, buffers, values, numbers));
     this.#made.push(out);
     return out;
   }
@@ -118,7 +118,7 @@ export class Engine {
     this.#made = [];
     const results = rule();
     const stays = new Set(results);
-    for (const buffer of this.#made) if (!stays.has(buffer)) this.memory.leave(buffer);
+    for (const buffer of this.#made) if (!stays.has(buffer)) this.memory.free(buffer);
     this.#made = [];
     return results;
   }
@@ -133,12 +133,12 @@ export class Engine {
     const backend = this.#backend;
     const isReady = !(backend instanceof Promise) && !values.some((x) => x instanceof Promise);
     if (isReady) return this.#run(backend, kernel, length, [...(values as Handle[]), ...numbers]);
-    const slots = buffers.map((buffer) => this.memory.borrow(buffer));
+    const slots = buffers.map((buffer) => this.memory.startReading(buffer));
     return Promise.all([backend, ...values]).then(async ([answered, ...handles]) => {
       try {
         return await this.#run(answered, kernel, length, [...handles, ...numbers]);
       } finally {
-        for (const slot of slots) this.memory.back(slot);
+        for (const slot of slots) this.memory.endReading(slot);
       }
     });
   }
@@ -220,7 +220,7 @@ export class Engine {
     const data = toDevice(reader, host);
     if (data.length === 1) return this.#scalarValue(data[0] as number);
     const value = this.#upload(data);
-    this.memory.settle(buffer, value);
+    this.memory.store(buffer, value);
     return value;
   }
 
@@ -245,7 +245,7 @@ export class Engine {
     if (known) return known;
     if (this.#scalars.size >= 1000) this.#scalars.clear();
     const buffer = new GpuBuffer("float32", 1);
-    this.memory.settle(buffer, this.#upload(Float32Array.of(value)));
+    this.memory.store(buffer, this.#upload(Float32Array.of(value)));
     this.#scalars.set(key, buffer);
     return buffer.value as Handle | Promise<Handle>;
   }
@@ -279,7 +279,7 @@ export class Engine {
     this.checkAlive();
     this.counts.reads++;
     const value = this.#valueOf("read", buffer);
-    const slot = this.memory.borrow(buffer);
+    const slot = this.memory.startReading(buffer);
     try {
       const handle = await value;
       const data = isResident(handle) ? await handle.toArray() : handle;
@@ -290,7 +290,7 @@ export class Engine {
     } catch (error) {
       return this.failed("read", error);
     } finally {
-      this.memory.back(slot);
+      this.memory.endReading(slot);
     }
   }
 

@@ -267,7 +267,7 @@ class ReplayPlan {
   #take(engine: Engine, made: readonly Float32Array[]): ReadonlyMap<Tensor, Tensor> {
     const states = [...this.recorder.written.keys()];
     states.forEach((buffer, i) => {
-      engine.memory.leave(buffer);
+      engine.memory.free(buffer);
       buffer.host = made[i] as Float32Array;
     });
     return new Map(

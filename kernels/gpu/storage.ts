@@ -24,7 +24,7 @@ export class GpuBuffer {
   /** Set while a step is recorded: which of its steps computes this. */
   recorded: Recorded | null = null;
   /** Set while only a graph that was walked holds it. */
-  retired: Storage | null = null;
+  releasable: Storage | null = null;
 
   constructor(
     readonly dtype: DType,
@@ -48,14 +48,14 @@ export function isResident(handle: Handle): handle is Resident {
   return !(handle instanceof Float32Array);
 }
 
-/** Counts what is on the device, and gives it back: when a tensor is released, retired for long, or gone. */
+/** Counts what is on the device, and gives it back: when a tensor is released, releasable for long, or gone. */
 export class GpuMemory {
   #bytes = 0;
   #peak = 0;
   #tensors = 0;
-  #retired: GpuBuffer[] = [];
-  #retiredBytes = 0;
-  readonly #lost = new FinalizationRegistry<Slot>((slot) => this.#give(slot));
+  #releasable: GpuBuffer[] = [];
+  #releasableBytes = 0;
+  readonly #lost = new FinalizationRegistry<Slot>((slot) => this.#freeSlot(slot));
   readonly #slots = new WeakMap<GpuBuffer, Slot>();
 
   /** `slack`: bytes that only walked graphs hold may stay this many before the oldest go. */
@@ -66,10 +66,10 @@ export class GpuMemory {
   }
 
   /** Says that a buffer has numbers on the device (or will have), in place of those before. */
-  settle(buffer: GpuBuffer, value: Handle | Promise<Handle>): void {
-    this.leave(buffer);
+  store(buffer: GpuBuffer, value: Handle | Promise<Handle>): void {
+    this.free(buffer);
     buffer.value = value;
-    const slot: Slot = { handle: value, bytes: buffer.bytes, readers: 0, given: false };
+    const slot: Slot = { handle: value, bytes: buffer.bytes, readers: 0, freed: false };
     this.#slots.set(buffer, slot);
     this.#lost.register(buffer, slot, slot);
     this.#bytes += slot.bytes;
@@ -92,7 +92,7 @@ export class GpuMemory {
   take(buffer: GpuBuffer, from: GpuBuffer): void {
     const slot = this.#slots.get(from);
     if (slot === undefined || from.value === null) return;
-    this.leave(buffer);
+    this.free(buffer);
     this.hold(buffer);
     this.#slots.delete(from);
     this.#lost.unregister(slot);
@@ -104,53 +104,53 @@ export class GpuMemory {
   }
 
   /** Gives back a buffer's numbers on the device. */
-  leave(buffer: GpuBuffer): void {
+  free(buffer: GpuBuffer): void {
     const slot = this.#slots.get(buffer);
     if (slot === undefined) return;
     this.#slots.delete(buffer);
     this.#lost.unregister(slot);
     buffer.value = null;
-    this.#give(slot);
+    this.#freeSlot(slot);
   }
 
   /** Says that only a walked graph holds it: it goes when there is much of that, the oldest first. */
-  retire(storage: Storage, buffer: GpuBuffer): void {
-    if (buffer.retired !== null || buffer.value === null) return;
-    buffer.retired = storage;
-    this.#retiredBytes += buffer.bytes;
-    this.#retired.push(buffer);
-    while (this.#retiredBytes > this.slack) {
-      const oldest = this.#retired.shift();
+  allowRelease(storage: Storage, buffer: GpuBuffer): void {
+    if (buffer.releasable !== null || buffer.value === null) return;
+    buffer.releasable = storage;
+    this.#releasableBytes += buffer.bytes;
+    this.#releasable.push(buffer);
+    while (this.#releasableBytes > this.slack) {
+      const oldest = this.#releasable.shift();
       if (oldest === undefined) break;
-      const { retired } = oldest;
+      const { releasable } = oldest;
       this.hold(oldest);
-      retired?.release("backward(), and the memory was needed");
+      releasable?.release("backward(), and the memory was needed");
     }
   }
 
-  /** Says that a retired buffer is wanted again. */
+  /** Says that a releasable buffer is wanted again. */
   hold(buffer: GpuBuffer): void {
-    if (buffer.retired === null) return;
-    buffer.retired = null;
-    this.#retiredBytes -= buffer.bytes;
-    const at = this.#retired.indexOf(buffer);
-    if (at >= 0) this.#retired.splice(at, 1);
+    if (buffer.releasable === null) return;
+    buffer.releasable = null;
+    this.#releasableBytes -= buffer.bytes;
+    const at = this.#releasable.indexOf(buffer);
+    if (at >= 0) this.#releasable.splice(at, 1);
   }
 
-  /** Numbers that a launch waits to read: they stay until `back`, whatever becomes of their buffer. */
-  borrow(buffer: GpuBuffer): Slot | undefined {
+  /** Numbers that a launch waits to read: they stay until `endReading`, whatever becomes of their buffer. */
+  startReading(buffer: GpuBuffer): Slot | undefined {
     const slot = this.#slots.get(buffer);
     if (slot !== undefined) slot.readers++;
     return slot;
   }
 
-  back(slot: Slot | undefined): void {
-    if (slot !== undefined && --slot.readers === 0 && slot.given) remove(slot);
+  endReading(slot: Slot | undefined): void {
+    if (slot !== undefined && --slot.readers === 0 && slot.freed) remove(slot);
   }
 
-  #give(slot: Slot): void {
-    if (slot.given) return;
-    slot.given = true;
+  #freeSlot(slot: Slot): void {
+    if (slot.freed) return;
+    slot.freed = true;
     this.#bytes -= slot.bytes;
     this.#tensors--;
     if (slot.readers === 0) remove(slot);
@@ -164,7 +164,7 @@ export interface Slot {
   /** Launches that wait to read them. */
   readers: number;
   /** Nobody owns them any more. */
-  given: boolean;
+  freed: boolean;
 }
 
 function remove({ handle }: Slot): void {

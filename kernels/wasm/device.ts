@@ -40,7 +40,7 @@ export class WasmDevice implements Device {
   }
 
   upload(data: TypedArray, dtype: WasmBuffer["dtype"]): WasmBuffer {
-    return this.memory.adopt(data, dtype);
+    return this.memory.takeOver(data, dtype);
   }
 
   view(buffer: Buffer): TypedArray {
@@ -59,8 +59,8 @@ export class WasmDevice implements Device {
     this.memory.free(buffer as WasmBuffer);
   }
 
-  retire(storage: Storage): void {
-    this.memory.retire(storage, storage.buffer("retire") as WasmBuffer);
+  allowRelease(storage: Storage): void {
+    this.memory.allowRelease(storage, storage.buffer("allowRelease") as WasmBuffer);
   }
 
   fuses(entry: Entry, args: readonly unknown[]): boolean {

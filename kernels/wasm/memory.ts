@@ -30,7 +30,7 @@ export class WasmBuffer {
   /** Its place among the resident, -1 if it isn't. */
   place = -1;
   /** Set while only a graph that was walked holds it: its memory may be taken. */
-  retired: Storage | null = null;
+  releasable: Storage | null = null;
   readonly bytes: number;
 
   constructor(
@@ -50,8 +50,8 @@ export class WasmMemory {
   readonly spilled = { buffers: 0, bytes: 0 };
   readonly #resident: WasmBuffer[] = [];
   /** Buffers whose memory may be taken, by size class, oldest first. */
-  readonly #retired: Queue[] = Array.from({ length: 112 }, () => new Queue());
-  #retiredNow = { bytes: 0, buffers: 0 };
+  readonly #releasable: Queue[] = Array.from({ length: 112 }, () => new Queue());
+  #releasableNow = { bytes: 0, buffers: 0 };
   /** The largest graph so far: a step's own tensors are no garbage while it runs. */
   #largestGraph = { bytes: 0, buffers: 0 };
   #period = 1;
@@ -66,12 +66,12 @@ export class WasmMemory {
   /** A buffer at an address, with anything in it. */
   make(dtype: DType, length: number): WasmBuffer {
     const buffer = new WasmBuffer(dtype, length);
-    this.#settle(buffer);
+    this.#allocate(buffer);
     return buffer;
   }
 
   /** A buffer around an array of the host, which is taken over. */
-  adopt(host: TypedArray, dtype: DType): WasmBuffer {
+  takeOver(host: TypedArray, dtype: DType): WasmBuffer {
     const buffer = new WasmBuffer(dtype, host.length);
     buffer.host = host;
     return buffer;
@@ -79,7 +79,7 @@ export class WasmMemory {
 
   /**
    * An address to read the numbers from until the next op. With a `slot` (0 to 3, another one for each
-   * operand of a call), a tiny buffer that isn't resident is lent its space there.
+   * operand of a call), a tiny buffer that isn't resident gets its space there.
    */
   read(buffer: WasmBuffer, slot = -1): number {
     if (buffer.at !== 0) {
@@ -92,14 +92,14 @@ export class WasmMemory {
       this.#upload(buffer, at);
       return at;
     }
-    this.#settle(buffer);
+    this.#allocate(buffer);
     this.#upload(buffer, buffer.at);
     return buffer.at;
   }
 
-  /** Says that the memory of a retired buffer is wanted again. Before an op reads or makes anything. */
+  /** Says that the memory of a releasable buffer is wanted again. Before an op reads or makes anything. */
   hold(buffer: WasmBuffer): void {
-    if (buffer.retired !== null) this.#revive(buffer);
+    if (buffer.releasable !== null) this.#keep(buffer);
   }
 
   /** Says that a kernel changed the numbers at the address of a buffer that it read. */
@@ -130,7 +130,7 @@ export class WasmMemory {
   /** The host's array of a buffer, which the caller may keep and write into from now on. */
   view(buffer: WasmBuffer): TypedArray {
     buffer.viewed = true;
-    return this.#bringHome(buffer);
+    return this.#copyToHost(buffer);
   }
 
   /** The numbers for one look, not to be kept or changed. */
@@ -139,21 +139,21 @@ export class WasmMemory {
   }
 
   free(buffer: WasmBuffer): void {
-    if (buffer.retired !== null) this.#revive(buffer);
-    this.#leave(buffer);
+    if (buffer.releasable !== null) this.#keep(buffer);
+    this.#freeAddress(buffer);
     buffer.host = null;
   }
 
   /** Says that the memory of a storage's buffer may be taken for others; until then it stays readable. */
-  retire(storage: Storage, buffer: WasmBuffer): void {
-    if (buffer.at === 0 || buffer.retired !== null) return;
-    buffer.retired = storage;
-    const [now, largest] = [this.#retiredNow, this.#largestGraph];
+  allowRelease(storage: Storage, buffer: WasmBuffer): void {
+    if (buffer.at === 0 || buffer.releasable !== null) return;
+    buffer.releasable = storage;
+    const [now, largest] = [this.#releasableNow, this.#largestGraph];
     now.bytes += buffer.bytes;
     now.buffers++;
     if (now.bytes > largest.bytes) largest.bytes = now.bytes;
     if (now.buffers > largest.buffers) largest.buffers = now.buffers;
-    this.#retired[sizeClass(buffer.bytes)]?.push(buffer);
+    this.#releasable[sizeClass(buffer.bytes)]?.push(buffer);
   }
 
   /** To be called between ops: if much has piled up, moves to the host what two periods didn't use. */
@@ -163,29 +163,29 @@ export class WasmMemory {
   }
 
   #bytesInUse(): number {
-    return this.wasm.pool.statistics.inUse - this.#retiredNow.bytes;
+    return this.wasm.pool.statistics.inUse - this.#releasableNow.bytes;
   }
 
   #buffersInUse(): number {
-    return this.#resident.length - this.#retiredNow.buffers;
+    return this.#resident.length - this.#releasableNow.buffers;
   }
 
   #spill(): void {
-    const settled = { bytes: 0, buffers: 0 };
+    const inUse = { bytes: 0, buffers: 0 };
     for (const buffer of [...this.#resident]) {
-      if (buffer.retired !== null) continue;
+      if (buffer.releasable !== null) continue;
       if (buffer.used === this.#period) {
-        settled.bytes += buffer.bytes;
-        settled.buffers++;
+        inUse.bytes += buffer.bytes;
+        inUse.buffers++;
       } else {
-        this.#bringHome(buffer);
-        this.#leave(buffer);
+        this.#copyToHost(buffer);
+        this.#freeAddress(buffer);
         this.spilled.buffers++;
         this.spilled.bytes += buffer.bytes;
       }
     }
     const slack = (what: "bytes" | "buffers"): number =>
-      Math.max(leastSlack[what], settled[what] / 2, 3 * this.#largestGraph[what]);
+      Math.max(leastSlack[what], inUse[what] / 2, 3 * this.#largestGraph[what]);
     this.#period++;
     this.#limit = {
       bytes: this.#bytesInUse() + slack("bytes"),
@@ -193,32 +193,32 @@ export class WasmMemory {
     };
   }
 
-  #settle(buffer: WasmBuffer): void {
+  #allocate(buffer: WasmBuffer): void {
     buffer.at = this.wasm.alloc(buffer.bytes);
     buffer.used = this.#period;
     buffer.place = this.#resident.push(buffer) - 1;
   }
 
-  /** Frees the oldest retired buffer of a size class, if there is one. */
+  /** Frees the oldest releasable buffer of a size class, if there is one. */
   #reclaim(index: number): void {
-    const old = this.#retired[index]?.shift();
+    const old = this.#releasable[index]?.shift();
     if (old !== undefined) this.#takeFrom(old);
   }
 
   #takeFrom(old: WasmBuffer): void {
-    const storage = old.retired;
-    this.#revive(old);
-    if (old.host !== null) this.#leave(old);
+    const storage = old.releasable;
+    this.#keep(old);
+    if (old.host !== null) this.#freeAddress(old);
     else storage?.release("backward(), and the memory was needed");
   }
 
-  #revive(buffer: WasmBuffer): void {
-    buffer.retired = null;
-    this.#retiredNow.bytes -= buffer.bytes;
-    this.#retiredNow.buffers--;
+  #keep(buffer: WasmBuffer): void {
+    buffer.releasable = null;
+    this.#releasableNow.bytes -= buffer.bytes;
+    this.#releasableNow.buffers--;
   }
 
-  #leave(buffer: WasmBuffer): void {
+  #freeAddress(buffer: WasmBuffer): void {
     if (buffer.at === 0) return;
     this.wasm.free(buffer.at, buffer.bytes);
     buffer.at = 0;
@@ -230,7 +230,7 @@ export class WasmMemory {
     buffer.place = -1;
   }
 
-  #bringHome(buffer: WasmBuffer): TypedArray {
+  #copyToHost(buffer: WasmBuffer): TypedArray {
     if (buffer.host !== null) return buffer.host;
     const host = allocate(buffer.dtype, buffer.length);
     host.set(this.array(buffer));
@@ -262,17 +262,17 @@ class Queue {
     this.#items.push(buffer);
   }
 
-  /** The oldest that is still retired. */
+  /** The oldest that is still releasable. */
   shift(): WasmBuffer | undefined {
     while (this.#head < this.#items.length) {
       const buffer = this.#items[this.#head++];
-      if (buffer?.retired) return buffer;
+      if (buffer?.releasable) return buffer;
     }
     return undefined;
   }
 
   #tidy(): void {
-    this.#items = this.#items.slice(this.#head).filter((buffer) => buffer.retired !== null);
+    this.#items = this.#items.slice(this.#head).filter((buffer) => buffer.releasable !== null);
     this.#head = 0;
     this.#limit = Math.max(64, 2 * this.#items.length);
   }
