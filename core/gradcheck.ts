@@ -2,7 +2,14 @@
 // number: every column of the Jacobian of a small argument, all elements of a large one in groups of like
 // size, each against single outputs and random sums of them. Then it does the same to the gradients
 // themselves, which checks the gradients of gradients. After HIPS autograd's check_grads and PyTorch's
-// gradcheck. Next: probes.ts for what is compared; differences.ts for the numbers to compare with; test/kit/planted.ts for what it catches.
+// gradcheck.
+//
+// A central difference is (f(x + h) - f(x - h)) / 2h. The Jacobian holds dy[k]/dx[i], outputs by inputs: moving
+// x along a *direction* (one element, or some with weights) measures a combination of its columns; a walk
+// back from a *row*, a weighted sum of the outputs, gives one of its rows. Both give one number for the same
+// row and direction, and these must agree. The weights of outputs are also called cotangents.
+// Next: probes.ts for what is compared; differences.ts for the numbers to compare with; test/kit/planted.ts for
+// what it catches.
 
 import { zerosLike } from "./creation.ts";
 import {

@@ -32,11 +32,11 @@ export interface Typing {
 }
 
 const same = (dtype: DType): DType => dtype;
-/** exp and kin: integers become float32. */
+/** exp and the like: integers become float32. */
 export const floats: Typing = { operands: (d) => (isFloat(d) ? d : "float32"), result: same };
-/** add and kin: bools count as 0 and 1 of int32. */
+/** add and the like: bools count as 0 and 1 of int32. */
 export const numbers: Typing = { operands: (d) => (d === "bool" ? "int32" : d), result: same };
-/** where and kin: the dtype stays what it was. */
+/** where and the like: the dtype stays what it was. */
 export const anything: Typing = { operands: same, result: same };
 /** Comparisons and logic. */
 export const bools: Typing = { operands: same, result: () => "bool" };
@@ -56,15 +56,17 @@ export interface ElementwiseSpec<F> {
   readonly forward: Formula;
   /** The same for int32, modulo 2^32, where a product of doubles would lose its low bits. */
   readonly integer?: Formula;
-  /** g times the derivative, one element: (g, ...operands, ...scalars). Needs a definition. */
+  /** g times the derivative, one element: (g, ...operands, ...scalars), in place of a vjp. Needs a definition. */
   readonly backward?: Formula;
   /** Functions other than Math's that the formulas call: a device compiles them along. */
   readonly uses?: readonly Formula[];
+  /** The same made of other ops, where there is no vjp: see op.ts. */
   readonly definition?: F;
   /** The arguments of the public function; unless said, the operands: a tensor, or two tensors or numbers. */
   readonly takes?: string;
   /** Gradients of the operands, in their order, written in ops: (g, result, ...operands, options). */
   readonly vjp?: (g: Tensor, y: Tensor, ...args: OperandsOf<F>) => readonly Gradient[];
+  /** Default: numbers. */
   readonly typing?: Typing;
   /** Number of operands; unless said, the parameters of the formula. */
   readonly arity?: number;

@@ -2,6 +2,9 @@
 // that the tests run, the inputs that the tests draw); its *kind* supplies the rest: how shapes and
 // dtypes follow, how devices run it. The exported op is the function that people call, with the entry
 // on it. Everything else (methods, tests, documentation) is derived from the entries when they load.
+// Most ops give their gradient as a vjp, written in ops. A *fused* op does the work of several in one loop, its
+// kernel, and has a second loop for its gradient; its *definition*, the same made of smaller ops, says what
+// it must equal, and gives the gradients of its gradient. An *alias* only changes the shape (reshape).
 // Next: kernel.ts for what a device knows of it; kinds.ts, which builds entries; ops/arithmetic.ts, the first
 // ones; reference.ts, which runs them.
 
@@ -96,6 +99,7 @@ export function apply(entry: Entry, args: readonly unknown[]): Tensor {
   for (const name in saved) outputs.push(saved[name] as Spec);
   const made = execute(device, { entry, pass: "forward", args, tensors, outputs, saved });
   const y = made[0] as Tensor;
+  // anomaly mode, off unless asked for, looks for the op that made the first NaN
   let caller = "";
   if (isDetectingAnomaly()) {
     caller = callerLine();
@@ -133,7 +137,7 @@ function tensorsIn(args: readonly unknown[]): Tensor[] {
   return tensors;
 }
 
-/** Runs a call's kernel; shares the storage where the op only changes the shape. */
+/** Runs a call's kernel (runCall times it if DEBUG is set); shares the storage where only the shape changes. */
 function execute(device: Device, call: Call): Tensor[] {
   const { entry, tensors } = call;
   for (const x of tensors) x.storage.buffer(entry.name);

@@ -1,7 +1,12 @@
 // The reference device: every kind of op as a plain loop over typed arrays. Slow enough to read, and
 // the specification that every faster kernel is held against. It computes in double precision and
 // rounds once, when a float32 is stored. Other CPU devices run these loops too, on their own memory,
-// for whatever they have no kernel for. Next: ops/, whose entries these loops read.
+// for whatever they have no kernel for.
+//
+// A Block is a tensor as a loop sees it: shape, dtype and `data`, the numbers row by row. A *stride* says how far
+// apart in `data` neighbours along an axis are: shape [2,3] has strides [3,1], and 0 repeats an axis.
+// walkStrides(shape, [a, b], f) calls f for each element in order, with its place in `data` by strides a and b.
+// Next: ops/, whose entries these loops read.
 
 import { type Device, registerDevice } from "./device.ts";
 import { allocate, type TypedArray } from "./dtype.ts";

@@ -1,8 +1,13 @@
 // The tape: which op made which tensor, and the walk back along it. Every op that touches a tensor with
 // requiresGrad leaves a Node; backward() and grad() visit the nodes behind an output from the newest to
-// the oldest, ask each op's rule for the gradients of its inputs, and add them up. The rules are written
-// in ops, so with createGraph the walk itself is recorded and can be differentiated again. Without what is
-// optional here it is the dozen lines of walkthroughs/02-the-tape.md, and tests hold it to them, to the bit.
+// the oldest, ask each op's rule for the gradients of its inputs, and add them up: if x is used by y and z, then
+// dL/dx is the part through y plus the part through z. Newest first, so that a tensor's gradient is complete
+// before it is passed on. The rules are written in ops, so with createGraph the walk itself is recorded and
+// can be differentiated again. Without what is optional here it is the dozen lines of
+// walkthroughs/02-the-tape.md, and tests hold it to them, to the bit.
+// Optional are: hooks (hooks.ts), functions that see or replace a tensor's gradient on its way; anomaly mode
+// (anomaly.ts: unwatched, checkGradient), which finds the first NaN; and memory (memory.ts): Gradients is a map
+// from tensors to gradients whose sweep() releases what nobody needs any more, confine() does it at the end.
 // Next: op.ts, where nodes are made; ops/arithmetic.ts for rules; gradcheck.ts for whether they are right.
 
 import { checkGradient, unwatched } from "./anomaly.ts";
@@ -209,13 +214,13 @@ function step(
   }
 }
 
-/** Who is used twice gets the sum. */
+/** A tensor that is used twice gets the sum. */
 function accumulate(gradients: Gradients, x: Tensor, g: Tensor): void {
   const sum = gradients.get(x);
   gradients.set(x, sum === undefined ? g : sum.add(g));
 }
 
-/** Sums a gradient over the axes that broadcasting stretched: the adjoint of stretching. */
+/** Sums a gradient over the axes that broadcasting stretched: a number used n times gets n gradients. */
 function unbroadcast(g: Tensor, x: Tensor): Tensor {
   if (sameShape(g.shape, x.shape)) return g;
   const offset = g.rank - x.rank;

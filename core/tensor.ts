@@ -1,6 +1,12 @@
 // Tensor: a shape, a storage of numbers on some device, and its place on the tape. The class holds
 // only what a tensor *is*; what can be done with one (x.mul(y), x.backward()) are the exported
 // functions of ops/ and tape.ts, which index.ts makes methods as well.
+//
+// The words: shape [2,3] means two rows of three numbers, [] a single number (a scalar); dtype is the type of
+// the numbers. An op computes a tensor from tensors. The tape notes which op made which tensor, one node each;
+// a tensor that no op made is a leaf: data, or a parameter that is trained. The gradient of a scalar L at x has
+// x's shape and holds dL/dx[i], how much L changes by each number of x; backward() walks the tape from L back
+// to the leaves and finds it. All tensors and nodes behind L are its graph, which the walk releases.
 // Next: ops/arithmetic.ts for the first op, tape.ts for gradients.
 
 import { currentDevice, type Device, device as deviceNamed } from "./device.ts";
@@ -35,14 +41,14 @@ export type Methods<M, Names extends keyof M = MethodNames<M>> = {
 export type Nested = number | boolean | readonly Nested[];
 
 /**
- * Numbers in a shape, on a device, and how they were computed while the tape remembers. tensor(), zeros(),
+ * Numbers in a shape, on a device, and how they were computed, until that is released. tensor(), zeros(),
  * randn() and others make one; every op that takes a tensor first is a method as well: x.mul(y) is mul(x,
  * y).
  */
 export interface Tensor extends Methods<typeof Ops> {
   /**
    * Adds the gradient of this scalar to `.grad` of every leaf behind it that requires one; other shapes
-   * need `gradient`, the cotangent to start from. Releases the graph unless told to retain it. A GraphError
+   * need `gradient`, what a later scalar's gradient here would be (the cotangent). Releases the graph unless told to retain it. A GraphError
    * if nothing here requires a gradient, a ShapeError without `gradient` where this is no scalar.
    */
   backward(options?: Parameters<typeof backward>[1]): void;
@@ -57,6 +63,7 @@ export interface Tensor extends Methods<typeof Ops> {
 
 const noHooks: readonly Hook[] = [];
 
+/** What calls may look like (signature.ts): accept(takes.f, arguments) throws a sentence if one doesn't fit. */
 const takes = signatures({
   named: "name: string",
   onDevice: "name: string",

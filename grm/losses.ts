@@ -1,6 +1,12 @@
-// The losses of a reward model with two heads, each one a short function. Symbols are those of GRM
-// (2406.10216): prompt x, chosen answer y_c, rejected answer y_r, rewards r_c and r_r [B], and
-// s = s(y) = Σ_t log π(y_t | x, y_<t) [B], a sum over the answer's tokens, not normalised by their number.
+// The losses of a reward model with two heads, each one a short function. A reward r is a score of an answer;
+// Bradley-Terry says that y_c is preferred to y_r with probability σ(r_c - r_r), σ(z) = 1 / (1 + exp(-z)), and
+// its loss is -log of that. π(y_t | ...) is the probability that the language model gives to token y_t after
+// those before it: softmax of its logits, V scores for the V tokens there are. GRM adds a loss on these
+// probabilities: SFT (supervised fine-tuning) makes y_c likely, DPO (direct preference optimisation) likelier
+// than y_r; a loss that is added to hold a model back is a regulariser.
+//
+// Symbols are those of GRM (2406.10216; such numbers are arXiv's): prompt x, chosen answer y_c, rejected
+// answer y_r, rewards r_c and r_r [B], and s = s(y) = Σ_t log π(y_t | x, y_<t) [B], a sum over the answer's tokens, not normalised by their number.
 // Every loss is a mean over the B pairs, a scalar.
 // Next: rewardModel.ts, where r and s come from; trainer.ts, where the losses are put together.
 

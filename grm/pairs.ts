@@ -1,5 +1,6 @@
-// What a reward model learns from: pairs of answers to one prompt, of which one was chosen. Readers of
-// data (data/, worlds/) make them, the trainer and the evaluation take them.
+// What a reward model learns from: pairs of answers to one prompt, of which one was chosen. A model reads text
+// as tokens (words or parts of words), each a whole number, its id. Readers of data (data/, ../lab/worlds/)
+// make the pairs, the trainer and the evaluation take them.
 // Next: rewardModel.ts, losses.ts.
 
 /** A prompt with an answer, as the model reads it. */

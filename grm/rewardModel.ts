@@ -1,5 +1,9 @@
 // The reward model: a causal language model with a second head. Both heads read the same final hidden
 // state; the language model's says which token comes next, the reward head's how good the answer is.
+// The part below both, the backbone, makes of B rows of T tokens a hidden state of C numbers for each: [B,T,C].
+// A Module is a class whose fields are parameters and other modules; Linear is x Wᵀ + b, an MLP several of them
+// with ReLU (max(x, 0)) between; Dropout sets random elements to 0 in training. tap(name, x) returns x, and lets
+// inspection see or change it by name; rng.fork(name) is a generator of random numbers of its own.
 // Names are those of the official code and of a saved CausalLM put together ("model.layers.0...",
 // "lm_head.weight", "v_head.summary.0.weight"), so that a base's weights fit in as they are.
 // Next: losses.ts for what both are trained on, batches.ts for what they are fed.
@@ -171,7 +175,7 @@ export class RewardModel extends Module {
     return this.#lm;
   }
 
-  /** Ids [B,T], padded on either side, to final hidden states and one reward for each row. */
+  /** Ids [B,T], padded on either side (mask: where tokens are), to hidden states and one reward for each row. */
   forward(ids: Tensor, options: ForwardOptions = {}): Rewarded {
     accept(takes.forward, arguments);
     const hidden = this.tap("hidden", this.model.forward(ids, options)); // [B,T,C]

@@ -1,7 +1,12 @@
 // Arithmetic: the first ops to read. Each entry is a formula for one element, its gradient written in
 // ops (so that gradients of gradients come free), an example that the tests run, and the numbers that
-// the tests draw. Broadcasting is no concern here: the tape sums gradients back to each operand's
-// shape. Next: functions.ts.
+// the tests draw.
+//
+// vjp ("vector-Jacobian product") is the chain rule for one op y = f(a, b): given g = dL/dy, the gradient of a
+// scalar L further on, it returns [dL/da, dL/db]. For y = a b these are g b and g a. A function () => ... in its
+// place is only called if that gradient is wanted; _y and _a are arguments that a rule doesn't use.
+// Operands of different shapes broadcast: [2,3] and [3] meet as if the row were repeated twice. That is no
+// concern here: the tape sums gradients back to each operand's shape. Next: functions.ts.
 
 import { zerosLike } from "../creation.ts";
 import { within } from "../draw.ts";
@@ -13,7 +18,7 @@ import { portable } from "../portable.ts";
 import type { Tensor } from "../tensor.ts";
 
 const anyNumber = within(-3, 3);
-/** Between the quarters, so that no kink is hit. */
+/** Tests draw multiples of 1/4; between these, so that none hits a kink, where the slope jumps (|x| at 0). */
 const offGrid = within(-3, 3, { offset: 1 / 8 });
 /** Either side of the pole at 0. */
 const besideZero = [within(-3, -0.5), within(0.5, 3)];

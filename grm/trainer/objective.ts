@@ -1,5 +1,7 @@
 // What a step minimises: both losses on some pairs, mixed as the method says; and how hard each pushes, at
-// the final hidden states that both heads read and over the trained parameters.
+// the final hidden states that both heads read and over the trained parameters. What is trained is all of the
+// model, or adapters (LoRA: small matrices added to fixed ones), or the reward head alone on a frozen backbone,
+// whose hidden states are then computed once (features.ts). The base is the language model it began as.
 // Next: ../trainer.ts for the loop around it, ../losses.ts for the formulas.
 
 import { globalNorm, grad, noGrad, stack, type Tensor, tensor } from "../../core/index.ts";
