@@ -242,7 +242,7 @@ function checkAlong(direction: Sparse, argument: Argument): void {
   }
 }
 
-interface Disagreement {
+interface Derivatives {
   readonly analytic: number;
   readonly numeric: number;
 }
@@ -259,7 +259,7 @@ function disagreement(
   line: DifferenceLine,
   { weights, gradients }: Row,
   { i, check: { rtol, atol, step } }: Argument,
-): Disagreement | null {
+): Derivatives | null {
   const gradient = gradients[i] ?? null;
   const tape = gradient === null ? { sum: 0, size: 0 } : weigh(gradient, line.direction);
   const noise = noiseOf(line.point, weights);
@@ -308,7 +308,7 @@ function messageOf(line: DifferenceLine, row: Row, argument: Argument): string {
   );
   const single = row.weights.size === 1 ? [] : rowOf(steepest, ys, leaves);
   const worst = single.find((other) => disagreement(line, other, argument) !== null) ?? row;
-  const { analytic, numeric } = disagreement(line, worst, argument) as Disagreement;
+  const { analytic, numeric } = disagreement(line, worst, argument) as Derivatives;
   const [at = 0] = line.direction.keys();
   const where = `at [${position(x.shape, at)}] of ${x.dtype}[${x.shape}]${worst.what && `, ${worst.what}`}`;
   const cut =

@@ -208,7 +208,7 @@ export function showTree(tree: Tree): string {
     }
     at.tensor = tensor;
   }
-  const rows: Row[] = [];
+  const rows: TapeRow[] = [];
   rowsOf(root, 0, rows);
   const count = countOf(root);
   const bytes = found.reduce((sum, [, x]) => sum + x.size * byteSize(x.dtype), 0);
@@ -216,9 +216,9 @@ export function showTree(tree: Tree): string {
   return [...aligned(rows), footer].join("\n");
 }
 
-type Row = readonly [name: string, type: string, count: string];
+type TapeRow = readonly [name: string, type: string, count: string];
 
-function rowsOf(branch: Branch, depth: number, rows: Row[]): void {
+function rowsOf(branch: Branch, depth: number, rows: TapeRow[]): void {
   for (const [key, child] of branch.children) {
     const type =
       child.tensor === null ? "" : header({ dtype: child.tensor.dtype, shape: child.tensor.shape });
@@ -227,7 +227,7 @@ function rowsOf(branch: Branch, depth: number, rows: Row[]): void {
   }
 }
 
-function aligned(rows: readonly Row[]): string[] {
+function aligned(rows: readonly TapeRow[]): string[] {
   const widest = (column: 0 | 1 | 2): number =>
     rows.reduce((width, row) => Math.max(width, row[column].length), 0);
   const [names, types, counts] = [widest(0), widest(1), widest(2)];

@@ -23,7 +23,7 @@ const takes = signatures({
   globalNorm: "list: Tensor[]",
 });
 
-type Tensors = readonly Tensor[];
+type TensorList = readonly Tensor[];
 type BlockList = readonly Block[];
 
 /** Runs an update on the device of its tensors; each of its outputs is a scalar. */
@@ -50,8 +50,8 @@ function run<P extends readonly unknown[]>(
 /** Throws unless the lists go with the parameters: as many of each, of the same shapes and one float dtype. */
 function checkLists(
   name: string,
-  parameters: Tensors,
-  lists: Readonly<Record<string, Tensors | null>>,
+  parameters: TensorList,
+  lists: Readonly<Record<string, TensorList | null>>,
 ): void {
   const dtype = parameters[0]?.dtype;
   parameters.forEach((p, i) => {
@@ -74,7 +74,7 @@ function checkLists(
 }
 
 /** One list, whose tensors are called `what` in messages. */
-function checkList(name: string, parameters: Tensors, what: string, list: Tensors): void {
+function checkList(name: string, parameters: TensorList, what: string, list: TensorList): void {
   if (list.length !== parameters.length) {
     throw new ShapeError(
       `${name}: ${parameters.length} parameters and ${list.length} ${what}; one for each`,
@@ -144,13 +144,13 @@ function adamwLoop(
 
 const adamwEntry: UpdateEntry<
   [
-    parameters: Tensors,
-    gradients: Tensors,
-    m: Tensors,
-    v: Tensors,
+    parameters: TensorList,
+    gradients: TensorList,
+    m: TensorList,
+    v: TensorList,
     gradScale: Tensor | null,
     options: AdamWOptions,
-    largest: Tensors | null,
+    largest: TensorList | null,
   ]
 > = {
   name: "adamwStep",
@@ -168,11 +168,11 @@ const adamwEntry: UpdateEntry<
  * 1904.09237; zeros at first) the largest v so far takes the place of v in v̂.
  */
 export function adamwStep(
-  parameters: Tensors,
-  gradients: Tensors,
-  m: Tensors,
-  v: Tensors,
-  settings: AdamWOptions & Scaled & { readonly largest?: Tensors | null },
+  parameters: TensorList,
+  gradients: TensorList,
+  m: TensorList,
+  v: TensorList,
+  settings: AdamWOptions & Scaled & { readonly largest?: TensorList | null },
 ): void {
   accept(takes.adamwStep, arguments);
   const { gradScale = null, largest = null, ...options } = settings;
@@ -215,9 +215,9 @@ function sgdLoop(
 
 const sgdEntry: UpdateEntry<
   [
-    parameters: Tensors,
-    gradients: Tensors,
-    momenta: Tensors | null,
+    parameters: TensorList,
+    gradients: TensorList,
+    momenta: TensorList | null,
     gradScale: Tensor | null,
     options: SGDOptions,
   ]
@@ -236,9 +236,9 @@ const sgdEntry: UpdateEntry<
  * w - lr (g + μ m) (Nesterov).
  */
 export function sgdStep(
-  parameters: Tensors,
-  gradients: Tensors,
-  momenta: Tensors | null,
+  parameters: TensorList,
+  gradients: TensorList,
+  momenta: TensorList | null,
   settings: SGDOptions & Scaled,
 ): void {
   accept(takes.sgdStep, arguments);
@@ -250,7 +250,7 @@ export function sgdStep(
 
 // --- Clipping ----------------------------------------------------------------------------------------
 
-const normEntry: UpdateEntry<[list: Tensors]> = {
+const normEntry: UpdateEntry<[list: TensorList]> = {
   name: "globalNorm",
   kernel: {
     kind: "update",
@@ -264,7 +264,7 @@ const normEntry: UpdateEntry<[list: Tensors]> = {
 };
 
 /** √Σ x² over all elements of a list of tensors of one float dtype, as a scalar off the tape. */
-export function globalNorm(list: Tensors): Tensor {
+export function globalNorm(list: TensorList): Tensor {
   accept(takes.globalNorm, arguments);
   const [first] = list;
   if (first === undefined) throw new ShapeError("globalNorm: got no tensors; give at least one");

@@ -6,8 +6,8 @@
 // than y_r; a loss that is added to hold a model back is a regulariser.
 //
 // Symbols are those of GRM (2406.10216; such numbers are arXiv's): prompt x, chosen answer y_c, rejected
-// answer y_r, rewards r_c and r_r [B], and s = s(y) = Σ_t log π(y_t | x, y_<t) [B], a sum over the answer's tokens, not normalised by their number.
-// Every loss is a mean over the B pairs, a scalar.
+// answer y_r, rewards r_c and r_r [B], and s = s(y) = Σ_t log π(y_t | x, y_<t) [B], a sum over the answer's
+// tokens, not normalised by their number. Every loss is a mean over the B pairs, a scalar.
 // Next: rewardModel.ts, where r and s come from; trainer.ts, where the losses are put together.
 
 import { ArgumentError, ShapeError, type Tensor } from "../core/index.ts";

@@ -17,12 +17,12 @@ function bagOf({ labels }: Sequence): Map<number, number> {
 }
 
 /** The chosen answer's bag minus the rejected one's, as parallel lists. */
-interface Row {
+interface WordsRow {
   readonly ids: Int32Array;
   readonly values: Float64Array;
 }
 
-function rowOf({ chosen, rejected }: Pair): Row {
+function rowOf({ chosen, rejected }: Pair): WordsRow {
   const row = bagOf(chosen);
   for (const [id, value] of bagOf(rejected)) row.set(id, (row.get(id) ?? 0) - value);
   const kept = [...row].filter(([, value]) => value !== 0);
@@ -32,7 +32,7 @@ function rowOf({ chosen, rejected }: Pair): Row {
   };
 }
 
-function dot({ ids, values }: Row, weights: Float64Array): number {
+function dot({ ids, values }: WordsRow, weights: Float64Array): number {
   let sum = 0;
   for (let k = 0; k < ids.length; k++) sum += (values[k] ?? 0) * (weights[ids[k] ?? 0] ?? 0);
   return sum;
@@ -89,7 +89,7 @@ export class WordsOnly {
   }
 }
 
-function addTo(sum: Float64Array, { ids, values }: Row, factor: number): void {
+function addTo(sum: Float64Array, { ids, values }: WordsRow, factor: number): void {
   for (let k = 0; k < ids.length; k++) {
     const id = ids[k] ?? 0;
     sum[id] = (sum[id] ?? 0) + factor * (values[k] ?? 0);
@@ -97,7 +97,7 @@ function addTo(sum: Float64Array, { ids, values }: Row, factor: number): void {
 }
 
 /** Of Xᵀ X, by power iteration, with a tenth on top as it comes from below. */
-function largestEigenvalue(rows: readonly Row[], size: number): number {
+function largestEigenvalue(rows: readonly WordsRow[], size: number): number {
   let v = new Float64Array(size).fill(1);
   let value = 0;
   for (let i = 0; i < 30; i++) {

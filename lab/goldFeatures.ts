@@ -30,12 +30,12 @@ export const goldFeatureNames = [
 export type GoldFeatureName = (typeof goldFeatureNames)[number];
 
 /** What a story says: of each response token its mood where a spelled word ends, and whose it is. */
-interface Reading {
+interface FeatureReading {
   readonly moods: readonly (number | null)[];
   readonly isHeros: readonly boolean[];
 }
 
-function read({ title: [, hero], response }: Story): Reading {
+function read({ title: [, hero], response }: Story): FeatureReading {
   const [moods, isHeros]: [(number | null)[], boolean[]] = [[], []];
   for (const words of sentencesOf(response)) {
     let subject: string | undefined;

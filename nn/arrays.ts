@@ -1,12 +1,12 @@
 // Lists of numbers, one after the other, and the digest by which two of them are known to be the same.
 // Next: pretrain/corpus.ts, which uses both.
 
-interface Numbers {
+interface NumberArray {
   set(part: ArrayLike<number>, at: number): void;
 }
 
 /** The parts one after the other, in the array that `make` gives for their length. */
-function concatenated<A extends Numbers>(
+function concatenated<A extends NumberArray>(
   make: (length: number) => A,
   parts: readonly ArrayLike<number>[],
 ): A {

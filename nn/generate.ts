@@ -45,7 +45,7 @@ export interface Generated {
   readonly finish: "stop" | "length" | "context";
 }
 
-interface Sequence {
+interface GrowingSequence {
   readonly index: number;
   readonly prompt: number;
   readonly rng: Random | undefined;
@@ -158,7 +158,7 @@ function check(
 function start(
   prompts: readonly (readonly number[])[],
   { samples = 1, rng }: GenerateOptions,
-): Sequence[] {
+): GrowingSequence[] {
   const call = rng?.integer(0, 2 ** 31);
   return Array.from({ length: prompts.length * samples }, (_, index) => {
     const prompt = Math.floor(index / samples);
@@ -190,7 +190,7 @@ function padLeft(prompts: readonly (readonly number[])[]): NextTokens {
  * The last token of each sequence. The cache gets a row for each where several still share their
  * prompt's, or where a quarter of the rows are of sequences that are done; else those go on idle.
  */
-function gather(unfinished: readonly Sequence[], rows: number, cache: Cache): NextTokens {
+function gather(unfinished: readonly GrowingSequence[], rows: number, cache: Cache): NextTokens {
   const taken = new Set(unfinished.map(({ row }) => row));
   let width = rows;
   if (taken.size < unfinished.length || unfinished.length <= 0.75 * rows) {
@@ -224,7 +224,7 @@ function score(
 
 /** Gives a sequence its next token, and says whether it is done. */
 function extend(
-  sequence: Sequence,
+  sequence: GrowingSequence,
   row: TypedArray,
   options: GenerateOptions,
   isFull: boolean,

@@ -52,7 +52,7 @@ export abstract class Module {
   }
 
   /** Modules and tensors in the fields, in their order. */
-  *#children(): Generator<Place> {
+  *#children(): Generator<FieldPlace> {
     for (const [field, value] of Object.entries(this)) {
       const set = (fresh: Tensor): void => void Object.assign(this, { [field]: fresh });
       yield* placesIn(this.fieldName(field), value, set, new Set([this]));
@@ -244,7 +244,7 @@ export abstract class Module {
 }
 
 /** Where a module or a tensor stands in a module, and how to put another tensor there. */
-interface Place {
+interface FieldPlace {
   readonly name: string;
   readonly child: Module | Tensor;
   readonly set: (fresh: Tensor) => void;
@@ -256,7 +256,7 @@ function* placesIn(
   value: unknown,
   set: (fresh: Tensor) => void,
   around: ReadonlySet<unknown>,
-): Generator<Place> {
+): Generator<FieldPlace> {
   if (value instanceof Module || value instanceof Tensor) yield { name, child: value, set };
   else if (value !== null && typeof value === "object" && !around.has(value)) {
     const inside = new Set([...around, value]);

@@ -12,7 +12,7 @@ import type { Section } from "./page.ts";
 const none = "the frontier wasn't computed; `twoheads frontier` does it.";
 
 /** What the seeds say of one alpha at one rate. */
-interface Place {
+interface PointPlace {
   readonly alpha: number;
   readonly points: readonly FrontierPoint[];
 }
@@ -48,24 +48,24 @@ export function frontierSection(file: FrontierFile | null): Section {
   };
 }
 
-function placesOf(points: readonly FrontierPoint[]): Place[] {
+function placesOf(points: readonly FrontierPoint[]): PointPlace[] {
   const alphas = [...new Set(points.map(({ alpha }) => alpha))].sort((a, b) => a - b);
   return alphas.map((alpha) => ({ alpha, points: points.filter((p) => p.alpha === alpha) }));
 }
 
-type Places = ReadonlyMap<number, readonly Place[]>;
+type PointPlaces = ReadonlyMap<number, readonly PointPlace[]>;
 
 /** A line for each rate; `pointsOf` says where its alphas lie. */
 function byRate(
-  places: Places,
-  pointsOf: (own: readonly Place[]) => readonly CurvePoint[],
+  places: PointPlaces,
+  pointsOf: (own: readonly PointPlace[]) => readonly CurvePoint[],
 ): readonly CurveSeries[] {
   return [...places].map(([lr, own]) => ({ name: `rate ${lr}`, points: pointsOf(own) }));
 }
 
 const overItsRoot = { x: { label: "alpha (its root)", root: true }, dots: true, otherwise: none };
 
-function tradeFigure(places: Places): Figure {
+function tradeFigure(places: PointPlaces): Figure {
   const series = byRate(places, (own) =>
     own.map(({ alpha, points }) => {
       const label = alpha === 0 ? "α 0" : `${alpha}`;
@@ -91,7 +91,7 @@ function tradeFigure(places: Places): Figure {
 }
 
 /** What each alpha adds to alpha 0 of the same seed and rate. */
-function gainFigure(places: Places): Figure {
+function gainFigure(places: PointPlaces): Figure {
   const series = byRate(places, (own) => {
     const plain = own.find(({ alpha }) => alpha === 0)?.points ?? [];
     return own.map(({ alpha, points: found }) => {
@@ -118,7 +118,7 @@ function gainFigure(places: Places): Figure {
 }
 
 function overAlpha(
-  places: Places,
+  places: PointPlaces,
   what: "ood" | "perplexity",
   words: { readonly title: string; readonly look: string; readonly limits: string },
 ): Figure {
@@ -133,7 +133,7 @@ function overAlpha(
   return curves(words, { ...overItsRoot, y: { label, log: what === "perplexity" }, series });
 }
 
-function tableOf(places: Places): Table {
+function tableOf(places: PointPlaces): Table {
   const text = (values: readonly number[]): string =>
     plusMinus(interval(values.map((x) => 100 * x)), (x) => x.toFixed(1));
   return {

@@ -315,3 +315,129 @@ describe("sizes", () => {
     assert.ok(lines <= 2400, `${lines} lines: ${path.join(" ")}`);
   });
 });
+
+// --- Names -------------------------------------------------------------------------------------------
+
+interface Declared {
+  readonly name: string;
+  readonly file: string;
+  readonly isExported: boolean;
+}
+
+/** The types that a source declares at its top: classes, interfaces, enums and aliases. */
+function typesIn(file: string, source: string): Declared[] {
+  const code = source.replaceAll(/\/\*[\s\S]*?\*\//g, "");
+  const pattern =
+    /^(export )?(?:declare )?(?:abstract )?(?:class|interface|enum|type) (\w+)(?=[\s<{=])/gm;
+  return [...code.matchAll(pattern)].map(([, exported, name = ""]) => {
+    return { name, file, isExported: exported !== undefined };
+  });
+}
+
+/** Each name that one file exports and another one declares too, with these files. */
+function namesakes(declared: readonly Declared[]): string[] {
+  const filesOf = (name: string): string[] => [
+    ...new Set(declared.filter((other) => other.name === name).map(({ file }) => file)),
+  ];
+  const exported = new Set(declared.filter(({ isExported }) => isExported).map(({ name }) => name));
+  return [...exported]
+    .map((name) => [name, filesOf(name)] as const)
+    .filter(([, files]) => files.length > 1)
+    .map(([name, files]) => `${name}: ${files.join(" ")}`);
+}
+
+describe("names", () => {
+  const typesOf = (rooms: readonly string[]): Declared[] =>
+    rooms
+      .flatMap(sourcesOf)
+      .flatMap((file) =>
+        typesIn(relative(root, file).split(sep).join("/"), readFileSync(file, "utf8")),
+      );
+  const rooms = Object.keys(mayImport);
+
+  test("a type's name that a room exports means one thing in all rooms", () => {
+    const declared = typesOf(rooms);
+    assert.ok(declared.length > 300, `only ${declared.length} types`);
+    assert.deepEqual(namesakes(declared), []);
+  });
+
+  test("nor do tests, benchmarks and lessons export another meaning", () => {
+    const others = typesOf(["bench", "test", "walkthroughs"]).filter((t) => t.isExported);
+    const exported = typesOf(rooms).filter((t) => t.isExported);
+    assert.deepEqual(namesakes([...exported, ...others]), []);
+  });
+
+  test("namesakes are found: exported or not, merged declarations aside", () => {
+    const a = typesIn("a.ts", "export class A {}\nexport interface A {}\ntype B = 1;\n");
+    const b = typesIn(
+      "b.ts",
+      "interface A<T> {}\ntype B = 2;\n// type C = 1\nexport type { D };\n",
+    );
+    assert.deepEqual(namesakes(a), []);
+    assert.deepEqual(namesakes([...a, ...b]), ["A: a.ts b.ts"]);
+  });
+});
+
+// --- The map -----------------------------------------------------------------------------------------
+
+/** The files that a row of README's table names, each with the name in it that is looked for. */
+function placesIn(row: string): { path: string; name: string | undefined }[] {
+  return [...row.matchAll(/`([\w/.]+\.ts)`(?:: `(\w+)`)?/g)].map(([, path = "", name]) => {
+    return { path, name };
+  });
+}
+
+describe("README's map", () => {
+  const readme = readFileSync(join(root, "README.md"), "utf8");
+  const [, section = ""] = /^Where is \.\.\.\?\n([\s\S]*?)\n\n(?!\|)/m.exec(readme) ?? [];
+  const rows = section.split("\n").filter((line) => line.startsWith("| ") && line.includes("`"));
+
+  test("every row leads to a file, and to what is looked for in it", () => {
+    assert.ok(rows.length >= 8, `only ${rows.length} rows`);
+    for (const row of rows) {
+      const places = placesIn(row);
+      assert.ok(
+        places.some(({ name }) => name !== undefined),
+        row,
+      );
+      for (const { path, name } of places) {
+        assert.ok(existsSync(join(root, path)), `${path} isn't there: ${row}`);
+        if (name === undefined) continue;
+        const source = readFileSync(join(root, path), "utf8");
+        assert.match(source, new RegExp(`\\b${name}\\b`), `${path} has no ${name}`);
+      }
+    }
+  });
+
+  test("it says where a gradient rule, Bradley-Terry, a figure and a flag are", () => {
+    const has = (what: RegExp, path: string): boolean =>
+      rows.some((row) => what.test(row) && placesIn(row).some((place) => place.path === path));
+    assert.ok(has(/gradient rule/, "core/ops/arithmetic.ts"));
+    assert.ok(has(/Bradley-Terry/, "grm/losses.ts"));
+    assert.ok(has(/figure/, "report/charts.ts"));
+    assert.ok(has(/flag/, "cli/commands/train.ts"));
+  });
+
+  test("the files that the rooms' rows name are there", () => {
+    const rooms = [...readme.matchAll(/^\| `(\w+)\/` \| (.*) \|$/gm)];
+    assert.ok(rooms.length >= 10, `only ${rooms.length} rooms`);
+    for (const [, room = "", text = ""] of rooms) {
+      for (const [, name = ""] of text.matchAll(/`([\w/.]+\.(?:test\.)?ts|[\w/]+\/)`/g))
+        assert.ok(existsSync(join(root, room, name)), `${room}/${name}`);
+    }
+  });
+
+  test("the words of the first evening are explained where the README says", () => {
+    const [, evening = ""] = /^## One evening\n([\s\S]*?)\n## /m.exec(readme) ?? [];
+    const paths = [...evening.matchAll(/`((?:core|grm)\/[\w/.]+\.ts)`/g)].map(([, f = ""]) => f);
+    const found = [...evening.matchAll(/((?:\*[\w -]+\*(?:,| and)?\s+)+)in\s+`(\w+\.ts)`/g)];
+    assert.ok(found.length >= 8, `only ${found.length} lists of words`);
+    for (const [, words = "", file = ""] of found) {
+      const path = paths.find((p) => p.endsWith(`/${file}`)) ?? "";
+      assert.notEqual(path, "", `${file} isn't on the path`);
+      const [head = ""] = readFileSync(join(root, path), "utf8").split("\n\n");
+      for (const [, word = ""] of words.matchAll(/\*([\w -]+)\*/g))
+        assert.match(head, new RegExp(word.replace(/s$/, ""), "i"), `${path}: ${word}`);
+    }
+  });
+});

@@ -5,7 +5,7 @@ import type { Inspection, ModelInspection, ShownPair } from "../../grm/inspect/i
 import { shortName } from "../../grm/inspect/states.ts";
 import { aligned } from "../../lab/overopt/report.ts";
 
-type Row = readonly string[];
+type TextRow = readonly string[];
 
 const digits = (x: number | null | undefined, count = 3): string =>
   x === null || x === undefined || Number.isNaN(x) ? "-" : Number(x.toPrecision(count)).toString();
@@ -39,7 +39,7 @@ function modelText(model: ModelInspection, { pairs, baseProbes }: Inspection): s
 function gradientText({ gradients }: ModelInspection): string {
   const { method, alpha, beta, activations, groups, disjoint, meets } = gradients;
   const head = ["", "reward loss", "text loss", "share", "cosine", "conflicts"];
-  const row = (p: (typeof groups)[number] | (typeof activations)[number]): Row => [
+  const row = (p: (typeof groups)[number] | (typeof activations)[number]): TextRow => [
     shortName(p.name),
     ...[p.reward, p.reg, p.share, p.cosine, p.conflicts].map((x) => digits(x)),
   ];

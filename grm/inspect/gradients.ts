@@ -231,7 +231,7 @@ class Sums {
   }
 
   /** Adds an activation's gradients; returns squared norms and inner products at its 2T places. */
-  #activation(name: string, { reward, reg }: Both, places: Places | null): PlaceSums {
+  #activation(name: string, { reward, reg }: Both, places: GradientPlaces | null): PlaceSums {
     const hasPlaces = places !== null;
     const entry = this.#activations.get(name) ?? { tally: new Tally(), hasPlaces };
     this.#activations.set(name, entry);
@@ -339,7 +339,7 @@ function addInto(sum: Float64Array | undefined, values: Float64Array): void {
 }
 
 /** To which of the 2T places of a pair an element belongs. */
-interface Places {
+interface GradientPlaces {
   readonly count: number;
   readonly of: (element: number) => number;
 }
@@ -354,7 +354,7 @@ const none = new Float64Array(0);
 const noPlaces: PlaceSums = { reward: none, reg: none, inner: none };
 
 /** Of activations [2,T,C] and [2,H,T,D], the heads of a token together; null for other shapes. */
-function placesOf(shape: readonly number[], T: number): Places | null {
+function placesOf(shape: readonly number[], T: number): GradientPlaces | null {
   if (shape[0] !== 2 || shape.at(-2) !== T || shape.length < 3 || shape.length > 4) return null;
   const width = shape.at(-1) ?? 1;
   const heads = shape.length === 4 ? (shape[1] ?? 1) : 1;

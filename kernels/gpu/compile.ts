@@ -29,13 +29,13 @@ export interface GpuKernel {
 /** Tensors are at most this large, so that indices are exact in float32, which WebGL counts in. */
 export const mostCells = 2 ** 24;
 
-type Written = (this: Thread, ...args: never[]) => number;
+type WrittenKernel = (this: Thread, ...args: never[]) => number;
 
 /** A kernel from a function that was written by hand. */
 export function kernel(
   name: string,
   arrays: number,
-  fn: Written,
+  fn: WrittenKernel,
   helpers: readonly Helper[] = [],
 ): GpuKernel {
   return {

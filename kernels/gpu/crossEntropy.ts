@@ -13,7 +13,7 @@ import type { GpuBuffer } from "./storage.ts";
 
 const helpers: readonly Helper[] = [expOf as Helper, logOf as Helper, quotient as Helper];
 
-type Losses = Required<CrossEntropyOptions>;
+type CrossEntropySettings = Required<CrossEntropyOptions>;
 
 /** Each row's loss, with lse = max + ln mass: (1 - ε) (lse - x[target]) + ε mean(lse - x); 0 if ignored, NaN for no class. */
 const rowLoss = kernel(
@@ -101,7 +101,11 @@ const lossBackward = kernel(
 );
 
 /** How many targets count, for the mean; 1 for the others. */
-function countedOf(engine: Engine, target: Tensor, { reduction, ignoreIndex }: Losses): GpuBuffer {
+function countedOf(
+  engine: Engine,
+  target: Tensor,
+  { reduction, ignoreIndex }: CrossEntropySettings,
+): GpuBuffer {
   if (reduction !== "mean") return engine.scalar(1);
   const ones = engine.launch(counts, "float32", target.size, [bufferOf(target)], [ignoreIndex]);
   return sum(engine, ones, { outer: 1, n: target.size, inner: 1 });

@@ -4,7 +4,7 @@
 // Next: device.ts.
 
 import type { Call, Entry, ForwardCall, Kernel } from "../../core/index.ts";
-import { type Rule as AnyRule, runRule, type UpdateRule } from "../../core/rule.ts";
+import { type Rule, runRule, type UpdateRule } from "../../core/rule.ts";
 import { attention } from "./attention.ts";
 import { type Helper, kernel, type Numbers, type Thread } from "./compile.ts";
 import { crossEntropyRules } from "./crossEntropy.ts";
@@ -58,7 +58,7 @@ const named: GpuRules = {
   rope,
   scaledDotProductAttention: attention,
 };
-const rules: ReadonlyMap<string, AnyRule<Engine, GpuBuffer>> = new Map(Object.entries(named));
+const rules: ReadonlyMap<string, Rule<Engine, GpuBuffer>> = new Map(Object.entries(named));
 const updates: ReadonlyMap<string, UpdateRule<Engine, GpuBuffer>> = new Map(
   Object.entries(updateRules),
 );

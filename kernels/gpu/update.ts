@@ -63,9 +63,9 @@ const weights = kernel(
 );
 
 type UpdateRules = Required<UpdateRulesOf<Engine, GpuBuffer, typeof updates>>;
-type Update<K extends keyof UpdateRules> = UpdateRules[K]["update"];
+type UpdateOf<K extends keyof UpdateRules> = UpdateRules[K]["update"];
 
-const adamwStep: Update<"adamwStep"> = (engine, { args }) => {
+const adamwStep: UpdateOf<"adamwStep"> = (engine, { args }) => {
   const [ws, gs, ms, vs, gradScale, options, largest] = args;
   const { beta1, beta2, eps, weightDecay } = options;
   const by = gradScale === null ? engine.scalar(1) : bufferOf(gradScale);
@@ -126,7 +126,7 @@ const descend = kernel(
   },
 );
 
-const sgdStep: Update<"sgdStep"> = (engine, { args: [ws, gs, ms, gradScale, options] }) => {
+const sgdStep: UpdateOf<"sgdStep"> = (engine, { args: [ws, gs, ms, gradScale, options] }) => {
   const { momentum, nesterov, weightDecay, dampening = 0 } = options;
   const by = gradScale === null ? engine.scalar(1) : bufferOf(gradScale);
   const lr = engine.time({ ...options, step: 1 })((rate) => rate);
@@ -167,7 +167,7 @@ const root = kernel("globalNorm", 1, function (this: Thread, x: Numbers) {
   return Math.sqrt(x[this.thread.x]!);
 });
 
-const globalNorm: Update<"globalNorm"> = (engine, { args: [list] }) => {
+const globalNorm: UpdateOf<"globalNorm"> = (engine, { args: [list] }) => {
   const squares = list
     .filter((x) => x.size > 0)
     .map((x) => {

@@ -21,7 +21,7 @@ import {
 /** Elements from one batch entry, head and row to the next. */
 type Strides = readonly [batch: number, head: number, row: number];
 
-interface Shape {
+interface AttentionShape {
   readonly B: number;
   readonly H: number;
   readonly Hkv: number;
@@ -43,7 +43,7 @@ function maskFits(mask: Tensor | null): boolean {
 /** Writes the call's sizes and strides where the kernel reads them; see Shape in attention.as.ts. */
 function layoutOf(
   { wasm, memory }: Machine,
-  { B, H, Hkv, T, S, D, q, k, o }: Shape,
+  { B, H, Hkv, T, S, D, q, k, o }: AttentionShape,
   mask: Tensor | null,
   { causal, offset, scale }: Attend,
 ): number {
@@ -59,7 +59,7 @@ function layoutOf(
 /** `addresses`: of q, k and v; `places` of the result and its rows' logSumExp. */
 function runForward(
   machine: Machine,
-  shape: Shape,
+  shape: AttentionShape,
   addresses: readonly number[],
   places: readonly number[],
   mask: Tensor | null,
@@ -75,7 +75,7 @@ function runForward(
 /** `addresses`: of g, q, k, v, the result, its rows' largest scores and masses; `places` of dq, dk and dv. */
 function runBackward(
   machine: Machine,
-  shape: Shape,
+  shape: AttentionShape,
   addresses: readonly number[],
   places: readonly number[],
   mask: Tensor | null,
@@ -90,7 +90,7 @@ function runBackward(
 // --- Heads apart -------------------------------------------------------------------------------------
 
 /** Of q [B, T, H, D] and k [B, S, Hkv, D]. */
-function shapeByRows(q: Tensor, k: Tensor): Shape {
+function shapeByRows(q: Tensor, k: Tensor): AttentionShape {
   const [B = 0, T = 0, H = 0, D = 0] = q.shape;
   const [, S = 0, Hkv = 0] = k.shape;
   const own: Strides = [T * H * D, D, H * D];
@@ -98,7 +98,7 @@ function shapeByRows(q: Tensor, k: Tensor): Shape {
 }
 
 /** Of q [B, H, T, D] and k [B, Hkv, S, D], with ones for the axes that aren't there; or by rows. */
-function shapeApart(q: Tensor, k: Tensor, { layout }: Attend): Shape {
+function shapeApart(q: Tensor, k: Tensor, { layout }: Attend): AttentionShape {
   if (layout === "bthd") return shapeByRows(q, k);
   const [T, D] = [sideOf(q, -2), sideOf(q, -1)];
   const [H, Hkv] = [sideOf(q, -3), sideOf(k, -3)];
@@ -143,7 +143,7 @@ const scaledDotProductAttention: WasmRule<"scaledDotProductAttention"> = {
 
 // --- Heads packed ------------------------------------------------------------------------------------
 
-function shapePacked(qkv: Tensor, { heads: H, kvHeads: Hkv }: Packed): Shape {
+function shapePacked(qkv: Tensor, { heads: H, kvHeads: Hkv }: Packed): AttentionShape {
   const [B = 0, T = 0, width = 0] = qkv.shape;
   const D = width / (H + 2 * Hkv);
   const packed: Strides = [T * width, D, width];
@@ -151,7 +151,7 @@ function shapePacked(qkv: Tensor, { heads: H, kvHeads: Hkv }: Packed): Shape {
 }
 
 /** The addresses of the first query, key and value in a packed block. */
-function packedParts(at: number, { H, Hkv, D }: Shape): number[] {
+function packedParts(at: number, { H, Hkv, D }: AttentionShape): number[] {
   return [at, at + 4 * H * D, at + 4 * (H + Hkv) * D];
 }
 

@@ -62,10 +62,10 @@ function inRange({ memory }: Machine, index: Tensor, size: number, none = 0): bo
   return true;
 }
 
-type Losses = Required<CrossEntropyOptions>;
+type CrossEntropySettings = Required<CrossEntropyOptions>;
 
 /** What each row's loss is multiplied by: see shareOf in core. */
-function lossShare({ memory }: Machine, target: Tensor, losses: Losses): number {
+function lossShare({ memory }: Machine, target: Tensor, losses: CrossEntropySettings): number {
   return shareOf(memory.peek(bufferOf(target)), losses);
 }
 

@@ -6,7 +6,7 @@
 import type { BackwardCall, Call, Entry, ForwardCall, Spec, Tensor } from "../../core/index.ts";
 import { aroundDims } from "../../core/kinds.ts";
 import type { Contraction, ContractKernel, ViewKernel } from "../../core/op.ts";
-import { type Rule as AnyRule, runRule, type UpdateRule } from "../../core/rule.ts";
+import { type Rule, runRule, type UpdateRule } from "../../core/rule.ts";
 import { attentionRules } from "./attention.ts";
 import { merge, stretched } from "./broadcast.ts";
 import type { SharedKernel } from "./exports.ts";
@@ -317,7 +317,7 @@ function multiplyBatch(
 
 // --- Which rule --------------------------------------------------------------------------------------
 
-const rules: ReadonlyMap<string, AnyRule<Machine, WasmBuffer>> = new Map(
+const rules: ReadonlyMap<string, Rule<Machine, WasmBuffer>> = new Map(
   Object.entries({ ...elementwiseRules, ...reduceRules, ...fusedRules, ...attentionRules }),
 );
 const updates: ReadonlyMap<string, UpdateRule<Machine, WasmBuffer>> = new Map(

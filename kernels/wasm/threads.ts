@@ -87,12 +87,12 @@ function serve({ module, memory, control: at, scratch, names, spins }) {
 const nodeStart = 'serve(require("node:worker_threads").workerData);';
 const webStart = "onmessage = ({ data }) => { postMessage(0); serve(data); };";
 
-interface Helper {
+interface WorkerThread {
   terminate(): unknown;
   /** Whether it started; a page's policy may forbid it. */
   readonly started: Promise<boolean>;
 }
-type MakeHelper = (source: string, data: object) => Helper;
+type MakeHelper = (source: string, data: object) => WorkerThread;
 
 interface NodeWorker {
   terminate(): unknown;
@@ -126,7 +126,11 @@ function workerMaker(): MakeHelper | null {
 /** Milliseconds within which a browser's worker must say that it is there. */
 const mostWaiting = 10_000;
 
-function webHelper(web: new (url: string) => WebWorker, source: string, data: object): Helper {
+function webHelper(
+  web: new (url: string) => WebWorker,
+  source: string,
+  data: object,
+): WorkerThread {
   const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
   const worker = new web(url);
   const started = new Promise<boolean>((resolve) => {
@@ -190,7 +194,7 @@ export class Threads {
   shared = 0;
   private pause = shortestPause;
   private pausedUntil = 0;
-  private workers: Helper[] = [];
+  private workers: WorkerThread[] = [];
   private readonly make: MakeHelper | null;
   private readonly scratches: number[] = [];
   private started = false;

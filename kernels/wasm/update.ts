@@ -10,12 +10,12 @@ import { bufferOf, isFloat32, type Machine } from "./rule.ts";
 const blockLength = 8192;
 const entryBytes = 20; // w, g, m, v, count
 
-type Tensors = readonly Tensor[];
+type TensorList = readonly Tensor[];
 
 /** Writes the table of lists that go together (w, g, m, v; null for none) and runs `use` on it. */
 function withTable(
   { wasm, memory }: Machine,
-  lists: readonly (Tensors | null)[],
+  lists: readonly (TensorList | null)[],
   use: (table: number, blocks: number) => void,
 ): void {
   const sizes = (lists.find((list) => list !== null) ?? []).map((x) => x.size);
@@ -40,7 +40,7 @@ function scaleOf({ memory }: Machine, x: Tensor | null): number {
   return x === null ? 1 : (memory.peek(bufferOf(x))[0] as number);
 }
 
-function wrote({ memory }: Machine, ...lists: readonly (Tensors | null)[]): void {
+function wrote({ memory }: Machine, ...lists: readonly (TensorList | null)[]): void {
   for (const list of lists) for (const x of list ?? []) memory.wrote(bufferOf(x));
 }
 

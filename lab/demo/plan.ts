@@ -4,9 +4,7 @@
 // Next: job.ts for how one is trained, run.ts for how all are.
 
 import * as z from "zod";
-import type { TrainSettings } from "../../grm/trainer.ts";
-
-type TrainMethod = TrainSettings["method"];
+import type { TrainMethod } from "../../grm/trainer/objective.ts";
 
 /** One reward model to train from a seed's base. */
 export interface Arm {

@@ -17,9 +17,9 @@ import { type DemoPlan, type RowName, rateText, rowsAtRate, rowTitles } from "./
 import { type DemoResult, oodOf } from "./results.ts";
 
 /** The results of one row at one rate, by seed. */
-type Cell = ReadonlyMap<number, DemoResult>;
+type TableCell = ReadonlyMap<number, DemoResult>;
 
-function cell(results: readonly DemoResult[], row: RowName, lr: number): Cell {
+function cell(results: readonly DemoResult[], row: RowName, lr: number): TableCell {
   const own = results.filter((result) => result.row === row && result.lr === lr);
   return new Map(own.map((result) => [result.seed, result]));
 }
@@ -57,9 +57,9 @@ export function accuracyTable(
   many: readonly DemoResult[] | null,
   { rates, frozenRate }: DemoPlan,
 ): string {
-  const accuracy = (found: Cell, split: SplitName): Interval =>
+  const accuracy = (found: TableCell, split: SplitName): Interval =>
     interval([...found.values()].map((result) => result.accuracy[split]));
-  const ood = (found: Cell): Interval => interval([...found.values()].map(oodOf));
+  const ood = (found: TableCell): Interval => interval([...found.values()].map(oodOf));
   const seedsOf = (some: readonly DemoResult[]): number =>
     new Set(some.map(({ seed }) => seed)).size;
   const line = (row: RowName, lr: number): string[] => {
@@ -92,7 +92,7 @@ export function accuracyTable(
 // --- Differences -------------------------------------------------------------------------------------
 
 /** Out-of-distribution accuracy of one cell minus that of another, paired by seed. */
-function difference(a: Cell, b: Cell): Interval {
+function difference(a: TableCell, b: TableCell): Interval {
   const pairs = [...a].flatMap(([seed, result]) => {
     const other = b.get(seed);
     return other === undefined ? [] : [oodOf(result) - oodOf(other)];
@@ -210,8 +210,8 @@ function inALine(results: readonly DemoResult[], plan: DemoPlan): string {
 function keptLanguage(results: readonly DemoResult[], { rates }: DemoPlan): string {
   const hottest = Math.max(...rates);
   const [sft, bt] = (["grm-sft", "bt"] as const).map((row) => cell(results, row, hottest)) as [
-    Cell,
-    Cell,
+    TableCell,
+    TableCell,
   ];
   const logs = [...sft].flatMap(([seed, { perplexity }]) => {
     const other = bt.get(seed);

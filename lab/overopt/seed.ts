@@ -119,7 +119,7 @@ class Seed {
     for (const p of base.parameters()) p.release();
   }
 
-  async #pool(rng: ReturnType<typeof random>): Promise<Pool> {
+  async #pool(rng: ReturnType<typeof random>): Promise<AnswerPool> {
     const { prompts: count, samples } = this.plan;
     const prompts = this.#task.prompts(count, rng.fork("prompts"));
     const options = { samples, rng: rng.fork("answers") };
@@ -139,7 +139,7 @@ class Seed {
     algorithm: "ppo" | "rloo",
     name: JudgeName,
     judge: Judge,
-    pool: Pool,
+    pool: AnswerPool,
   ): Promise<CurveResult> {
     const records: PolicyRecord[] = [];
     const lm = this.#base();
@@ -173,7 +173,7 @@ class Seed {
 // --- Best-of-n ---------------------------------------------------------------------------------------
 
 /** The base's answers, those of a prompt together, and what is known of them. */
-interface Pool {
+interface AnswerPool {
   readonly answers: readonly Answer[];
   readonly samples: number;
   readonly ns: readonly number[];
@@ -182,20 +182,20 @@ interface Pool {
 }
 
 /** Where each prompt's answers begin and end. */
-function promptsOf({ answers, samples }: Pool): [from: number, to: number][] {
+function promptsOf({ answers, samples }: AnswerPool): [from: number, to: number][] {
   const prompts = answers.length / samples;
   return Array.from({ length: prompts }, (_, p) => [p * samples, (p + 1) * samples]);
 }
 
 /** Rank correlation with the gold within a prompt, 0 where one of both is all alike. */
-function agreement(scores: Float64Array, pool: Pool): number {
+function agreement(scores: Float64Array, pool: AnswerPool): number {
   const each = promptsOf(pool).map((place) =>
     rankCorrelation(scores.subarray(...place), pool.gold.subarray(...place)),
   );
   return mean(each.map((r) => r ?? 0));
 }
 
-function bestOfNResult(judge: JudgeName, scores: Float64Array, pool: Pool): CurveResult {
+function bestOfNResult(judge: JudgeName, scores: Float64Array, pool: AnswerPool): CurveResult {
   const { ns, gold, fluency, answers } = pool;
   const z = scores.map(scaleOf(scores));
   const lengths = Float64Array.from(answers, ({ response }) => response.length);
@@ -224,7 +224,7 @@ function scaleOf(rewards: Float64Array): (reward: number) => number {
 }
 
 /** The most gold that choosing from the pool can have at each n's KL. */
-function optimumOf(pool: Pool): number[] {
+function optimumOf(pool: AnswerPool): number[] {
   const { ns, gold, samples } = pool;
   const alike = Array.from({ length: samples }, () => 1 / samples);
   return ns.map((n) =>

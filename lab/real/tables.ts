@@ -32,9 +32,9 @@ export function tablesOf(out: string, experiment: Experiment): string {
   ].join("\n\n");
 }
 
-type Where = Parameters<typeof folderOf>[1];
+type RunPlace = Parameters<typeof folderOf>[1];
 
-function evaluation(out: string, run: Where, { name }: Test): Evaluation {
+function evaluation(out: string, run: RunPlace, { name }: Test): Evaluation {
   const text = readFileSync(evaluationIn(folderOf(out, run), name), "utf8");
   return JSON.parse(text) as Evaluation;
 }

@@ -5,11 +5,11 @@
 
 import type { MoodClass } from "./words.ts";
 
-type Words = Readonly<Record<MoodClass, readonly string[]>>;
+type StoryWords = Readonly<Record<MoodClass, readonly string[]>>;
 
 interface Polar {
-  readonly pleasant: Words;
-  readonly unpleasant: Words;
+  readonly pleasant: StoryWords;
+  readonly unpleasant: StoryWords;
 }
 
 export const polar = {

@@ -71,7 +71,7 @@ function countWords(texts: Iterable<string>, added: readonly AddedToken[]): Map<
   return counts;
 }
 
-interface Pair {
+interface TokenPair {
   readonly left: number;
   readonly right: number;
 }
@@ -101,7 +101,7 @@ class GrowingVocabulary {
   }
 
   /** The id of the pair's joined name: of a token that was learnt from another pair, or a new one. */
-  join({ left, right }: Pair): number {
+  join({ left, right }: TokenPair): number {
     const name = this.nameOf(left) + this.nameOf(right);
     if (this.#added.has(name)) clash(name);
     return this.ids.get(name) ?? this.#add(name);
@@ -113,7 +113,7 @@ class GrowingVocabulary {
   }
 }
 
-interface Candidate extends Pair {
+interface Candidate extends TokenPair {
   readonly count: number;
 }
 
@@ -145,7 +145,7 @@ class PairCounts {
   }
 
   /** The pair to merge next; null if none occurs `least` times. */
-  mostFrequent(least: number): Pair | null {
+  mostFrequent(least: number): TokenPair | null {
     for (let top = this.#candidates.pop(); top !== undefined; top = this.#candidates.pop()) {
       const count = this.#counts.get(this.#key(top.left, top.right)) ?? 0;
       if (count === top.count) return count >= least ? top : null;
@@ -155,7 +155,7 @@ class PairCounts {
   }
 
   /** Makes the pair one token in every word. */
-  merge({ left, right }: Pair, into: number): void {
+  merge({ left, right }: TokenPair, into: number): void {
     const changes = new Map<number, number>();
     const key = this.#key(left, right);
     for (const index of this.#wordsWith.get(key) ?? []) {

@@ -35,7 +35,7 @@ export interface Packed extends Attend {
 }
 
 /** One query's row of the pattern, computed when it is needed. */
-interface Row {
+interface QueryRow {
   /** Which row of q and y it is, and which row of k and v its first key is. */
   readonly index: number;
   readonly keys: number;
@@ -51,7 +51,7 @@ function eachRow(
   k: Block,
   mask: Block | null,
   o: Attend,
-  visit: (row: Row) => void,
+  visit: (row: QueryRow) => void,
 ): void {
   const [T = 0, D = 0] = q.shape.slice(-2);
   const S = k.shape.at(-2) ?? 0;
@@ -97,7 +97,7 @@ export function perQuery(shape: Shape, dtype: DType): Masses<Spec> {
  * nothing has mass 0, and a pattern of zeros.
  */
 function patternOf(
-  row: Row,
+  row: QueryRow,
   S: number,
   drop: Drop,
   dtype: DType,

@@ -20,9 +20,9 @@ export interface CrossEntropyOptions {
   readonly labelSmoothing?: number;
 }
 
-type Losses = Required<CrossEntropyOptions>;
+type CrossEntropySettings = Required<CrossEntropyOptions>;
 
-type CrossEntropyRule = (logits: Tensor, target: Tensor, options: Losses) => Tensor;
+type CrossEntropyRule = (logits: Tensor, target: Tensor, options: CrossEntropySettings) => Tensor;
 
 function crossEntropyCall(
   run: CrossEntropyRule,
@@ -78,7 +78,7 @@ function eachTarget(
 /** What each target's loss is multiplied by: 1, or for the mean 1 / the number of targets that count. */
 export function shareOf(
   target: TypedArray,
-  { reduction, ignoreIndex }: Pick<Losses, "reduction" | "ignoreIndex">,
+  { reduction, ignoreIndex }: Pick<CrossEntropySettings, "reduction" | "ignoreIndex">,
 ): number {
   if (reduction !== "mean") return 1;
   let count = 0;
@@ -101,10 +101,10 @@ function perTarget(target: Tensor, dtype: DType): { readonly largest: Spec; read
  */
 export const crossEntropy: Op<
   (logits: Tensor, target: Tensor, options?: CrossEntropyOptions) => Tensor,
-  [logits: Tensor, target: Tensor, options: Losses],
+  [logits: Tensor, target: Tensor, options: CrossEntropySettings],
   "largest" | "mass"
 > = fused({
-  definition: (logits: Tensor, target: Tensor, options: Losses) => {
+  definition: (logits: Tensor, target: Tensor, options: CrossEntropySettings) => {
     const { reduction, ignoreIndex, labelSmoothing } = options;
     const ignored = target.eq(ignoreIndex);
     const logp = ignored.unsqueeze(-1).where(0, logits).logSoftmax({ dim: -1 });
