@@ -28,7 +28,7 @@ export * from "./errors.ts";
 export { hvp, vjp } from "./functional.ts";
 export { type GradcheckOptions, gradcheck } from "./gradcheck.ts";
 export { type Hook, registerHook, retainGrad } from "./hooks.ts";
-export { enableGrad, noGrad } from "./modes.ts";
+export { enableGrad, noGrad, withDefinitions } from "./modes.ts";
 export type {
   BackwardCall,
   Block,
@@ -40,7 +40,6 @@ export type {
   Spec,
   UpdateCall,
 } from "./op.ts";
-export { withDefinitions } from "./op.ts";
 export { ropeTables } from "./ops/fused/ropeTables.ts";
 export * from "./ops/index.ts";
 export { type AleaState, Random, type RandomState, random } from "./random.ts";
@@ -55,7 +54,7 @@ export { namedTensors, type Tree, tensorsOf } from "./tree.ts";
 export { type AdamWOptions, adamwStep, globalNorm, type SGDOptions, sgdStep } from "./update.ts";
 export {
   /**
-   * Logarithm, exponential, sine and their kin with the same bits in every engine, for float64 numbers: Math leaves
+   * Logarithm, exponential, sine and others with the same bits in every engine, for float64 numbers: Math leaves
    * their last digits open.
    */
   portable,

@@ -1,11 +1,15 @@
 // Whether ops are recorded on the tape at the moment. Recording is on until noGrad turns it off around what
 // needs no gradients: an evaluation, an optimiser's step, and the backward walk itself unless its own
-// gradients are wanted. Next: tape.ts for what is recorded, anomaly.ts for the other mode.
+// gradients are wanted. And whether fused ops run as their definitions. Next: tape.ts for what is recorded, anomaly.ts for the other mode.
 
 import { ArgumentError } from "./errors.ts";
 import { accept, signatures } from "./signature.ts";
 
-const takes = /* @__PURE__ */ signatures({ noGrad: "fn: function", enableGrad: "fn: function" });
+const takes = /* @__PURE__ */ signatures({
+  noGrad: "fn: function",
+  enableGrad: "fn: function",
+  withDefinitions: "fn: function",
+});
 
 let recording = true;
 
@@ -45,4 +49,26 @@ export function noGrad<T>(fn: () => T): T {
 export function enableGrad<T>(fn: () => T): T {
   accept(takes.enableGrad, arguments);
   return refusePromise("enableGrad", withRecording(true, fn));
+}
+
+let defining = false;
+
+/** Whether fused ops run as their definitions at the moment. */
+export function isDefining(): boolean {
+  return defining;
+}
+
+/**
+ * Runs `fn` with every fused op replaced by its definition, so that all intermediates (an attention
+ * pattern, say) stand on the tape. Slower; the same values up to rounding.
+ */
+export function withDefinitions<T>(fn: () => T): T {
+  accept(takes.withDefinitions, arguments);
+  const before = defining;
+  defining = true;
+  try {
+    return fn();
+  } finally {
+    defining = before;
+  }
 }

@@ -15,7 +15,7 @@ import type { Draw } from "./draw.ts";
 import { isFloat } from "./dtype.ts";
 import { ArgumentError, DeviceError } from "./errors.ts";
 import type { Kernel, Outputs, Spec } from "./kernel.ts";
-import { isRecording } from "./modes.ts";
+import { isDefining, isRecording } from "./modes.ts";
 import type { BackwardCall, Call } from "./rule.ts";
 import { formatShape, sizeOf } from "./shape.ts";
 import { accept, type Signature, signature } from "./signature.ts";
@@ -68,29 +68,11 @@ export type FreeOp<F> = Op<F> & { readonly isMethod?: false };
 
 // --- Running -----------------------------------------------------------------------------------------
 
-let definitions = false;
-const definitionsTakes = /* @__PURE__ */ signature("withDefinitions", "fn: function");
-
-/**
- * Runs `fn` with every fused op replaced by its definition, so that all intermediates (an attention
- * pattern, say) stand on the tape. Slower; the same values up to rounding.
- */
-export function withDefinitions<T>(fn: () => T): T {
-  accept(definitionsTakes, arguments);
-  const before = definitions;
-  definitions = true;
-  try {
-    return fn();
-  } finally {
-    definitions = before;
-  }
-}
-
 /** Computes entry(args) on the device of its tensors and, if need be, leaves a node on the tape. */
 export function apply(entry: Entry, args: readonly unknown[]): Tensor {
   const tensors = tensorsIn(args);
   const device = commonDevice(entry.name, tensors);
-  if (entry.definition !== undefined && (definitions || device.fuses?.(entry, args) === false)) {
+  if (entry.definition !== undefined && (isDefining() || device.fuses?.(entry, args) === false)) {
     return entry.definition(...args);
   }
   const inferred = entry.infer(...args);

@@ -1,4 +1,4 @@
-// Elementary functions that give the same bits in every engine. The specification leaves Math.exp and kin
+// Elementary functions that give the same bits in every engine. The specification leaves Math.exp and others
 // to the engine, and they differ in the last bit between engines and versions; IEEE 754 fixes + - * / and
 // sqrt, of which these are made. Double precision, within 1 ulp (mpmath, test/portable.test.ts), with IEEE
 // 754's values at zeros, infinities and NaN. Each is a reduction to a small interval, a polynomial there

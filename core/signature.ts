@@ -234,7 +234,10 @@ function acceptMore(
   args: ArrayLike<unknown>,
 ): void {
   const last = parameters.at(-1);
-  if (!last?.isRest) return refuseMore(what, parameters, args);
+  if (!last?.isRest) {
+    refuseMore(what, parameters, args);
+    return;
+  }
   for (let i = parameters.length; i < args.length; i++)
     if (!fits(last, args[i])) refuse(what, numbered(last, i - parameters.length + 2), args[i]);
 }

@@ -31,15 +31,10 @@ import { perplexityOf, scorePairs, taken } from "./scores.ts";
 import { type PairSummary, summarize } from "./statistics/index.ts";
 import type { TrainCheckpoint, TrainState } from "./trainer/checkpoint.ts";
 import { pairsDigest } from "./trainer/digest.ts";
-import {
-  hiddenPushes,
-  methods,
-  Objective,
-  parameterPushes,
-  type TrainMethod,
-} from "./trainer/objective.ts";
+import { methods, Objective, type TrainMethod } from "./trainer/objective.ts";
 import { checkPairs, flipCount, flipped, isLabelled, placesOf } from "./trainer/pairs.ts";
 import { chooseParameters } from "./trainer/parameters.ts";
+import { hiddenPushes, parameterPushes } from "./trainer/pushes.ts";
 import type { DriftRecord, EvaluationRecord, StepRecord, TrainRecord } from "./trainer/records.ts";
 
 // --- Settings ----------------------------------------------------------------------------------------

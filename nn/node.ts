@@ -1,4 +1,4 @@
-// nn's doors to the disk: models, tokenizers and checkpoints from paths, and saved. Node and its kin have
+// nn's doors to the disk: models, tokenizers and checkpoints from paths, and saved. Node, Deno and Bun have
 // files; a browser has what index.ts exports. Next: checkpoints/onDisk.ts.
 
 export { openFile, replaceFile } from "./checkpoints/files.ts";

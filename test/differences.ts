@@ -17,11 +17,11 @@ export const classes = {
 export type Kind = keyof typeof classes;
 
 /** wasm against the reference, in float32 or float64; the reference in float32 against float64. */
-export type Comparison = "wasm" | "wasm in float64" | "float64";
+export type ComparedDevices = "wasm" | "wasm in float64" | "float64";
 
-export interface Difference {
+export interface KnownDifference {
   readonly ops: readonly string[] | "all";
-  readonly comparison: Comparison;
+  readonly comparison: ComparedDevices;
   /** The kinds that aren't drawn. */
   readonly kinds: readonly Kind[];
   /** How far numbers may be off besides, where terms cancel. */
@@ -29,7 +29,7 @@ export interface Difference {
   readonly why: string;
 }
 
-export const differences: readonly Difference[] = [
+export const differences: readonly KnownDifference[] = [
   {
     ops: ["matmul", "linear", "addmm", "einsum"],
     comparison: "wasm",

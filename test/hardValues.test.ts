@@ -10,7 +10,7 @@ import * as core from "../core/index.ts";
 import { type Draw, grad, opTable, type Tensor, tensor } from "../core/index.ts";
 import { sizeOf } from "../core/shape.ts";
 import "../kernels/index.ts";
-import { type Comparison, classes, differences, type Kind } from "./differences.ts";
+import { type ComparedDevices, classes, differences, type Kind } from "./differences.ts";
 import { described } from "./drawFrom.ts";
 import { outputsOf, replaceTensors } from "./opCalls.ts";
 import { holds } from "./property.ts";
@@ -80,7 +80,7 @@ for (const [name, entry] of opTable) {
   const listed = differences.filter(({ ops }) => ops === "all" || ops.includes(name));
   describe(name, () => {
     const compare = (
-      comparison: Comparison,
+      comparison: ComparedDevices,
       dtype: "float32" | "float64",
       device: string,
       tolerance: number,

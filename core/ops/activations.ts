@@ -1,4 +1,4 @@
-// Activations whose derivative is one line. Their fused kin (logSigmoid, silu, gelu) are in
+// Activations whose derivative is one line. The fused ones (logSigmoid, silu, gelu) are in
 // fused/activations.ts. Next: logic.ts.
 
 import { within } from "../draw.ts";

@@ -1,10 +1,9 @@
-// What a step minimises: both losses on some pairs, mixed as the method says; and how hard each pushes, at
-// the final hidden states that both heads read and over the trained parameters. What is trained is all of the
+// What a step minimises: both losses on some pairs, mixed as the method says. What is trained is all of the
 // model, or adapters (LoRA: small matrices added to fixed ones), or the reward head alone on a frozen backbone,
 // whose hidden states are then computed once (features.ts). The base is the language model it began as.
-// Next: ../trainer.ts for the loop around it, ../losses.ts for the formulas.
+// Next: ../trainer.ts for the loop around it, ../losses.ts for the formulas, pushes.ts for how hard each pushes.
 
-import { globalNorm, grad, noGrad, stack, type Tensor, tensor } from "../../core/index.ts";
+import { type Tensor, tensor } from "../../core/index.ts";
 import { makePairBatch, type PaddedBatch } from "../batches.ts";
 import {
   bradleyTerry,
@@ -15,7 +14,7 @@ import {
   sftRegularizer,
 } from "../losses.ts";
 import type { Pair } from "../pairs.ts";
-import { atPlaces, type RewardModel } from "../rewardModel.ts";
+import type { RewardModel } from "../rewardModel.ts";
 import { scorePairs } from "../scores.ts";
 import type { TrainSettings } from "../trainer.ts";
 import { Features } from "./features.ts";
@@ -59,7 +58,8 @@ export interface Losses {
   readonly seen: Seen | null;
 }
 
-interface Seen {
+/** The final hidden states of some pairs, and where they were read. */
+export interface Seen {
   /** [2B,T,C] */
   readonly hidden: Tensor;
   /** Of last tokens, [2B]. */
@@ -163,39 +163,4 @@ export class Objective {
 /** Numbers for each pair, in the dtype of `like`. */
 function rowsOf(values: readonly number[], { dtype }: Tensor): Tensor {
   return tensor(values, { dtype });
-}
-
-/**
- * After backward(), with the gradient of `seen.hidden` retained: the norms of what the reward loss and the
- * text-generation loss do to the final hidden states, [2]. The two never share a place.
- */
-export function hiddenPushes({ hidden, places, batch }: Seen): Tensor {
-  const at = (where: Tensor): Tensor => globalNorm([atPlaces(hidden.grad as Tensor, where)]);
-  return noGrad(() => stack([at(places), at(batch.targets.places)]));
-}
-
-/**
- * Before backward(): the norms of (1 - α) ∇L_reward and α ∇L_reg over parameters, and their inner product,
- * [3]. Two more walks through the graph.
- */
-export function parameterPushes(
-  { rewardLoss, regLoss }: { readonly rewardLoss: Tensor; readonly regLoss: Tensor },
-  parameters: readonly Tensor[],
-  alpha: number,
-): Tensor {
-  const push = (loss: Tensor, weight: number): (Tensor | null)[] =>
-    grad(loss.mul(weight), parameters, { retainGraph: true, allowUnused: true });
-  const [reward, reg] = [push(rewardLoss, 1 - alpha), push(regLoss, alpha)];
-  return noGrad(() => {
-    const zero = rewardLoss.mul(0);
-    const norm = (list: readonly (Tensor | null)[]): Tensor => {
-      const given = list.filter((g) => g !== null);
-      return given.length === 0 ? zero : globalNorm(given);
-    };
-    const inner = reward.reduce<Tensor>((sum, g, i) => {
-      const other = reg[i] ?? null;
-      return g === null || other === null ? sum : sum.add(g.mul(other).sum());
-    }, zero);
-    return stack([norm(reward), norm(reg), inner]);
-  });
 }

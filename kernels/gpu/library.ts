@@ -1,5 +1,5 @@
-// gpu.js, seen from here: the few of its types that the device uses, and where it comes from. It is a
-// guest of the package (an optional peer): in Node it is loaded when a gpu device is first used, in a
+// gpu.js, seen from here: the few of its types that the device uses, and where it comes from. It is an
+// optional peer of the package: in Node it is loaded when a gpu device is first used, in a
 // browser the page hands it over with provideGpu. Next: modes.ts, which starts one of its backends.
 
 import { DeviceError } from "../../core/index.ts";
@@ -160,7 +160,7 @@ function builtin<T>(name: string): T | undefined {
   return host.process?.getBuiltinModule?.(name) as T | undefined;
 }
 
-/** Whether this is Node (or a kin of it). */
+/** Whether this is Node, Deno or Bun. */
 export function isNode(): boolean {
   return builtin("node:module") !== undefined;
 }

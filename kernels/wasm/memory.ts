@@ -138,6 +138,7 @@ export class WasmMemory {
     return buffer.host ?? this.array(buffer);
   }
 
+  /** Frees a buffer for good. */
   free(buffer: WasmBuffer): void {
     if (buffer.releasable !== null) this.#keep(buffer);
     this.#freeAddress(buffer);
@@ -193,6 +194,7 @@ export class WasmMemory {
     };
   }
 
+  /** Gives a buffer an address of the kernels' memory. */
   #allocate(buffer: WasmBuffer): void {
     buffer.at = this.wasm.alloc(buffer.bytes);
     buffer.used = this.#period;
@@ -212,12 +214,14 @@ export class WasmMemory {
     else storage?.release("backward(), and the memory was needed");
   }
 
+  /** Its memory isn't to be taken for others any more. */
   #keep(buffer: WasmBuffer): void {
     buffer.releasable = null;
     this.#releasableNow.bytes -= buffer.bytes;
     this.#releasableNow.buffers--;
   }
 
+  /** Frees a buffer's address; the host's array, if there is one, stays. */
   #freeAddress(buffer: WasmBuffer): void {
     if (buffer.at === 0) return;
     this.wasm.free(buffer.at, buffer.bytes);
@@ -230,6 +234,7 @@ export class WasmMemory {
     buffer.place = -1;
   }
 
+  /** The host's array of a buffer, copied from its address unless it is there. */
   #copyToHost(buffer: WasmBuffer): TypedArray {
     if (buffer.host !== null) return buffer.host;
     const host = allocate(buffer.dtype, buffer.length);

@@ -1,4 +1,4 @@
-// The one door to the file system, for Node and its kin: no module that a browser may import imports this
+// The one door to the file system, for Node, Deno and Bun: no module that a browser may import imports this
 // one (a test follows the imports). replaceFile writes so that a kill at any moment leaves the old file or
 // the new one. Next: byteSource.ts for what browsers have, onDisk.ts for models in folders.
 
