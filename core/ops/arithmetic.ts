@@ -14,7 +14,7 @@ import type { DType } from "../dtype.ts";
 import { ArgumentError } from "../errors.ts";
 import { type Binary, elementwise, floats, numbers, type Unary } from "../kinds.ts";
 import type { Op } from "../op.ts";
-import { portable } from "../portable.ts";
+import { portable } from "../portable.ts"; // Math.pow and others, with the same bits in every engine
 import type { Tensor } from "../tensor.ts";
 
 const anyNumber = within(-3, 3);
