@@ -328,7 +328,9 @@ export function bernoulli(
 
 /** A scalar constant on `device`, which the printed tape shows by its value. */
 export function constant(value: number | boolean, dtype: DType, device: Device): Tensor {
-  return fromData(convert("constant", [value], dtype), [], dtype, device).named(String(value));
+  const x = fromData(convert("constant", [value], dtype), [], dtype, device);
+  x.name = String(value);
+  return x;
 }
 
 /** 0, 1, ..., n - 1 as int32 on the device of another tensor. */

@@ -19,7 +19,7 @@ export interface MatmulOptions {
 
 /** The strides of the batch axes, in elements of the whole matrices. */
 function batchStrides(shape: Shape, batch: Shape): number[] {
-  const matrix = sizeOf(shape.slice(-2));
+  const matrix = sizeOf(shape, shape.length - 2);
   return broadcastStrides(shape.slice(0, -2), batch).map((stride) => stride * matrix);
 }
 
@@ -29,14 +29,16 @@ function sides({ shape }: Tensor, transposed: boolean): [rows: number, columns: 
   return transposed ? [columns, rows] : [rows, columns];
 }
 
+const none: Shape = [];
+
 function contractionOf(a: Tensor, b: Tensor, options: Required<MatmulOptions>): Contraction {
   const { transposeA, transposeB } = options;
   const [rows, k] = sides(a, transposeA);
   const [kB, n] = sides(b, transposeB);
   if (k !== kB) throw innerMismatch(a, b, options, k, kB);
   if (b.rank === 2 && (a.rank === 2 || !transposeA)) {
-    const m = a.rank === 2 ? rows : sizeOf(a.shape.slice(0, -1)); // one tall product instead of a batch
-    return { batch: [], m, n, k, transposeA, transposeB, strideA: [], strideB: [] };
+    const m = a.rank === 2 ? rows : sizeOf(a.shape, 0, a.rank - 1); // one tall product instead of a batch
+    return { batch: none, m, n, k, transposeA, transposeB, strideA: none, strideB: none };
   }
   const batch = broadcastShapes("matmul", a.shape.slice(0, -2), b.shape.slice(0, -2));
   const strideA = batchStrides(a.shape, batch);
@@ -95,7 +97,7 @@ export const matmul: Op<(a: Tensor, b: Tensor, options?: MatmulOptions) => Tenso
     contractionOf(a, b, options),
   infer: (a, b, options) => {
     const { batch, m, n } = contractionOf(a, b, options);
-    const isTall = b.rank === 2 && !options.transposeA;
+    const isTall = a.rank > 2 && b.rank === 2 && !options.transposeA;
     return [{ shape: isTall ? [...a.shape.slice(0, -1), n] : [...batch, m, n], dtype: a.dtype }];
   },
   vjp: (g, _y, a, b, { transposeA, transposeB }) => {
