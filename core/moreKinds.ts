@@ -78,13 +78,17 @@ function reduceCall(run: ReduceRule, { name }: Entry): (x: Tensor, o?: ReduceOpt
     const { rank } = x;
     const { keepDims = false } = options;
     const axes = axesOf(name, x, options);
-    const [first = 0] = axes;
-    if (axes.every((axis, i) => axis === first + i)) return run(x, { dims: axes, keepDims });
+    if (areNeighbours(axes)) return run(x, { dims: axes, keepDims });
     const rest = Array.from({ length: rank }, (_, d) => d).filter((d) => !axes.includes(d));
     const last = axes.map((_, i) => rest.length + i);
     const y = run(x.permute([...rest, ...axes]), { dims: last, keepDims: false });
     return keepDims ? y.reshape(keptShape(x.shape, axes)) : y;
   };
+}
+
+function areNeighbours(axes: readonly number[]): boolean {
+  for (let i = 1; i < axes.length; i++) if (axes[i] !== (axes[i - 1] as number) + 1) return false;
+  return true;
 }
 
 /** The walk of a reduction. */
