@@ -16,7 +16,7 @@ import { isFloat } from "./dtype.ts";
 import { ArgumentError, DeviceError } from "./errors.ts";
 import type { Kernel, Outputs, Spec } from "./kernel.ts";
 import { isDefining, isRecording } from "./modes.ts";
-import type { BackwardCall, Call } from "./rule.ts";
+import type { BackwardCall, Call, ForwardCall } from "./rule.ts";
 import { formatShape, sizeOf } from "./shape.ts";
 import { accept, type Signature, signature } from "./signature.ts";
 import { Storage } from "./storage.ts";
@@ -76,10 +76,12 @@ export function apply(entry: Entry, args: readonly unknown[]): Tensor {
     return entry.definition(...args);
   }
   const inferred = entry.infer(...args);
+  const spec = inferred[0]; // by place: taking a list apart would start an iterator for every op
   const saved = inferred[1] ?? nothing;
-  const outputs: [Spec, ...Spec[]] = [inferred[0]];
-  for (const name in saved) outputs.push(saved[name] as Spec);
-  const made = execute(device, { entry, pass: "forward", args, tensors, outputs, saved });
+  const made =
+    entry.kernel.kind === "alias"
+      ? alias(entry.name, tensors, spec)
+      : execute(device, forwardCall(entry, args, tensors, spec, saved));
   const y = made[0] as Tensor;
   // anomaly mode, off unless asked for, looks for the op that made the first NaN
   let caller = "";
@@ -92,6 +94,18 @@ export function apply(entry: Entry, args: readonly unknown[]): Tensor {
     y.node = new Node(entry, args, tensors, y, named(saved, made), caller);
   }
   return y;
+}
+
+function forwardCall(
+  entry: Entry,
+  args: readonly unknown[],
+  tensors: readonly Tensor[],
+  spec: Spec,
+  saved: Readonly<Record<string, Spec>>,
+): ForwardCall {
+  const outputs: [Spec, ...Spec[]] = [spec];
+  for (const name in saved) outputs.push(saved[name] as Spec);
+  return { entry, pass: "forward", args, tensors, outputs, saved };
 }
 
 /** What an op that saves nothing saves. */
@@ -119,12 +133,17 @@ function tensorsIn(args: readonly unknown[]): Tensor[] {
   return tensors;
 }
 
-/** Runs a call's kernel (runCall times it if DEBUG is set); shares the storage where only the shape changes. */
+/** The same memory under another shape; no device has to know. */
+function alias(name: string, [x]: readonly Tensor[], { shape }: Spec): Tensor[] {
+  const { storage } = x as Tensor;
+  storage.buffer(name); // throws if it was released
+  return [new Tensor(storage, shape)];
+}
+
+/** Runs a call's kernel (runCall times it if DEBUG is set). */
 function execute(device: Device, call: Call): Tensor[] {
   const { entry, tensors } = call;
   for (const x of tensors) x.storage.buffer(entry.name);
-  if (entry.kernel.kind === "alias")
-    return [new Tensor((tensors[0] as Tensor).storage, (call.outputs[0] as Spec).shape)];
   const buffers = runCall(device, call);
   const made: Tensor[] = [];
   let at = 0;
