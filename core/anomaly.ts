@@ -12,11 +12,12 @@ import type { Tensor } from "./tensor.ts";
 
 const takes = /* @__PURE__ */ signature("detectAnomaly", "fn: function");
 
-let anomaly = false;
+/** Looks at results while anomaly mode is on. Set by detectAnomaly alone, so that a bundle without it has no check. */
+let watch: typeof checkFinite | null = null;
 
-/** Whether anomaly mode is on. */
-export function isDetectingAnomaly(): boolean {
-  return anomaly;
+/** The check of what ops make, while anomaly mode is on. */
+export function watcher(): typeof checkFinite | null {
+  return watch;
 }
 
 /**
@@ -25,21 +26,21 @@ export function isDetectingAnomaly(): boolean {
  */
 export function detectAnomaly<T>(fn: () => T): T {
   accept(takes, arguments);
-  return refusePromise("detectAnomaly", withAnomaly(true, fn));
+  return refusePromise("detectAnomaly", withWatch(checkFinite, fn));
 }
 
 /** Runs an op's gradient rule unwatched: checkGradient looks at what it made, under the name of that op. */
 export function unwatched<T>(fn: () => T): T {
-  return anomaly ? withAnomaly(false, fn) : fn();
+  return watch ? withWatch(null, fn) : fn();
 }
 
-function withAnomaly<T>(on: boolean, fn: () => T): T {
-  const before = anomaly;
-  anomaly = on;
+function withWatch<T>(check: typeof watch, fn: () => T): T {
+  const before = watch;
+  watch = check;
   try {
     return fn();
   } finally {
-    anomaly = before;
+    watch = before;
   }
 }
 
@@ -53,13 +54,13 @@ function nonFinite(x: Tensor): { value: number; at: number } | null {
   return null;
 }
 
-/** In anomaly mode: throws if `outputs` hold a NaN or an infinity that no input brought along. */
-export function checkAnomaly(
+/** Throws if `outputs` hold a NaN or an infinity that no input brought along; else gives the caller's line. */
+function checkFinite(
   what: string,
   outputs: readonly Tensor[],
   inputs: readonly Tensor[],
-  caller: string,
-): void {
+  caller = callerLine(),
+): string {
   for (const y of outputs) {
     const bad = nonFinite(y);
     if (bad === null || inputs.some((x) => nonFinite(x) !== null)) continue;
@@ -69,14 +70,13 @@ export function checkAnomaly(
         `${inputs.map((x) => formatShape(x.shape)).join(" ")}${caller && ` (called at ${caller})`}`,
     );
   }
+  return caller;
 }
 
 /** In anomaly mode: throws if a gradient of a node's op has a NaN or an infinity that `g` didn't bring along. */
 export function checkGradient(node: Node, gx: Tensor, g: Tensor): void {
-  if (anomaly) checkAnomaly(`gradient of ${node.entry.name}`, [gx], [g], node.caller);
+  watch?.(`gradient of ${node.entry.name}`, [gx], [g], node.caller);
 }
-
-const here = folderOf(import.meta.url);
 
 /** The folder of a module's address, as stack traces have it; null for a script or a blob, which has none. */
 function folderOf(address: string | undefined): string | null {
@@ -85,7 +85,8 @@ function folderOf(address: string | undefined): string | null {
 }
 
 /** File and line of the first caller outside of this folder. */
-export function callerLine(): string {
+function callerLine(): string {
+  const here = folderOf(import.meta.url);
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 50;
   const stack = new Error().stack ?? "";

@@ -8,7 +8,7 @@
 // Next: kernel.ts for what a device knows of it; kinds.ts, which builds entries; ops/arithmetic.ts, the first
 // ones; reference.ts, which runs them.
 
-import { callerLine, checkAnomaly, isDetectingAnomaly } from "./anomaly.ts";
+import { watcher } from "./anomaly.ts";
 import { runCall } from "./debug.ts";
 import { currentDevice, type Device } from "./device.ts";
 import type { Draw } from "./draw.ts";
@@ -84,11 +84,7 @@ export function apply(entry: Entry, args: readonly unknown[]): Tensor {
       : execute(device, forwardCall(entry, args, tensors, spec, saved));
   const y = made[0] as Tensor;
   // anomaly mode, off unless asked for, looks for the op that made the first NaN
-  let caller = "";
-  if (isDetectingAnomaly()) {
-    caller = callerLine();
-    checkAnomaly(entry.name, made, tensors, caller);
-  }
+  const caller = watcher()?.(entry.name, made, tensors) ?? "";
   if (isRecording() && isFloat(y.dtype) && tensors.some(asksForGradients)) {
     y.requiresGrad = true;
     y.node = new Node(entry, args, tensors, y, named(saved, made), caller);
