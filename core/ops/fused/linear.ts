@@ -4,7 +4,7 @@ import type { Draw } from "../../draw.ts";
 import { isFloat } from "../../dtype.ts";
 import { DTypeError, ShapeError } from "../../errors.ts";
 import { fused } from "../../kinds.ts";
-import type { Block, Op } from "../../op.ts";
+import type { Op } from "../../op.ts";
 import { formatShape } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
 import { asRows } from "../lines.ts";
@@ -14,23 +14,6 @@ type LinearRule = (x: Tensor, weight: Tensor, bias: Tensor | null) => Tensor;
 function linearDefinition(x: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
   const y = x.matmul(weight, { transposeB: true });
   return bias === null ? y : y.add(bias);
-}
-
-/** The loops of both: weight's number for output o and input k stands at o rowStep + k step. */
-function affine(
-  y: Block,
-  x: Block,
-  weight: Block,
-  bias: Block | null,
-  { out, width, rowStep, step }: { out: number; width: number; rowStep: number; step: number },
-): void {
-  for (let i = 0; i < y.data.length; i++) {
-    const [row, o] = [Math.floor(i / out), i % out];
-    let sum = bias?.data[o] ?? 0;
-    for (let k = 0; k < width; k++)
-      sum += (x.data[row * width + k] ?? 0) * (weight.data[o * rowStep + k * step] ?? 0);
-    y.data[i] = sum;
-  }
 }
 
 /** y = x Wᵀ + bias over the last axis: x [..., in], weight [out, in], bias [out] or none. */
@@ -44,7 +27,13 @@ export const linear: Op<
   ],
   forward: ([y], x, weight, bias) => {
     const [out = 0, width = 0] = weight.shape;
-    affine(y, x, weight, bias, { out, width, rowStep: width, step: 1 });
+    for (let i = 0; i < y.data.length; i++) {
+      const [row, o] = [Math.floor(i / out), i % out];
+      let sum = bias?.data[o] ?? 0;
+      for (let k = 0; k < width; k++)
+        sum += (x.data[row * width + k] ?? 0) * (weight.data[o * width + k] ?? 0);
+      y.data[i] = sum;
+    }
   },
   vjp: (g, _y, x, weight) => {
     const rows = asRows(g);
@@ -86,7 +75,13 @@ export const addmm: Op<AddmmRule, [bias: Tensor, x: Tensor, weight: Tensor]> = f
   ],
   forward: ([y], bias, x, weight) => {
     const [width = 0, out = 0] = weight.shape;
-    affine(y, x, weight, bias, { out, width, rowStep: 1, step: out });
+    for (let i = 0; i < y.data.length; i++) {
+      const [row, o] = [Math.floor(i / out), i % out];
+      let sum = bias.data[o] ?? 0;
+      for (let k = 0; k < width; k++)
+        sum += (x.data[row * width + k] ?? 0) * (weight.data[k * out + o] ?? 0);
+      y.data[i] = sum;
+    }
   },
   vjp: (g, _y, _bias, x, weight) => {
     const rows = asRows(g);
