@@ -57,7 +57,8 @@ describe("the package, installed", () => {
   }
 
   test("in Node, every door opens, and the model's digits are the README's", async () => {
-    assert.match(inNode.last, /^loss 0\.369, gradient norm 0\.7964$/);
+    const readme = readFileSync(join(root, "README.md"), "utf8");
+    assert.ok(readme.includes(`step 20: ${inNode.last}\n`), inNode.last);
     assert.deepEqual([inNode.device, inNode.wasm], ["wasm", "wasm"]);
     const doors = ["", "/core", "/kernels", "/nn", "/grm", "/lab", "/report", "/node"];
     const opened = doors.map((door) => `await import("twoheads${door}");`).join(" ");
