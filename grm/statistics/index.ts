@@ -9,4 +9,5 @@ export * from "./correlation.ts";
 export * from "./histogram.ts";
 export * from "./intervals.ts";
 export * from "./logistic.ts";
+export * from "./logisticRegression.ts";
 export * from "./wins.ts";
