@@ -33,7 +33,7 @@ function byLayer(
 const words = {
   cka: {
     title: "CKA with the base, by layer",
-    look: "1 is the base's arrangement of tokens; the layer where it falls is where training rewrote most.",
+    look: "1 is the base's arrangement of tokens, 0 what chance gives; where it falls is what training rewrote.",
     limits: "It doesn't see turns and scale, and a few large directions decide it.",
   },
   cosine: {

@@ -110,31 +110,31 @@ describe("matrices", () => {
 
 // --- Drift -------------------------------------------------------------------------------------------
 
-/** CKA by its definition: HSIC of centred Gram matrices K = XXᵀ, L = YYᵀ (1905.00414, section 3). */
+/** CKA of unbiased HSICs, of Gram matrices K = XXᵀ, L = YYᵀ with zeros on the diagonal (Song et al. 2012, equation 4). */
 function gramCKA(x: Matrix, y: Matrix): number {
   const n = x.rows;
-  const gram = (m: Matrix): number[][] => {
-    const k = Array.from({ length: n }, (_, i) =>
+  const gram = (m: Matrix): number[][] =>
+    Array.from({ length: n }, (_, i) =>
       Array.from({ length: n }, (_, j) =>
-        rowOf(m, i).reduce((sum, v, c) => sum + v * (rowOf(m, j)[c] ?? 0), 0),
+        i === j ? 0 : rowOf(m, i).reduce((sum, v, c) => sum + v * (rowOf(m, j)[c] ?? 0), 0),
       ),
     );
-    const at = (i: number, j: number): number => k[i]?.[j] ?? 0;
-    const means = k.map((row) => row.reduce((s, v) => s + v, 0) / n);
-    const all = means.reduce((s, v) => s + v, 0) / n;
-    return k.map((_, i) => k.map((_, j) => at(i, j) - (means[i] ?? 0) - (means[j] ?? 0) + all));
+  const sum = (list: readonly number[]): number => list.reduce((s, v) => s + v, 0);
+  const hsic = (k: number[][], l: number[][]): number => {
+    const trace = sum(k.map((row, i) => sum(row.map((v, j) => v * (l[i]?.[j] ?? 0)))));
+    const [r, s] = [k.map(sum), l.map(sum)];
+    const all = (sum(r) * sum(s)) / ((n - 1) * (n - 2));
+    return trace + all - (2 / (n - 2)) * sum(r.map((v, i) => v * (s[i] ?? 0)));
   };
   const [k, l] = [gram(x), gram(y)];
-  const inner = (a: number[][], b: number[][]): number =>
-    a.reduce((s, row, i) => s + row.reduce((t, v, j) => t + v * (b[i]?.[j] ?? 0), 0), 0);
-  return inner(k, l) / Math.sqrt(inner(k, k) * inner(l, l));
+  return hsic(k, l) / Math.sqrt(hsic(k, k) * hsic(l, l));
 }
 
 describe("drift", () => {
   test("CKA is what the Gram matrices say, and doesn't see turns and scale", () => {
     holds(
       "linear CKA is the Gram matrices'",
-      (d) => [d.integer(2, 9), d.integer(1, 5), d.integer(0, 1000)] as const,
+      (d) => [d.integer(5, 9), d.integer(1, 5), d.integer(0, 1000)] as const,
       ([n, c, seed]) => {
         const [x, y] = [drawn(n, c, `x ${seed}`), drawn(n, 3, `y ${seed}`)];
         close(linearCKA(x, y), gramCKA(x, y), 1e-9);

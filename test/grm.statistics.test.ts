@@ -3,7 +3,20 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { type Pair, type Sequence, WordsOnly } from "../grm/index.ts";
+import { random } from "../core/index.ts";
+import { type Pair, type Sequence, standardize, statistics, WordsOnly } from "../grm/index.ts";
+import {
+  effectiveRank,
+  fitProbe,
+  linearCKA,
+  linearProbe,
+  type Matrix,
+  matrix,
+} from "../grm/inspect/index.ts";
+import { whiten } from "../grm/policies/index.ts";
+import { usableRewards } from "../grm/policies/rollouts.ts";
+
+const { centred, correlation, deviation, interval, mean, norm, rankCorrelation } = statistics;
 
 function near(got: number | null | undefined, wanted: number, tolerance = 1e-9): void {
   const most = tolerance * Math.max(1e-300, Math.abs(wanted));
@@ -66,5 +79,120 @@ describe("the words-only control is scikit-learn's logistic regression", () => {
   test("without an optimum, or without reaching it, it says so", () => {
     assert.throws(() => WordsOnly.fit(good, { l2: 0 }), /l2 is 0; needed a finite number > 0/);
     assert.throws(() => WordsOnly.fit(good, { steps: 1 }), /isn't reached, steps is 1/);
+  });
+});
+
+describe("numbers that differ by rounding alone don't vary", () => {
+  const alike = [
+    [0.1, 0.1, 0.1],
+    [0.3, 0.1 + 0.2, 0.3],
+    [1e300, 1e300, 1e300],
+    [-1e-300, -1e-300, -1e-300],
+    Array.from({ length: 1000 }, () => 0.7),
+  ];
+
+  test("so that nothing is divided by what rounding left", () => {
+    for (const x of alike) {
+      const zeros = x.map(() => 0);
+      assert.deepEqual([...centred(x)], zeros);
+      assert.deepEqual([...whiten(x)], zeros);
+      assert.deepEqual([...standardize(x)], zeros);
+      assert.equal(deviation(x), 0);
+      assert.equal(interval(x).half, 0);
+      const other = x.map((_, i) => i);
+      assert.equal(correlation(x, other), null);
+      assert.equal(correlation(other, x), null);
+      const states = matrix(
+        x.length,
+        2,
+        x.flatMap((value) => [value, value]),
+      );
+      assert.equal(effectiveRank(states), null);
+      assert.equal(linearCKA(states, states), null);
+    }
+  });
+
+  test("so that a probe gives a constant column no weight, and R² of constant labels is null", () => {
+    const rng = random(1);
+    const rows = Array.from({ length: 12 }, () => [rng.normal(), 0.1, rng.normal()]);
+    const x = matrix(12, 3, rows.flat());
+    const y = rows.map(([a = 0, , b = 0]) => 2 * a - b + 0.1);
+    for (const l2 of [0, 1e-3]) assert.equal(fitProbe({ x, y }, { l2 }).weights[1], 0);
+    near(linearProbe({ x, y }, { x, y }, { l2: 0 }).r2, 1);
+    const constant = y.map(() => 0.1);
+    const { r2, accuracy } = linearProbe({ x, y: constant }, { x, y: constant });
+    assert.deepEqual([r2, accuracy], [null, null]);
+  });
+
+  test("so that rewards which begin alike keep their size in PPO", () => {
+    const settings = { normalise: true, rewardClip: 5 };
+    const { scale } = usableRewards(Float64Array.of(0.1, 0.1, 0.1), null, settings);
+    const later = usableRewards(Float64Array.of(0.1, 1.1, -0.9), scale, settings);
+    assert.equal(later.clipped, 0);
+    near(later.rewards[1], 1);
+  });
+
+  test("and what does vary, if far from 0, still does", () => {
+    near(deviation([1e15, 1e15 + 1, 1e15 + 2]), Math.sqrt(2 / 3));
+    near(correlation([1e9 + 1, 1e9 + 2, 1e9 + 4], [1, 2, 3]), 9 / Math.sqrt(84));
+  });
+});
+
+test("sizes whose squares leave the range of a double: means, deviations, correlations, ranks of states", () => {
+  const r = 0.9819805060619657; // SciPy 1.17.1: stats.pearsonr([1e155, 2e155, 4e155], [1, 2, 3]); exactly 9/√84
+  for (const scale of [1e155, 1e300, 1e-155, 1e-300]) {
+    const x = [1, 2, 4].map((value) => scale * value);
+    near(correlation(x, [1, 2, 3]), r);
+    near(correlation(x, [1e-200, 2e-200, 3e-200]), r);
+    near(rankCorrelation(x, [1, 2, 3]), 1);
+    near(deviation(x), scale * Math.sqrt(14 / 9));
+    near(norm(x), scale * Math.sqrt(21));
+    const states = (unit: number): Matrix =>
+      matrix(
+        6,
+        2,
+        [1, 2, 3, 5, 2, 2, 0, 1, 4, -1, 7, 3].map((value) => unit * value),
+      );
+    near(effectiveRank(states(scale)), effectiveRank(states(1)) ?? Number.NaN);
+    near(linearCKA(states(scale), states(1)), 1);
+  }
+  near(mean([1e308, 1e308]), 1e308);
+  assert.throws(() => correlation([1, 2], [1]), /2 and 1 numbers/);
+});
+
+describe("linear CKA is the debiased one", () => {
+  test("of whole numbers, by rational arithmetic", () => {
+    const x = [1, 2, 3, 5, 2, 2, 0, 1, 4, -1, 7, 3];
+    const y = [2, 0, 1, 1, 1, 1, 5, 2, 0, 0, 3, 3, 1, 4, 2, 6, 6, 1];
+    const cka = (rows: number) =>
+      linearCKA(matrix(rows, 2, x.slice(0, 2 * rows)), matrix(rows, 3, y.slice(0, 3 * rows)));
+    // unbiased HSICs of six rows: 7/4, 583/18, 1363/30; of the first four: -67/12, 37/6, 43/6
+    near(cka(6), 7 / 4 / Math.sqrt((583 / 18) * (1363 / 30)));
+    near(cka(4), -67 / 12 / Math.sqrt((37 / 6) * (43 / 6)));
+    assert.equal(cka(3), null);
+  });
+
+  test("so that states with nothing in common are at 0 on average, however few tokens", () => {
+    for (const tokens of [5, 16, 64]) {
+      const rng = random(tokens);
+      const states = (): Matrix =>
+        matrix(
+          tokens,
+          64,
+          Array.from({ length: 64 * tokens }, () => rng.normal()),
+        );
+      const found = Array.from({ length: 200 }, () => linearCKA(states(), states()) ?? Number.NaN);
+      const { mean: average, half } = interval(found);
+      assert.ok(Math.abs(average) < 2 * (half ?? 0), `${tokens} tokens: ${average} ± ${half}`);
+    }
+  });
+
+  test("states that are all equally far apart have nothing in which they could be alike: null", () => {
+    const unit = matrix(
+      5,
+      5,
+      Array.from({ length: 25 }, (_, at) => (at % 6 === 0 ? 1 : 0)),
+    );
+    assert.equal(linearCKA(unit, unit), null);
   });
 });

@@ -5,28 +5,53 @@
 // Next: states.ts for where states come from.
 
 import { ArgumentError, portable } from "../../core/index.ts";
-import { deviation, mean } from "../statistics/index.ts";
+import { cosine, deviation, dot, inUnits, mean, norm } from "../statistics/index.ts";
 import {
-  centred,
-  cosine,
+  centredColumns,
   crossProduct,
   type Matrix,
-  norm,
   rowOf,
   symmetricEigenvalues,
 } from "./matrix.ts";
 import type { States } from "./states.ts";
 
 /**
- * Linear centred kernel alignment of x [N,C] and y [N,D], the same N tokens in both:
- * |xᵀy|² / (|xᵀx| |yᵀy|) with centred columns and Frobenius norms, in [0, 1] (Kornblith et al.,
- * 1905.00414, section 3). It doesn't change under rotation and uniform scaling. Null if one doesn't vary.
+ * Linear centred kernel alignment of x [N,C] and y [N,D], the same N tokens in both: 1 where they are alike
+ * up to rotation and uniform scaling, 0 on average where they have nothing in common. Kornblith et al.
+ * (1905.00414, section 3) divide |xᵀy|² by |xᵀx| |yᵀy|, which tends to 1 for whatever states where tokens
+ * are fewer than C; this is the debiased estimate (Nguyen et al., 2010.15327, section 2), each of the three
+ * without the part that a token has in common with itself. By chance it may be below 0. Null if one doesn't
+ * vary, and for fewer than four tokens.
  */
 export function linearCKA(x: Matrix, y: Matrix): number | null {
-  const [a, b] = [centred(x), centred(y)];
-  const shared = norm(crossProduct(a, b).data);
-  const scale = norm(crossProduct(a, a).data) * norm(crossProduct(b, b).data);
-  return scale > 0 ? (shared * shared) / scale : null;
+  const [a, b] = [inModerateUnits(centredColumns(x)), inModerateUnits(centredColumns(y))];
+  const [shared, own, others] = [alikeness(a, b), alikeness(a, a), alikeness(b, b)];
+  const scale = Math.sqrt(own * others);
+  return scale > 0 ? Math.max(-1, Math.min(1, shared / scale)) : null;
+}
+
+/** n (n-3) times the unbiased HSIC of linear kernels (Song et al. 2012, equation 4), of centred columns. */
+function alikeness(a: Matrix, b: Matrix): number {
+  const n = a.rows;
+  if (n < 4) return 0;
+  const product = crossProduct(a, b).data;
+  const [p, q] = [squaredNorms(a), squaredNorms(b)];
+  const [whole, pairs, each] = [dot(product, product), sumOf(p) * sumOf(q), dot(p, q)];
+  const found = whole - (n / (n - 2)) * each + pairs / ((n - 1) * (n - 2));
+  return Math.abs(found) > 1e-13 * (whole + each + pairs / n) ? found : 0;
+}
+
+function squaredNorms(x: Matrix): Float64Array {
+  return Float64Array.from({ length: x.rows }, (_, i) => dot(rowOf(x, i), rowOf(x, i)));
+}
+
+function sumOf(x: Float64Array): number {
+  return x.reduce((sum, value) => sum + value, 0);
+}
+
+/** A matrix, by one factor if need be, such that squares of its squares are doubles. */
+function inModerateUnits(x: Matrix): Matrix {
+  return { ...x, data: Float64Array.from(inUnits(x.data).values) };
 }
 
 /**
@@ -34,7 +59,7 @@ export function linearCKA(x: Matrix, y: Matrix): number | null {
  * 1 to min(N, C) (Roy and Vetterli 2007). Null if nothing varies.
  */
 export function effectiveRank(x: Matrix): number | null {
-  const a = centred(x);
+  const a = inModerateUnits(centredColumns(x));
   const squares = symmetricEigenvalues(crossProduct(a, a)); // of singular values, up to rounding
   const largest = squares[0] ?? 0;
   return rankOf(squares.map((square) => (square > 1e-14 * largest ? Math.sqrt(square) : 0)));

@@ -11,9 +11,9 @@ import { breathe } from "../../nn/run/loop.ts";
 import type { Pair } from "../pairs.ts";
 import { RewardModel } from "../rewardModel.ts";
 import { scorePairs } from "../scores.ts";
+import { dot } from "../statistics/index.ts";
 import { methods, Objective, type TrainMethod } from "../trainer/objective.ts";
 import { type TrainSettings, trainSettings } from "../trainer.ts";
-import { dot } from "./matrix.ts";
 import { activationNames } from "./states.ts";
 
 /** Which losses' gradients are compared: the method and its weights. */

@@ -4,6 +4,7 @@
 // Next: drift.ts and probes.ts, which use them.
 
 import { ArgumentError } from "../../core/index.ts";
+import { centred, norm } from "../statistics/index.ts";
 
 /** N rows of C numbers: row i begins at i C. */
 export interface Matrix {
@@ -51,24 +52,6 @@ export function stackRows(parts: readonly Matrix[]): Matrix {
   return all;
 }
 
-/** Σ a_k b_k. */
-export function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  let sum = 0;
-  for (let k = 0; k < a.length; k++) sum += (a[k] ?? 0) * (b[k] ?? 0);
-  return sum;
-}
-
-/** Euclidean length. */
-export function norm(a: ArrayLike<number>): number {
-  return Math.sqrt(dot(a, a));
-}
-
-/** a · b / (|a| |b|); null where one of them is 0. */
-export function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number | null {
-  const scale = norm(a) * norm(b);
-  return scale > 0 ? dot(a, b) / scale : null;
-}
-
 /** The mean of each column, [C]. */
 export function columnMeans(x: Matrix): Float64Array {
   const means = new Float64Array(x.cols);
@@ -79,10 +62,20 @@ export function columnMeans(x: Matrix): Float64Array {
   return means;
 }
 
-/** Columns with mean 0. */
-export function centred(x: Matrix): Matrix {
-  const means = columnMeans(x);
-  return { ...x, data: x.data.map((value, at) => value - (means[at % x.cols] ?? 0)) };
+/** Column c, [N]. */
+export function columnOf({ rows, cols, data }: Matrix, c: number): Float64Array {
+  return Float64Array.from({ length: rows }, (_, i) => data[i * cols + c] ?? 0);
+}
+
+/** Columns less their means; zeros where one differs by no more than rounding. */
+export function centredColumns(x: Matrix): Matrix {
+  const less = matrix(x.rows, x.cols);
+  for (let c = 0; c < x.cols; c++) {
+    centred(columnOf(x, c)).forEach((value, i) => {
+      less.data[i * x.cols + c] = value;
+    });
+  }
+  return less;
 }
 
 /** xᵀ y, [C,D], of matrices with as many rows. */

@@ -3,11 +3,12 @@
 // Next: ../../lab/goldFeatures.ts for what is read in the world "spelled".
 
 import { ArgumentError } from "../../core/index.ts";
-import { mean } from "../statistics/index.ts";
+import { centred, deviation, dot, mean, norm } from "../statistics/index.ts";
 import {
+  centredColumns,
   columnMeans,
+  columnOf,
   crossProduct,
-  dot,
   type Matrix,
   matrix,
   rowOf,
@@ -42,38 +43,19 @@ export function fitProbe({ x, y }: Labelled, { l2 = 1e-3 }: ProbeOptions = {}): 
       `fitProbe: got ${x.rows} states and ${y.length} labels; needed as many of both, at least one`,
     );
   }
-  const means = columnMeans(x);
-  const scales = columnDeviations(x, means);
-  const scaled: Matrix = {
-    ...x,
-    data: x.data.map((value, at) => {
-      const c = at % x.cols;
-      return (value - (means[c] ?? 0)) / (scales[c] ?? 1);
-    }),
-  };
-  const centre = mean(y);
-  const target = matrix(
-    x.rows,
-    1,
-    Array.from(y, (value) => value - centre),
-  );
+  // 1 where a column doesn't vary: its numbers less their mean are zeros
+  const scales = Float64Array.from({ length: x.cols }, (_, c) => deviation(columnOf(x, c)) || 1);
+  const apart = centredColumns(x);
+  const scaled = { ...x, data: apart.data.map((value, at) => value / (scales[at % x.cols] ?? 1)) };
+  const target = matrix(x.rows, 1, centred(y));
   const covariance = crossProduct(scaled, scaled);
-  const data = covariance.data.map(
-    (value, at) => value / x.rows + (at % (x.cols + 1) === 0 ? l2 : 0),
-  );
+  const data = covariance.data.map((value, at) => {
+    if (at % (x.cols + 1) !== 0) return value / x.rows;
+    return value === 0 ? 1 : value / x.rows + l2; // a column of zeros has weight 0, whatever l2 is
+  });
   const right = crossProduct(scaled, target).data.map((value) => value / x.rows);
   const weights = solvePositive({ ...covariance, data }, right).map((w, c) => w / (scales[c] ?? 1));
-  return { weights, bias: centre - dot(weights, means) };
-}
-
-/** Of each column around its mean; 1 where it doesn't vary. */
-function columnDeviations(x: Matrix, means: Float64Array): Float64Array {
-  const squares = new Float64Array(x.cols);
-  x.data.forEach((value, at) => {
-    const c = at % x.cols;
-    squares[c] = (squares[c] ?? 0) + (value - (means[c] ?? 0)) ** 2 / x.rows;
-  });
-  return squares.map((square) => Math.sqrt(square) || 1);
+  return { weights, bias: mean(y) - dot(weights, columnMeans(x)) };
 }
 
 /** What the probe reads off states, [N]. */
@@ -95,18 +77,16 @@ export interface ProbeScore {
 /** How well a probe does on states that it wasn't fitted to. */
 export function scoreProbe(probe: Probe, { x, y }: Labelled): ProbeScore {
   const read = readProbe(probe, x);
-  const centre = mean(y);
-  const [error, whole] = [read, null].map((values) =>
-    Array.from(y).reduce((sum, value, i) => sum + (value - (values?.[i] ?? centre)) ** 2, 0),
-  ) as [number, number];
+  const whole = norm(centred(y));
+  const error = norm(Float64Array.from(y, (value, i) => value - (read[i] ?? 0)));
   const kinds = [...new Set(Array.from(y))].sort((a, b) => a - b);
   const [low = 0, high = 0] = kinds;
   const middle = (low + high) / 2;
   const right = Array.from(y).filter((value, i) => value > middle === (read[i] ?? 0) > middle);
   const highs = Array.from(y).filter((value) => value > middle).length / y.length;
-  const isBinary = kinds.length === 2;
+  const isBinary = kinds.length === 2 && whole > 0;
   return {
-    r2: whole > 0 ? 1 - error / whole : null,
+    r2: whole > 0 ? 1 - (error / whole) ** 2 : null,
     accuracy: isBinary ? right.length / y.length : null,
     guess: isBinary ? Math.max(highs, 1 - highs) : null,
     count: y.length,

@@ -2,12 +2,16 @@
 // Next: intervals.ts for how sure an average is.
 
 import { portable } from "../../core/index.ts";
+import { inUnits } from "./vectors.ts";
 
 /** Arithmetic mean; NaN of nothing. */
 export function mean(x: ArrayLike<number>): number {
   let sum = 0;
   for (let i = 0; i < x.length; i++) sum += x[i] ?? 0;
-  return sum / x.length;
+  if (Math.abs(sum) !== Infinity) return sum / x.length;
+  let shares = 0; // the sum alone may have left the range of a double
+  for (let i = 0; i < x.length; i++) shares += (x[i] ?? 0) / x.length;
+  return shares;
 }
 
 /** The mean of numbers that are multiplied rather than added: e to the mean of their logarithms. */
@@ -15,10 +19,33 @@ export function geometricMean(x: ArrayLike<number>): number {
   return portable.exp(mean(Array.from(x, portable.log)));
 }
 
-/** √ of the mean squared distance from the mean. */
-export function deviation(x: ArrayLike<number>): number {
+/** Four units in the last place: how far apart equal numbers may come out, by the way they were computed. */
+const rounding = 4 * Number.EPSILON;
+
+/** Whether numbers differ by more than rounding, measured at the largest of them. */
+function varies(x: ArrayLike<number>): boolean {
+  let [low, high] = [Infinity, -Infinity];
+  for (let i = 0; i < x.length; i++) {
+    low = Math.min(low, x[i] ?? 0);
+    high = Math.max(high, x[i] ?? 0);
+  }
+  return !(high - low <= rounding * Math.max(Math.abs(low), Math.abs(high)));
+}
+
+/**
+ * Numbers less their mean; zeros where they differ by no more than rounding. A mean is rounded, so that
+ * three times 0.1 less their mean isn't 0: whoever divides by what is left divides by this.
+ */
+export function centred(x: ArrayLike<number>): Float64Array {
+  if (!varies(x)) return new Float64Array(x.length);
   const centre = mean(x);
-  return Math.sqrt(mean(Array.from(x, (value) => (value - centre) ** 2)));
+  return Float64Array.from(x, (value) => value - centre);
+}
+
+/** √ of the mean squared distance from the mean; 0 where numbers differ by no more than rounding. */
+export function deviation(x: ArrayLike<number>): number {
+  const { unit, values } = inUnits(centred(x));
+  return unit * Math.sqrt(mean(Float64Array.from(values, (value) => value ** 2)));
 }
 
 /** The value below which a share `q` of sorted numbers lies, interpolated. */

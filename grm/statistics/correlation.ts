@@ -1,14 +1,19 @@
 // Whether two lists of numbers go together: Pearson's and Spearman's correlation.
 // Next: ../evaluation.ts, which applies all of this.
 
-import { deviation, mean } from "./averages.ts";
+import { ArgumentError } from "../../core/index.ts";
+import { centred } from "./averages.ts";
+import { cosine } from "./vectors.ts";
 
-/** Pearson's correlation; null where one of both doesn't vary. */
+/**
+ * Pearson's correlation, the cosine of both lists less their means; null where one of them differs by no
+ * more than rounding. An ArgumentError for lists of different lengths.
+ */
 export function correlation(x: ArrayLike<number>, y: ArrayLike<number>): number | null {
-  const [mx, my] = [mean(x), mean(y)];
-  const product = mean(Array.from(x, (value, i) => (value - mx) * ((y[i] ?? 0) - my)));
-  const scale = deviation(x) * deviation(y);
-  return scale > 0 ? product / scale : null;
+  if (x.length !== y.length) {
+    throw new ArgumentError(`correlation: got ${x.length} and ${y.length} numbers; needed as many`);
+  }
+  return cosine(centred(x), centred(y));
 }
 
 /** Spearman's: the correlation of ranks, of which ties share the mean. */

@@ -10,4 +10,5 @@ export * from "./histogram.ts";
 export * from "./intervals.ts";
 export * from "./logistic.ts";
 export * from "./logisticRegression.ts";
+export * from "./vectors.ts";
 export * from "./wins.ts";

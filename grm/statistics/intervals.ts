@@ -3,7 +3,8 @@
 // side, and this is what honesty costs. Next: bootstrap.ts.
 
 import { portable } from "../../core/index.ts";
-import { mean } from "./averages.ts";
+import { centred, mean } from "./averages.ts";
+import { dot } from "./vectors.ts";
 
 // --- Means -------------------------------------------------------------------------------------------
 
@@ -33,7 +34,8 @@ export function interval(values: readonly number[]): Interval {
   const n = values.length;
   const centre = mean(values);
   if (n < 2) return { mean: centre, half: null, n };
-  const variance = values.reduce((sum, x) => sum + (x - centre) * (x - centre), 0) / (n - 1);
+  const differences = centred(values);
+  const variance = dot(differences, differences) / (n - 1);
   return { mean: centre, half: studentQuantile(n - 1) * Math.sqrt(variance / n), n };
 }
 
