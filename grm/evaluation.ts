@@ -1,6 +1,6 @@
 // How good a reward model is, and what else could explain it: accuracy with intervals, whether it is as
 // sure as it should be, whether it rewards length; beside it what is reached without reading at all; and
-// what training has done to the language model inside. Next: statistics.ts for the formulas.
+// what training has done to the language model inside. Next: statistics/ for the formulas.
 
 import { type Random, random } from "../core/index.ts";
 import { accept, signatures } from "../core/signature.ts";
@@ -257,7 +257,7 @@ export interface ModelComparison {
   readonly onlySecond: number;
 }
 
-/** Two models on the same pairs, by the paired bootstrap. */
+/** Two models on the same pairs: intervals by the paired bootstrap, p by the sign-flip test. */
 export function compareScores(
   first: PairScores,
   second: PairScores,

@@ -101,7 +101,7 @@ function comparisonTable(found: readonly Found[], comparison: ModelComparison): 
   ];
   const table = tableHtml(
     { columns: [`${a} less ${b}`, "difference", "low", "high", "p"], rows },
-    `Paired bootstrap on the same ${difference.count} pairs, ${difference.rounds} rounds, 95 % intervals`,
+    `On the same ${difference.count} pairs: 95 % intervals by the paired bootstrap, ${difference.rounds} rounds; p by the sign-flip test`,
   );
   return `${table}${paragraph(`Only ${a} is right about ${onlyFirst} pairs, only ${b} about ${onlySecond}.`)}`;
 }

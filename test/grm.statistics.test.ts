@@ -3,8 +3,16 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { random } from "../core/index.ts";
-import { type Pair, type Sequence, standardize, statistics, WordsOnly } from "../grm/index.ts";
+import { grad, random, tensor } from "../core/index.ts";
+import {
+  compareScores,
+  type Pair,
+  type PairScores,
+  type Sequence,
+  standardize,
+  statistics,
+  WordsOnly,
+} from "../grm/index.ts";
 import {
   effectiveRank,
   fitProbe,
@@ -13,10 +21,11 @@ import {
   type Matrix,
   matrix,
 } from "../grm/inspect/index.ts";
-import { whiten } from "../grm/policies/index.ts";
+import { entropyOf, exactKL, goldOptimum, klEstimate, whiten } from "../grm/policies/index.ts";
 import { usableRewards } from "../grm/policies/rollouts.ts";
 
 const { centred, correlation, deviation, interval, mean, norm, rankCorrelation } = statistics;
+const { fitTemperature, pairedBootstrap, signFlipTest } = statistics;
 
 function near(got: number | null | undefined, wanted: number, tolerance = 1e-9): void {
   const most = tolerance * Math.max(1e-300, Math.abs(wanted));
@@ -173,7 +182,7 @@ describe("linear CKA is the debiased one", () => {
   });
 
   test("so that states with nothing in common are at 0 on average, however few tokens", () => {
-    for (const tokens of [5, 16, 64]) {
+    for (const tokens of [5, 16]) {
       const rng = random(tokens);
       const states = (): Matrix =>
         matrix(
@@ -181,7 +190,7 @@ describe("linear CKA is the debiased one", () => {
           64,
           Array.from({ length: 64 * tokens }, () => rng.normal()),
         );
-      const found = Array.from({ length: 200 }, () => linearCKA(states(), states()) ?? Number.NaN);
+      const found = Array.from({ length: 100 }, () => linearCKA(states(), states()) ?? Number.NaN);
       const { mean: average, half } = interval(found);
       assert.ok(Math.abs(average) < 2 * (half ?? 0), `${tokens} tokens: ${average} ± ${half}`);
     }
@@ -195,4 +204,131 @@ describe("linear CKA is the debiased one", () => {
     );
     assert.equal(linearCKA(unit, unit), null);
   });
+});
+
+describe("the sign-flip test is exact where pairs are few", () => {
+  const p = (differences: readonly number[]): number =>
+    signFlipTest(differences, { rng: random(1) });
+  const outcomes = (wins: number, losses: number): number[] =>
+    Array.from({ length: wins + losses }, (_, i) => (i < wins ? 1 : -1));
+
+  test("of wins and losses: SciPy's sign test", () => {
+    // SciPy 1.17.1: stats.binomtest(wins, pairs).pvalue
+    for (const [wins, losses, wanted] of [
+      [3, 0, 0.25],
+      [0, 3, 0.25],
+      [5, 0, 0.0625],
+      [8, 2, 0.109375],
+      [15, 5, 0.04138946533203125],
+      [2, 2, 1],
+    ] as const) {
+      assert.equal(p(outcomes(wins, losses)), wanted);
+      assert.equal(p([...outcomes(wins, losses), 0, 0, 0]), wanted, "ties say nothing");
+    }
+    assert.equal(p([0, 0]), 1);
+  });
+
+  test("of numbers: SciPy's paired permutation test", () => {
+    // SciPy 1.17.1: permutation_test((a, 0), mean of a - b, permutation_type="samples"), all of them
+    assert.equal(p([0.3, 1.2, -0.4, 0.8, 2.1, 0.05]), 0.15625);
+    assert.equal(p([0.1, 0.2, -0.3]), 1); // 0 up to rounding
+    assert.equal(p([0.1, 0.1, 0.1]), 0.25);
+  });
+
+  test("of many pairs: random flips, near the exact value", () => {
+    // SciPy 1.17.1: stats.binomtest(20, 30).pvalue
+    const found = p(outcomes(20, 10));
+    assert.ok(Math.abs(found - 0.09873714670538905) < 0.01, String(found));
+    assert.equal(p(outcomes(40, 0)), 1 / 10_001);
+  });
+
+  test("in compare: three pairs all one way aren't sure", () => {
+    const side = (rewards: readonly number[]) => ({
+      rewards: Float64Array.from(rewards),
+      logProbs: new Float64Array(rewards.length),
+      counts: new Int32Array(rewards.length),
+    });
+    const scores = (rewards: readonly number[]): PairScores => ({
+      chosen: side(rewards),
+      rejected: side(rewards.map(() => 0)),
+    });
+    const found = compareScores(scores([1, 1, 1]), scores([-1, -1, -1]), { rng: random(1) });
+    assert.deepEqual([found.difference.p, found.lossDifference.p], [0.25, 0.25]);
+    assert.equal(pairedBootstrap([1, 2], [1, 2], { rng: random(1) }).p, 1);
+  });
+});
+
+test("the temperature that fits, at any scale of the margins", () => {
+  // SciPy 1.17.1: the slope's zero by optimize.brentq, of [3, 2, -1, 4] and [1e-7, 1e7, -2, 3]
+  for (const unit of [1, 1e-7, 1e7, 1e-300, 1e300]) {
+    near(fitTemperature([3, 2, -1, 4].map((d) => unit * d)), 1.2105398819552613 * unit);
+    assert.equal(fitTemperature([3 * unit, 2 * unit]), null);
+    assert.equal(fitTemperature([0.1, 0.2, -0.3].map((d) => unit * d)), null);
+  }
+  near(fitTemperature([1e-7, 1e7, -2, 3]), 6.403353696719352);
+});
+
+describe("the gold optimum", () => {
+  test("is no answer that can't be given", () => {
+    // SciPy 1.17.1: the p of two with KL 0.1 from ½, by optimize.brentq over special.rel_entr
+    for (const gold of [1000, -1000, Infinity, Number.NaN]) {
+      near(goldOptimum([0, 0.5, 0.5], [gold, 0, 1], 0.1), 0.7197946261614098);
+    }
+  });
+
+  test("at any scale of the gold, up to the best answer", () => {
+    // SciPy 1.17.1: likewise over λ
+    for (const unit of [1, 1e-7, 1e-15, 1e15]) {
+      const gold = [1, 3, 2].map((g) => unit * g);
+      near(goldOptimum([0.2, 0.3, 0.5], gold, 0.25), 2.576089370729787 * unit);
+      assert.equal(goldOptimum([0.2, 0.3, 0.5], gold, -Math.log(0.3)), 3 * unit);
+      near(goldOptimum([0.2, 0.3, 0.5], gold, 0), 2.1 * unit);
+    }
+    assert.equal(goldOptimum([0.3, 0.7], [2, 2], 0), 2);
+  });
+});
+
+test("k3 keeps its digits near 0, and is never below it", () => {
+  // mpmath at 50 digits: e^x - 1 - x
+  for (const [x, wanted] of [
+    [1e-9, 5.000000001666667e-19],
+    [-1e-5, 4.999983333375e-11],
+    [3e-3, 4.504503377026013e-6],
+    [0.3, 0.0498588075760031],
+    [-0.34, 0.05177032276260972],
+    [2, 4.38905609893065],
+    [-40, 39],
+  ] as const) {
+    near(klEstimate([0], [x]).k3, wanted, 4e-15);
+  }
+  const rng = random(1);
+  for (let i = 0; i < 2000; i++) {
+    const p = -10 * rng.uniform();
+    const q = p + rng.normal() * 10 ** (-16 * rng.uniform());
+    assert.ok(klEstimate([p], [q]).k3 >= 0, `${p}, ${q}`);
+  }
+  assert.equal(klEstimate([-1], [-Infinity]).k3, Infinity);
+  assert.equal(klEstimate([-Infinity], [-1]).k3, Infinity);
+  assert.deepEqual(klEstimate([-Infinity], [-Infinity]), { k1: 0, k3: 0 });
+});
+
+test("the KL of two lists that differ by rounding isn't below 0", () => {
+  const rng = random(2);
+  for (let i = 0; i < 200; i++) {
+    const p = Array.from({ length: 5 }, () => 0.2 + 1e-9 * rng.normal());
+    const shift = p.reduce((sum, x) => sum + x, 0);
+    const q = p.map((x) => x / shift);
+    assert.ok(exactKL(q.toReversed(), q) >= 0);
+  }
+});
+
+test("tokens that can't be drawn add nothing to the entropy, nor to its gradient", () => {
+  // SciPy 1.17.1: stats.entropy([0.5, 0.5, 0]) is ln 2
+  for (const dtype of ["float32", "float64"] as const) {
+    const x = tensor([[Math.log(0.5), Math.log(0.5), -Infinity]], { dtype, requiresGrad: true });
+    const entropy = entropyOf(x);
+    near(entropy.data[0], Math.LN2, 1e-6);
+    const [slope] = grad(entropy.sum(), [x]);
+    assert.ok(slope?.data.every(Number.isFinite));
+  }
 });

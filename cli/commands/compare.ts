@@ -1,5 +1,5 @@
 // twoheads compare: whether one reward model is better than another on the same pairs, or whether that
-// could be chance. Next: ../../grm/evaluation.ts, ../../grm/statistics/bootstrap.ts for the paired bootstrap.
+// could be chance. Next: ../../grm/evaluation.ts, ../../grm/statistics/ for the tests.
 
 import type { Command } from "commander";
 import { ArgumentError, random } from "../../core/index.ts";
@@ -7,7 +7,7 @@ import { compareScores, type ModelComparison } from "../../grm/evaluation.ts";
 import type { RewardModelFolder } from "../../grm/rewardModelFiles.ts";
 import { loadRewardModel } from "../../grm/rewardModelFolder.ts";
 import { type PairScores, type Scores, scorePairs } from "../../grm/scores.ts";
-import type { Difference } from "../../grm/statistics/index.ts";
+import { type Difference, mostExact } from "../../grm/statistics/index.ts";
 import { share } from "./eval.ts";
 import { jsonOption } from "./json.ts";
 import { wholeNumber } from "./numbers.ts";
@@ -40,8 +40,13 @@ export function addCompare(program: Command): void {
   addPreferenceOptions(command);
   addReadingOptions(command);
   command
-    .option("--rounds <number>", "number of rounds of the paired bootstrap", wholeNumber, 10_000)
-    .option("--seed <number>", "seed that the paired bootstrap draws by", Number, 0)
+    .option(
+      "--rounds <number>",
+      "number of resamples for the intervals, and of random flips for p where it isn't exact",
+      wholeNumber,
+      10_000,
+    )
+    .option("--seed <number>", "seed that resamples and flips are drawn by", Number, 0)
     .addOption(jsonOption())
     .addHelpText("after", examples)
     .action((first: string, second: string, given: Given) => runCompare(first, second, given));
@@ -109,16 +114,16 @@ function picked(all: ReadonlyMap<string, Scored>, places: readonly string[]): Pa
 
 function describeComparison(first: string, second: string, found: ModelComparison): string {
   const { difference, lossDifference, onlyFirst, onlySecond } = found;
-  const { low, high } = difference;
+  const { value, low, high, p, rounds } = difference;
   const points = (x: number): string => `${x >= 0 ? "+" : ""}${(100 * x).toFixed(1)}`;
-  const sure =
-    low > 0 ? `${first} is better` : high < 0 ? `${second} is better` : "this could be chance";
+  const sure = p >= 0.05 ? "this could be chance" : `${value > 0 ? first : second} is better`;
   return [
     `${first}: ${share(found.first)}`,
     `${second}: ${share(found.second)}`,
-    `difference in points: ${points(difference.value)} [${points(low)}, ${points(high)}], p ${pValue(difference)}: ${sure}`,
+    `difference in points: ${points(value)} [${points(low)}, ${points(high)}], p ${pValue(difference)}: ${sure}`,
     `difference in loss: ${lossDifference.value.toFixed(4)} [${lossDifference.low.toFixed(4)}, ${lossDifference.high.toFixed(4)}], p ${pValue(lossDifference)}`,
-    `right on only one side: ${onlyFirst} and ${onlySecond}; paired bootstrap, ${difference.rounds.toLocaleString("en-US")} rounds`,
+    `right on only one side: ${onlyFirst} and ${onlySecond}`,
+    `intervals: the paired bootstrap, ${rounds.toLocaleString("en-US")} rounds; p: the sign-flip test, exact where at most ${mostExact} pairs differ; better: p < 0.05`,
   ].join("\n");
 }
 

@@ -104,35 +104,43 @@ export function bestOfNDistribution(
   return chosen;
 }
 
-/** KL(p ‖ q) of two lists of probabilities, in nats. */
+/** KL(p ‖ q) of two lists of probabilities, in nats; never below 0, though its sum may round to that. */
 export function exactKL(p: ArrayLike<number>, q: ArrayLike<number>): number {
   let sum = 0;
   for (let i = 0; i < p.length; i++) {
     const mass = p[i] ?? 0;
     if (mass > 0) sum += mass * log(mass / (q[i] ?? 0));
   }
-  return sum;
+  return Math.max(0, sum);
 }
 
 /**
  * The most mean gold within a KL from probabilities q [m]: that of p ∝ q e^(λ gold), which is best among
- * all with its KL; λ by bisection. At a KL beyond ln 1/q(best) it is the best gold itself.
+ * all with its KL; λ by bisection, with gold in units of its range. Answers of probability 0 count for
+ * nothing, whatever their gold. At a KL from ln 1/q(best) on it is the best gold itself.
  */
 export function goldOptimum(q: ArrayLike<number>, gold: ArrayLike<number>, kl: number): number {
-  const possible = Array.from(gold).filter((_, i) => (q[i] ?? 0) > 0);
-  const most = possible.reduce((best, g) => Math.max(best, g), -Infinity);
+  const possible = Array.from(q, (mass, i) => ({ mass, gold: gold[i] ?? Number.NaN })).filter(
+    ({ mass }) => mass > 0,
+  );
+  const masses = possible.map(({ mass }) => mass);
+  const most = possible.reduce((best, one) => Math.max(best, one.gold), -Infinity);
+  const least = possible.reduce((worst, one) => Math.min(worst, one.gold), Infinity);
+  const best = possible.reduce((sum, one) => sum + (one.gold === most ? one.mass : 0), 0);
+  if (most === least || kl >= -log(best)) return most;
+  const behind = possible.map((one) => (most - one.gold) / (most - least)); // 0 the best, 1 the worst
   const tilted = (lambda: number): Float64Array => {
-    const p = Float64Array.from(gold, (g, i) => (q[i] ?? 0) * exp(lambda * (g - most)));
+    const p = Float64Array.from(masses, (mass, i) => mass * exp(-lambda * (behind[i] ?? 0)));
     const total = p.reduce((sum, x) => sum + x, 0);
     return p.map((x) => x / total);
   };
+  const reaches = (lambda: number): boolean => exactKL(tilted(lambda), masses) >= kl;
   let [low, high] = [0, 1];
-  while (high < 2 ** 40 && exactKL(tilted(high), q) < kl) high *= 2;
-  if (high >= 2 ** 40) return most;
+  while (high < 2 ** 1000 && !reaches(high)) [low, high] = [high, 2 * high];
   for (let i = 0; i < 60; i++) {
     const middle = (low + high) / 2;
-    if (exactKL(tilted(middle), q) < kl) low = middle;
-    else high = middle;
+    if (reaches(middle)) high = middle;
+    else low = middle;
   }
-  return tilted(low).reduce((sum, p, i) => sum + p * (gold[i] ?? 0), 0);
+  return tilted(low).reduce((sum, p, i) => sum + p * (possible[i]?.gold ?? 0), 0);
 }

@@ -23,11 +23,21 @@ export function klEstimate(logPi: ArrayLike<number>, logQ: ArrayLike<number>): K
   }
   let [k1, k3] = [0, 0];
   for (let t = 0; t < logPi.length; t++) {
-    const logRatio = (logQ[t] ?? 0) - (logPi[t] ?? 0); // ln q/π
+    const [p, q] = [logPi[t] ?? 0, logQ[t] ?? 0];
+    const logRatio = p === q ? 0 : q - p; // ln q/π; two zero probabilities are as likely as each other
     k1 -= logRatio;
-    k3 += exp(logRatio) - 1 - logRatio;
+    k3 += beyondTangent(logRatio);
   }
   return { k1, k3 };
+}
+
+/** e^x - 1 - x >= 0. Near 0 by its series x²/2 (1 + x/3 (1 + x/4 (...))): the difference would keep no digit. */
+function beyondTangent(x: number): number {
+  if (x === Infinity) return x;
+  if (Math.abs(x) > 0.35) return exp(x) - 1 - x;
+  let series = 1;
+  for (let n = 18; n >= 3; n--) series = 1 + (x * series) / n; // 0.35^16 2 / 18! < 2^-53
+  return (x * x * series) / 2;
 }
 
 /**

@@ -58,9 +58,16 @@ export function rlooLoss(s: Tensor, advantages: Tensor): Tensor {
   return s.mul(advantages).mean().neg();
 }
 
-/** -Σ_v π ln π of each row of log probabilities [N,V]: [N], in nats. */
+/**
+ * -Σ_v π ln π of each row of log probabilities [N,V]: [N], in nats. What can't be drawn, ln π = -∞, adds 0:
+ * e^-1000 is 0 in every dtype, so that the bound changes no other term.
+ */
 export function entropyOf(logProbs: Tensor): Tensor {
-  return logProbs.exp().mul(logProbs).sum({ dim: -1 }).neg();
+  return logProbs
+    .exp()
+    .mul(logProbs.clamp({ min: -1000 }))
+    .sum({ dim: -1 })
+    .neg();
 }
 
 function checkRows(name: string, rows: Readonly<Record<string, Tensor>>): void {

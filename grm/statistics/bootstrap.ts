@@ -3,6 +3,7 @@
 
 import { ArgumentError, type Random } from "../../core/index.ts";
 import { mean, quantile } from "./averages.ts";
+import { signFlipTest } from "./signFlips.ts";
 
 /** The middle share of some sorted values: where it begins and ends. */
 export function middle(
@@ -12,21 +13,23 @@ export function middle(
   return [quantile(sorted, (1 - share) / 2), quantile(sorted, (1 + share) / 2)];
 }
 
-/** A difference of means with what the bootstrap says of it. */
+/** A difference of means with its interval, and whether it could be chance. */
 export interface Difference {
   readonly value: number;
   /** The 95 % percentile interval. */
   readonly low: number;
   readonly high: number;
-  /** Two-sided: how often resampling crosses zero. */
+  /** Two-sided, of the sign-flip test: exact where at most 20 items differ, else of random flips. */
   readonly p: number;
   readonly count: number;
+  /** Resamples that the interval is from, and random flips where p isn't exact. */
   readonly rounds: number;
 }
 
 /**
- * mean(a) - mean(b) of numbers on the same items, by the paired bootstrap: items are drawn with
- * replacement, both numbers of each together (Efron and Tibshirani 1993).
+ * mean(a) - mean(b) of numbers on the same items. Its interval is the paired bootstrap's: items are drawn
+ * with replacement, both numbers of each together (Efron and Tibshirani 1993). Few items resample to
+ * little else than themselves, so that p isn't the bootstrap's but the sign-flip test's (signFlips.ts).
  */
 export function pairedBootstrap(
   a: ArrayLike<number>,
@@ -47,13 +50,11 @@ export function pairedBootstrap(
     means[round] = sum / n;
   }
   means.sort();
-  const below = means.filter((x) => x <= 0).length;
-  const above = means.filter((x) => x >= 0).length;
   return {
     value: mean(differences),
     low: quantile(means, 0.025),
     high: quantile(means, 0.975),
-    p: Math.min(1, (2 * (Math.min(below, above) + 1)) / (rounds + 1)),
+    p: signFlipTest(differences, { rng: rng.fork("signs"), rounds }),
     count: n,
     rounds,
   };

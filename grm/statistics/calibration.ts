@@ -55,16 +55,26 @@ export function calibration(differences: ArrayLike<number>, bins = 10): Calibrat
   };
 }
 
-/** The T > 0 that minimises mean -log σ(d / T), which is convex in a = 1/T: bisection of its slope. */
+/**
+ * The T > 0 that minimises mean -log σ(d / T), which is convex in a = 1/T: bisection of its slope, with d in
+ * units of the largest. Null if no T does: the slope has a zero where the mean of d is above 0 by more than
+ * rounding (better than chance) and some d is below it (not all right).
+ */
 export function fitTemperature(differences: ArrayLike<number>): number | null {
-  const slope = (a: number): number =>
-    -mean(Array.from(differences, (d) => (d === 0 ? 0 : d * sigmoid(-a * d))));
-  let [low, high] = [1e-6, 1e6];
-  if (!(slope(low) < 0) || !(slope(high) > 0)) return null;
+  const all = Array.from(differences);
+  const unit = all.reduce((most, d) => Math.max(most, Math.abs(d)), 0);
+  const scaled = all.map((d) => d / unit);
+  const sum = (list: readonly number[]): number => list.reduce((total, x) => total + x, 0);
+  const error = scaled.length * Number.EPSILON * sum(scaled.map(Math.abs));
+  if (!(sum(scaled) > error) || scaled.every((d) => d >= 0)) return null;
+  const slope = (a: number): number => -sum(scaled.map((d) => d * sigmoid(-a * d)));
+  let [low, high] = [1, 1];
+  while (slope(low) > 0) low /= 2;
+  while (slope(high) < 0) high *= 2;
   for (let i = 0; i < 100; i++) {
     const middle = Math.sqrt(low * high);
     if (slope(middle) < 0) low = middle;
     else high = middle;
   }
-  return 1 / Math.sqrt(low * high);
+  return unit / Math.sqrt(low * high);
 }

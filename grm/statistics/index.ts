@@ -10,5 +10,6 @@ export * from "./histogram.ts";
 export * from "./intervals.ts";
 export * from "./logistic.ts";
 export * from "./logisticRegression.ts";
+export * from "./signFlips.ts";
 export * from "./vectors.ts";
 export * from "./wins.ts";
