@@ -7,7 +7,7 @@ import { ArgumentError } from "../core/index.ts";
 import { accept, signatures } from "../core/signature.ts";
 import type { Pair } from "./pairs.ts";
 import type { RewardModel } from "./rewardModel.ts";
-import { deviation, mean, winsOf } from "./statistics/index.ts";
+import { checkFinite, deviation, mean, winsOf } from "./statistics/index.ts";
 import { type Trained, type TrainHooks, type TrainOptions, train } from "./trainer.ts";
 
 const takes = signatures({
@@ -31,15 +31,19 @@ function column(members: readonly Rewards[], i: number): number[] {
 
 function checkMembers(members: readonly Rewards[]): number {
   const [first] = members;
-  if (first !== undefined && members.every(({ length }) => length === first.length))
+  if (first !== undefined && members.every(({ length }) => length === first.length)) {
+    members.forEach((rewards, k) => {
+      checkFinite(rewards, (i) => `ensemble: member ${k + 1}'s reward of answer ${i + 1}`);
+    });
     return first.length;
+  }
   throw new ArgumentError(
     `ensemble: got rewards of ${members.map(({ length }) => length).join(", ") || "no"} answers; ` +
       "needed one list for each member, all as long",
   );
 }
 
-/** One reward for each answer from those of K members. */
+/** One reward for each answer from those of K members; an ArgumentError if one is no finite number. */
 export function combineRewards(
   members: readonly Rewards[],
   options: { readonly rule: EnsembleRule; readonly lambda?: number },
@@ -53,8 +57,13 @@ export function combineRewards(
   });
 }
 
-/** Rewards less their mean, in their deviations; `scale` are other rewards of the same model to take both from. */
+/**
+ * Rewards less their mean, in their deviations; `scale` are other rewards of the same model to take both
+ * from. Zeros where these don't vary. An ArgumentError for a reward that is no finite number.
+ */
 export function standardize(rewards: Rewards, scale: Rewards = rewards): Float64Array {
+  for (const list of new Set([rewards, scale]))
+    checkFinite(list, (i) => `standardize: the reward of answer ${i + 1}`);
   const [centre, spread] = [mean(scale), deviation(scale)];
   return Float64Array.from(rewards, (r) => (spread > 0 ? (r - centre) / spread : 0));
 }
@@ -67,13 +76,18 @@ export interface Disagreement {
   readonly pairs: number;
 }
 
-/** How much members disagree on pairs, given each one's rewards. */
+/** How much members disagree on pairs, given each one's rewards, which must be finite. */
 export function disagreement(
   chosen: readonly Rewards[],
   rejected: readonly Rewards[],
 ): Disagreement {
   accept(takes.disagreement, arguments);
-  const count = checkMembers([...chosen, ...rejected]);
+  const count = checkMembers(chosen);
+  if (checkMembers(rejected) !== count) {
+    throw new ArgumentError(
+      `ensemble: got ${count} chosen answers, ${rejected[0]?.length} rejected; needed as many`,
+    );
+  }
   const spreads = Array.from({ length: count }, (_, i) =>
     mean([chosen, rejected].map((side) => deviation(column(side, i)))),
   );

@@ -9,6 +9,7 @@ import { chunks } from "./batches.ts";
 import type { Pair, Sequence } from "./pairs.ts";
 import { RewardModel } from "./rewardModel.ts";
 import {
+  checkRewards,
   type PairScores,
   perplexityOf,
   type Scores,
@@ -18,6 +19,7 @@ import {
 import {
   type Calibration,
   calibration,
+  checkFinite,
   correlation,
   type Difference,
   deviation,
@@ -102,7 +104,10 @@ export interface EvaluateOptions {
   readonly onProgress?: (done: number) => void;
 }
 
-/** Everything that can be said of a reward model on some pairs. */
+/**
+ * Everything that can be said of a reward model on some pairs. An ArgumentError that names the pairs if
+ * the model gives them rewards that are no finite numbers.
+ */
 export async function evaluate(
   model: RewardModel,
   pairs: readonly Pair[],
@@ -113,6 +118,7 @@ export async function evaluate(
   const { batchTokens = 4096 } = options;
   const score = { batchTokens, logProbs: true, onProgress: (d: number) => onProgress?.(d / 2) };
   const scores = await scorePairs(model, pairs, score);
+  checkRewards("evaluate", pairs, scores);
   const languageModel = await languageModelSide(model, pairs, scores, options);
   const [r_c, r_r] = [scores.chosen.rewards, scores.rejected.rewards];
   const margins = marginsOf(r_c, r_r);
@@ -257,13 +263,16 @@ export interface ModelComparison {
   readonly onlySecond: number;
 }
 
-/** Two models on the same pairs: intervals by the paired bootstrap, p by the sign-flip test. */
+/** Two models on the same pairs: intervals by the paired bootstrap, p by the sign-flip test. Rewards must be finite. */
 export function compareScores(
   first: PairScores,
   second: PairScores,
   options: { readonly rng: Random; readonly rounds?: number },
 ): ModelComparison {
   accept(takes.compareScores, arguments);
+  for (const [which, { chosen, rejected }] of Object.entries({ first, second }))
+    for (const [side, { rewards }] of Object.entries({ chosen, rejected }))
+      checkFinite(rewards, (i) => `compareScores: the ${which}'s ${side} reward of pair ${i + 1}`);
   const [a, b] = [first, second].map(({ chosen, rejected }) => ({
     wins: winsOf(chosen.rewards, rejected.rewards),
     losses: lossesOf(marginsOf(chosen.rewards, rejected.rewards)),

@@ -2,13 +2,14 @@
 // Batches are made by length, so that little is padded; the results come in the order of the sequences.
 // Next: evaluation.ts for what is concluded from them.
 
-import { noGrad, portable, scope, type Tensor } from "../core/index.ts";
+import { ArgumentError, noGrad, portable, scope, type Tensor } from "../core/index.ts";
 import { accept, signatures } from "../core/signature.ts";
 import { withoutAdapters } from "../nn/index.ts";
 import { breathe } from "../nn/run/loop.ts";
 import { batchesByLength, makeBatch } from "./batches.ts";
 import type { Pair, Sequence } from "./pairs.ts";
 import { RewardModel } from "./rewardModel.ts";
+import { placesOf } from "./trainer/pairs.ts";
 
 const options =
   "{ batchTokens?: number, logProbs?: boolean, withoutAdapters?: boolean, onProgress?: function }";
@@ -117,6 +118,25 @@ export async function scorePairs(
     counts: counts.slice(from, from + pairs.length),
   });
   return { chosen: half(0), rejected: half(pairs.length) };
+}
+
+/**
+ * An ArgumentError that names the pairs of which a reward is no finite number. NaN loses and ties with
+ * nothing, so that a broken model's rewards would count as results; `task` says for whom they can't.
+ */
+export function checkRewards(
+  task: string,
+  pairs: readonly Pair[],
+  { chosen, rejected }: PairScores,
+): void {
+  const wrong = (i: number): number | undefined =>
+    [chosen.rewards[i], rejected.rewards[i]].find((r) => !Number.isFinite(r));
+  const bad = [...pairs.keys()].filter((i) => wrong(i) !== undefined);
+  const [first] = bad;
+  if (first === undefined) return;
+  throw new ArgumentError(
+    `${task}: a reward is ${wrong(first)} on ${placesOf(pairs, bad)}; needed finite numbers, the model is broken`,
+  );
 }
 
 /** e^(mean loss of a labelled token): among how many equally likely tokens the model is undecided; null for none. */

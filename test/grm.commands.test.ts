@@ -13,7 +13,7 @@ import { random } from "../core/index.ts";
 import type { Evaluation } from "../grm/index.ts";
 import { ByteTokenizer, CausalLM } from "../nn/index.ts";
 import "../kernels/index.ts";
-import { loadRewardModel } from "../grm/node.ts";
+import { loadRewardModel, saveRewardModel } from "../grm/node.ts";
 import { saveCausalLM, saveTokenizer } from "../nn/node.ts";
 
 const bin = fileURLToPath(new URL("../cli/bin.js", import.meta.url));
@@ -134,6 +134,27 @@ describe("train, eval, compare", () => {
     const { out: json } = await twoheads(...args, "--json");
     assert.equal((JSON.parse(json) as { pairs: number }).pairs, 40);
   });
+});
+
+test("rewards that are no numbers aren't results: eval, compare and ensembles name the pairs", async () => {
+  const opened = loadRewardModel(at("bt"));
+  const [weight] = opened.model.vHead.parameters();
+  weight?.data.fill(Number.NaN);
+  await saveRewardModel(at("broken"), opened);
+  const data = ["--data", at("test.jsonl")];
+  const places =
+    /a reward is NaN on \S+test\.jsonl, lines 1 \(even\), 2 \(odd\), .* and 30 more; needed/;
+  for (const args of [
+    ["eval", at("broken")],
+    ["eval", at("bt"), at("broken"), "--ensemble", "mean"],
+    ["compare", at("broken"), at("bt")],
+    ["compare", at("bt"), at("broken")],
+  ]) {
+    const { out, err, code } = await twoheads(...args, ...data);
+    assert.match(err, places, args.join(" "));
+    assert.doesNotMatch(out, / %/);
+    assert.equal(code, 1);
+  }
 });
 
 test("mistakes get a sentence and exit code 1", async () => {

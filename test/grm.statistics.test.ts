@@ -5,7 +5,10 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { grad, random, tensor } from "../core/index.ts";
 import {
+  combineRewards,
   compareScores,
+  disagreement,
+  evaluate,
   type Pair,
   type PairScores,
   type Sequence,
@@ -20,12 +23,22 @@ import {
   linearProbe,
   type Matrix,
   matrix,
+  reliability,
 } from "../grm/inspect/index.ts";
-import { entropyOf, exactKL, goldOptimum, klEstimate, whiten } from "../grm/policies/index.ts";
+import {
+  bestOfN,
+  entropyOf,
+  exactKL,
+  goldOptimum,
+  klEstimate,
+  whiten,
+} from "../grm/policies/index.ts";
 import { usableRewards } from "../grm/policies/rollouts.ts";
+import { toyModel, toyPairs } from "./toyPreferences.ts";
 
 const { centred, correlation, deviation, interval, mean, norm, rankCorrelation } = statistics;
-const { fitTemperature, pairedBootstrap, signFlipTest } = statistics;
+const { calibration, fitTemperature, pairedBootstrap, signFlipTest, summarize, winsOf } =
+  statistics;
 
 function near(got: number | null | undefined, wanted: number, tolerance = 1e-9): void {
   const most = tolerance * Math.max(1e-300, Math.abs(wanted));
@@ -331,4 +344,58 @@ test("tokens that can't be drawn add nothing to the entropy, nor to its gradient
     const [slope] = grad(entropy.sum(), [x]);
     assert.ok(slope?.data.every(Number.isFinite));
   }
+});
+
+describe("NaN isn't a reward", () => {
+  const [good, bad, endless] = [
+    [1, 2],
+    [1, Number.NaN],
+    [Infinity, 1],
+  ];
+  const scores = (chosen: readonly number[], rejected: readonly number[]): PairScores => {
+    const side = (rewards: readonly number[]) => ({
+      rewards: Float64Array.from(rewards),
+      logProbs: new Float64Array(rewards.length),
+      counts: new Int32Array(rewards.length),
+    });
+    return { chosen: side(chosen), rejected: side(rejected) };
+  };
+
+  test("it neither wins nor loses", () => {
+    assert.deepEqual([...winsOf(bad, good)], [0.5, Number.NaN]);
+    assert.ok(Number.isNaN(summarize(good, bad).accuracy));
+  });
+
+  test("whatever counts rewards says which one is no number", () => {
+    const [fine, rng] = [scores(good, good), random(1)];
+    const refused: readonly (readonly [() => unknown, RegExp])[] = [
+      [() => compareScores(scores(good, bad), fine, { rng }), /first's rejected .* pair 2 is NaN/],
+      [
+        () => compareScores(fine, scores(endless, good), { rng }),
+        /second's chosen .* pair 1 is Inf/,
+      ],
+      [() => combineRewards([good, bad], { rule: "mean" }), /member 2's .* answer 2 is NaN/],
+      [
+        () => combineRewards([endless, good], { rule: "min" }),
+        /member 1's .* answer 1 is Infinity/,
+      ],
+      [() => disagreement([good, bad], [good, good]), /member 2's .* answer 2 is NaN/],
+      [() => standardize(bad), /answer 2 is NaN/],
+      [() => standardize(good, bad), /answer 2 is NaN/],
+      [() => calibration(bad), /pair 2 is NaN/],
+      [() => pairedBootstrap(good, bad, { rng }), /item 2 is NaN/],
+      [() => bestOfN(bad, good, 1), /score 1 is no number/],
+      [() => bestOfN(good, bad, 1), /value 1 is no number/],
+    ];
+    for (const [run, message] of refused) assert.throws(run, message);
+  });
+
+  test("evaluation and reliability name the pairs, as they stand in their file", async () => {
+    const model = toyModel();
+    const pairs = toyPairs(3, 1).map((pair) => ({ ...pair, file: "pairs.jsonl" }));
+    model.vHead.parameters()[0]?.data.fill(Number.NaN);
+    const places = /a reward is NaN on pairs\.jsonl, lines 1, 2, 3; needed finite numbers/;
+    await assert.rejects(evaluate(model, pairs), places);
+    await assert.rejects(reliability(model, pairs), places);
+  });
 });

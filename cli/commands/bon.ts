@@ -9,7 +9,7 @@ import { type Answer, fluencyJudge, type Judge } from "../../grm/policies/judges
 import { bestOfNKL } from "../../grm/policies/kl.ts";
 import { sampleAnswers } from "../../grm/policies/preferences.ts";
 import type { Task } from "../../grm/policies/task.ts";
-import { interval } from "../../grm/statistics/index.ts";
+import { checkFinite, interval } from "../../grm/statistics/index.ts";
 import { aligned, plain } from "../../lab/overopt/report.ts";
 import { replaceFile } from "../../nn/node.ts";
 import { jsonOption } from "./json.ts";
@@ -78,6 +78,12 @@ async function runBon(given: Given): Promise<void> {
       values: k === 0 ? scores : await score(answers),
     })),
   );
+  for (const { name, values } of measures) {
+    checkFinite(values, (i) => {
+      const [prompt, answer] = [Math.floor(i / samples) + 1, (i % samples) + 1];
+      return `bon: the reward (${name}) of answer ${answer} to prompt ${prompt}`;
+    });
+  }
   const ns = logSpaced(samples, 13);
   const curves = measures.map((measure) => curvesOf(scores, measure, samples, ns));
   say(`\n${tableOf(measures, curves, ns)}\n\n${notes(curves[1] ?? [], ns)}\n`);

@@ -6,7 +6,7 @@ import { ArgumentError, random } from "../../core/index.ts";
 import { compareScores, type ModelComparison } from "../../grm/evaluation.ts";
 import type { RewardModelFolder } from "../../grm/rewardModelFiles.ts";
 import { loadRewardModel } from "../../grm/rewardModelFolder.ts";
-import { type PairScores, type Scores, scorePairs } from "../../grm/scores.ts";
+import { checkRewards, type PairScores, type Scores, scorePairs } from "../../grm/scores.ts";
 import { type Difference, mostExact } from "../../grm/statistics/index.ts";
 import { share } from "./eval.ts";
 import { jsonOption } from "./json.ts";
@@ -92,9 +92,11 @@ async function score(
   const reader = { ...opened, reading: readingOf(given, opened.reading) };
   const { pairs, report } = await readPreferences("compare", given, reader);
   screen.say(`${path}\n${report}`);
-  const { chosen, rejected } = await scorePairs(opened.model, pairs, {
+  const scores = await scorePairs(opened.model, pairs, {
     onProgress: (done) => screen.show(done, `scoring ${path}`),
   });
+  checkRewards(`compare: ${path}`, pairs, scores);
+  const { chosen, rejected } = scores;
   pairs.forEach(({ file, line }, i) => {
     const [r_c = 0, r_r = 0] = [chosen.rewards[i], rejected.rewards[i]];
     result.set(`${file}:${line}`, { r_c, r_r });

@@ -22,7 +22,7 @@ import {
 import type { Pair, Sequence } from "../../grm/pairs.ts";
 import type { RewardModelFolder } from "../../grm/rewardModelFiles.ts";
 import { loadRewardModel } from "../../grm/rewardModelFolder.ts";
-import { scorePairs } from "../../grm/scores.ts";
+import { checkRewards, scorePairs } from "../../grm/scores.ts";
 import { winsOf } from "../../grm/statistics/index.ts";
 import { readText } from "../../nn/checkpoints/text.ts";
 import { documentsOf, FileError } from "../../nn/index.ts";
@@ -209,9 +209,11 @@ async function evaluateEnsemble(
     const reader = { ...opened, reading: readingOf(given, opened.reading) };
     const { pairs, report } = await readPreferences("eval", given, reader);
     screen.say(`${path}\n${report}`);
-    const { chosen, rejected } = await scorePairs(opened.model, pairs, {
+    const scores = await scorePairs(opened.model, pairs, {
       onProgress: (done) => screen.show(done, `scoring ${path}`),
     });
+    checkRewards(`eval: ${path}`, pairs, scores);
+    const { chosen, rejected } = scores;
     const scale = [...chosen.rewards, ...rejected.rewards];
     const side = (rewards: Float64Array): Float64Array => standardize(rewards, scale);
     members.push({ chosen: side(chosen.rewards), rejected: side(rejected.rewards), pairs });

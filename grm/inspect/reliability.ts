@@ -3,7 +3,7 @@
 
 import type { Pair } from "../pairs.ts";
 import type { RewardModel } from "../rewardModel.ts";
-import { scorePairs } from "../scores.ts";
+import { checkRewards, scorePairs } from "../scores.ts";
 import {
   type Calibration,
   calibration,
@@ -25,7 +25,9 @@ export async function reliability(
   pairs: readonly Pair[],
   bins = 10,
 ): Promise<Reliability> {
-  const { chosen, rejected } = await scorePairs(model, pairs);
+  const scores = await scorePairs(model, pairs);
+  checkRewards("reliability", pairs, scores);
+  const { chosen, rejected } = scores;
   const margins = marginsOf(chosen.rewards, rejected.rewards);
   const accuracy = wilson(winsOf(chosen.rewards, rejected.rewards));
   return { ...calibration(margins, bins), accuracy };

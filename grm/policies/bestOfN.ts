@@ -31,6 +31,8 @@ export function bestOfNCurve(
       `bestOfN: ${m} scores, ${values.length} values, n = ${wrong ?? ns}; needed as many, and n in 1..${m}`,
     );
   }
+  const noNumber = Array.from(values).findIndex(Number.isNaN);
+  if (noNumber >= 0) throw new ArgumentError(`bestOfN: value ${noNumber} is no number`);
   const sorted = valuesByScore(scores, values);
   return ns.map((n) => {
     let weight = n / m; // of i = m; C(i-2, n-1)/C(i-1, n-1) = (i - n)/(i - 1) leads from i to i - 1

@@ -3,6 +3,7 @@
 
 import { ArgumentError, type Random } from "../../core/index.ts";
 import { mean, quantile } from "./averages.ts";
+import { checkFinite } from "./finite.ts";
 import { signFlipTest } from "./signFlips.ts";
 
 /** The middle share of some sorted values: where it begins and ends. */
@@ -43,6 +44,7 @@ export function pairedBootstrap(
     );
   }
   const differences = Float64Array.from(a, (x, i) => x - (b[i] ?? 0));
+  checkFinite(differences, (i) => `pairedBootstrap: the difference of item ${i + 1}`);
   const means = new Float64Array(rounds);
   for (let round = 0; round < rounds; round++) {
     let sum = 0;

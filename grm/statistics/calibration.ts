@@ -1,6 +1,7 @@
 // Whether a reward model is as sure as it should be. Next: histogram.ts, correlation.ts.
 
 import { mean } from "./averages.ts";
+import { checkFinite } from "./finite.ts";
 import { sigmoid } from "./logistic.ts";
 import { winOf } from "./wins.ts";
 
@@ -28,9 +29,10 @@ export interface Calibration {
 
 /**
  * Whether a reward model is as sure as it should be. Its confidence in a pair is σ(|r_c - r_r|), from ½ to
- * 1; it is right if the chosen answer has the higher reward.
+ * 1; it is right if the chosen answer has the higher reward. An ArgumentError for what is no finite number.
  */
 export function calibration(differences: ArrayLike<number>, bins = 10): Calibration {
+  checkFinite(differences, (i) => `calibration: the difference of pair ${i + 1}`);
   const pairs = Array.from(differences, (d) => {
     const confidence = sigmoid(Math.abs(d));
     const bin = Math.min(bins - 1, Math.floor((2 * confidence - 1) * bins));

@@ -6,6 +6,7 @@ export * from "./averages.ts";
 export * from "./bootstrap.ts";
 export * from "./calibration.ts";
 export * from "./correlation.ts";
+export * from "./finite.ts";
 export * from "./histogram.ts";
 export * from "./intervals.ts";
 export * from "./logistic.ts";

@@ -9,12 +9,13 @@ export function marginsOf(r_c: ArrayLike<number>, r_r: ArrayLike<number>): Float
   return Float64Array.from(r_c, (r, i) => r - (r_r[i] ?? Number.NaN));
 }
 
-/** 1 if a reward is the higher one, 0 if the other is, ½ for a tie. */
+/** 1 if a reward is the higher one, 0 if the other is, ½ for a tie; NaN if one is no number. */
 export function winOf(r: number, other: number): number {
+  if (Number.isNaN(r) || Number.isNaN(other)) return Number.NaN;
   return r > other ? 1 : r === other ? 0.5 : 0;
 }
 
-/** Of each pair: 1 if the chosen answer has the higher reward, 0 if the rejected one has, ½ for a tie. */
+/** Of each pair: 1 if the chosen answer has the higher reward, 0 if the rejected one has, ½ for a tie, or NaN. */
 export function winsOf(r_c: ArrayLike<number>, r_r: ArrayLike<number>): Float64Array {
   return Float64Array.from(r_c, (r, i) => winOf(r, r_r[i] ?? Number.NaN));
 }

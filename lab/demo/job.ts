@@ -6,7 +6,7 @@
 import { random } from "../../core/index.ts";
 import type { Pair } from "../../grm/pairs.ts";
 import { RewardModel } from "../../grm/rewardModel.ts";
-import { scorePairs } from "../../grm/scores.ts";
+import { checkRewards, scorePairs } from "../../grm/scores.ts";
 import { mean, winsOf } from "../../grm/statistics/index.ts";
 import { type TrainOptions, train } from "../../grm/trainer.ts";
 import { type CausalLM, generateAsync } from "../../nn/index.ts";
@@ -184,7 +184,9 @@ export async function accuracies(
   tests: Data["tests"],
 ): Promise<DemoResult["accuracy"]> {
   const pairs = Object.values(tests).flat();
-  const { chosen, rejected } = await scorePairs(model, pairs);
+  const scores = await scorePairs(model, pairs);
+  checkRewards("demo", pairs, scores);
+  const { chosen, rejected } = scores;
   const wins = winsOf(chosen.rewards, rejected.rewards);
   const names = Object.keys(tests) as SplitName[];
   const shares = names.map((name) => {
