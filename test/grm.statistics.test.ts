@@ -179,6 +179,8 @@ test("sizes whose squares leave the range of a double: means, deviations, correl
     near(linearCKA(states(scale), states(1)), 1);
   }
   near(mean([1e308, 1e308]), 1e308);
+  const x = Array.from({ length: 9 }, (_, i) => Math.sqrt(i));
+  assert.equal(correlation(x, x), 1);
   assert.throws(() => correlation([1, 2], [1]), /2 and 1 numbers/);
 });
 

@@ -35,6 +35,6 @@ export function norm(a: ArrayLike<number>): number {
 /** a · b / (|a| |b|), in [-1, 1]; null where one of them is 0. */
 export function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number | null {
   const [x, y] = [inUnits(a).values, inUnits(b).values];
-  const scale = norm(x) * norm(y);
+  const scale = Math.sqrt(dot(x, x) * dot(y, y)); // of x with itself dot(x, x) to the bit
   return scale > 0 ? Math.max(-1, Math.min(1, dot(x, y) / scale)) : null;
 }
