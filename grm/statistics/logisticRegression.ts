@@ -128,7 +128,7 @@ function squared(a: Float64Array): number {
 }
 
 /** Where a step begins and leads, for the weights and for the rows' scores. */
-interface Line {
+interface NewtonLine {
   readonly weights: Float64Array;
   readonly scores: Float64Array;
   readonly direction: Float64Array;
@@ -140,7 +140,7 @@ interface Line {
  * How much of a step is taken: all of it, or, where the loss rises again before its end, up to the lowest
  * place. The slope along a line of a convex function only grows, so that halving finds where it is 0.
  */
-function lengthOf({ weights, scores, direction, moves, l2 }: Line): number {
+function lengthOf({ weights, scores, direction, moves, l2 }: NewtonLine): number {
   const [start, growth] = [l2 * inner(weights, direction), l2 * squared(direction)];
   const slope = (t: number): number =>
     moves.reduce(
