@@ -4,6 +4,7 @@
 
 import { ArgumentError, type Random, type Tensor, tensor } from "../core/index.ts";
 import { accept, signatures } from "../core/signature.ts";
+import { Epochs } from "../nn/run/epochs.ts";
 import { IGNORE } from "./losses.ts";
 import type { Pair, Sequence } from "./pairs.ts";
 import type { Targets } from "./rewardModel.ts";
@@ -160,33 +161,23 @@ export interface DataPosition {
 
 /** Batches without end, epoch after epoch. Everything follows from the generator's seed and the position. */
 export class DataOrder {
-  readonly #lengths: readonly number[];
-  readonly #batchSize: number;
-  readonly #rng: Random;
-  #batches: readonly (readonly number[])[] = [];
-  #epoch = 0;
-  #batch = 0;
+  readonly #batches: Epochs<readonly number[]>;
 
   constructor(lengths: readonly number[], batchSize: number, rng: Random) {
-    this.#lengths = lengths;
-    this.#batchSize = batchSize;
-    this.#rng = rng;
-    this.position = { epoch: 0, batch: 0 };
+    this.#batches = new Epochs(rng, (rng) => epochBatches(lengths, batchSize, rng));
   }
 
   get position(): DataPosition {
-    return { epoch: this.#epoch, batch: this.#batch };
+    const { epoch, at: batch } = this.#batches;
+    return { epoch, batch };
   }
 
   set position({ epoch, batch }: DataPosition) {
-    this.#batches = epochBatches(this.#lengths, this.#batchSize, this.#rng.fork(`epoch ${epoch}`));
-    this.#epoch = epoch;
-    this.#batch = batch;
+    this.#batches.goTo(epoch, batch);
   }
 
   /** The next batch, as indices of pairs. */
   next(): readonly number[] {
-    if (this.#batch === this.#batches.length) this.position = { epoch: this.#epoch + 1, batch: 0 };
-    return this.#batches[this.#batch++] ?? [];
+    return this.#batches.next() ?? [];
   }
 }

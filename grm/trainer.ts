@@ -24,6 +24,16 @@ import { accept, signatures } from "../core/signature.ts";
 import { settingsFrom } from "../nn/checked.ts";
 import { AdamW, cosineSchedule, type Schedule, type StateDict } from "../nn/index.ts";
 import { changesOf, type RunHooks, stopwatch, takeSteps } from "../nn/run/loop.ts";
+import { loadOptimiser, optimiserState } from "../nn/run/optimiser.ts";
+import {
+  beta2,
+  count,
+  largestNorm,
+  loraSettings,
+  seed,
+  share,
+  weightDecay,
+} from "../nn/run/settings.ts";
 import { chunks, DataOrder, pairLength } from "./batches.ts";
 import type { Pair } from "./pairs.ts";
 import { RewardModel } from "./rewardModel.ts";
@@ -42,8 +52,6 @@ import type { DriftRecord, EvaluationRecord, StepRecord, TrainRecord } from "./t
 /** The names of all methods of training, in the order of the tables. */
 export const trainMethods = Object.keys(methods) as [TrainMethod, ...TrainMethod[]];
 
-const count = z.int().min(1);
-const share = z.number().min(0).lt(1);
 const names = z.array(z.string().min(1)).default([]);
 
 /**
@@ -61,7 +69,7 @@ export const trainSchema = z.strictObject({
     .describe(
       "what is trained: full (everything), lora (adapters) or frozen (the reward head alone)",
     ),
-  seed: z.int().default(0).describe("seed of all randomness; the same seed gives the same bits"),
+  seed,
 
   epochs: z
     .number()
@@ -89,18 +97,10 @@ export const trainSchema = z.strictObject({
   minLr: share
     .default(0)
     .describe("learning rate at the end of the cosine, as a share of the highest"),
-  weightDecay: z
-    .number()
-    .min(0)
-    .default(0.01)
-    .describe("weight decay of matrices and tables, as AdamW applies it"),
+  weightDecay: weightDecay(0.01),
   beta1: share.default(0.9).describe("decay rate of AdamW's mean of gradients"),
-  beta2: share.default(0.98).describe("decay rate of AdamW's mean of squared gradients"),
-  clip: z
-    .number()
-    .positive()
-    .default(1)
-    .describe("largest global norm of the gradients; larger ones are scaled down to it"),
+  beta2: beta2(0.98),
+  clip: largestNorm,
 
   alpha: z
     .number()
@@ -139,12 +139,7 @@ export const trainSchema = z.strictObject({
   frozenParameters: names.describe(
     "names of parameters that stay as they are; * stands for any part (default: none)",
   ),
-  loraRank: count.default(8).describe("rank of the matrices of LoRA adapters"),
-  loraAlpha: z
-    .number()
-    .positive()
-    .default(16)
-    .describe("numerator of the factor alpha / rank that LoRA adapters are scaled by"),
+  ...loraSettings,
   loraDropout: share.default(0).describe("probability of dropout on what goes into LoRA adapters"),
   loraLayers: names.describe(
     "names of layers that get LoRA adapters (default: all of the backbone)",
@@ -554,7 +549,7 @@ class RewardTraining {
           `the last checkpoint is of step ${this.#saved}; a smaller lr (it was ${this.settings.lr}) may help`,
       );
     }
-    const { step: optimiserStep, missed, tensors: optimiser } = this.#optimiser.stateDict();
+    const { counts, tensors: optimiser } = optimiserState(this.#optimiser);
     const state = {
       settings: this.settings,
       digest: this.#digest,
@@ -562,8 +557,7 @@ class RewardTraining {
       steps: this.steps,
       seconds: this.#seconds(),
       clipped: this.#clipped,
-      optimiserStep,
-      ...(missed && { optimiserMissed: missed }),
+      ...counts,
       position: this.#order.position,
       dropout: this.#dropout.state(),
       best: this.#best,
@@ -585,11 +579,7 @@ class RewardTraining {
   async #load({ state, model, optimiser, best, reference }: TrainCheckpoint): Promise<void> {
     checkResumable(state, this.settings, this.#digest);
     this.model.loadStateDict(model);
-    this.#optimiser.loadStateDict({
-      step: state.optimiserStep,
-      missed: state.optimiserMissed,
-      tensors: optimiser,
-    });
+    loadOptimiser(this.#optimiser, state, optimiser);
     this.#order.position = state.position;
     this.#dropout = Random.restore(state.dropout);
     this.#best = state.best;

@@ -4,6 +4,7 @@
 
 import * as z from "zod";
 import { type TrainingCheckpoint, trainingFormat } from "../../nn/run/checkpoint.ts";
+import { optimiserFields } from "../../nn/run/optimiser.ts";
 
 const count = z.int().min(0);
 
@@ -11,9 +12,7 @@ const stateSchema = z.strictObject({
   settings: z.record(z.string(), z.unknown()),
   step: count,
   seconds: z.number().min(0),
-  optimiserStep: count,
-  /** Steps that parameters had no gradient at, see OptimiserState. */
-  optimiserMissed: z.record(z.string(), count).optional(),
+  ...optimiserFields,
   klWeight: z.number(),
   /** The first round's mean and deviation of rewards; null before it. */
   scale: z.strictObject({ mean: z.number(), deviation: z.number() }).nullable(),

@@ -4,8 +4,8 @@
 import * as z from "zod";
 import { ArgumentError } from "../../core/index.ts";
 import { settingsFrom } from "../../nn/checked.ts";
+import { count, largestNorm, loraSettings, seed, weightDecay } from "../../nn/run/settings.ts";
 
-const count = z.int().min(1);
 const share = z.number().min(0).max(1);
 
 /** Settings of a policy's training with their ranges, defaults and descriptions. */
@@ -18,7 +18,7 @@ export const policySchema = z.strictObject({
     .enum(["full", "lora"])
     .default("full")
     .describe("what is trained: full (everything) or lora (adapters)"),
-  seed: z.int().default(0).describe("seed of all randomness; the same seed gives the same bits"),
+  seed,
 
   steps: count.default(60).describe("number of rounds of writing answers and learning from them"),
   batchSize: count.default(128).describe("number of answers that are written in a round"),
@@ -33,16 +33,8 @@ export const policySchema = z.strictObject({
     .positive()
     .default(1e-3)
     .describe("learning rate of the policy, the same in all rounds"),
-  weightDecay: z
-    .number()
-    .min(0)
-    .default(0)
-    .describe("weight decay of matrices and tables, as AdamW applies it"),
-  maxNorm: z
-    .number()
-    .positive()
-    .default(1)
-    .describe("largest global norm of the gradients; larger ones are scaled down to it"),
+  weightDecay: weightDecay(0),
+  maxNorm: largestNorm,
 
   clip: z
     .number()
@@ -93,12 +85,7 @@ export const policySchema = z.strictObject({
     .default(10)
     .describe("largest size of a normalised reward; larger ones are cut to it"),
 
-  loraRank: count.default(8).describe("rank of the matrices of LoRA adapters"),
-  loraAlpha: z
-    .number()
-    .positive()
-    .default(16)
-    .describe("numerator of the factor alpha / rank that LoRA adapters are scaled by"),
+  ...loraSettings,
   checkpointEvery: count.default(20).describe("number of rounds from one checkpoint to the next"),
 });
 

@@ -18,6 +18,7 @@ import {
 import { accept, signatures } from "../../core/signature.ts";
 import { AdamW, CausalLM, type Tokenizer } from "../../nn/index.ts";
 import { breathe, changesOf, type RunHooks, stopwatch, takeSteps } from "../../nn/run/loop.ts";
+import { loadOptimiser, optimiserState } from "../../nn/run/optimiser.ts";
 import { chunks, makeBatch } from "../batches.ts";
 import type { Sequence } from "../pairs.ts";
 import { RewardModel } from "../rewardModel.ts";
@@ -315,13 +316,12 @@ class PolicyTraining {
 
   async #save(): Promise<void> {
     if (this.#saved === this.#step) return;
-    const { step: optimiserStep, missed, tensors: optimiser } = this.#optimiser.stateDict();
+    const { counts, tensors: optimiser } = optimiserState(this.#optimiser);
     const state: PolicyState = {
       settings: this.settings,
       step: this.#step,
       seconds: this.#seconds(),
-      optimiserStep,
-      ...(missed && { optimiserMissed: missed }),
+      ...counts,
       klWeight: this.#klWeight,
       scale: this.#scale,
     };
@@ -332,11 +332,7 @@ class PolicyTraining {
   load({ state, model, optimiser }: PolicyCheckpoint): void {
     checkSame(state, this.settings);
     this.#policy.loadStateDict(model);
-    this.#optimiser.loadStateDict({
-      step: state.optimiserStep,
-      missed: state.optimiserMissed,
-      tensors: optimiser,
-    });
+    loadOptimiser(this.#optimiser, state, optimiser);
     this.#step = state.step;
     this.#saved = state.step;
     this.#klWeight = state.klWeight;

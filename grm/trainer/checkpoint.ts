@@ -9,6 +9,7 @@ import {
   randomStateSchema,
   type TrainingCheckpoint,
 } from "../../nn/run/checkpoint.ts";
+import { optimiserFields } from "../../nn/run/optimiser.ts";
 
 const count = z.int().min(0);
 
@@ -21,9 +22,7 @@ const stateSchema = z.strictObject({
   steps: count,
   seconds: z.number().min(0),
   clipped: count,
-  optimiserStep: count,
-  /** Steps that parameters had no gradient at, see OptimiserState. */
-  optimiserMissed: z.record(z.string(), count).optional(),
+  ...optimiserFields,
   position: z.strictObject({ epoch: count, batch: count }),
   dropout: randomStateSchema,
   /** The best evaluation so far. */

@@ -3,6 +3,7 @@
 
 import * as z from "zod";
 import { randomStateSchema, type TrainingCheckpoint, trainingFormat } from "../run/checkpoint.ts";
+import { optimiserFields } from "../run/optimiser.ts";
 import { pretrainSchema } from "./settings.ts";
 
 const count = z.int().min(0);
@@ -16,9 +17,7 @@ const stateSchema = z.strictObject({
   steps: count.nullable(),
   seconds: z.number().min(0),
   clipped: count,
-  optimiserStep: count,
-  /** Steps that parameters had no gradient at, see OptimiserState. */
-  optimiserMissed: z.record(z.string(), count).optional(),
+  ...optimiserFields,
   position: z.strictObject({ epoch: count, window: count }),
   rng: z.strictObject({ dropout: randomStateSchema }),
 });

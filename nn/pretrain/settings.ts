@@ -7,9 +7,8 @@ import { ArgumentError } from "../../core/index.ts";
 import type { CausalLM } from "../causalLM.ts";
 import { settingsFrom } from "../checked.ts";
 import type { ModelOptions } from "../config.ts";
+import { beta2, count, largestNorm, seed, share, weightDecay } from "../run/settings.ts";
 
-const count = z.int().min(1);
-const share = z.number().min(0).lt(1);
 const budget = z.number().positive().nullable().default(null);
 
 /**
@@ -17,7 +16,7 @@ const budget = z.number().positive().nullable().default(null);
  * options with.
  */
 export const pretrainSchema = z.strictObject({
-  seed: z.int().default(0).describe("seed of all randomness; the same seed gives the same bits"),
+  seed,
   steps: count
     .nullable()
     .default(null)
@@ -68,17 +67,9 @@ export const pretrainSchema = z.strictObject({
   decay: share
     .default(0.3)
     .describe("share of the steps, the last ones, in which the learning rate falls to 0"),
-  weightDecay: z
-    .number()
-    .min(0)
-    .default(0.1)
-    .describe("weight decay of matrices and tables, as AdamW applies it"),
-  beta2: share.default(0.99).describe("decay rate of AdamW's mean of squared gradients"),
-  clip: z
-    .number()
-    .positive()
-    .default(1)
-    .describe("largest global norm of the gradients; larger ones are scaled down to it"),
+  weightDecay: weightDecay(0.1),
+  beta2: beta2(0.99),
+  clip: largestNorm,
 
   logEvery: count.default(1).describe("number of steps from one record of metrics to the next"),
   validateEvery: count.default(250).describe("number of steps from one validation to the next"),

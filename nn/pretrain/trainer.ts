@@ -6,6 +6,7 @@ import { noGrad, portable, Random, random, scope, type Tensor } from "../../core
 import { CausalLM } from "../causalLM.ts";
 import { generateAsync } from "../generate.ts";
 import { AdamW } from "../optim.ts";
+import { loadOptimiser, optimiserState } from "../run/optimiser.ts";
 import type { PretrainCheckpoint } from "./checkpoint.ts";
 import { type Corpus, documentStart } from "./corpus.ts";
 import { modelOptions, type PretrainSettings } from "./settings.ts";
@@ -98,12 +99,11 @@ export class Trainer {
 
   /** Everything that decides what the next steps do; tensors share memory with the trainer. */
   state() {
-    const { step: optimiserStep, missed, tensors: optimiser } = this.#optimiser.stateDict();
+    const { counts, tensors: optimiser } = optimiserState(this.#optimiser);
     return {
       model: this.lm.stateDict(),
       optimiser,
-      optimiserStep,
-      ...(missed && { optimiserMissed: missed }),
+      ...counts,
       position: this.#windows.position,
       rng: { dropout: this.#dropout.state() },
     };
@@ -112,11 +112,7 @@ export class Trainer {
   /** Goes on from a checkpoint of a run with the same settings and corpus. */
   load({ state, model, optimiser }: PretrainCheckpoint): void {
     this.lm.loadStateDict(model);
-    this.#optimiser.loadStateDict({
-      step: state.optimiserStep,
-      missed: state.optimiserMissed,
-      tensors: optimiser,
-    });
+    loadOptimiser(this.#optimiser, state, optimiser);
     this.#windows.position = state.position;
     this.#dropout = Random.restore(state.rng.dropout);
   }

@@ -5,6 +5,7 @@
 
 import { type Random, type Tensor, tensor } from "../../core/index.ts";
 import { joinIds } from "../arrays.ts";
+import { Epochs } from "../run/epochs.ts";
 
 /** Windows [B,T] and the token after each of theirs. */
 export interface WindowBatch {
@@ -39,44 +40,40 @@ export function windowStarts(length: number, context: number, first = 0): number
 export class Windows {
   readonly #documents: readonly Int32Array[];
   readonly #context: number;
-  readonly #rng: Random;
-  #epoch = 0;
-  #window = 0;
+  readonly #starts: Epochs<number>;
   #ids = new Int32Array(0);
-  #starts: readonly number[] = [];
 
   /** `documents` hold more than `context` ids together. Draws from forks of `rng` alone. */
   constructor(documents: readonly Int32Array[], context: number, rng: Random) {
     this.#documents = documents;
     this.#context = context;
-    this.#rng = rng;
-    this.position = { epoch: 0, window: 0 };
+    this.#starts = new Epochs(rng, (rng) => this.#shuffle(rng));
   }
 
   get position(): Position {
-    return { epoch: this.#epoch, window: this.#window };
+    const { epoch, at: window } = this.#starts;
+    return { epoch, window };
   }
 
   set position({ epoch, window }: Position) {
-    const rng = this.#rng.fork(`epoch ${epoch}`);
+    this.#starts.goTo(epoch, window);
+  }
+
+  /** Lays an epoch's documents end to end, and says where its windows begin. */
+  #shuffle(rng: Random): number[] {
     const order = rng.permutation(this.#documents.length);
     this.#ids = joinIds(Array.from(order, (i) => this.#documents[i] as Int32Array));
     const room = this.#ids.length - this.#context; // at least 1: one window fits at place 0
     const first = rng.integer(0, Math.min(this.#context, room));
     const starts = windowStarts(this.#ids.length, this.#context, first);
-    this.#starts = Array.from(rng.permutation(starts.length), (i) => starts[i] as number);
-    this.#epoch = epoch;
-    this.#window = window;
+    return Array.from(rng.permutation(starts.length), (i) => starts[i] as number);
   }
 
   /** The next `size` windows. */
   next(size: number): WindowBatch {
     const windows: Int32Array[] = [];
     while (windows.length < size) {
-      if (this.#window === this.#starts.length) {
-        this.position = { epoch: this.#epoch + 1, window: 0 };
-      }
-      const start = this.#starts[this.#window++] ?? 0;
+      const start = this.#starts.next() ?? 0;
       windows.push(this.#ids.subarray(start, start + this.#context + 1));
     }
     return batchOf(windows);
