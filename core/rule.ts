@@ -10,43 +10,42 @@ export type { Outputs } from "./kernel.ts";
 
 // --- Calls -------------------------------------------------------------------------------------------
 
-/** One run of an op on a device. */
-export interface ForwardCall<
-  P extends readonly unknown[] = readonly unknown[],
-  S extends string = string,
-> {
+/** What every call of an op says: arguments P, saved outputs S, as in Entry. */
+interface OpCall<P extends Args, S extends string> {
   readonly entry: Entry<P, S>;
-  readonly pass: "forward";
   readonly args: P;
   /** Every tensor that it reads. */
   readonly tensors: readonly Tensor[];
+}
+
+type Args = readonly unknown[];
+
+/** One run of an op on a device. */
+export interface ForwardCall<P extends Args = Args, S extends string = string>
+  extends OpCall<P, S> {
+  readonly pass: "forward";
   /** What to make: the result, then what is saved, in the order of `saved`. */
   readonly outputs: readonly [y: Spec, ...saved: Spec[]];
   readonly saved: Readonly<Record<S, Spec>>;
 }
 
 /** One run of the backward kernel of a fused op. */
-export interface BackwardCall<
-  P extends readonly unknown[] = readonly unknown[],
-  S extends string = string,
-> {
-  readonly entry: Entry<P, S>;
+export interface BackwardCall<P extends Args = Args, S extends string = string>
+  extends OpCall<P, S> {
   readonly pass: "backward";
   /** The gradient of the result, and the result. */
   readonly g: Tensor;
   readonly y: Tensor;
   readonly saved: Readonly<Record<S, Tensor>>;
-  readonly args: P;
-  readonly tensors: readonly Tensor[];
   /** What to make: a gradient for each of `args` that wants one. */
   readonly outputs: Wanted<P>;
 }
 
 /** For each argument its gradient's shape and dtype, or null where nobody wants one. */
-type Wanted<P extends readonly unknown[]> = { readonly [K in keyof P]: Spec | null };
+type Wanted<P extends Args> = { readonly [K in keyof P]: Spec | null };
 
 /** One run of an update. */
-export interface UpdateCall<P extends readonly unknown[] = readonly unknown[]> {
+export interface UpdateCall<P extends Args = Args> {
   readonly entry: UpdateEntry<P>;
   readonly pass: "update";
   readonly args: P;
@@ -61,12 +60,7 @@ export type Call = ForwardCall | BackwardCall | UpdateCall;
 // --- Rules -------------------------------------------------------------------------------------------
 
 /** The rule of one op on a device that works with an M and whose buffers are B. P and S as in Entry. */
-export interface Rule<
-  M,
-  B,
-  P extends readonly unknown[] = readonly unknown[],
-  S extends string = string,
-> {
+export interface Rule<M, B, P extends Args = Args, S extends string = string> {
   /** For fused ops: whether the kernels take these arguments; else the definition runs. */
   fits?(args: P): boolean;
   /** The outputs; null if no kernel fits after all. */
@@ -87,7 +81,7 @@ export type RuleOf<M, B, O> =
 export type RulesOf<M, B, O> = { readonly [K in keyof O]?: RuleOf<M, B, O[K]> };
 
 /** The rule of one update. */
-export interface UpdateRule<M, B, P extends readonly unknown[] = readonly unknown[]> {
+export interface UpdateRule<M, B, P extends Args = Args> {
   /** The outputs; null if no kernel fits. */
   update(machine: M, call: UpdateCall<P>): readonly B[] | null;
 }
@@ -97,8 +91,36 @@ export type UpdateRulesOf<M, B, O> = {
   readonly [K in keyof O]?: O[K] extends UpdateEntry<infer P> ? UpdateRule<M, B, P> : never;
 };
 
+/** A device's rules, found by the names of their ops. */
+export class RuleTable<M, B> {
+  readonly #rules: ReadonlyMap<string, Rule<M, B>>;
+  readonly #updates: ReadonlyMap<string, UpdateRule<M, B>>;
+
+  constructor(
+    rules: Readonly<Record<string, Rule<M, B>>>,
+    updates: Readonly<Record<string, UpdateRule<M, B>>>,
+  ) {
+    this.#rules = new Map(Object.entries(rules));
+    this.#updates = new Map(Object.entries(updates));
+  }
+
+  /** A call's outputs, null if no kernel fits; undefined for an op without a rule, which runs by its kind. */
+  run(machine: M, call: Call): readonly B[] | null | undefined {
+    const { name } = call.entry;
+    if (call.pass === "update") return this.#updates.get(name)?.update(machine, call) ?? null;
+    const rule = this.#rules.get(name);
+    return rule && runRule(rule, machine, call);
+  }
+
+  /** Whether an op's rule takes these arguments; undefined where it has none. */
+  fits(name: string, args: Args): boolean | undefined {
+    const rule = this.#rules.get(name);
+    return rule && (rule.fits?.(args) ?? true);
+  }
+}
+
 /** Runs a call by a rule: its outputs in the order of `call.outputs`, or null if no kernel fits. */
-export function runRule<M, B>(
+function runRule<M, B>(
   rule: Rule<M, B>,
   machine: M,
   call: ForwardCall | BackwardCall,

@@ -4,7 +4,7 @@
 // Next: device.ts.
 
 import type { Call, Entry, ForwardCall, Kernel } from "../../core/index.ts";
-import { type Rule, runRule, type UpdateRule } from "../../core/rule.ts";
+import { RuleTable } from "../../core/rule.ts";
 import { attention } from "./attention.ts";
 import { type Helper, kernel, type Numbers, type Thread } from "./compile.ts";
 import { crossEntropyRules } from "./crossEntropy.ts";
@@ -58,17 +58,13 @@ const named: GpuRules = {
   rope,
   scaledDotProductAttention: attention,
 };
-const rules: ReadonlyMap<string, Rule<Engine, GpuBuffer>> = new Map(Object.entries(named));
-const updates: ReadonlyMap<string, UpdateRule<Engine, GpuBuffer>> = new Map(
-  Object.entries(updateRules),
-);
+const table = new RuleTable<Engine, GpuBuffer>(named, updateRules);
 
 /** Runs a call by its op's rule, or that of its kind; null where only the op's definition runs. */
 export function runKernels(engine: Engine, call: Call): readonly GpuBuffer[] | null {
-  if (call.pass === "update") return updates.get(call.entry.name)?.update(engine, call) ?? null;
-  const { kernel, name } = call.entry;
-  const rule = rules.get(name);
-  if (rule !== undefined) return runRule(rule, engine, call);
+  const made = table.run(engine, call);
+  if (made !== undefined || call.pass === "update") return made ?? null;
+  const { kernel } = call.entry;
   if (kernel.kind === "elementwise") return elementwise(engine, kernel, call);
   return call.pass === "backward" ? null : runKind(engine, kernel, call);
 }
@@ -92,7 +88,5 @@ function runKind(engine: Engine, kernel: Kernel, call: ForwardCall): readonly Gp
 
 /** Whether a fused op has kernels for these arguments. */
 export function fuses(entry: Entry, args: readonly unknown[]): boolean {
-  const rule = rules.get(entry.name);
-  if (rule === undefined) return entry.kernel.kind === "elementwise";
-  return rule.fits?.(args) ?? true;
+  return table.fits(entry.name, args) ?? entry.kernel.kind === "elementwise";
 }

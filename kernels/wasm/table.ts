@@ -6,7 +6,7 @@
 import type { BackwardCall, Call, Entry, ForwardCall, Spec, Tensor } from "../../core/index.ts";
 import { aroundDims } from "../../core/kinds.ts";
 import type { Contraction, ContractKernel, ViewKernel } from "../../core/op.ts";
-import { type Rule, runRule, type UpdateRule } from "../../core/rule.ts";
+import { RuleTable } from "../../core/rule.ts";
 import { attentionRules } from "./attention.ts";
 import { merge, stretched } from "./broadcast.ts";
 import type { SharedKernel } from "./exports.ts";
@@ -317,26 +317,19 @@ function multiplyBatch(
 
 // --- Which rule --------------------------------------------------------------------------------------
 
-const rules: ReadonlyMap<string, Rule<Machine, WasmBuffer>> = new Map(
-  Object.entries({ ...elementwiseRules, ...reduceRules, ...fusedRules, ...attentionRules }),
-);
-const updates: ReadonlyMap<string, UpdateRule<Machine, WasmBuffer>> = new Map(
-  Object.entries(updateRules),
-);
+const named = { ...elementwiseRules, ...reduceRules, ...fusedRules, ...attentionRules };
+const rules = new RuleTable<Machine, WasmBuffer>(named, updateRules);
 
 /** Runs a call by its op's rule, or that of its kind; null if no kernel fits. */
 export function runKernels(machine: Machine, call: Call): readonly WasmBuffer[] | null {
-  if (call.pass === "update") return updates.get(call.entry.name)?.update(machine, call) ?? null;
-  const { kernel, name } = call.entry;
-  const rule = rules.get(name);
-  if (rule !== undefined) return runRule(rule, machine, call);
-  if (call.pass === "backward") return null;
+  const made = rules.run(machine, call);
+  if (made !== undefined || call.pass !== "forward") return made ?? null;
+  const { kernel } = call.entry;
   if (kernel.kind === "view") return move(machine, kernel, call);
   return kernel.kind === "contract" ? matmul(machine, kernel, call) : null;
 }
 
 /** Whether an op has a rule of its own that takes these arguments. */
 export function fitsRule({ name }: Entry, args: readonly unknown[]): boolean {
-  const rule = rules.get(name);
-  return rule !== undefined && (rule.fits?.(args) ?? true);
+  return rules.fits(name, args) ?? false;
 }
