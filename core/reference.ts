@@ -135,16 +135,14 @@ function elementwiseBackward(
   }
 }
 
+/** Fills y by a kernel, from a call's arguments as they were given and with arrays for the tensors. */
+type Loop<K> = (kernel: K, y: Block, given: readonly unknown[], args: readonly unknown[]) => void;
+
 /**
  * y[o, i] = fold of x[o, 0..n-1, i]; a scan keeps every partial result. Sums in double precision; those of
  * int32 modulo 2^32.
  */
-function foldLoop(
-  kernel: ReduceKernel,
-  y: Block,
-  given: readonly unknown[],
-  args: readonly unknown[],
-): void {
+const foldLoop: Loop<ReduceKernel> = (kernel, y, given, args) => {
   const { outer, n, inner } = kernel.around(...given);
   const x = (args[0] as Block).data;
   const isScan = kernel.kind === "scan";
@@ -162,15 +160,10 @@ function foldLoop(
       if (!isScan) y.data[o * inner + i] = total;
     }
   }
-}
+};
 
 /** y[o, i] = the first k whose x[o, k, i] no other is better than. */
-function pickLoop(
-  kernel: PickKernel,
-  y: Block,
-  given: readonly unknown[],
-  args: readonly unknown[],
-): void {
+const pickLoop: Loop<PickKernel> = (kernel, y, given, args) => {
   const { outer, n, inner } = kernel.around(...given);
   const x = (args[0] as Block).data;
   for (let o = 0; o < outer; o++) {
@@ -181,15 +174,10 @@ function pickLoop(
       y.data[o * inner + i] = best;
     }
   }
-}
+};
 
 /** The strided copies of a view. */
-function copyLoop(
-  kernel: ViewKernel,
-  y: Block,
-  given: readonly unknown[],
-  args: readonly unknown[],
-): void {
+const copyLoop: Loop<ViewKernel> = (kernel, y, given, args) => {
   const fill = kernel.fill?.(...given) ?? 0;
   if (fill !== 0) y.data.fill(fill);
   const inputs = args.filter((_, i) => given[i] instanceof Tensor) as Block[];
@@ -199,15 +187,10 @@ function copyLoop(
       y.data[to.offset + q] = source?.[from.offset + p] ?? 0;
     });
   }
-}
+};
 
 /** C[b] = A[b] B[b] for each batch index b; of int32 modulo 2^32. */
-function matmulLoop(
-  kernel: ContractKernel,
-  y: Block,
-  given: readonly unknown[],
-  args: readonly unknown[],
-): void {
+const matmulLoop: Loop<ContractKernel> = (kernel, y, given, args) => {
   const { batch, m, n, k, transposeA, transposeB, strideA, strideB } = kernel.contraction(...given);
   const [a, b] = args.slice(0, 2).map((x) => (x as Block).data) as [TypedArray, TypedArray];
   const [aRow, aCol] = transposeA ? [1, m] : [k, 1];
@@ -227,4 +210,4 @@ function matmulLoop(
       y.data.set(row, (index * m + i) * n);
     }
   });
-}
+};

@@ -4,6 +4,7 @@
 // Next: view.ts.
 
 import { type Entry, type ForwardCall, opTable } from "../../core/index.ts";
+import type { Around } from "../../core/kernel.ts";
 import type { PickKernel, ReduceKernel } from "../../core/op.ts";
 import type { GpuKernel, Helper } from "./compile.ts";
 import type { Engine } from "./engine.ts";
@@ -70,7 +71,7 @@ export function fold(
   engine: Engine,
   entry: Entry,
   x: GpuBuffer,
-  { outer, n, inner }: { readonly outer: number; readonly n: number; readonly inner: number },
+  { outer, n, inner }: Around,
   dtype: GpuBuffer["dtype"] = x.dtype,
 ): GpuBuffer {
   const { step, start } = entry.kernel as ReduceKernel;
@@ -91,23 +92,16 @@ export function fold(
   return from;
 }
 
+const foldWith =
+  (name: string) =>
+  (engine: Engine, x: GpuBuffer, around: Around): GpuBuffer =>
+    fold(engine, opTable.get(name) as Entry, x, around);
+
 /** Sums, with the step of the op `sum`. */
-export function sum(
-  engine: Engine,
-  x: GpuBuffer,
-  around: { readonly outer: number; readonly n: number; readonly inner: number },
-): GpuBuffer {
-  return fold(engine, opTable.get("sum") as Entry, x, around);
-}
+export const sum = foldWith("sum");
 
 /** Largest elements, with the step of the op `max`. */
-export function max(
-  engine: Engine,
-  x: GpuBuffer,
-  around: { readonly outer: number; readonly n: number; readonly inner: number },
-): GpuBuffer {
-  return fold(engine, opTable.get("max") as Entry, x, around);
-}
+export const max = foldWith("max");
 
 export function reduce(
   engine: Engine,

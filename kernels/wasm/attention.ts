@@ -40,13 +40,17 @@ function maskFits(mask: Tensor | null): boolean {
   return mask === null || (!mask.requiresGrad && mask.rank <= 4);
 }
 
+/** What a kernel is told beside addresses. */
+interface Task {
+  readonly shape: AttentionShape;
+  readonly mask: Tensor | null;
+  readonly options: Attend;
+}
+
 /** Writes the call's sizes and strides where the kernel reads them; see Shape in attention.as.ts. */
-function layoutOf(
-  { wasm, memory }: Machine,
-  { B, H, Hkv, T, S, D, q, k, o }: AttentionShape,
-  mask: Tensor | null,
-  { causal, offset, scale }: Attend,
-): number {
+function layoutOf({ wasm, memory }: Machine, { shape, mask, options }: Task): number {
+  const { B, H, Hkv, T, S, D, q, k, o } = shape;
+  const { causal, offset, scale } = options;
   const maskStrides = mask === null ? [0, 0, 0, 0] : stretched(mask.shape, [B, H, T, S]);
   const kind = mask === null ? 0 : mask.dtype === "bool" ? 1 : 2;
   const at = mask === null ? 0 : memory.read(bufferOf(mask));
@@ -56,35 +60,19 @@ function layoutOf(
   return layout;
 }
 
-/** `addresses`: of q, k and v; `places` of the result and its rows' logSumExp. */
-function runForward(
-  machine: Machine,
-  shape: AttentionShape,
-  addresses: readonly number[],
-  places: readonly number[],
-  mask: Tensor | null,
-  options: Attend,
-): void {
-  const { B, H, T, S, D } = shape;
-  const layout = layoutOf(machine, shape, mask, options);
-  const cost = (Math.min(T, 64) * S * D) / (options.causal ? 16 : 8);
+/** `addresses`: of q, k, v, the result, its rows' largest scores and masses. */
+function runForward(machine: Machine, task: Task, ...addresses: readonly number[]): void {
+  const { B, H, T, S, D } = task.shape;
+  const cost = (Math.min(T, 64) * S * D) / (task.options.causal ? 16 : 8);
   const units = B * H * Math.ceil(T / 64);
-  machine.wasm.run("attention", units, cost, 1, layout, ...addresses, ...places);
+  machine.wasm.run("attention", units, cost, 1, layoutOf(machine, task), ...addresses);
 }
 
-/** `addresses`: of g, q, k, v, the result, its rows' largest scores and masses; `places` of dq, dk and dv. */
-function runBackward(
-  machine: Machine,
-  shape: AttentionShape,
-  addresses: readonly number[],
-  places: readonly number[],
-  mask: Tensor | null,
-  options: Attend,
-): void {
-  const { B, H, Hkv, T, S, D } = shape;
-  const layout = layoutOf(machine, shape, mask, options);
-  const cost = ((H / Hkv) * T * S * D) / (options.causal ? 8 : 4);
-  machine.wasm.run("attentionGrad", B * Hkv, cost, 1, layout, ...addresses, ...places);
+/** `addresses`: of g, q, k, v, the result, its rows' largest scores and masses, then of dq, dk and dv. */
+function runBackward(machine: Machine, task: Task, ...addresses: readonly number[]): void {
+  const { B, H, Hkv, T, S, D } = task.shape;
+  const cost = ((H / Hkv) * T * S * D) / (task.options.causal ? 8 : 4);
+  machine.wasm.run("attentionGrad", B * Hkv, cost, 1, layoutOf(machine, task), ...addresses);
 }
 
 // --- Heads apart -------------------------------------------------------------------------------------
@@ -119,8 +107,8 @@ const scaledDotProductAttention: WasmRule<"scaledDotProductAttention"> = {
     const addresses = [q, k, v].map((x) => read(machine, x));
     const y = makeLike(machine, spec);
     const [largest, mass] = [makeLike(machine, saved.largest), makeLike(machine, saved.mass)];
-    const places = [y.at, largest.at, mass.at];
-    runForward(machine, shapeApart(q, k, options), addresses, places, mask, options);
+    const task = { shape: shapeApart(q, k, options), mask, options };
+    runForward(machine, task, ...addresses, y.at, largest.at, mass.at);
     return [y, { largest, mass }];
   },
   backward: (
@@ -132,7 +120,8 @@ const scaledDotProductAttention: WasmRule<"scaledDotProductAttention"> = {
     const buffers = [q, k, v].map((x, i) => (outputs[i] ? makeLike(machine, x) : null));
     const spares = [q, k, v].map((x, i) => (buffers[i] ? 0 : wasm.alloc(4 * x.size)));
     const places = spares.map((spare, i) => buffers[i]?.at ?? spare);
-    runBackward(machine, shapeApart(q, k, options), addresses, places, mask, options);
+    const task = { shape: shapeApart(q, k, options), mask, options };
+    runBackward(machine, task, ...addresses, ...places);
     for (const [i, x] of [q, k, v].entries()) {
       const spare = spares[i] ?? 0;
       if (spare !== 0) wasm.free(spare, 4 * x.size);
@@ -165,8 +154,8 @@ const packedAttention: WasmRule<"packedAttention"> = {
     const addresses = packedParts(read(machine, qkv), shape);
     const y = makeLike(machine, spec);
     const [largest, mass] = [makeLike(machine, saved.largest), makeLike(machine, saved.mass)];
-    const places = [y.at, largest.at, mass.at];
-    runForward(machine, shape, addresses, places, mask, options);
+    const task = { shape, mask, options };
+    runForward(machine, task, ...addresses, y.at, largest.at, mass.at);
     return [y, { largest, mass }];
   },
   backward: (machine, { g, y, saved, args: [qkv, mask, options] }) => {
@@ -174,8 +163,8 @@ const packedAttention: WasmRule<"packedAttention"> = {
     const [pg, px] = [read(machine, g), read(machine, qkv)];
     const rows = [y, saved.largest, saved.mass].map((x) => read(machine, x));
     const dqkv = makeLike(machine, qkv);
-    const addresses = [pg, ...packedParts(px, shape), ...rows];
-    runBackward(machine, shape, addresses, packedParts(dqkv.at, shape), mask, options);
+    const addresses = [pg, ...packedParts(px, shape), ...rows, ...packedParts(dqkv.at, shape)];
+    runBackward(machine, { shape, mask, options }, ...addresses);
     return [dqkv];
   },
 };

@@ -169,26 +169,29 @@ function normBackward(
 
 // --- Linear, dropout, rotary positions ---------------------------------------------------------------
 
+/** x W + b, where W is [K,N], or [N,K] if it is stored transposed. */
+function affine(
+  machine: Machine,
+  y: WasmBuffer,
+  [x, weight, bias]: readonly [Tensor, Tensor, Tensor | null],
+  transposeB: boolean,
+): [WasmBuffer] {
+  const [K, N] = [sideOf(weight, transposeB ? 1 : 0), sideOf(weight, transposeB ? 0 : 1)];
+  const [px, pw, pb] = [read(machine, x), read(machine, weight), read(machine, bias)];
+  machine.wasm.matmul(px, pw, y.at, { M: x.size / K, N, K, transposeB, bias: pb });
+  return [y];
+}
+
 const linear: WasmRule<"linear"> = {
   fits: ([x, weight, bias]) => areFloat32(x, weight, bias) && sideOf(weight, 1) > 0,
-  forward: (machine, { args: [x, weight, bias], outputs: [spec] }) => {
-    const [N, K] = [sideOf(weight, 0), sideOf(weight, 1)];
-    const [px, pw, pb] = [read(machine, x), read(machine, weight), read(machine, bias)];
-    const y = makeLike(machine, spec);
-    machine.wasm.matmul(px, pw, y.at, { M: x.size / K, N, K, transposeB: true, bias: pb });
-    return [y];
-  },
+  forward: (machine, { args: [x, weight, bias], outputs: [spec] }) =>
+    affine(machine, makeLike(machine, spec), [x, weight, bias], true),
 };
 
 const addmm: WasmRule<"addmm"> = {
   fits: ([bias, x, weight]) => areFloat32(bias, x, weight) && sideOf(weight, 0) > 0,
-  forward: (machine, { args: [bias, x, weight], outputs: [spec] }) => {
-    const [K, N] = [sideOf(weight, 0), sideOf(weight, 1)];
-    const [pb, px, pw] = [read(machine, bias), read(machine, x), read(machine, weight)];
-    const y = makeLike(machine, spec);
-    machine.wasm.matmul(px, pw, y.at, { M: x.size / K, N, K, bias: pb });
-    return [y];
-  },
+  forward: (machine, { args: [bias, x, weight], outputs: [spec] }) =>
+    affine(machine, makeLike(machine, spec), [x, weight, bias], false),
 };
 
 function dropped(machine: Machine, x: Tensor, { p, seed }: Drop): [WasmBuffer] {

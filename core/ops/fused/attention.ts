@@ -124,17 +124,17 @@ export const scaledDotProductAttention: Op<
     ];
   },
   forward: ([y, masses], q, k, v, mask, o) => {
-    if (o.layout === "bhtd") return attentionForward(y, masses, q, k, v, mask, o);
-    const [apart, ...inputs] = [headsFirst(y, false), headsFirst(q), headsFirst(k), headsFirst(v)];
-    attentionForward(apart, masses, ...inputs, mask, o);
+    if (o.layout === "bhtd") return attentionForward(y, masses, [q, k, v, mask], o);
+    const apart = headsFirst(y, false);
+    attentionForward(apart, masses, [headsFirst(q), headsFirst(k), headsFirst(v), mask], o);
     headsBack(y, apart);
   },
   backward: (gradients, g, _saved, q, k, v, mask, o) => {
-    if (o.layout === "bhtd") return attentionBackward(gradients, g, q, k, v, mask, o);
+    if (o.layout === "bhtd") return attentionBackward(gradients, g, [q, k, v, mask], o);
     const [dq, dk, dv, dmask = null] = gradients;
     const apart = [q, k, v].map((x) => headsFirst(x, false));
-    const [ga, qa, ka, va] = [headsFirst(g), headsFirst(q), headsFirst(k), headsFirst(v)];
-    attentionBackward([...apart, dmask], ga, qa, ka, va, mask, o);
+    const inputs = [headsFirst(q), headsFirst(k), headsFirst(v), mask] as const;
+    attentionBackward([...apart, dmask], headsFirst(g), inputs, o);
     for (const [i, dx] of [dq, dk, dv].entries()) if (dx) headsBack(dx, apart[i] as Block);
   },
   call:

@@ -45,14 +45,11 @@ interface QueryRow {
   readonly score: (s: number) => number;
 }
 
-/** Visits the rows of all heads in order. Shapes are [..., H, T, D] and [..., Hkv, S, D]. */
-function eachRow(
-  q: Block,
-  k: Block,
-  mask: Block | null,
-  o: Attend,
-  visit: (row: QueryRow) => void,
-): void {
+/** What attention reads: shapes [..., H, T, D] and [..., Hkv, S, D]. */
+type Inputs = readonly [q: Block, k: Block, v: Block, mask: Block | null];
+
+/** Visits the rows of all heads in order. */
+function eachRow([q, k, , mask]: Inputs, o: Attend, visit: (row: QueryRow) => void): void {
   const [T = 0, D = 0] = q.shape.slice(-2);
   const S = k.shape.at(-2) ?? 0;
   const H = q.shape.at(-3) ?? 1;
@@ -119,18 +116,11 @@ function patternOf(
 }
 
 /** Fills y and what the way back reads again of its rows. */
-export function attentionForward(
-  y: Block,
-  masses: Masses,
-  q: Block,
-  k: Block,
-  v: Block,
-  mask: Block | null,
-  o: Attend,
-): void {
+export function attentionForward(y: Block, masses: Masses, inputs: Inputs, o: Attend): void {
+  const [q, k, v] = inputs;
   const S = k.shape.at(-2) ?? 0;
   const D = v.shape.at(-1) ?? 0;
-  eachRow(q, k, mask, o, (row) => {
+  eachRow(inputs, o, (row) => {
     const { p, keep, largest, mass } = patternOf(row, S, o.drop, q.dtype);
     for (let c = 0; c < D; c++) {
       let sum = 0;
@@ -147,21 +137,22 @@ export function attentionForward(
 export function attentionBackward(
   [dq, dk, dv, dmask]: readonly (Block | null)[],
   g: Block,
-  q: Block,
-  k: Block,
-  v: Block,
-  mask: Block | null,
+  inputs: Inputs,
   o: Attend,
 ): void {
+  const [q, k, v] = inputs;
   const S = k.shape.at(-2) ?? 0;
   const [D, Dv] = [q.shape.at(-1) ?? 0, v.shape.at(-1) ?? 0];
-  const [toQ, toK, toV, toMask] = [q, k, v, mask].map(
-    (x) => new Float64Array(x?.data.length ?? 0),
-  ) as [Float64Array, Float64Array, Float64Array, Float64Array];
+  const [toQ, toK, toV, toMask] = inputs.map((x) => new Float64Array(x?.data.length ?? 0)) as [
+    Float64Array,
+    Float64Array,
+    Float64Array,
+    Float64Array,
+  ];
   const add = (total: Float64Array, at: number, x: number): void => {
     total[at] = (total[at] ?? 0) + x;
   };
-  eachRow(q, k, mask, o, (row) => {
+  eachRow(inputs, o, (row) => {
     const { p, keep } = patternOf(row, S, o.drop, q.dtype);
     const dp = p.map((_, s) => {
       let dot = 0;

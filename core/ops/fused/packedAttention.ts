@@ -67,7 +67,7 @@ export const packedAttention: Op<
     const all = o.heads + 2 * o.kvHeads;
     const [q, k, v] = partsOf(o).map((part) => unpack(qkv, all, part)) as [Block, Block, Block];
     const apart = unpack(y, o.heads, [0, o.heads], false);
-    attentionForward(apart, masses, q, k, v, mask, o);
+    attentionForward(apart, masses, [q, k, v, mask], o);
     pack(y, o.heads, [0, o.heads], apart);
   },
   backward: ([dqkv, dmask], g, _saved, qkv, mask, o) => {
@@ -76,7 +76,7 @@ export const packedAttention: Op<
     const [q, k, v] = parts.map((part) => unpack(qkv, all, part)) as [Block, Block, Block];
     const gradients = parts.map((part) => unpack(qkv, all, part, false));
     const apart = unpack(g, o.heads, [0, o.heads]);
-    attentionBackward([...gradients, dmask ?? null], apart, q, k, v, mask, o);
+    attentionBackward([...gradients, dmask ?? null], apart, [q, k, v, mask], o);
     if (dqkv) for (const [i, dx] of gradients.entries()) pack(dqkv, all, parts[i] ?? [0, 0], dx);
   },
   call:
