@@ -13,14 +13,10 @@ import { extname, join, normalize } from "node:path";
 import { after, before, describe, type TestContext, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
-import { type Browser, chromium } from "playwright-core";
+import type { Browser } from "playwright-core";
 import { blocksOf } from "../walkthroughs/lesson.ts";
+import { launchBrowser, noBrowser } from "./chromium.ts";
 import { type Installed, installed, root } from "./installed.ts";
-
-const chromiumPath = process.env.CHROMIUM ?? "/usr/bin/chromium";
-const noBrowser = existsSync(chromiumPath)
-  ? false
-  : `no ${chromiumPath}; install chromium, or name one in the CHROMIUM variable`;
 
 /** What program.js found. */
 interface Found {
@@ -162,7 +158,7 @@ describe("the package, installed", () => {
     let server: Server;
 
     before(async () => {
-      browser = await chromium.launch({ executablePath: chromiumPath, args: ["--no-sandbox"] });
+      browser = await launchBrowser();
       server = serve(project.folder);
       await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     });

@@ -3,10 +3,9 @@
 // is named. Next: nn.checkpoints.test.ts for the formats.
 
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { ArgumentError, random, type Tensor, tensor, use } from "../core/index.ts";
@@ -31,10 +30,10 @@ import {
   tokenizerFromFiles,
 } from "../nn/index.ts";
 import { loadCausalLM, loadSafetensors, loadTokenizer, saveModel } from "../nn/node.ts";
+import { temporaryFolder } from "./folders.ts";
 
 const base = fileURLToPath(new URL("../lab/demo/bases/1", import.meta.url));
-const temporary = mkdtempSync(join(tmpdir(), "twoheads-bytes-"));
-after(() => rmSync(temporary, { recursive: true, force: true }));
+const temporary = temporaryFolder("bytes");
 
 /** A folder's files as a page has them: in bytes of their own. */
 function fetched(folder: string): Map<string, Uint8Array> {

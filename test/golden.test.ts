@@ -5,15 +5,16 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import { type Browser, chromium, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { use } from "../core/index.ts";
 import { kernelsUrl } from "../kernels/index.ts";
+import { launchBrowser, noBrowser } from "./chromium.ts";
 import { float64Hash } from "./golden/float64.ts";
 import { goldenHash } from "./golden/losses.ts";
 
@@ -40,7 +41,8 @@ test(`the float64 hash in other engines: ${engines.join(", ")}`, {
   const root = fileURLToPath(new URL("..", import.meta.url));
   const folder = mkdtempSync(join(tmpdir(), "engines-"));
   const outfile = join(folder, "hash.mjs");
-  const contents = `import { float64Hash } from "./test/golden/float64.ts"; console.log(float64Hash());`;
+  const contents = `import { launchBrowser, noBrowser } from "./chromium.ts";
+import { float64Hash } from "./test/golden/float64.ts"; console.log(float64Hash());`;
   await build({
     stdin: { contents, resolveDir: root, loader: "ts" },
     bundle: true,
@@ -57,8 +59,6 @@ test(`the float64 hash in other engines: ${engines.join(", ")}`, {
   }
   rmSync(folder, { recursive: true });
 });
-
-const browser = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
 /** The page's script: everything in one file, which fetches the kernels beside it. */
 async function bundle(): Promise<string> {
@@ -93,10 +93,6 @@ async function bundle(): Promise<string> {
   return outputFiles[0]?.text ?? "";
 }
 
-const reason = existsSync(browser)
-  ? false
-  : `no ${browser}; install chromium, or name one in the CHROMIUM variable`;
-
 /** A page of its own origin, isolated if it is to have shared memory. */
 async function openPage(headless: Browser, isolated: boolean): Promise<Page> {
   const page = await headless.newPage();
@@ -123,8 +119,8 @@ for (const [what, isolated, threads] of [
   ["one thread", false, 1],
   ["two threads over shared memory", true, 2],
 ] as const) {
-  test(`the golden hash in Chromium, ${what}`, { skip: reason }, async () => {
-    const headless = await chromium.launch({ executablePath: browser, args: ["--no-sandbox"] });
+  test(`the golden hash in Chromium, ${what}`, { skip: noBrowser }, async () => {
+    const headless = await launchBrowser();
     try {
       const page = await openPage(headless, isolated);
       const result = await page.evaluate(

@@ -3,23 +3,16 @@
 // Next: gpu/suite.ts for what is tried, gpu/judge.ts for what must hold.
 
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import { type Browser, chromium, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
+import { launchBrowser, noBrowser } from "./chromium.ts";
 import { judge } from "./gpu/judge.ts";
 import type { Findings, SuitePlan } from "./gpu/suite.ts";
 
-const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
-const hasBrowser = existsSync(executablePath);
-const reason = hasBrowser
-  ? false
-  : `no ${executablePath}; install chromium, or name one in the CHROMIUM variable`;
-
 /** Software rendering for both APIs, so that no GPU is needed. */
-const args = [
-  "--no-sandbox",
+const flags = [
   "--enable-unsafe-webgpu",
   "--use-webgpu-adapter=swiftshader",
   "--enable-unsafe-swiftshader",
@@ -89,7 +82,7 @@ function call<K extends keyof Trial>(
   return page.evaluate(run as never, [name, given] as never);
 }
 
-describe("the gpu device in Chromium", { skip: reason }, () => {
+describe("the gpu device in Chromium", { skip: noBrowser }, () => {
   let browser: Browser;
   /** Why a mode didn't start; empty if it did. */
   const refusals = new Map<string, string>();
@@ -110,7 +103,7 @@ describe("the gpu device in Chromium", { skip: reason }, () => {
   };
 
   before(async () => {
-    browser = await chromium.launch({ executablePath, args });
+    browser = await launchBrowser(...flags);
   });
   after(() => browser.close());
 

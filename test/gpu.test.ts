@@ -4,18 +4,9 @@
 // error that says what can. Next: gpu.browser.test.ts for webgl2 and webgpu in Chromium.
 
 import assert from "node:assert/strict";
-import { execFile, execFileSync } from "node:child_process";
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { execFile } from "node:child_process";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -34,6 +25,7 @@ import {
 } from "../core/index.ts";
 import { type GpuDevice, recordStep } from "../kernels/index.ts";
 import { AdamW, SGD } from "../nn/index.ts";
+import { copyOf, printedIn } from "./folders.ts";
 import { judge } from "./gpu/judge.ts";
 import { type Findings, suite } from "./gpu/suite.ts";
 import { train } from "./gpu/training.ts";
@@ -45,7 +37,6 @@ for (const mode of ["cpu", "webasm"] as const) {
 
 // --- WebGPU in Node ----------------------------------------------------------------------------------
 
-const root = fileURLToPath(new URL("..", import.meta.url));
 const run = promisify(execFile);
 const tsx = createRequire(import.meta.url).resolve("tsx/cli");
 const inNode = fileURLToPath(new URL("./gpu/inNode.ts", import.meta.url));
@@ -459,28 +450,17 @@ describe("recordStep", () => {
 });
 
 test("without gpu.js, the error says how to get it", () => {
-  const alone = mkdtempSync(join(tmpdir(), "twoheads-gpu-"));
-  try {
-    for (const room of ["core", "kernels"])
-      cpSync(join(root, room), join(alone, room), { recursive: true });
-    mkdirSync(join(alone, "node_modules/gpu.js"), { recursive: true });
-    writeFileSync(join(alone, "node_modules/gpu.js/index.js"), 'throw new Error("not here")');
-    symlinkSync(join(root, "node_modules/seedrandom"), join(alone, "node_modules/seedrandom"));
-    writeFileSync(join(alone, "package.json"), '{ "type": "module" }\n');
-    const program = `
+  const alone = copyOf(["core", "kernels"], ["seedrandom"]);
+  mkdirSync(join(alone, "node_modules/gpu.js"));
+  writeFileSync(join(alone, "node_modules/gpu.js/index.js"), 'throw new Error("not here")');
+  const program = `
       import { use } from "./core/index.ts";
       import "./kernels/index.ts";
       try { use("gpu:cpu"); } catch (error) { console.log(error.name, error.message); }`;
-    writeFileSync(join(alone, "program.ts"), program);
-    const args = ["--import", import.meta.resolve("tsx"), "program.ts"];
-    const printed = execFileSync(process.execPath, args, { cwd: alone, encoding: "utf8" });
-    assert.match(
-      printed,
-      /^DeviceError gpu: gpu.js doesn't load \(not here\); npm install gpu.js webgpu brings it/,
-    );
-  } finally {
-    rmSync(alone, { recursive: true, force: true });
-  }
+  assert.match(
+    printedIn(alone, program),
+    /^DeviceError gpu: gpu.js doesn't load \(not here\); npm install gpu.js webgpu brings it/,
+  );
 });
 
 test("the gpu device that nobody named takes the best mode", async () => {

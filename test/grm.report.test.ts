@@ -5,13 +5,12 @@
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
-import { type Browser, chromium, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import "../kernels/index.ts";
 import { main } from "../cli/cli.ts";
 import { random } from "../core/index.ts";
@@ -40,11 +39,12 @@ import {
   tableHtml,
 } from "../report/index.ts";
 import { windows } from "../report/training.ts";
+import { launchBrowser, noBrowser } from "./chromium.ts";
+import { temporaryFolder } from "./folders.ts";
 import { twoheadsHere } from "./rewardFolders.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "twoheads-report-"));
+const folder = temporaryFolder("report");
 const at = (name: string): string => join(folder, name);
-after(() => rmSync(folder, { recursive: true, force: true }));
 
 const hostile = `<script>document.title="changed"</script><img src=x onerror="alert(1)">&amp;'"`;
 const mostBytes = 3_000_000;
@@ -231,11 +231,6 @@ function madeUp(): Record<string, string> {
 
 // --- In a browser ------------------------------------------------------------------------------------
 
-const chromiumPath = process.env.CHROMIUM ?? "/usr/bin/chromium";
-const skip = existsSync(chromiumPath)
-  ? false
-  : `no ${chromiumPath}; install chromium, or name one in the CHROMIUM variable`;
-
 /** What a page did besides showing itself. */
 interface Opened {
   readonly page: Page;
@@ -323,10 +318,10 @@ async function inspect(browser: Browser, file: string): Promise<Page> {
   return page;
 }
 
-describe("in Chromium", { skip, timeout: 300_000 }, () => {
+describe("in Chromium", { skip: noBrowser, timeout: 300_000 }, () => {
   let browser: Browser;
   before(async () => {
-    browser = await chromium.launch({ executablePath: chromiumPath, args: ["--no-sandbox"] });
+    browser = await launchBrowser();
   });
   after(() => browser.close());
 

@@ -5,29 +5,17 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { copyOf } from "./folders.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const copy = mkdtempSync(join(tmpdir(), "twoheads-seam-"));
+const copy = copyOf(["core", "kernels"]);
 
 before(() => {
-  for (const room of ["core", "kernels"])
-    cpSync(join(root, room), join(copy, room), { recursive: true });
-  symlinkSync(join(root, "node_modules"), join(copy, "node_modules"), "junction");
-  writeFileSync(join(copy, "package.json"), '{ "type": "module" }\n');
   const { compilerOptions } = JSON.parse(readFileSync(join(root, "tsconfig.json"), "utf8")) as {
     compilerOptions: object;
   };
@@ -35,7 +23,6 @@ before(() => {
   writeFileSync(join(copy, "tsconfig.json"), JSON.stringify(own));
   mkdirSync(join(copy, "test"));
 });
-after(() => rmSync(copy, { recursive: true, force: true }));
 
 const compiler = join(
   dirname(createRequire(import.meta.url).resolve("typescript/package.json")),
