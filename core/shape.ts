@@ -99,6 +99,11 @@ export function broadcastShapes(op: string, ...shapes: readonly Shape[]): Shape 
   return out;
 }
 
+/** Whether a tensor of `shape` can be stretched to `to`; a ShapeError if the two don't even broadcast. */
+export function broadcastsTo(op: string, shape: Shape, to: Shape): boolean {
+  return sameShape(broadcastShapes(op, shape, to), to);
+}
+
 /** Strides that walk a tensor of `shape` as if it had the shape `to`: stretched axes stand still. */
 export function broadcastStrides(shape: Shape, to: Shape): number[] {
   const own = stridesOf(shape);

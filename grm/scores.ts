@@ -107,7 +107,7 @@ export interface PairScores {
 export async function scorePairs(
   model: RewardModel,
   pairs: readonly Pair[],
-  options: ScoreOptions = {},
+  options?: ScoreOptions,
 ): Promise<PairScores> {
   accept(takes.scorePairs, arguments);
   const sequences = [...pairs.map((p) => p.chosen), ...pairs.map((p) => p.rejected)];

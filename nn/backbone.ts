@@ -2,6 +2,7 @@
 // this and don't know whether a transformer or an LSTM is below. Next: transformer.ts, lstm.ts.
 
 import type { Tensor } from "../core/index.ts";
+import type { ModelConfig } from "./config.ts";
 import type { Embedding } from "./layers.ts";
 import { Module } from "./module.ts";
 
@@ -34,12 +35,19 @@ export const forwardTakes = "ids: Tensor, { mask?: Tensor, cache?: object }";
  * more of it.
  */
 export abstract class Backbone extends Module {
-  /** Width of the hidden states. */
-  abstract readonly dim: number;
-  abstract readonly vocabSize: number;
+  abstract readonly config: ModelConfig;
   /** The longest sequence; Infinity if there is no limit. */
   abstract readonly context: number;
   abstract readonly embedTokens: Embedding;
+
+  /** Width of the hidden states. */
+  get dim(): number {
+    return this.config.dim;
+  }
+
+  get vocabSize(): number {
+    return this.config.vocabSize;
+  }
 
   /**
    * Ids [B,T] of int32 to hidden states [B,T,C]. What a sequence gets depends on its own tokens alone:

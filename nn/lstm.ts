@@ -134,14 +134,6 @@ export class LSTM extends Backbone {
     this.dropout = new Dropout(config.dropout);
   }
 
-  get dim(): number {
-    return this.config.dim;
-  }
-
-  get vocabSize(): number {
-    return this.config.vocabSize;
-  }
-
   override newCache(): Cache {
     return new LSTMCache();
   }

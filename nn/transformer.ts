@@ -112,14 +112,6 @@ export class Transformer extends Backbone {
       positions === "rope" ? new Rotary(config.context, config.headDim, config.ropeBase) : null;
   }
 
-  get dim(): number {
-    return this.config.dim;
-  }
-
-  get vocabSize(): number {
-    return this.config.vocabSize;
-  }
-
   get context(): number {
     return this.config.context;
   }

@@ -16,7 +16,8 @@ import { join } from "node:path";
 import { after } from "node:test";
 import { fileURLToPath } from "node:url";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
+/** The folder of the whole house. */
+export const root = fileURLToPath(new URL("..", import.meta.url));
 
 /** A folder of its own, which goes when the test, or the test file, is done. */
 export function temporaryFolder(name: string): string {

@@ -6,7 +6,6 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { ArgumentError, random, type Tensor, tensor, use } from "../core/index.ts";
 import {
@@ -30,9 +29,9 @@ import {
   tokenizerFromFiles,
 } from "../nn/index.ts";
 import { loadCausalLM, loadSafetensors, loadTokenizer, saveModel } from "../nn/node.ts";
-import { temporaryFolder } from "./folders.ts";
+import { root, temporaryFolder } from "./folders.ts";
 
-const base = fileURLToPath(new URL("../lab/demo/bases/1", import.meta.url));
+const base = join(root, "lab/demo/bases/1");
 const temporary = temporaryFolder("bytes");
 
 /** A folder's files as a page has them: in bytes of their own. */

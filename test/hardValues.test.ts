@@ -12,7 +12,7 @@ import { sizeOf } from "../core/shape.ts";
 import "../kernels/index.ts";
 import { type ComparedDevices, classes, differences, type Kind } from "./differences.ts";
 import { described } from "./drawFrom.ts";
-import { outputsOf, replaceTensors } from "./opCalls.ts";
+import { outputsOf, replaceTensors, withLeaves } from "./opCalls.ts";
 import { holds } from "./property.ts";
 
 core.use("reference");
@@ -41,20 +41,15 @@ function floatsOf(args: readonly unknown[], by: (x: Tensor) => Tensor): unknown[
 
 /** Values, and the gradients of their sum weighted by 1, -2, 3, ... */
 function withGradients(name: string, args: readonly unknown[]): Tensor[] {
-  const leaves: Tensor[] = [];
-  const own = floatsOf(args, (x) => {
-    const leaf = x.detach().requiresGrad_();
-    leaves.push(leaf);
-    return leaf;
-  });
-  const ys = outputsOf(name, own);
-  const live = ys.filter((y) => y.requiresGrad);
-  if (live.length === 0) return ys;
-  const weights = live.map((y) => {
+  const { live, leaves } = withLeaves(args, (x) => core.isFloat(x.dtype));
+  const ys = outputsOf(name, live);
+  const differentiable = ys.filter((y) => y.requiresGrad);
+  if (differentiable.length === 0) return ys;
+  const weights = differentiable.map((y) => {
     const data = Float64Array.from({ length: y.size }, (_, i) => (i % 2 === 0 ? 1 : -1) * (i + 1));
     return tensor(data, { shape: y.shape }).to(y.dtype).onDevice(y.device.name);
   });
-  const gradients = grad(live, leaves, { gradOutputs: weights, allowUnused: true });
+  const gradients = grad(differentiable, leaves, { gradOutputs: weights, allowUnused: true });
   return [...ys, ...gradients.filter((g) => g !== null)];
 }
 

@@ -9,11 +9,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { isBuiltin } from "node:module";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import { copyOf, printedIn } from "./folders.ts";
-
-const root = fileURLToPath(new URL("..", import.meta.url));
+import { copyOf, printedIn, root } from "./folders.ts";
 
 /** The rooms that each room may import; itself always, and built-in modules everywhere but in core. */
 const mayImport: Readonly<Record<string, readonly string[]>> = {

@@ -9,7 +9,6 @@ import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { type Tensor, tensor, zeros } from "../core/index.ts";
 import {
@@ -32,10 +31,9 @@ import {
   saveSafetensors,
   saveSharded,
 } from "../nn/node.ts";
-import { temporaryFolder } from "./folders.ts";
+import { root, temporaryFolder } from "./folders.ts";
 import { holds } from "./property.ts";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
 const folder = temporaryFolder("checkpoints");
 
 const data = process.env.TWOHEADS_DATA ?? join(root, "../shared/data");

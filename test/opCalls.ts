@@ -44,3 +44,17 @@ export function replaceTensors(
   };
   return args.map(replace);
 }
+
+/** The arguments with leaves of the tape in the places of the tensors that `picks` picks, and these leaves. */
+export function withLeaves(
+  args: readonly unknown[],
+  picks: (x: Tensor) => boolean,
+): { readonly live: unknown[]; readonly leaves: Tensor[] } {
+  const leaves: Tensor[] = [];
+  const leafOf = (x: Tensor): Tensor => {
+    const leaf = x.detach().requiresGrad_();
+    leaves.push(leaf);
+    return leaf;
+  };
+  return { live: replaceTensors(args, leafOf, picks), leaves };
+}

@@ -9,10 +9,8 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { before, describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { copyOf } from "./folders.ts";
+import { copyOf, root } from "./folders.ts";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
 const copy = copyOf(["core", "kernels"]);
 
 before(() => {

@@ -92,10 +92,7 @@ export const pow: Binary = elementwise({
 /** The larger of two, NaN if either is. Where they tie, each gets half of the gradient. */
 export const maximum: Binary = elementwise({
   forward: (a, b) => Math.max(a, b),
-  vjp: (g, _y, a, b) => [
-    () => g.mul(share(a.lt(b), a.eq(b))),
-    () => g.mul(share(b.lt(a), a.eq(b))),
-  ],
+  vjp: toWinner((a, b) => a.lt(b)),
   example: "tensor([1, 5]).maximum(3)  // [3, 5]",
   draw: [anyNumber, offGrid],
 });
@@ -103,13 +100,18 @@ export const maximum: Binary = elementwise({
 /** The smaller of two, NaN if either is. Where they tie, each gets half of the gradient. */
 export const minimum: Binary = elementwise({
   forward: (a, b) => Math.min(a, b),
-  vjp: (g, _y, a, b) => [
-    () => g.mul(share(a.gt(b), a.eq(b))),
-    () => g.mul(share(b.gt(a), a.eq(b))),
-  ],
+  vjp: toWinner((a, b) => a.gt(b)),
   example: "tensor([1, 5]).minimum(3)  // [1, 3]",
   draw: [anyNumber, offGrid],
 });
+
+/** g to the one of a and b that wins, half of it to each where they tie. */
+function toWinner(loses: (x: Tensor, other: Tensor) => Tensor) {
+  return (g: Tensor, _y: Tensor, a: Tensor, b: Tensor) => [
+    () => g.mul(share(loses(a, b), a.eq(b))),
+    () => g.mul(share(loses(b, a), a.eq(b))),
+  ];
+}
 
 /** 0 where lost, 1/2 where tied, else 1. */
 function share(lost: Tensor, tied: Tensor): Tensor {

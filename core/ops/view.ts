@@ -36,6 +36,13 @@ function copy(
   };
 }
 
+/** The call of an op whose second argument is checked, and made complete, by `complete`. */
+function completed<A, B>(complete: (name: string, x: Tensor, given: A) => B) {
+  return (run: (x: Tensor, argument: B) => Tensor, { name }: { readonly name: string }) =>
+    (x: Tensor, given: A): Tensor =>
+      run(x, complete(name, x, given));
+}
+
 /** The shape with a side of -1 worked out from the number of elements. */
 function fillIn(name: string, x: Tensor, shape: Shape): Shape {
   const full = [...shape];
@@ -55,10 +62,7 @@ export const reshape: Op<(x: Tensor, shape: Shape) => Tensor> = define(
   {
     infer: (x: Tensor, shape: Shape) => [{ shape, dtype: x.dtype }],
     vjp: (g, _y, x) => [g.reshape(x.shape)],
-    call:
-      (run: (x: Tensor, shape: Shape) => Tensor, { name }) =>
-      (x, shape) =>
-        run(x, fillIn(name, x, shape)),
+    call: completed(fillIn),
     takes: "x: Tensor, shape: Shape",
     example: "tensor([1, 2, 3, 4]).reshape([2, -1])  // [[1, 2],\n [3, 4]]",
     draw: (d: Draw) => {
@@ -218,10 +222,7 @@ export const slice: Op<(x: Tensor, options: SliceOptions) => Tensor> = view({
     );
     return [g.pad(lastAxisFirst(pads))];
   },
-  call:
-    (run: (x: Tensor, range: SliceRange) => Tensor, { name }) =>
-    (x, options) =>
-      run(x, rangeOf(name, x, options)),
+  call: completed(rangeOf),
   takes: "x: Tensor, { dim: number, start?: number, end?: number }",
   example: "tensor([1, 2, 3, 4]).slice({ dim: 0, start: 1, end: -1 })  // [2, 3]",
   draw: (d) => {

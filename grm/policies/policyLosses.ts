@@ -20,8 +20,7 @@ export function ppoLoss(
   advantages: Tensor,
   { clip = 0.2 }: ClipOptions = {},
 ): Tensor {
-  checkRows("ppoLoss", { logProbs, old, advantages });
-  checkClip("ppoLoss", clip);
+  checkClipped("ppoLoss", { logProbs, old, advantages }, clip);
   const ratio = logProbs.sub(old).exp();
   const clipped = ratio.clamp({ min: 1 - clip, max: 1 + clip });
   return ratio.mul(advantages).minimum(clipped.mul(advantages)).mean().neg();
@@ -42,8 +41,7 @@ export function ppoValueLoss(
   returns: Tensor,
   { clip = 0.2 }: ClipOptions = {},
 ): Tensor {
-  checkRows("ppoValueLoss", { values, old, returns });
-  checkClip("ppoValueLoss", clip);
+  checkClipped("ppoValueLoss", { values, old, returns }, clip);
   const clipped = old.add(values.sub(old).clamp({ min: -clip, max: clip }));
   const error = values.sub(returns).square().maximum(clipped.sub(returns).square());
   return error.mean().mul(0.5);
@@ -78,7 +76,8 @@ function checkRows(name: string, rows: Readonly<Record<string, Tensor>>): void {
   throw new ShapeError(`${name}: got ${got}; needed one number for each, [N] with N > 0`);
 }
 
-function checkClip(name: string, clip: number): void {
+function checkClipped(name: string, rows: Readonly<Record<string, Tensor>>, clip: number): void {
+  checkRows(name, rows);
   if (clip > 0) return;
   throw new ArgumentError(`${name}: clip is ${clip}, needed a number > 0; Infinity never clips`);
 }

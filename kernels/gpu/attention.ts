@@ -8,13 +8,18 @@ import type { Attend } from "../../core/ops/fused/attentionLoops.ts";
 import { broadcastStrides } from "../../core/shape.ts";
 import { type Helper, kernel, type Numbers, type Thread } from "./compile.ts";
 import type { Engine } from "./engine.ts";
-import { expOf, logOf, quotient } from "./math.ts";
+import { expOf, keyHeadOf, logOf, quotient } from "./math.ts";
 import { max } from "./reduce.ts";
 import { bufferOf, buffersOf, type GpuRule } from "./rule.ts";
 import type { GpuBuffer } from "./storage.ts";
 import { move } from "./view.ts";
 
-const helpers: readonly Helper[] = [expOf as Helper, logOf as Helper, quotient as Helper];
+const helpers: readonly Helper[] = [
+  expOf as Helper,
+  logOf as Helper,
+  quotient as Helper,
+  keyHeadOf as Helper,
+];
 
 /** The score of a key that may not be seen; masks of -3.4e38 only make a score very small. */
 const closed = -Infinity;
@@ -43,8 +48,7 @@ const scoreKernel = kernel(
     if (s > row - head * T + last) {
       return hidden;
     }
-    const batch = quotient(head, H);
-    const keyHead = batch * quotient(H, group) + quotient(head - batch * H, group);
+    const keyHead = keyHeadOf(head, H, group);
     let dot = 0;
     for (let c = 0; c < D; c++) {
       dot += q[row * D + c]! * k[(keyHead * S + s) * D + c]!;
@@ -135,8 +139,7 @@ const mixKernel = kernel(
     const row = quotient(i, D);
     const c = i - row * D;
     const head = quotient(row, T);
-    const batch = quotient(head, H);
-    const keyHead = batch * quotient(H, group) + quotient(head - batch * H, group);
+    const keyHead = keyHeadOf(head, H, group);
     let sum = 0;
     for (let s = 0; s < S; s++) {
       sum += p[row * S + s]! * v[(keyHead * S + s) * D + c]!;

@@ -18,6 +18,18 @@ export function quotient(i: number, n: number): number {
   return q;
 }
 
+/** The line of element i where lines of n elements lie `inner` apart. */
+export function lineOf(i: number, n: number, inner: number): number {
+  const q = quotient(i, inner);
+  return quotient(q, n) * inner + i - q * inner;
+}
+
+/** Among the key heads of all batches, the one that a head shares; H heads a batch, `group` to a key head. */
+export function keyHeadOf(head: number, H: number, group: number): number {
+  const batch = quotient(head, H);
+  return batch * quotient(H, group) + quotient(head - batch * H, group);
+}
+
 /** e^x; NaN stays NaN. */
 export function expOf(x: number): number {
   if (x === x) {

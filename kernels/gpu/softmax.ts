@@ -4,11 +4,16 @@
 
 import { around } from "../../core/shape.ts";
 import { type Helper, kernel, type Numbers, type Thread } from "./compile.ts";
-import { expOf, logOf, quotient } from "./math.ts";
+import { expOf, lineOf, logOf, quotient } from "./math.ts";
 import { max } from "./reduce.ts";
 import { bufferOf, type GpuRule, type GpuRules } from "./rule.ts";
 
-const helpers: readonly Helper[] = [expOf as Helper, logOf as Helper, quotient as Helper];
+const helpers: readonly Helper[] = [
+  expOf as Helper,
+  logOf as Helper,
+  quotient as Helper,
+  lineOf as Helper,
+];
 
 /** For each line, Σ exp(x - max). */
 export const mass = kernel(
@@ -42,8 +47,7 @@ const share = kernel(
     isLog: number,
   ) {
     const i = this.thread.x;
-    const q = quotient(i, inner);
-    const line = quotient(q, n) * inner + i - q * inner;
+    const line = lineOf(i, n, inner);
     const shifted = x[i]! - largest[line]!;
     if (isLog > 0) {
       return shifted - logOf(masses[line]!);
@@ -89,8 +93,7 @@ const shareBackward = kernel(
     isLog: number,
   ) {
     const i = this.thread.x;
-    const q = quotient(i, inner);
-    const line = quotient(q, n) * inner + i - q * inner;
+    const line = lineOf(i, n, inner);
     if (isLog > 0) {
       return g[i]! - expOf(y[i]!) * sums[line]!;
     }

@@ -540,3 +540,7 @@ export type SharedKernel = {
       : never
     : never;
 }[keyof Exports];
+
+/** What a kernel takes beside its range of units. */
+export type Arguments<K extends SharedKernel> =
+  Parameters<Exports[K]> extends [from: number, to: number, ...rest: infer Rest] ? Rest : never;

@@ -15,7 +15,7 @@ import {
   withDefinitions,
 } from "../../core/index.ts";
 import { described, drawFrom, showArguments } from "../drawFrom.ts";
-import { outputsOf, replaceTensors } from "../opCalls.ts";
+import { outputsOf, replaceTensors, withLeaves } from "../opCalls.ts";
 
 export interface OpTableOptions {
   /** Drawn inputs for each op. */
@@ -51,13 +51,7 @@ function weightsLike(x: Tensor): Tensor {
 
 /** Values, gradients of their weighted sum, and (order 2) gradients of the gradients' weighted sum. */
 function derivatives(name: string, args: readonly unknown[], order: 1 | 2): Tensor[] {
-  const leaves: Tensor[] = [];
-  const live = replaceTensors(args, (x) => {
-    if (x.dtype !== "float32") return x;
-    const leaf = x.detach().requiresGrad_();
-    leaves.push(leaf);
-    return leaf;
-  });
+  const { live, leaves } = withLeaves(args, (x) => x.dtype === "float32");
   const ys = outputsOf(name, live);
   const differentiable = ys.filter((y) => y.requiresGrad);
   if (differentiable.length === 0) return ys;

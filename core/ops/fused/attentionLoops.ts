@@ -6,11 +6,10 @@ import { DTypeError, ShapeError } from "../../errors.ts";
 import type { Block, Spec } from "../../op.ts";
 import { portable } from "../../portable.ts";
 import {
-  broadcastShapes,
   broadcastStrides,
+  broadcastsTo,
   formatShape,
   type Shape,
-  sameShape,
   walkStrides,
 } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
@@ -187,7 +186,7 @@ export function checkMask(name: string, mask: Tensor, dtype: DType, scores: Shap
   if (mask.dtype !== "bool" && mask.dtype !== dtype) {
     throw new DTypeError(`${name}: mask must be bool or ${dtype}, got ${mask.dtype}`);
   }
-  if (!sameShape(broadcastShapes(name, mask.shape, scores), scores)) {
+  if (!broadcastsTo(name, mask.shape, scores)) {
     throw new ShapeError(
       `${name}: mask ${formatShape(mask.shape)} doesn't broadcast to ${formatShape(scores)}`,
     );

@@ -16,6 +16,12 @@ function linearDefinition(x: Tensor, weight: Tensor, bias: Tensor | null): Tenso
   return bias === null ? y : y.add(bias);
 }
 
+/** Rows x [..., in], and the sides of a weight for them. */
+function drawRows(d: Draw) {
+  const [width, out] = [d.integer(0, 3), d.integer(0, 3)];
+  return { x: d.tensor([...d.shape({ maxRank: 2 }), width]), width, out };
+}
+
 /** y = x Wᵀ + bias over the last axis: x [..., in], weight [out, in], bias [out] or none. */
 export const linear: Op<
   (x: Tensor, weight: Tensor, bias?: Tensor | null) => Tensor,
@@ -52,12 +58,8 @@ export const linear: Op<
   takes: "x: Tensor, weight: Tensor, bias?: Tensor | null",
   example: "tensor([1, 2]).linear(tensor([[3, 4], [5, 6]]), tensor([0, 1]))  // [11, 18]",
   draw: (d: Draw) => {
-    const [width, out] = [d.integer(0, 3), d.integer(0, 3)];
-    return [
-      d.tensor([...d.shape({ maxRank: 2 }), width]),
-      d.tensor([out, width]),
-      d.pick(d.tensor([out]), null),
-    ];
+    const { x, width, out } = drawRows(d);
+    return [x, d.tensor([out, width]), d.pick(d.tensor([out]), null)];
   },
 });
 
@@ -98,8 +100,7 @@ export const addmm: Op<AddmmRule, [bias: Tensor, x: Tensor, weight: Tensor]> = f
   takes: "bias: Tensor, x: Tensor, weight: Tensor",
   example: "tensor([1, 1]).addmm(tensor([[1, 2]]), tensor([[3, 4], [5, 6]]))  // [[14, 17]]",
   draw: (d: Draw) => {
-    const [width, out] = [d.integer(0, 3), d.integer(0, 3)];
-    const x = d.tensor([...d.shape({ maxRank: 2 }), width]);
+    const { x, width, out } = drawRows(d);
     return [d.tensor([out]), x, d.tensor([width, out])];
   },
 });

@@ -7,8 +7,8 @@ import { ShapeError } from "../../errors.ts";
 import { fused, like } from "../../kinds.ts";
 import type { Block, Op } from "../../op.ts";
 import {
-  broadcastShapes,
   broadcastStrides,
+  broadcastsTo,
   formatShape,
   type Shape,
   sameShape,
@@ -122,7 +122,7 @@ function checkRope(x: Tensor, cos: Tensor, sin: Tensor): void {
   for (const t of [x, cos, sin]) checkFloat("rope", t.dtype);
   const D = x.shape.at(-1) ?? 1;
   const to = [...x.shape.slice(0, -1), D / 2];
-  const fits = Number.isInteger(D / 2) && sameShape(broadcastShapes("rope", cos.shape, to), to);
+  const fits = Number.isInteger(D / 2) && broadcastsTo("rope", cos.shape, to);
   if (fits && sameShape(cos.shape, sin.shape) && cos.dtype === x.dtype && sin.dtype === x.dtype)
     return;
   throw new ShapeError(
