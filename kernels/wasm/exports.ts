@@ -1,17 +1,12 @@
 // What kernels.wasm exports, as TypeScript sees it. Addresses, counts, strides and 32-bit seeds are
-// all numbers. `from` and `to` bound the units that one call computes; each source says what its
-// unit is. The check compares this list with the module itself.
+// all numbers. A kernel's first two arguments, `from` and `to`, bound the units that one call
+// computes; each source says what its unit is. The check compares this list with the module itself.
 // Read next: kernels.ts, which decides who calls what.
 
-export interface Exports {
-  // scratch.as.ts
-  setScratch(p: number): void;
-  heapBase(): number;
-
+/** The kernels, which threads may share: what each takes beside its range of units. */
+export interface Kernels {
   // matmul.as.ts
   packB(
-    from: number,
-    to: number,
     b: number,
     ldb: number,
     transposed: number | boolean,
@@ -20,8 +15,6 @@ export interface Exports {
     out: number,
   ): void;
   matmulPacked(
-    from: number,
-    to: number,
     a: number,
     lda: number,
     transposed: number | boolean,
@@ -34,8 +27,6 @@ export interface Exports {
     bias: number,
   ): void;
   matmulSmall(
-    from: number,
-    to: number,
     a: number,
     lda: number,
     transposedA: number | boolean,
@@ -54,8 +45,6 @@ export interface Exports {
     bias: number,
   ): void;
   matmulRow(
-    from: number,
-    to: number,
     a: number,
     b: number,
     ldb: number,
@@ -66,8 +55,6 @@ export interface Exports {
     bias: number,
   ): void;
   matmulRowDots(
-    from: number,
-    to: number,
     a: number,
     b: number,
     ldb: number,
@@ -76,44 +63,40 @@ export interface Exports {
     add: number | boolean,
     bias: number,
   ): void;
-  peak(rounds: number, x: number, y: number): number;
-
   // unary.as.ts
-  unaryNeg(from: number, to: number, x: number, y: number): void;
-  unaryAbs(from: number, to: number, x: number, y: number): void;
-  unarySign(from: number, to: number, x: number, y: number): void;
-  unaryExp(from: number, to: number, x: number, y: number): void;
-  unaryExpm1(from: number, to: number, x: number, y: number): void;
-  unaryLog(from: number, to: number, x: number, y: number): void;
-  unaryLog1p(from: number, to: number, x: number, y: number): void;
-  unarySqrt(from: number, to: number, x: number, y: number): void;
-  unaryRsqrt(from: number, to: number, x: number, y: number): void;
-  unarySquare(from: number, to: number, x: number, y: number): void;
-  unaryReciprocal(from: number, to: number, x: number, y: number): void;
-  unarySin(from: number, to: number, x: number, y: number): void;
-  unaryCos(from: number, to: number, x: number, y: number): void;
-  unaryTanh(from: number, to: number, x: number, y: number): void;
-  unarySigmoid(from: number, to: number, x: number, y: number): void;
-  unaryLogSigmoid(from: number, to: number, x: number, y: number): void;
-  unarySoftplus(from: number, to: number, x: number, y: number): void;
-  unaryRelu(from: number, to: number, x: number, y: number): void;
-  unaryErf(from: number, to: number, x: number, y: number): void;
-  unarySilu(from: number, to: number, x: number, y: number): void;
-  unaryGelu(from: number, to: number, x: number, y: number): void;
-  unaryGeluTanh(from: number, to: number, x: number, y: number): void;
-  unaryClamp(from: number, to: number, x: number, y: number, low: number, high: number): void;
-  gradRelu(from: number, to: number, g: number, x: number, dx: number): void;
-  gradSigmoid(from: number, to: number, g: number, y: number, dx: number): void;
-  gradTanh(from: number, to: number, g: number, y: number, dx: number): void;
-  gradLogSigmoid(from: number, to: number, g: number, x: number, dx: number): void;
-  gradSilu(from: number, to: number, g: number, x: number, dx: number): void;
-  gradGelu(from: number, to: number, g: number, x: number, dx: number): void;
-  gradGeluTanh(from: number, to: number, g: number, x: number, dx: number): void;
+  unaryNeg(x: number, y: number): void;
+  unaryAbs(x: number, y: number): void;
+  unarySign(x: number, y: number): void;
+  unaryExp(x: number, y: number): void;
+  unaryExpm1(x: number, y: number): void;
+  unaryLog(x: number, y: number): void;
+  unaryLog1p(x: number, y: number): void;
+  unarySqrt(x: number, y: number): void;
+  unaryRsqrt(x: number, y: number): void;
+  unarySquare(x: number, y: number): void;
+  unaryReciprocal(x: number, y: number): void;
+  unarySin(x: number, y: number): void;
+  unaryCos(x: number, y: number): void;
+  unaryTanh(x: number, y: number): void;
+  unarySigmoid(x: number, y: number): void;
+  unaryLogSigmoid(x: number, y: number): void;
+  unarySoftplus(x: number, y: number): void;
+  unaryRelu(x: number, y: number): void;
+  unaryErf(x: number, y: number): void;
+  unarySilu(x: number, y: number): void;
+  unaryGelu(x: number, y: number): void;
+  unaryGeluTanh(x: number, y: number): void;
+  unaryClamp(x: number, y: number, low: number, high: number): void;
+  gradRelu(g: number, x: number, dx: number): void;
+  gradSigmoid(g: number, y: number, dx: number): void;
+  gradTanh(g: number, y: number, dx: number): void;
+  gradLogSigmoid(g: number, x: number, dx: number): void;
+  gradSilu(g: number, x: number, dx: number): void;
+  gradGelu(g: number, x: number, dx: number): void;
+  gradGeluTanh(g: number, x: number, dx: number): void;
 
   // binary.as.ts
   binaryAdd(
-    from: number,
-    to: number,
     inner: number,
     layout: number,
     a: number,
@@ -125,8 +108,6 @@ export interface Exports {
     out: number,
   ): void;
   binarySub(
-    from: number,
-    to: number,
     inner: number,
     layout: number,
     a: number,
@@ -138,8 +119,6 @@ export interface Exports {
     out: number,
   ): void;
   binaryMul(
-    from: number,
-    to: number,
     inner: number,
     layout: number,
     a: number,
@@ -151,8 +130,6 @@ export interface Exports {
     out: number,
   ): void;
   binaryDiv(
-    from: number,
-    to: number,
     inner: number,
     layout: number,
     a: number,
@@ -164,8 +141,6 @@ export interface Exports {
     out: number,
   ): void;
   binaryMaximum(
-    from: number,
-    to: number,
     inner: number,
     layout: number,
     a: number,
@@ -177,8 +152,6 @@ export interface Exports {
     out: number,
   ): void;
   binaryMinimum(
-    from: number,
-    to: number,
     inner: number,
     layout: number,
     a: number,
@@ -190,8 +163,6 @@ export interface Exports {
     out: number,
   ): void;
   binaryPow(
-    from: number,
-    to: number,
     inner: number,
     layout: number,
     a: number,
@@ -203,8 +174,6 @@ export interface Exports {
     out: number,
   ): void;
   compareEqual(
-    from: number,
-    to: number,
     inner: number,
     layout: number,
     a: number,
@@ -216,8 +185,6 @@ export interface Exports {
     out: number,
   ): void;
   compareNotEqual(
-    from: number,
-    to: number,
     inner: number,
     layout: number,
     a: number,
@@ -229,8 +196,6 @@ export interface Exports {
     out: number,
   ): void;
   compareLess(
-    from: number,
-    to: number,
     inner: number,
     layout: number,
     a: number,
@@ -242,8 +207,6 @@ export interface Exports {
     out: number,
   ): void;
   compareLessEqual(
-    from: number,
-    to: number,
     inner: number,
     layout: number,
     a: number,
@@ -255,8 +218,6 @@ export interface Exports {
     out: number,
   ): void;
   compareGreater(
-    from: number,
-    to: number,
     inner: number,
     layout: number,
     a: number,
@@ -268,8 +229,6 @@ export interface Exports {
     out: number,
   ): void;
   compareGreaterEqual(
-    from: number,
-    to: number,
     inner: number,
     layout: number,
     a: number,
@@ -281,8 +240,6 @@ export interface Exports {
     out: number,
   ): void;
   where(
-    from: number,
-    to: number,
     inner: number,
     layout: number,
     condition: number,
@@ -298,35 +255,17 @@ export interface Exports {
   ): void;
 
   // pointwise.as.ts
-  axpy(from: number, to: number, alpha: number, x: number, y: number): void;
-  affine(from: number, to: number, x: number, y: number, alpha: number, beta: number): void;
-  fill(from: number, to: number, y: number, bits: number): void;
-  copyBytes(from: number, to: number, x: number, y: number): void;
-  dropout(from: number, to: number, x: number, y: number, p: number, seed: number): void;
+  axpy(alpha: number, x: number, y: number): void;
+  affine(x: number, y: number, alpha: number, beta: number): void;
+  fill(y: number, bits: number): void;
+  copyBytes(x: number, y: number): void;
+  dropout(x: number, y: number, p: number, seed: number): void;
 
   // reduce.as.ts
-  sumRows(
-    from: number,
-    to: number,
-    x: number,
-    n: number,
-    out: number,
-    scale: number,
-    squares: number | boolean,
-  ): void;
-  sumBlocks(
-    from: number,
-    to: number,
-    x: number,
-    n: number,
-    block: number,
-    out: number,
-    squares: number | boolean,
-  ): void;
-  sumDoubles(from: number, to: number, x: number, blocks: number, out: number, scale: number): void;
+  sumRows(x: number, n: number, out: number, scale: number, squares: number | boolean): void;
+  sumBlocks(x: number, n: number, block: number, out: number, squares: number | boolean): void;
+  sumDoubles(x: number, blocks: number, out: number, scale: number): void;
   sumColumns(
-    from: number,
-    to: number,
     x: number,
     n: number,
     inner: number,
@@ -334,33 +273,15 @@ export interface Exports {
     scale: number,
     add: number | boolean,
   ): void;
-  extreme(
-    from: number,
-    to: number,
-    x: number,
-    n: number,
-    inner: number,
-    out: number,
-    sign: number,
-  ): void;
-  argExtreme(
-    from: number,
-    to: number,
-    x: number,
-    n: number,
-    inner: number,
-    out: number,
-    sign: number,
-  ): void;
+  extreme(x: number, n: number, inner: number, out: number, sign: number): void;
+  argExtreme(x: number, n: number, inner: number, out: number, sign: number): void;
 
   // softmax.as.ts
-  softmax(from: number, to: number, x: number, y: number, n: number): void;
-  softmaxGrad(from: number, to: number, g: number, y: number, dx: number, n: number): void;
-  logSoftmax(from: number, to: number, x: number, y: number, n: number): void;
-  logSoftmaxGrad(from: number, to: number, g: number, y: number, dx: number, n: number): void;
+  softmax(x: number, y: number, n: number): void;
+  softmaxGrad(g: number, y: number, dx: number, n: number): void;
+  logSoftmax(x: number, y: number, n: number): void;
+  logSoftmaxGrad(g: number, y: number, dx: number, n: number): void;
   crossEntropy(
-    from: number,
-    to: number,
     x: number,
     target: number,
     n: number,
@@ -371,8 +292,6 @@ export interface Exports {
     mass: number,
   ): void;
   crossEntropyGrad(
-    from: number,
-    to: number,
     g: number,
     gStep: number,
     scale: number,
@@ -388,8 +307,6 @@ export interface Exports {
 
   // norm.as.ts
   norm(
-    from: number,
-    to: number,
     x: number,
     y: number,
     n: number,
@@ -400,8 +317,6 @@ export interface Exports {
     rstds: number,
   ): void;
   normGrad(
-    from: number,
-    to: number,
     g: number,
     x: number,
     dx: number,
@@ -416,8 +331,6 @@ export interface Exports {
 
   // rope.as.ts
   rope(
-    from: number,
-    to: number,
     x: number,
     y: number,
     cos: number,
@@ -434,8 +347,6 @@ export interface Exports {
 
   // attention.as.ts
   attention(
-    from: number,
-    to: number,
     shape: number,
     q: number,
     k: number,
@@ -445,8 +356,6 @@ export interface Exports {
     mass: number,
   ): void;
   attentionGrad(
-    from: number,
-    to: number,
     shape: number,
     g: number,
     q: number,
@@ -461,54 +370,18 @@ export interface Exports {
   ): void;
 
   // copy.as.ts
-  stridedCopy(from: number, to: number, layout: number, x: number, y: number): void;
-  addRows(
-    from: number,
-    to: number,
-    x: number,
-    xStride: number,
-    y: number,
-    yStride: number,
-    n: number,
-  ): void;
+  stridedCopy(layout: number, x: number, y: number): void;
+  addRows(x: number, xStride: number, y: number, yStride: number, n: number): void;
 
   // gather.as.ts
-  gatherRows(from: number, to: number, x: number, index: number, y: number, n: number): void;
-  scatterAddRows(
-    from: number,
-    to: number,
-    g: number,
-    index: number,
-    count: number,
-    dx: number,
-    n: number,
-  ): void;
-  gather(
-    from: number,
-    to: number,
-    x: number,
-    index: number,
-    y: number,
-    n: number,
-    m: number,
-    inner: number,
-  ): void;
-  scatterAdd(
-    from: number,
-    to: number,
-    g: number,
-    index: number,
-    dx: number,
-    n: number,
-    m: number,
-    inner: number,
-  ): void;
+  gatherRows(x: number, index: number, y: number, n: number): void;
+  scatterAddRows(g: number, index: number, count: number, dx: number, n: number): void;
+  gather(x: number, index: number, y: number, n: number, m: number, inner: number): void;
+  scatterAdd(g: number, index: number, dx: number, n: number, m: number, inner: number): void;
 
   // optimizer.as.ts
-  sumSquaresList(from: number, to: number, table: number, out: number): void;
+  sumSquaresList(table: number, out: number): void;
   adamwList(
-    from: number,
-    to: number,
     table: number,
     gScale: number,
     beta1: number,
@@ -521,8 +394,6 @@ export interface Exports {
     eps: number,
   ): void;
   sgdList(
-    from: number,
-    to: number,
     table: number,
     gScale: number,
     lr: number,
@@ -532,15 +403,18 @@ export interface Exports {
   ): void;
 }
 
-/** The kernels that threads may share: those that start with a range of units. */
-export type SharedKernel = {
-  [K in keyof Exports]: Exports[K] extends (from: number, to: number, ...rest: never[]) => void
-    ? Parameters<Exports[K]> extends [number, number, number, ...unknown[]]
-      ? K
-      : never
-    : never;
-}[keyof Exports];
+export type SharedKernel = keyof Kernels;
 
-/** What a kernel takes beside its range of units. */
-export type Arguments<K extends SharedKernel> =
-  Parameters<Exports[K]> extends [from: number, to: number, ...rest: infer Rest] ? Rest : never;
+/** What is no kernel. */
+interface Others {
+  // scratch.as.ts
+  setScratch(p: number): void;
+  heapBase(): number;
+
+  // matmul.as.ts
+  peak(rounds: number, x: number, y: number): number;
+}
+
+export type Exports = Others & {
+  readonly [K in SharedKernel]: (from: number, to: number, ...rest: Parameters<Kernels[K]>) => void;
+};

@@ -7,7 +7,7 @@
 //   wasm.run("unaryTanh", 1000, 2, 1024, x, x);          // units, ns each, grain, arguments
 // Read next: exports.ts for every kernel's arguments, test/kernels.test.ts for what each must equal.
 
-import type { Arguments, Exports, SharedKernel } from "./exports.ts";
+import type { Exports, Kernels, SharedKernel } from "./exports.ts";
 import type { HostMemory } from "./host.ts";
 import { loadNow, type Program, type ProgramOptions } from "./module.ts";
 import { Pool } from "./pool.ts";
@@ -277,7 +277,7 @@ export class Wasm {
    * dx, and dw and db if their addresses are given, of layerNorm (means given) or rmsNorm (means
    * 0).
    */
-  normGrad(...args: Arguments<"normGrad">): void {
+  normGrad(...args: Parameters<Kernels["normGrad"]>): void {
     const [g, x, dx, rows, n, w, means, rstds, dw, db] = args;
     const units = Math.ceil(rows / 32);
     const bytes = units * n * 4;
