@@ -41,14 +41,14 @@ function maskFits(mask: Tensor | null): boolean {
 }
 
 /** What a kernel is told beside addresses. */
-interface Task {
+interface AttentionTask {
   readonly shape: AttentionShape;
   readonly mask: Tensor | null;
   readonly options: Attend;
 }
 
 /** Writes the call's sizes and strides where the kernel reads them; see Shape in attention.as.ts. */
-function layoutOf({ wasm, memory }: Machine, { shape, mask, options }: Task): number {
+function layoutOf({ wasm, memory }: Machine, { shape, mask, options }: AttentionTask): number {
   const { B, H, Hkv, T, S, D, q, k, o } = shape;
   const { causal, offset, scale } = options;
   const maskStrides = mask === null ? [0, 0, 0, 0] : stretched(mask.shape, [B, H, T, S]);
@@ -61,7 +61,7 @@ function layoutOf({ wasm, memory }: Machine, { shape, mask, options }: Task): nu
 }
 
 /** `addresses`: of q, k, v, the result, its rows' largest scores and masses. */
-function runForward(machine: Machine, task: Task, ...addresses: readonly number[]): void {
+function runForward(machine: Machine, task: AttentionTask, ...addresses: readonly number[]): void {
   const { B, H, T, S, D } = task.shape;
   const cost = (Math.min(T, 64) * S * D) / (task.options.causal ? 16 : 8);
   const units = B * H * Math.ceil(T / 64);
@@ -69,7 +69,7 @@ function runForward(machine: Machine, task: Task, ...addresses: readonly number[
 }
 
 /** `addresses`: of g, q, k, v, the result, its rows' largest scores and masses, then of dq, dk and dv. */
-function runBackward(machine: Machine, task: Task, ...addresses: readonly number[]): void {
+function runBackward(machine: Machine, task: AttentionTask, ...addresses: readonly number[]): void {
   const { B, H, Hkv, T, S, D } = task.shape;
   const cost = ((H / Hkv) * T * S * D) / (task.options.causal ? 8 : 4);
   machine.wasm.run("attentionGrad", B * Hkv, cost, 1, layoutOf(machine, task), ...addresses);
