@@ -114,8 +114,7 @@ export async function evaluate(
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
   accept(takes.evaluate, arguments);
-  const { training, onProgress } = options;
-  const { batchTokens = 4096 } = options;
+  const { training, onProgress, batchTokens = 4096 } = options;
   const score = { batchTokens, logProbs: true, onProgress: (d: number) => onProgress?.(d / 2) };
   const scores = await scorePairs(model, pairs, score);
   checkRewards("evaluate", pairs, scores);

@@ -6,15 +6,16 @@ import { ArgumentError, random } from "../../core/index.ts";
 import { compareScores, type ModelComparison } from "../../grm/evaluation.ts";
 import type { RewardModelFolder } from "../../grm/rewardModelFiles.ts";
 import { loadRewardModel } from "../../grm/rewardModelFolder.ts";
-import { checkRewards, type PairScores, type Scores, scorePairs } from "../../grm/scores.ts";
+import type { PairScores, Scores } from "../../grm/scores.ts";
 import { type Difference, mostExact } from "../../grm/statistics/index.ts";
 import { share } from "./eval.ts";
 import { jsonOption } from "./json.ts";
 import { wholeNumber } from "./numbers.ts";
-import { addPreferenceOptions, type PreferenceFlags, readPreferences } from "./preferences.ts";
+import { addPreferenceOptions, type PreferenceFlags } from "./preferences.ts";
 import { type Display, display } from "./progress.ts";
 import { quiet } from "./quiet.ts";
-import { addReadingOptions, type ReadingFlags, readingOf } from "./reading.ts";
+import { addReadingOptions, type ReadingFlags } from "./reading.ts";
+import { readAndScore } from "./scored.ts";
 
 interface Given extends PreferenceFlags, ReadingFlags {
   readonly rounds: number;
@@ -89,14 +90,7 @@ async function score(
   screen: Display,
   result: Map<string, Scored>,
 ): Promise<void> {
-  const reader = { ...opened, reading: readingOf(given, opened.reading) };
-  const { pairs, report } = await readPreferences("compare", given, reader);
-  screen.say(`${path}\n${report}`);
-  const scores = await scorePairs(opened.model, pairs, {
-    onProgress: (done) => screen.show(done, `scoring ${path}`),
-  });
-  checkRewards(`compare: ${path}`, pairs, scores);
-  const { chosen, rejected } = scores;
+  const { pairs, chosen, rejected } = await readAndScore("compare", path, opened, given, screen);
   pairs.forEach(({ file, line }, i) => {
     const [r_c = 0, r_r = 0] = [chosen.rewards[i], rejected.rewards[i]];
     result.set(`${file}:${line}`, { r_c, r_r });

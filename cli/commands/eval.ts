@@ -22,7 +22,6 @@ import {
 import type { Pair, Sequence } from "../../grm/pairs.ts";
 import type { RewardModelFolder } from "../../grm/rewardModelFiles.ts";
 import { loadRewardModel } from "../../grm/rewardModelFolder.ts";
-import { checkRewards, scorePairs } from "../../grm/scores.ts";
 import { winsOf } from "../../grm/statistics/index.ts";
 import { readText } from "../../nn/checkpoints/text.ts";
 import { documentsOf, FileError } from "../../nn/index.ts";
@@ -35,6 +34,7 @@ import { type Display, display } from "./progress.ts";
 import { quiet } from "./quiet.ts";
 import { addReadingOptions, type ReadingFlags, readingOf } from "./reading.ts";
 import { baseOf } from "./runs.ts";
+import { readAndScore } from "./scored.ts";
 import { hasTrainRun, readRunData, readTrainRun } from "./trainRun.ts";
 
 interface Given extends PreferenceFlags, ReadingFlags {
@@ -206,14 +206,7 @@ async function evaluateEnsemble(
   const members: { chosen: Float64Array; rejected: Float64Array; pairs: readonly Pair[] }[] = [];
   for (const path of paths) {
     const opened = loadRewardModel(path);
-    const reader = { ...opened, reading: readingOf(given, opened.reading) };
-    const { pairs, report } = await readPreferences("eval", given, reader);
-    screen.say(`${path}\n${report}`);
-    const scores = await scorePairs(opened.model, pairs, {
-      onProgress: (done) => screen.show(done, `scoring ${path}`),
-    });
-    checkRewards(`eval: ${path}`, pairs, scores);
-    const { chosen, rejected } = scores;
+    const { pairs, chosen, rejected } = await readAndScore("eval", path, opened, given, screen);
     const scale = [...chosen.rewards, ...rejected.rewards];
     const side = (rewards: Float64Array): Float64Array => standardize(rewards, scale);
     members.push({ chosen: side(chosen.rewards), rejected: side(rejected.rewards), pairs });
