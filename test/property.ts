@@ -16,6 +16,13 @@ beforeEach(({ name }) => {
   running = { name, properties: 0 };
 });
 
+/** How a property is run: how often, from which seed (unless said, another one each time), how inputs are shown. */
+export interface PropertyOptions<T> {
+  readonly runs?: number;
+  readonly seed?: number;
+  readonly show?: (drawn: T) => string;
+}
+
 /**
  * Runs a property over drawn inputs. On failure the message holds the smallest counterexample, printed by
  * `show`, and a command that replays it.
@@ -24,22 +31,26 @@ export function holds<T>(
   name: string,
   draw: (d: Draw) => T,
   predicate: (drawn: T) => void,
-  { runs = RUNS, show = showArguments }: { runs?: number; show?: (drawn: T) => string } = {},
+  { show = showArguments, ...options }: PropertyOptions<T> = {},
 ): void {
   // drawn when it is generated, not when it is tried: a path through shrunk values is walked without trying them
   const drawn = fc.gen().map((gen) => ({ value: draw(drawFrom(gen)) }));
   const property = fc.property(drawn, ({ value }) => predicate(value));
-  checkProperty(name, property, { runs, show: ([{ value }]) => show(value) });
+  checkProperty(name, property, { ...options, show: ([{ value }]) => show(value) });
 }
 
 /** Checks a property of fast-check's own; a failure says the same as one of `holds`. */
 export function checkProperty<T>(
   name: string,
   property: fc.IProperty<T>,
-  { runs = RUNS, show = fc.stringify }: { runs?: number; show?: (drawn: T) => string } = {},
+  { runs = RUNS, seed: first, show = fc.stringify }: PropertyOptions<T> = {},
 ): void {
   const ordinal = ++running.properties;
-  const report = fc.check(property, { numRuns: runs, ...replayed<T>(ordinal) });
+  const report = fc.check(property, {
+    numRuns: runs,
+    ...(first !== undefined && { seed: first }),
+    ...replayed<T>(ordinal),
+  });
   if (!report.failed) return;
   const { seed, counterexample, counterexamplePath, errorInstance: cause } = report;
   const message = cause instanceof Error ? cause.message : String(cause ?? "failed");

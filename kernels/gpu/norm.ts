@@ -22,25 +22,45 @@ const rowMean = kernel("norm.mean", 1, function (this: Thread, x: Numbers, n: nu
   return sum / n;
 });
 
-/**
- * 1 / sqrt(mean((x - mean)²) + eps) of each row. Rows whose squares would overflow or vanish are scaled by a
- * power of two before.
- */
-const rowScale = kernel(
-  "norm.scale",
+/** max |x - mean| of each row. */
+const rowLargest = kernel(
+  "norm.largest",
   2,
-  function (this: Thread, x: Numbers, means: Numbers, n: number, meanStep: number, eps: number) {
+  function (this: Thread, x: Numbers, means: Numbers, n: number, meanStep: number) {
     const row = this.thread.x;
     const mean = means[row * meanStep]!;
     let largest = 0;
-    for (let j = 0; j < n; j++) {
-      largest = Math.max(largest, Math.abs(x[row * n + j]! - mean));
+    for (let k = 0; k < n; k++) {
+      largest = Math.max(largest, Math.abs(x[row * n + k]! - mean));
     }
+    return largest;
+  },
+);
+
+/**
+ * 1 / sqrt(mean((x - mean)²) + eps) of each row. Rows whose squares would overflow or vanish are scaled by a
+ * power of two before. One loop a kernel: a minifier may give two loops' variables one name, which gpu.js
+ * then declares twice.
+ */
+const rowScale = kernel(
+  "norm.scale",
+  3,
+  function (
+    this: Thread,
+    x: Numbers,
+    means: Numbers,
+    largest: Numbers,
+    n: number,
+    meanStep: number,
+    eps: number,
+  ) {
+    const row = this.thread.x;
+    const mean = means[row * meanStep]!;
     let by = 1;
-    if (largest > 1e15) {
+    if (largest[row]! > 1e15) {
       by = 8.271806125530277e-25;
     }
-    if (largest < 1e-12 && eps < 1e-30) {
+    if (largest[row]! < 1e-12 && eps < 1e-30) {
       by = 3.777893186295716e22;
     }
     let squares = 0;
@@ -181,7 +201,9 @@ function forwardNorm(
   const n = rowSize(x, weight, bias);
   const buffer = bufferOf(x);
   const rows = rowsOf(x, n);
-  const scales = engine.launch(rowScale, "float32", rows, [buffer, means], [n, meanStep, eps]);
+  const largest = engine.launch(rowLargest, "float32", rows, [buffer, means], [n, meanStep]);
+  const inputs = [buffer, means, largest];
+  const scales = engine.launch(rowScale, "float32", rows, inputs, [n, meanStep, eps]);
   const [w, wStep] = optional(engine, weight, 1);
   const [b, bStep] = optional(engine, bias, 0);
   const numbers = [n, meanStep, wStep, bStep];
