@@ -5,12 +5,10 @@
 # property, and so without the draws that it leads through. The same property over fc.integer() replays.
 # Matters: gradient tests draw a tensor's numbers after its shape; draw them inside of .map or .chain instead.
 set -euo pipefail
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder"
-echo '{ "private": true, "type": "module" }' > package.json
-npm install --silent --no-audit --no-fund fast-check@4.10.2
-cat > program.js <<'PROGRAM'
+cd "$(mktemp -d)"
+trap 'rm -rf "$PWD"' EXIT
+npm install --silent --no-audit --no-fund --prefix . fast-check@4.10.2
+node --input-type=module <<'PROGRAM'
 import fc from "fast-check";
 const bounds = { min: 0, max: 1000 };
 const properties = {
@@ -30,4 +28,3 @@ console.log("fast-check", fc.__version, seen);
 if (seen.integer !== "fails again" || seen.gen !== "Unable to replay, got wrong path=...")
   throw new Error("other than written down");
 PROGRAM
-node program.js

@@ -5,12 +5,10 @@
 # (right: 0.99977 and 0.9999997), so that a p-value below 0.001 can't come out of it.
 # Matters: intervals, power and p-values of comparisons that are computed in JavaScript.
 set -euo pipefail
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder"
-echo '{ "private": true }' > package.json
-npm install --silent --no-audit --no-fund simple-statistics@7.8.8
-cat > program.mjs <<'PROGRAM'
+cd "$(mktemp -d)"
+trap 'rm -rf "$PWD"' EXIT
+npm install --silent --no-audit --no-fund --prefix . simple-statistics@7.8.8
+node --input-type=module <<'PROGRAM'
 import { readFileSync } from "node:fs";
 import { cumulativeStdNormalProbability, probit } from "simple-statistics";
 console.log("simple-statistics", JSON.parse(readFileSync("node_modules/simple-statistics/package.json", "utf8")).version);
@@ -24,4 +22,3 @@ console.log(seen);
 const expected = ["1.9572", "-3.0801", "0.999", "0.999"];
 if (Object.values(seen).join(" ") !== expected.join(" ")) throw new Error("other numbers than written down");
 PROGRAM
-node program.mjs

@@ -46,6 +46,7 @@ function scaleOf({ label, log, domain, zero, root }: Axis): Plot.ScaleOptions {
 
 // --- Curves ------------------------------------------------------------------------------------------
 
+/** A point of a curve, with the ends of its interval where it has one. */
 export interface CurvePoint {
   readonly x: number;
   readonly y: number | null;
@@ -61,6 +62,7 @@ export function pointAt(x: number, given: Interval): CurvePoint {
   return { x, y: given.mean, ...endsOf(given) };
 }
 
+/** A curve with its name. */
 export interface CurveSeries {
   readonly name: string;
   readonly points: readonly CurvePoint[];

@@ -23,6 +23,7 @@ import {
   use,
   zeros,
 } from "../core/index.ts";
+import { helperSource } from "../kernels/gpu/compile.ts";
 import { type GpuDevice, recordStep } from "../kernels/index.ts";
 import { AdamW, SGD } from "../nn/index.ts";
 import { copyOf, printedIn } from "./folders.ts";
@@ -471,4 +472,14 @@ test("the gpu device that nobody named takes the best mode", async () => {
   assert.equal(best.details.mode, best.mode);
   use("wasm");
   assert.equal(device("gpu"), best);
+});
+
+test("names that a minifier wrote with $ reach no GPU, whose languages don't know it", () => {
+  const $half = (x: number): number => x / 2;
+  function $quarter(x: number): number {
+    return $half($half(x));
+  }
+  const { name, source } = helperSource($quarter);
+  assert.equal(name, "_S_quarter");
+  assert.match(source, /_S_half\(_S_half\(x\)\)/);
 });

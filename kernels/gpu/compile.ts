@@ -29,6 +29,14 @@ export interface GpuKernel {
 /** Tensors are at most this large, so that indices are exact in float32, which WebGL counts in. */
 export const mostCells = 2 ** 24;
 
+/**
+ * A function's text as gpu.js takes it. Minifiers write $ in names, which no GPU's language knows; a kernel
+ * holds no strings, so that $ stands nowhere else.
+ */
+export function textOf(fn: WrittenKernel | Helper): string {
+  return String(fn).replaceAll("$", "_S_");
+}
+
 type WrittenKernel = (this: Thread, ...args: never[]) => number;
 
 /** A kernel from a function that was written by hand. */
@@ -40,7 +48,7 @@ export function kernel(
 ): GpuKernel {
   return {
     name,
-    source: String(fn),
+    source: textOf(fn),
     arrays,
     scalars: fn.length - arrays,
     functions: helpers.map(helperSource),
@@ -49,7 +57,7 @@ export function kernel(
 
 /** A helper's text and types. All numbers are floats: whole ones are exact up to 2^24. */
 export function helperSource(fn: Helper): HelperSource {
-  return sourceOf(String(fn));
+  return sourceOf(textOf(fn));
 }
 
 /** The same from a text `function name(a, b) { ... }`. */

@@ -4,7 +4,7 @@
 // change the entry, and the kernel changes. Next: elementwise.ts and reduce.ts, which build loops around.
 
 import { DeviceError } from "../../core/index.ts";
-import { type GpuKernel, type Helper, sourceOf } from "./compile.ts";
+import { type GpuKernel, type Helper, sourceOf, textOf } from "./compile.ts";
 import type { HelperSource } from "./library.ts";
 import * as math from "./math.ts";
 
@@ -33,7 +33,7 @@ function translated(source: string): string {
 const mathSources = mathSourcesOf(math as Readonly<Record<string, Helper>>);
 
 function mathSourcesOf(module: Readonly<Record<string, Helper>>): readonly HelperSource[] {
-  const found = Object.entries(module).map(([name, fn]) => ({ name, ...actual(String(fn)) }));
+  const found = Object.entries(module).map(([name, fn]) => ({ name, ...actual(textOf(fn)) }));
   const rename = (source: string): string =>
     found.reduce((text, { name, called }) => text.replaceAll(callsOf(called), `${name}(`), source);
   return found.map(({ source }) => sourceOf(rename(source)));
@@ -57,8 +57,8 @@ export function formulaSource(
   uses: readonly Helper[] = [],
   answers = false,
 ): readonly HelperSource[] {
-  const helpers = uses.map((fn) => sourceOf(translated(String(fn))));
-  return [...helpers, sourceOf(translated(named(name, String(formula), answers)))];
+  const helpers = uses.map((fn) => sourceOf(translated(textOf(fn))));
+  return [...helpers, sourceOf(translated(named(name, textOf(formula), answers)))];
 }
 
 /** (a, b) => a + b as function name(a, b) { return a + b; }. */

@@ -166,13 +166,7 @@ export function maxOf(a: number, b: number): number {
 
 /** The smaller of two; NaN if either is. */
 export function minOf(a: number, b: number): number {
-  if (a === a) {
-    if (b === b) {
-      return Math.min(a, b);
-    }
-    return b;
-  }
-  return a;
+  return 0 - maxOf(0 - a, 0 - b);
 }
 
 /** a^b = |a|^b, with the sign of a where b is odd; NaN for a negative base and a broken exponent. */
