@@ -93,12 +93,12 @@ export type UpdateRulesOf<M, B, O> = {
 
 /** A device's rules, found by the names of their ops. */
 export class RuleTable<M, B> {
-  readonly #rules: ReadonlyMap<string, Rule<M, B>>;
-  readonly #updates: ReadonlyMap<string, UpdateRule<M, B>>;
+  readonly #rules: ReadonlyMap<string, Rule<M, B> | undefined>;
+  readonly #updates: ReadonlyMap<string, UpdateRule<M, B> | undefined>;
 
   constructor(
-    rules: Readonly<Record<string, Rule<M, B>>>,
-    updates: Readonly<Record<string, UpdateRule<M, B>>>,
+    rules: Readonly<Record<string, Rule<M, B> | undefined>>,
+    updates: Readonly<Record<string, UpdateRule<M, B> | undefined>>,
   ) {
     this.#rules = new Map(Object.entries(rules));
     this.#updates = new Map(Object.entries(updates));
