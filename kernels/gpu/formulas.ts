@@ -12,6 +12,9 @@ import * as math from "./math.ts";
 const idioms: readonly (readonly [RegExp, string])[] = [
   [/\b(\w+)\+\+/g, "$1 += 1"], // WGSL counts whole numbers only in that way
   [/\b(\w+)--/g, "$1 -= 1"],
+  // a larger or smaller one, spelled out: NVIDIA's compiler takes the card's own max and min, which drop NaN
+  [/\b(\w+)\s*<\s*(\w+)\s*\?\s*\2\s*:\s*\1\b/g, "maxOf($1, $2)"],
+  [/\b(\w+)\s*>\s*(\w+)\s*\?\s*\2\s*:\s*\1\b/g, "minOf($1, $2)"],
   // WGSL's != is false for NaN, as its other comparisons are
   [/([\w.]+)\s*!==?\s*([\w.]+)/g, "!($1 === $2)"],
   [/\bNumber\.isNaN\((\w+)\)/g, "!($1 === $1)"],

@@ -153,20 +153,35 @@ export function erfOf(x: number): number {
   return x;
 }
 
-/** The larger of two; NaN if either is. */
+/**
+ * The larger of two; NaN if either is. Only equal numbers meet Math.max: NVIDIA's compiler takes `a === a ?
+ * Math.max(a, b) : a` for the card's own max, which drops NaN.
+ */
 export function maxOf(a: number, b: number): number {
-  if (a === a) {
-    if (b === b) {
-      return Math.max(a, b);
-    }
+  if (a > b) {
+    return a;
+  }
+  if (b > a) {
     return b;
   }
-  return a;
+  if (a === b) {
+    return Math.max(a, b); // of 0 and -0, 0
+  }
+  return a + b;
 }
 
-/** The smaller of two; NaN if either is. */
+/** The smaller of two; NaN if either is. Written out for maxOf's reason. */
 export function minOf(a: number, b: number): number {
-  return 0 - maxOf(0 - a, 0 - b);
+  if (a < b) {
+    return a;
+  }
+  if (b < a) {
+    return b;
+  }
+  if (a === b) {
+    return Math.min(a, b); // of 0 and -0, -0
+  }
+  return a + b;
 }
 
 /** a^b = |a|^b, with the sign of a where b is odd; NaN for a negative base and a broken exponent. */
