@@ -50,8 +50,10 @@ for (const name of readdirSync(join(root, "dist"), { recursive: true, encoding: 
 
 // What only tests and `twoheads ops` read of an op is no part of what a page loads: examples stand in a file
 // of their own, and how arguments are drawn is left out.
-const { opTable } = await import("./dist/core/index.js");
-const examples = Object.fromEntries([...opTable].map(([name, { example }]) => [name, example]));
+const { furtherOps, opTable } = await import("./dist/core/index.js");
+const examples = Object.fromEntries(
+  [...opTable, ...furtherOps].map(([name, { example }]) => [name, example]),
+);
 writeFileSync(join(root, "dist/cli/examples.json"), `${JSON.stringify(examples, null, 2)}\n`);
 
 /** Whether this makes domains to draw from. */

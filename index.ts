@@ -4,6 +4,7 @@
 // twoheads/kernels adds the others. Nothing from here on touches files: those who do stand in node.ts.
 // Next: core/index.ts.
 
+import "./core/further/methods.ts";
 import "./kernels/index.ts";
 
 export * from "./core/index.ts";

@@ -4,7 +4,7 @@
 
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
-import { ArgumentError, type Entry, opTable, TwoheadsError } from "../core/index.ts";
+import { ArgumentError, type Entry, furtherOps, opTable, TwoheadsError } from "../core/index.ts";
 import { addBase } from "./commands/base.ts";
 import { addBon } from "./commands/bon.ts";
 import { addCompare } from "./commands/compare.ts";
@@ -51,23 +51,26 @@ function version(): string {
   return "unknown";
 }
 
+/** The ops of both tables. */
+const everyOp = new Map([...opTable, ...furtherOps]);
+
 /** All ops under the heading of their kind, or the one called `name`. */
 function showOps(name: string | undefined): string {
   if (name !== undefined) return showOp(name);
-  const entries = [...opTable.values()];
+  const entries = [...everyOp.values()];
   const kinds = new Set(entries.map((entry) => entry.kernel.kind));
-  const width = Math.max(...[...opTable.keys()].map((key) => key.length));
+  const width = Math.max(...[...everyOp.keys()].map((key) => key.length));
   const blocks = [...kinds].map((kind) => {
     const lines = entries
       .filter((entry) => entry.kernel.kind === kind)
       .map((entry) => `  ${entry.name.padEnd(width)}  ${oneLine(exampleOf(entry))}`);
     return [`${kind} (${lines.length})`, ...lines].join("\n");
   });
-  return [...blocks, `${opTable.size} ops`].join("\n\n");
+  return [...blocks, `${everyOp.size} ops`].join("\n\n");
 }
 
 function showOp(name: string): string {
-  const entry = opTable.get(name);
+  const entry = everyOp.get(name);
   if (entry === undefined) throw new ArgumentError(unknownOp(name));
   const fused = entry.definition !== undefined && entry.kernel.kind !== "composed";
   const lines = [
@@ -81,7 +84,7 @@ function showOp(name: string): string {
 }
 
 function unknownOp(name: string): string {
-  const near = [...opTable.keys()].filter((key) => isNear(key.toLowerCase(), name.toLowerCase()));
+  const near = [...everyOp.keys()].filter((key) => isNear(key.toLowerCase(), name.toLowerCase()));
   const hint = near.length > 0 ? `did you mean ${near.join(", ")}?` : "`twoheads ops` lists them";
   return `ops: there is no op "${name}"; ${hint}`;
 }

@@ -26,6 +26,8 @@ export { type Domain, type Draw, within } from "./draw.ts";
 export { type DType, isFloat, type TypedArray } from "./dtype.ts";
 export * from "./errors.ts";
 export { hvp, vjp } from "./functional.ts";
+export * from "./further/index.ts";
+export { furtherOps } from "./further/table.ts";
 export { type GradcheckOptions, gradcheck } from "./gradcheck.ts";
 export { type Hook, registerHook, retainGrad } from "./hooks.ts";
 export { enableGrad, noGrad, withDefinitions } from "./modes.ts";

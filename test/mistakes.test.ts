@@ -13,8 +13,17 @@ import { dirname, join } from "node:path";
 import { describe, test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build } from "esbuild";
+import "../core/further/methods.ts";
 import * as core from "../core/index.ts";
-import { opTable, random, Tensor, TwoheadsError, tensor, zeros } from "../core/index.ts";
+import {
+  furtherOps,
+  opTable,
+  random,
+  Tensor,
+  TwoheadsError,
+  tensor,
+  zeros,
+} from "../core/index.ts";
 import { accept, type Signature, signature } from "../core/signature.ts";
 import * as grm from "../grm/index.ts";
 import * as nn from "../nn/index.ts";
@@ -70,7 +79,9 @@ function snake(name: string): string {
 /** Values of kinds that an argument may have been mixed up with. */
 const others: readonly unknown[] = [null, "text", true, 7, [1, 2], zeros([2]), () => 1, new Map()];
 
-for (const [name, entry] of opTable) {
+const every = new Map([...opTable, ...furtherOps]);
+
+for (const [name, entry] of every) {
   const { takes } = entry;
   describe(name, () => {
     const mistake = (
@@ -201,7 +212,7 @@ const wider = ["where", "maskedFill", "clamp"];
 test("an op's signature says what its TypeScript type says", () => {
   const folder = mkdtempSync(join(tmpdir(), "twoheads-signatures-"));
   try {
-    const lines = [...opTable].flatMap(([name, { takes }]) => {
+    const lines = [...every].flatMap(([name, { takes }]) => {
       const line = `Parameters<(${typeOf(takes)}) => void>`;
       const type = `Parameters<typeof core.${name}>`;
       const forth = `{ const _: ${line} = null! as ${type}; }`;

@@ -11,6 +11,7 @@ import * as core from "../core/index.ts";
 import {
   type Device,
   type Entry,
+  furtherOps,
   grad,
   gradcheck,
   noGrad,
@@ -21,6 +22,7 @@ import {
 } from "../core/index.ts";
 import { elementwise, type Unary } from "../core/kinds.ts";
 import { sizeOf } from "../core/shape.ts";
+import "../core/further/methods.ts";
 import "../kernels/index.ts";
 import { described } from "./drawFrom.ts";
 import { outputsOf, replaceTensors } from "./opCalls.ts";
@@ -150,7 +152,9 @@ function planted(derivative: (x: Tensor) => Tensor): Unary {
   });
 }
 
-for (const [name, entry] of opTable) {
+const every = new Map([...opTable, ...furtherOps]);
+
+for (const [name, entry] of every) {
   describe(name, () => {
     const property = (
       what: string,
@@ -253,6 +257,6 @@ describe("the checker catches planted wrong gradients", () => {
 
 after(() => {
   console.log(
-    `op table: ${opTable.size} ops, ${properties} properties of ${RUNS} drawn inputs each`,
+    `op tables: ${every.size} ops, ${properties} properties of ${RUNS} drawn inputs each`,
   );
 });

@@ -1,0 +1,8 @@
+// The further ops: what people know from elsewhere, made of the ops of the table. A page that uses none of them
+// loads none. They are functions; the package's main entry makes them methods too. Next: make.ts, shape.ts.
+
+export * from "./logic.ts";
+export * from "./losses.ts";
+export * from "./numbers.ts";
+export * from "./scans.ts";
+export * from "./shape.ts";
