@@ -5,9 +5,9 @@
 import { isFloat } from "./dtype.ts";
 import { AnomalyError } from "./errors.ts";
 import { refusePromise } from "./modes.ts";
+import type { Node } from "./node.ts";
 import { formatShape } from "./shape.ts";
 import { accept, signature } from "./signature.ts";
-import type { Node } from "./tape.ts";
 import type { Tensor } from "./tensor.ts";
 
 const takes = /* @__PURE__ */ signature("detectAnomaly", "fn: function");

@@ -31,6 +31,7 @@ export { furtherOps } from "./further/table.ts";
 export { type GradcheckOptions, gradcheck } from "./gradcheck.ts";
 export { type Hook, registerHook, retainGrad } from "./hooks.ts";
 export { enableGrad, noGrad, withDefinitions } from "./modes.ts";
+export { type Gradient, Node } from "./node.ts";
 export type {
   BackwardCall,
   Block,
@@ -50,7 +51,7 @@ export { scope } from "./scope.ts";
 export type { Shape } from "./shape.ts";
 export * from "./showTape.ts";
 export type { Storage } from "./storage.ts";
-export { backward, type Gradient, grad, Node, type WalkOptions } from "./tape.ts";
+export { backward, grad, type WalkOptions } from "./tape.ts";
 export { type Nested, Tensor } from "./tensor.ts";
 export { namedTensors, type Tree, tensorsOf } from "./tree.ts";
 export { type AdamWOptions, adamwStep, globalNorm, type SGDOptions, sgdStep } from "./update.ts";

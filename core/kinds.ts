@@ -8,9 +8,9 @@ import type { Device } from "./device.ts";
 import type { Domain, Draw } from "./draw.ts";
 import { type DType, isFloat, promote } from "./dtype.ts";
 import { DTypeError } from "./errors.ts";
+import type { Gradient } from "./node.ts";
 import { apply, commonDevice, type Described, define, type Formula, type Op } from "./op.ts";
 import { broadcastShapes, type Shape, sameShape } from "./shape.ts";
-import type { Gradient } from "./tape.ts";
 import { Tensor } from "./tensor.ts";
 
 export * from "./moreKinds.ts";

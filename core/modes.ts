@@ -1,6 +1,6 @@
 // Whether ops are recorded on the tape at the moment. Recording is on until noGrad turns it off around what
 // needs no gradients: an evaluation, an optimiser's step, and the backward walk itself unless its own
-// gradients are wanted. And whether fused ops run as their definitions. Next: tape.ts for what is recorded, anomaly.ts for the other mode.
+// gradients are wanted. And whether fused ops run as their definitions. Next: node.ts for what is recorded, anomaly.ts for the other mode.
 
 import { ArgumentError } from "./errors.ts";
 import { accept, signatures } from "./signature.ts";

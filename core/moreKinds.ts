@@ -3,6 +3,7 @@
 // Next: ops/reduce.ts, ops/view.ts, ops/indexing.ts, ops/contract.ts, and ops/fused/softmax.ts for fused ops.
 
 import { ArgumentError, GraphError, ShapeError } from "./errors.ts";
+import type { Gradient } from "./node.ts";
 import {
   type Around,
   type Block,
@@ -20,7 +21,6 @@ import {
   type Spec,
 } from "./op.ts";
 import { around, checkDim, checkDims, formatShape, type Shape } from "./shape.ts";
-import type { Gradient } from "./tape.ts";
 import type { Tensor } from "./tensor.ts";
 
 // --- Reduce, scan, pick ------------------------------------------------------------------------------

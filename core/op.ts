@@ -16,11 +16,12 @@ import { isFloat } from "./dtype.ts";
 import { ArgumentError, DeviceError } from "./errors.ts";
 import type { Kernel, Outputs, Spec } from "./kernel.ts";
 import { isDefining, isRecording } from "./modes.ts";
+import { type Gradient, Node, type Recordable } from "./node.ts";
 import type { BackwardCall, Call, ForwardCall } from "./rule.ts";
 import { formatShape, sizeOf } from "./shape.ts";
 import { accept, type Signature, signature } from "./signature.ts";
 import { Storage } from "./storage.ts";
-import { type Gradient, grad, Node, type Recordable } from "./tape.ts";
+import { grad } from "./tape.ts";
 import { Tensor } from "./tensor.ts";
 
 export type * from "./kernel.ts";

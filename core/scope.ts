@@ -5,9 +5,9 @@
 
 import { ArgumentError } from "./errors.ts";
 import { confine } from "./memory.ts";
+import { nodesBehind } from "./node.ts";
 import { accept, signature } from "./signature.ts";
 import type { Storage } from "./storage.ts";
-import { nodesBehind } from "./tape.ts";
 import { type Tree, tensorsOf } from "./tree.ts";
 
 const takes = signature("scope", "fn: function");

@@ -1,13 +1,13 @@
 // The tape as text, as JSON for a web page, and as a Graphviz drawing; and a tree of parameters with
 // its shapes and counts. All three views of the tape are made from one record, tapeOf, so they can't
 // disagree. A line reads like the code that ran: c:f32[2,3] = mul a b.
-// Next: tape.ts for what is recorded, tree.ts for what counts as a tree.
+// Next: node.ts for what is recorded, tree.ts for what counts as a tree.
 
 import { byteSize, type DType } from "./dtype.ts";
+import { type Node, nodesBehind } from "./node.ts";
 import type { Shape } from "./shape.ts";
 import { header } from "./show.ts";
 import { accept, signature } from "./signature.ts";
-import { type Node, nodesBehind } from "./tape.ts";
 import { checkTensor, Tensor } from "./tensor.ts";
 import { namedTensors, type Tree } from "./tree.ts";
 

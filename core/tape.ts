@@ -1,5 +1,4 @@
-// The tape: which op made which tensor, and the walk back along it. Every op that touches a tensor with
-// requiresGrad leaves a Node; backward() and grad() visit the nodes behind an output from the newest to
+// The walk back along the tape: backward() and grad() visit the nodes (node.ts) behind an output from the newest to
 // the oldest, ask each op's rule for the gradients of its inputs, and add them up: if x is used by y and z, then
 // dL/dx is the part through y plus the part through z. Newest first, so that a tensor's gradient is complete
 // before it is passed on. The rules are written in ops, so with createGraph the walk itself is recorded and
@@ -8,7 +7,7 @@
 // Optional are: hooks (hooks.ts), functions that see or replace a tensor's gradient on its way; anomaly mode
 // (anomaly.ts: unwatched, checkGradient), which finds the first NaN; and memory (memory.ts): Gradients is a map
 // from tensors to gradients whose sweep() releases what nobody needs any more, confine() does it at the end.
-// Next: op.ts, where nodes are made; ops/arithmetic.ts for rules; gradcheck.ts for whether they are right.
+// Next: op.ts, which makes the nodes; ops/arithmetic.ts for rules; gradcheck.ts for whether they are right.
 
 import { checkGradient, unwatched } from "./anomaly.ts";
 import { fullLike } from "./creation.ts";
@@ -16,6 +15,7 @@ import { ArgumentError, GraphError, ShapeError } from "./errors.ts";
 import { runHooks } from "./hooks.ts";
 import { confine, Gradients, walkName } from "./memory.ts";
 import { withRecording } from "./modes.ts";
+import { type Node, nodesBehind } from "./node.ts";
 import { formatShape, sameShape } from "./shape.ts";
 import { accept, signatures } from "./signature.ts";
 import type { Storage } from "./storage.ts";
@@ -29,98 +29,6 @@ const takes = signatures({
     "outputs: Tensor | Tensor[], inputs: Tensor | Tensor[], " +
     `{ gradOutputs?: Tensor | Tensor[], allowUnused?: boolean, ${walks} }`,
 });
-
-/** A gradient for one argument: none, a tensor, or how to compute it should it be needed. */
-export type Gradient = Tensor | null | (() => Tensor);
-
-/** What the tape knows of an op: its name, and the gradients of a node's arguments given its output's. */
-export interface Recordable {
-  readonly name: string;
-  gradients(node: Node, g: Tensor, createGraph: boolean): readonly Gradient[];
-}
-
-let nodes = 0;
-
-/** One line of the tape: y = entry(args). */
-export class Node {
-  /** Grows with time, so that descending ids are a topological order. */
-  readonly id = nodes++;
-  /** Whether a walk has let the arguments go. */
-  released = false;
-  readonly #versions: number;
-
-  constructor(
-    readonly entry: Recordable,
-    /** The op's arguments: tensors, nulls for tensors left out, and options. */
-    public args: readonly unknown[],
-    /** The tensors among them. */
-    public inputs: readonly Tensor[],
-    readonly y: Tensor,
-    /** Further outputs of the kernel that its backward pass reads, by name. */
-    public saved: Readonly<Record<string, Tensor>>,
-    /** The caller's file and line, in anomaly mode. */
-    readonly caller: string,
-  ) {
-    this.#versions = this.#countVersions();
-  }
-
-  /** Every tensor whose numbers the gradient may need. */
-  holds(): readonly Tensor[] {
-    return [...this.inputs, this.y, ...Object.values(this.saved)];
-  }
-
-  /** Drops the arguments, and allows the device to release what only the graph held. */
-  release(): void {
-    for (const name in this.saved) this.saved[name]?.storage.allowRelease();
-    const { storage } = this.y;
-    const isAlias = this.inputs.some((x) => x.storage === storage);
-    if (!isAlias) storage.allowRelease();
-    this.released = true;
-    this.args = [];
-    this.inputs = [];
-    this.saved = {};
-  }
-
-  /** Throws if the graph is gone or a value was overwritten since it was recorded. */
-  check(): void {
-    if (this.released) {
-      throw new GraphError(
-        `backward: the graph behind ${this.entry.name} was released by an earlier backward(); ` +
-          "pass { retainGraph: true } to that one to walk it again",
-      );
-    }
-    if (this.#countVersions() !== this.#versions) {
-      throw new GraphError(
-        `backward: an input or the output of ${this.entry.name} was changed in place (assign) after it ` +
-          "was recorded; call backward() before, or assign to a copy",
-      );
-    }
-  }
-
-  #countVersions(): number {
-    let count = this.y.storage.version;
-    for (const x of this.inputs) count += x.storage.version;
-    return count;
-  }
-}
-
-// --- Walking back ------------------------------------------------------------------------------------
-
-/** The nodes behind some tensors, newest first. Iterative, so that a long chain doesn't overflow. */
-export function nodesBehind(roots: readonly Tensor[]): Node[] {
-  const seen = new Set<Node>();
-  const pending: Node[] = [];
-  const visit = (x: Tensor): void => {
-    if (x.node === null || seen.has(x.node)) return;
-    seen.add(x.node);
-    pending.push(x.node);
-  };
-  roots.forEach(visit);
-  for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
-    node.inputs.forEach(visit);
-  }
-  return [...seen].sort((a, b) => b.id - a.id);
-}
 
 /** What stays after a walk back along the tape: the graph, and a graph of the walk itself. */
 export interface WalkOptions {

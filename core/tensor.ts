@@ -13,13 +13,14 @@ import { currentDevice, type Device, device as deviceNamed } from "./device.ts";
 import { type DType, dtypeOf, isFloat, type TypedArray } from "./dtype.ts";
 import { ArgumentError, DTypeError, GraphError, ShapeError } from "./errors.ts";
 import type { Hook } from "./hooks.ts";
+import type { Node } from "./node.ts";
 import type * as Ops from "./ops/index.ts";
 import { describeValue } from "./refusal.ts";
 import { formatShape, type Shape, sameShape, sizeOf } from "./shape.ts";
 import { describe, format } from "./show.ts";
 import { accept, signatures } from "./signature.ts";
 import { Storage } from "./storage.ts";
-import type { backward, Node } from "./tape.ts";
+import type { backward } from "./tape.ts";
 
 /** The names of a module's ops, but for those that are no methods. Asks nothing of Tensor, which is made of them. */
 type MethodNames<M> = {

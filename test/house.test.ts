@@ -232,7 +232,7 @@ describe("cycles", () => {
  * what the lines are for; a part that shrank takes its number along.
  */
 const budget: readonly (readonly [part: string, most: number, of: (file: string) => boolean])[] = [
-  ["the engine", 5_200, (file) => /^core\/(?!portable)[^/]+$/.test(file)],
+  ["the engine", 5_220, (file) => /^core\/(?!portable)[^/]+$/.test(file)],
   ["elementary functions", 360, (file) => file === "core/portable.ts"],
   ["ops", 1_950, (file) => /^core\/ops\/[^/]+$/.test(file)],
   ["further ops", 800, (file) => file.startsWith("core/further/")],
