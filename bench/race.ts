@@ -56,6 +56,12 @@ export const ours = (threads: number): Entrant => ({
   env: { TWOHEADS_THREADS: String(threads) },
 });
 
+/** Ours on one thread with wide lanes, where the engine may have them. */
+export const oursWide: readonly Entrant[] =
+  process.arch === "x64" && Number.parseInt(process.versions.v8, 10) >= 13
+    ? [{ file: "twoheads.ts", env: { TWOHEADS_THREADS: "1", TWOHEADS_WIDE: "1" } }]
+    : [];
+
 /** The definition of a work in core's ops on the reference device: what it all must agree with. */
 export const textbook: Entrant = {
   file: "twoheads.ts",

@@ -8,6 +8,7 @@ import {
   type Finish,
   howToInstall,
   ours,
+  oursWide,
   peers,
   peersInstalled,
   type RaceOptions,
@@ -90,7 +91,7 @@ const gflops = (operations: number) => (seconds: number) =>
 
 export async function matmul(table: ResultTable, options: RacesOptions): Promise<void> {
   for (const n of options.quick ? [64, 256] : [64, 128, 256, 512, 1024]) {
-    const entrants = [ours(1), ours(2), ...peers];
+    const entrants = [ours(1), ours(2), ...oursWide, ...peers];
     await addRace(table, { kind: "matmul", n }, entrants, options, gflops(2 * n ** 3));
   }
   noteDeviations(table);
@@ -105,7 +106,13 @@ export async function rows(table: ResultTable, options: RacesOptions): Promise<v
     const bytes = 8 * shape[0] * shape[1]; // read once, written once
     const rate = (seconds: number) => `${digits(bytes / seconds / 1e9)} GB/s`;
     for (const kind of ["exp", "softmax"] as const)
-      await addRace(table, { kind, shape }, [ours(1), ours(2), ...peers], options, rate);
+      await addRace(
+        table,
+        { kind, shape },
+        [ours(1), ours(2), ...oursWide, ...peers],
+        options,
+        rate,
+      );
   }
   noteDeviations(table);
 }
@@ -117,7 +124,7 @@ const tokens =
 
 export async function training(table: ResultTable, options: RacesOptions): Promise<void> {
   for (const gpt of options.quick ? [sizes.XS, sizes.S] : Object.values(sizes)) {
-    const entrants = [ours(1), ours(2), textbook, ...trainingPeers, ...peers];
+    const entrants = [ours(1), ours(2), ...oursWide, textbook, ...trainingPeers, ...peers];
     const finishes = await addRace(table, { kind: "train", gpt }, entrants, options, tokens(gpt));
     const peaks = finishes.map(({ timing, peakBytes = 0 }) =>
       timing === undefined ? "-" : `${Math.round(peakBytes / 2 ** 20)} MiB`,

@@ -5,6 +5,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus, loadavg, totalmem } from "node:os";
 import { fileURLToPath } from "node:url";
+import { lanes } from "./lanes.ts";
 import { spread, type Timing } from "./measure.ts";
 
 const folder = fileURLToPath(new URL("results/", import.meta.url));
@@ -16,6 +17,8 @@ export interface Stamp {
   readonly memoryGiB: number;
   readonly platform: string;
   readonly node: string;
+  /** Bits that our kernels computed at once; of tables that don't say, 128. */
+  readonly lanes?: number | string | boolean;
   readonly date: string;
   /** Processes that wanted a core in the minute before: more than the cores disturb each other. */
   readonly load: number;
@@ -44,6 +47,7 @@ export function stamp(versions: Record<string, string>): Stamp {
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     platform: `${process.platform} ${process.arch}`,
     node: process.version,
+    lanes,
     date: new Date().toISOString().slice(0, 16).replace("T", " "),
     load: Number((loadavg()[0] ?? 0).toFixed(1)),
     versions,
@@ -156,7 +160,7 @@ function section({
   const versions = Object.entries(stamp.versions).map(([who, version]) => `${who} ${version}`);
   const machine =
     `${stamp.cpu}, ${stamp.cores} cores, ${stamp.memoryGiB} GiB, ${stamp.platform}, ` +
-    `Node ${stamp.node}, ${stamp.date} UTC, load ${stamp.load}; ${versions.join(", ")}`;
+    `Node ${stamp.node}, ${stamp.lanes ?? 128}-bit lanes, ${stamp.date} UTC, load ${stamp.load}; ${versions.join(", ")}`;
   return [
     `## ${title}`,
     `${about} (\`npm run bench -- ${name}\`)`,

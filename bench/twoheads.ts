@@ -4,10 +4,10 @@
 
 import { readFileSync } from "node:fs";
 import { currentDevice, type Tensor, tensor } from "../core/index.ts";
-import "../kernels/index.ts";
 import { type Ready, serve } from "./contestant.ts";
 import { textbookStep } from "./definition.ts";
 import { trainingStep } from "./gpt.ts";
+import { lanes } from "./lanes.ts";
 import { comparedSteps, factors, rowsOf, type Work } from "./works.ts";
 
 function simple(compute: () => Tensor): Ready {
@@ -47,6 +47,6 @@ const device = currentDevice().name;
 const threads = device === "wasm" ? Number(process.env.TWOHEADS_THREADS ?? 1) : 1;
 const name = isTextbook
   ? "textbook, reference"
-  : `twoheads, ${threads} thread${threads > 1 ? "s" : ""}`;
+  : `twoheads, ${threads} thread${threads > 1 ? "s" : ""}${lanes === 256 ? ", 256-bit lanes" : ""}`;
 
 serve({ name, version, about: `${device} device`, prepare });

@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 // The twoheads command. In a checkout it runs the TypeScript source, so that an edit shows at once; an
 // installed package, which has no tsconfig.json, runs what was built. The devices are chosen here, at the
-// program's edge: no room imports kernels. Next: cli.ts.
+// program's edge: no room imports kernels. This process is the command's own, so its engine may join vectors.
+// Next: cli.ts.
 
 import { existsSync } from "node:fs";
 
@@ -23,5 +24,6 @@ process.stdout.on("error", (error) => {
 });
 
 await load("kernels/index");
+const { wideLanes } = await load("kernels/node");
 const { main } = await load("cli/cli");
-await main(process.argv);
+await main(process.argv, wideLanes);

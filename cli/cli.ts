@@ -145,9 +145,10 @@ function takenByNpm(program: Command, name: string | undefined): string[] {
   return flagsTakenByNpm(flags(false), flags(true));
 }
 
-/** Runs a command line; `argv` as Node gives it. */
-export async function main(argv: readonly string[]): Promise<void> {
+/** Runs a command line; `argv` as Node gives it, `begin` what chooses how the devices run. */
+export async function main(argv: readonly string[], begin = (): void => {}): Promise<void> {
   try {
+    begin();
     const command = program();
     await command.parseAsync([...argv, ...takenByNpm(command, argv[2])]);
   } catch (error) {

@@ -2,6 +2,7 @@
 // fast this machine multiplies and adds on registers alone.
 // Read next: matmul.ts.
 
+import "../lanes.ts";
 import { type Tensor, tensor } from "../../core/index.ts";
 import { createWasm, type Wasm } from "../../kernels/wasm/kernels.ts";
 import { numbers, spread, type Timing, time, validate } from "../measure.ts";

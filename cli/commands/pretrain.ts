@@ -3,7 +3,7 @@
 // Next: training.ts for what the commands that train have in common.
 
 import type { Command } from "commander";
-import { ArgumentError, currentDevice } from "../../core/index.ts";
+import { ArgumentError } from "../../core/index.ts";
 import { readText } from "../../nn/checkpoints/text.ts";
 import {
   type CausalLM,
@@ -27,6 +27,7 @@ import { PretrainFolder } from "../../nn/pretrain/folder.ts";
 import { checkSameSettings } from "../../nn/pretrain/settings.ts";
 import { freeFolder } from "../../nn/run/folder.ts";
 import { baseFolder } from "./bases.ts";
+import { describeDevice } from "./device.ts";
 import { addOptions } from "./options.ts";
 import { readPretrainRun, resolved } from "./pretrainRun.ts";
 import { clockTime, type Display, display, Rate } from "./progress.ts";
@@ -196,7 +197,7 @@ function describeCorpus({ tokenizer, facts }: Corpus): string {
 function describeModel(lm: CausalLM, { path }: PretrainFolder): string {
   const { style, layers, dim } = lm.config;
   const size = `${count(lm.parameterCount())} parameters, ${layers} layers of ${dim}`;
-  return `model: ${style}, ${size}, on ${currentDevice().name}, in ${path}`;
+  return `model: ${style}, ${size}, on ${describeDevice()}, in ${path}`;
 }
 
 /** A line for what is rare; null for a training step, which the bar shows. */

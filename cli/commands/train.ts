@@ -3,7 +3,7 @@
 // Next: trainRun.ts for what a run is, training.ts for what the commands that train have in common.
 
 import { type Command, Option } from "commander";
-import { ArgumentError, currentDevice, random } from "../../core/index.ts";
+import { ArgumentError, random } from "../../core/index.ts";
 import { type Reading, transcript } from "../../grm/data/index.ts";
 import { type Evaluation, evaluate } from "../../grm/evaluation.ts";
 import { driftWatch } from "../../grm/inspect/watch.ts";
@@ -28,6 +28,7 @@ import type { Tokenizer } from "../../nn/index.ts";
 import { loadCausalLM, loadTokenizer, readConfig, replaceFile } from "../../nn/node.ts";
 import { freeFolder } from "../../nn/run/folder.ts";
 import { baseFolder } from "./bases.ts";
+import { describeDevice } from "./device.ts";
 import { jsonOption } from "./json.ts";
 import { wholeNumber } from "./numbers.ts";
 import { addOptions } from "./options.ts";
@@ -308,7 +309,7 @@ function introduction({ folder, run, model, data, reading, notes }: Prepared): s
   return [
     ...data.reports.map(String),
     `pairs: ${count(data.training.length)} to train on, ${count(data.validation.length)} to evaluate on, of at most ${reading.maxLength} tokens`,
-    `model: ${style}, ${count(model.parameterCount())} parameters, ${layers} layers of ${dim}, on ${currentDevice().name}`,
+    `model: ${style}, ${count(model.parameterCount())} parameters, ${layers} layers of ${dim}, on ${describeDevice()}`,
     `method: ${method} (${mode})${regularized}; in ${folder.path}`,
     ...notes,
   ];

@@ -36,7 +36,8 @@ export class WasmDevice implements Device {
   }
 
   get details(): Device["details"] & object {
-    return { threads: this.wasm.threads.count, fma: this.wasm.fma };
+    const { threads, fma, lanes } = this.wasm;
+    return { threads: threads.count, fma, lanes };
   }
 
   upload(data: TypedArray, dtype: WasmBuffer["dtype"]): WasmBuffer {

@@ -409,6 +409,7 @@ export type SharedKernel = keyof Kernels;
 interface Others {
   // scratch.as.ts
   setScratch(p: number): void;
+  setWide(isWide: number | boolean): void;
   heapBase(): number;
 
   // matmul.as.ts

@@ -2,7 +2,7 @@
 // this call computes; any partition of a kernel's units gives the same bits, so threads may share
 // them as they like.
 // Read next: matmul.as.ts, where most of the time goes.
-export { setScratch, heapBase } from "./scratch.as";
+export { setScratch, setWide, heapBase } from "./scratch.as";
 export { packB, matmulPacked, matmulSmall, matmulRow, matmulRowDots, peak } from "./matmul.as";
 export * from "./unary.as";
 export * from "./binary.as";

@@ -9,7 +9,7 @@
 
 import type { Exports, Kernels, SharedKernel } from "./exports.ts";
 import type { HostMemory } from "./host.ts";
-import { loadNow, type Program, type ProgramOptions } from "./module.ts";
+import { type Lanes, loadNow, type Program, type ProgramOptions } from "./module.ts";
 import { Pool } from "./pool.ts";
 import { controlBytes, scratchBytes, Threads, threadCount } from "./threads.ts";
 
@@ -73,6 +73,8 @@ export class Wasm {
   readonly threads: Threads;
   /** Whether products use fused multiply-add (TWOHEADS_FMA=1). */
   readonly fma: boolean;
+  /** Bits that the engine computes at once; the same results. */
+  readonly lanes: Lanes;
   /** Views of the whole memory. Renewed when it grows: never keep one across an alloc. */
   f32!: Float32Array;
   i32!: Int32Array;
@@ -85,19 +87,22 @@ export class Wasm {
 
   constructor(options: WasmOptions) {
     this.worthSharing = options.worthSharing ?? worthSharing;
-    const { module, memory, exports, fma } = options.program ?? loadNow(options);
+    const { module, memory, exports, fma, lanes } = options.program ?? loadNow(options);
     this.fma = fma;
+    this.lanes = lanes;
     this.memory = memory;
     this.exports = exports;
     this.pool = new Pool(this.memory, this.exports.heapBase(), () => this.renewViews());
     this.renewViews();
     const allocScratch = () => this.pool.alloc(scratchBytes);
     this.exports.setScratch(allocScratch());
+    this.exports.setWide(Number(lanes === 256));
     this.layoutAt = this.pool.alloc(512);
     this.threads = new Threads({
       module,
       memory,
       exports,
+      lanes,
       count: options.threads ?? threadCount(),
       control: this.pool.alloc(controlBytes),
       allocScratch,

@@ -1,14 +1,15 @@
 // Matrix multiplication: C[M,N] = A[M,K] · B[K,N], optionally on top of C itself or of a bias row.
 //
 // One tile of C, 4 rows by 8 columns, is held in eight vector registers while k runs; everything
-// else here only arranges for that loop to find its operands close by and in order. B is packed in
-// panels of 8 columns ([panel][k][8]); the products are taken in blocks of KC x MC so that a
-// panel's block stays in the first cache and A's block in the second. Each element of C is the same
+// else here only arranges for that loop to find its operands close by and in order. With wide lanes,
+// where the engine joins pairs of vectors, eight registers hold 4 rows by 16 columns. B is packed in
+// panels as wide as the tile ([panel][k][8 or 16]); the products are taken in blocks of KC x MC so that
+// a panel's block stays in the first cache and A's block in the second. Each element of C is the same
 // chain of sums whichever tile, edge or thread computes it.
 // Read next: bench/ladder.ts, which gets here from three nested loops, one idea at a time.
 
 import { madd, transpose } from "./lanes.as";
-import { scratch } from "./scratch.as";
+import { scratch, wide } from "./scratch.as";
 
 const KC: usize = 512;
 const MC: usize = 128;
@@ -121,6 +122,167 @@ function tileTurned(
 }
 
 /**
+ * C[4,16] = base + A[4,k] · B[k,16] for an even k, with operands as in `tileOf`, but that there always is a
+ * base: NOTHING for none. The engine joins its vectors by two, as stores side by side lead it back to sums
+ * side by side. Two steps of k a turn: eight sums, four of B, one of A and a product are fourteen registers.
+ */
+@inline
+function wideTileOf(
+  turned: bool,
+  a0: usize,
+  a1: usize,
+  a2: usize,
+  a3: usize,
+  lda: usize,
+  b: usize,
+  ldb: usize,
+  c: usize,
+  ldc: usize,
+  k: usize,
+  base: usize,
+  ldbase: usize,
+): void {
+  let c00 = f32x4.splat(0),
+    c01 = c00,
+    c02 = c00,
+    c03 = c00,
+    c10 = c00,
+    c11 = c00,
+    c12 = c00,
+    c13 = c00,
+    c20 = c00,
+    c21 = c00,
+    c22 = c00,
+    c23 = c00,
+    c30 = c00,
+    c31 = c00,
+    c32 = c00,
+    c33 = c00;
+  for (let p: usize = 0, end = k << 2; p < end; p += 8) {
+    const next = b + ldb;
+    const b0 = v128.load(b);
+    const b1 = v128.load(b, 16);
+    const b2 = v128.load(b, 32);
+    const b3 = v128.load(b, 48);
+    const d0 = v128.load(next);
+    const d1 = v128.load(next, 16);
+    const d2 = v128.load(next, 32);
+    const d3 = v128.load(next, 48);
+    let a = turned ? v128.load32_splat(a0) : v128.load32_splat(a0 + p);
+    c00 = madd(a, b0, c00);
+    c01 = madd(a, b1, c01);
+    c02 = madd(a, b2, c02);
+    c03 = madd(a, b3, c03);
+    a = turned ? v128.load32_splat(a0 + lda) : v128.load32_splat(a0 + p, 4);
+    c00 = madd(a, d0, c00);
+    c01 = madd(a, d1, c01);
+    c02 = madd(a, d2, c02);
+    c03 = madd(a, d3, c03);
+    a = turned ? v128.load32_splat(a0, 4) : v128.load32_splat(a1 + p);
+    c10 = madd(a, b0, c10);
+    c11 = madd(a, b1, c11);
+    c12 = madd(a, b2, c12);
+    c13 = madd(a, b3, c13);
+    a = turned ? v128.load32_splat(a0 + lda, 4) : v128.load32_splat(a1 + p, 4);
+    c10 = madd(a, d0, c10);
+    c11 = madd(a, d1, c11);
+    c12 = madd(a, d2, c12);
+    c13 = madd(a, d3, c13);
+    a = turned ? v128.load32_splat(a0, 8) : v128.load32_splat(a2 + p);
+    c20 = madd(a, b0, c20);
+    c21 = madd(a, b1, c21);
+    c22 = madd(a, b2, c22);
+    c23 = madd(a, b3, c23);
+    a = turned ? v128.load32_splat(a0 + lda, 8) : v128.load32_splat(a2 + p, 4);
+    c20 = madd(a, d0, c20);
+    c21 = madd(a, d1, c21);
+    c22 = madd(a, d2, c22);
+    c23 = madd(a, d3, c23);
+    a = turned ? v128.load32_splat(a0, 12) : v128.load32_splat(a3 + p);
+    c30 = madd(a, b0, c30);
+    c31 = madd(a, b1, c31);
+    c32 = madd(a, b2, c32);
+    c33 = madd(a, b3, c33);
+    a = turned ? v128.load32_splat(a0 + lda, 12) : v128.load32_splat(a3 + p, 4);
+    c30 = madd(a, d0, c30);
+    c31 = madd(a, d1, c31);
+    c32 = madd(a, d2, c32);
+    c33 = madd(a, d3, c33);
+    b = next + ldb;
+    if (turned) a0 += 2 * lda;
+  }
+  c00 = f32x4.add(v128.load(base), c00);
+  c01 = f32x4.add(v128.load(base, 16), c01);
+  c02 = f32x4.add(v128.load(base, 32), c02);
+  c03 = f32x4.add(v128.load(base, 48), c03);
+  base += ldbase;
+  c10 = f32x4.add(v128.load(base), c10);
+  c11 = f32x4.add(v128.load(base, 16), c11);
+  c12 = f32x4.add(v128.load(base, 32), c12);
+  c13 = f32x4.add(v128.load(base, 48), c13);
+  base += ldbase;
+  c20 = f32x4.add(v128.load(base), c20);
+  c21 = f32x4.add(v128.load(base, 16), c21);
+  c22 = f32x4.add(v128.load(base, 32), c22);
+  c23 = f32x4.add(v128.load(base, 48), c23);
+  base += ldbase;
+  c30 = f32x4.add(v128.load(base), c30);
+  c31 = f32x4.add(v128.load(base, 16), c31);
+  c32 = f32x4.add(v128.load(base, 32), c32);
+  c33 = f32x4.add(v128.load(base, 48), c33);
+  v128.store(c, c00);
+  v128.store(c, c01, 16);
+  v128.store(c, c02, 32);
+  v128.store(c, c03, 48);
+  c += ldc;
+  v128.store(c, c10);
+  v128.store(c, c11, 16);
+  v128.store(c, c12, 32);
+  v128.store(c, c13, 48);
+  c += ldc;
+  v128.store(c, c20);
+  v128.store(c, c21, 16);
+  v128.store(c, c22, 32);
+  v128.store(c, c23, 48);
+  c += ldc;
+  v128.store(c, c30);
+  v128.store(c, c31, 16);
+  v128.store(c, c32, 32);
+  v128.store(c, c33, 48);
+}
+
+/** A row to start from that changes no sum: -0 + x is x, its sign included. */
+const NOTHING = memory.data<f32>([-0, -0, -0, -0, -0, -0, -0, -0, -0, -0, -0, -0, -0, -0, -0, -0]);
+
+function wideTile(
+  a: usize,
+  lda: usize,
+  b: usize,
+  ldb: usize,
+  c: usize,
+  ldc: usize,
+  k: usize,
+  base: usize,
+  ldbase: usize,
+): void {
+  wideTileOf(false, a, a + lda, a + 2 * lda, a + 3 * lda, 0, b, ldb, c, ldc, k, base, ldbase);
+}
+
+function wideTileTurned(
+  a: usize,
+  lda: usize,
+  b: usize,
+  ldb: usize,
+  c: usize,
+  ldc: usize,
+  k: usize,
+  base: usize,
+  ldbase: usize,
+): void {
+  wideTileOf(true, a, 0, 0, 0, lda, b, ldb, c, ldc, k, base, ldbase);
+}
+
+/**
  * A tile at the lower or right edge: `rows` <= 4, `cols` <= 8. Computed whole beside C, then the
  * valid corner is taken.
  */
@@ -152,12 +314,52 @@ function edge(
   }
 }
 
+/** How many columns the next panel has, where `left` are left. */
+@inline
+function panelWidth(left: usize): usize {
+  return wide && left >= 16 ? 16 : min<usize>(8, left);
+}
+
 /**
- * C[m,8] = base + A[m,k] · B[k,8] for one panel of `cols` <= 8 columns. A's rows are `lda` bytes
- * apart and its columns `step`. A step of more than 4 means that A is turned: four rows lie side by
+ * C[m,cols] = base + A[m,k] · B[k,cols] for one panel of 16 columns, or of at most 8. A's rows are `lda`
+ * bytes apart and its columns `step`. A step of more than 4 means that A is turned: four rows lie side by
  * side, and four times `lda` leads to the next four.
  */
 function column(
+  a: usize,
+  lda: usize,
+  step: usize,
+  b: usize,
+  ldb: usize,
+  c: usize,
+  ldc: usize,
+  k: usize,
+  base: usize,
+  ldbase: usize,
+  m: usize,
+  cols: usize,
+): void {
+  if (cols <= 8) return narrowColumn(a, lda, step, b, ldb, c, ldc, k, base, ldbase, m, cols);
+  const whole: usize = k & 1 ? 0 : m & ~3;
+  for (let i: usize = 0; i < whole; i += 4) {
+    const at = base ? base + i * ldbase : NOTHING,
+      next = base ? ldbase : 0,
+      ci = c + i * ldc,
+      ai = a + i * lda;
+    if (step != 4) wideTileTurned(ai, step, b, ldb, ci, ldc, k, at, next);
+    else wideTile(ai, lda, b, ldb, ci, ldc, k, at, next);
+  }
+  if (whole == m) return;
+  a += whole * lda;
+  c += whole * ldc;
+  if (base) base += whole * ldbase;
+  m -= whole;
+  narrowColumn(a, lda, step, b, ldb, c, ldc, k, base, ldbase, m, 8);
+  narrowColumn(a, lda, step, b + 32, ldb, c + 32, ldc, k, base ? base + 32 : 0, ldbase, m, 8);
+}
+
+/** The same of a panel of at most 8 columns. */
+function narrowColumn(
   a: usize,
   lda: usize,
   step: usize,
@@ -207,16 +409,17 @@ export function multiply(
   base: usize,
   ldbase: usize,
 ): void {
-  for (let j: usize = 0; j < n; j += 8) {
-    const at = base ? base + 4 * j : 0,
-      cols = min<usize>(8, n - j);
+  for (let j: usize = 0, cols: usize = 0; j < n; j += cols) {
+    const at = base ? base + 4 * j : 0;
+    cols = panelWidth(n - j);
     column(a, lda, step, b + 4 * j, ldb, c + 4 * j, ldc, k, at, ldbase, m, cols);
   }
 }
 
 /**
- * Packs columns of B[K,N] into panels: out[panel][k][8], zeros beyond N. One unit is one panel.
- * B's rows are `ldb` floats apart; transposed, B is stored as [N,K].
+ * Packs columns of B[K,N] into panels: out[panel][k][8], zeros beyond N; two whole panels side by side,
+ * [k][16], for wide lanes. One unit is one panel of 8. B's rows are `ldb` floats apart; transposed, B is
+ * stored as [N,K].
  */
 export function packB(
   from: usize,
@@ -232,17 +435,27 @@ export function packB(
   for (let k: usize = 0; k < K; k += PACK) {
     const rows = min(PACK, K - k);
     for (let j = from; j < to; j++) {
-      const cols = min<usize>(8, N - j * 8);
-      const panel = out + (j * K + k) * 32;
+      const cols = min<usize>(8, N - j * 8),
+        even = j & ~1;
+      const isPaired = panelWidth(N - even * 8) == 16,
+        width: usize = isPaired ? 64 : 32;
+      const panel = out + (isPaired ? even * K * 32 + (j - even) * 32 : j * K * 32) + k * width;
       if (cols < 8) memory.fill(panel, 0, rows * 32);
-      if (transposed) transpose(b + j * 8 * ldb + k * 4, ldb, panel, 32, cols, rows);
-      else copyColumns(b + k * ldb + j * 32, ldb, panel, rows, cols);
+      if (transposed) transpose(b + j * 8 * ldb + k * 4, ldb, panel, width, cols, rows);
+      else copyColumns(b + k * ldb + j * 32, ldb, panel, width, rows, cols);
     }
   }
 }
 
-function copyColumns(from: usize, stride: usize, panel: usize, K: usize, cols: usize): void {
-  for (let k: usize = 0; k < K; k++, from += stride, panel += 32) {
+function copyColumns(
+  from: usize,
+  stride: usize,
+  panel: usize,
+  width: usize,
+  K: usize,
+  cols: usize,
+): void {
+  for (let k: usize = 0; k < K; k++, from += stride, panel += width) {
     if (cols == 8) {
       v128.store(panel, v128.load(from));
       v128.store(panel, v128.load(from, 16), 16);
@@ -294,7 +507,8 @@ export function matmulPacked(
         rows = block;
         packA(a + k0 * lda + i * 4, lda, k, m, block, (k << 4) + 64);
       }
-      for (let j: usize = 0; j < N; j += 8) {
+      for (let j: usize = 0, cols: usize = 0; j < N; j += cols) {
+        cols = panelWidth(N - j);
         const at = c + i * ldc + j * 4;
         const onC = add || k0 > 0;
         const base = onC ? at : bias ? bias + j * 4 : 0;
@@ -302,15 +516,15 @@ export function matmulPacked(
           rows,
           transposed ? (k << 2) + 16 : lda,
           transposed ? 16 : 4,
-          packed + (j * K + k0 * 8) * 4,
-          32,
+          packed + (j * K + k0 * max<usize>(8, cols)) * 4,
+          max<usize>(8, cols) << 2,
           at,
           ldc,
           k,
           base,
           onC ? ldc : 0,
           m,
-          min<usize>(8, N - j),
+          cols,
         );
       }
     }

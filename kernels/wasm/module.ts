@@ -49,6 +49,23 @@ export interface Program {
   readonly exports: Exports;
   /** Whether products use fused multiply-add. */
   readonly fma: boolean;
+  /** Bits that the engine computes at once: 256 where wide.ts made it join pairs of vectors. */
+  readonly lanes: Lanes;
+}
+
+export type Lanes = 128 | 256;
+
+/** How a module starts: `make` compiles it for so many lanes. */
+export type Start = (make: (lanes: Lanes) => Program) => Program;
+
+let start: Start | null = null;
+let hasStarted = false;
+
+/** Has modules start in another way from now on; false where one has started already. */
+export function startBy(other: Start): boolean {
+  if (hasStarted) return false;
+  start = other;
+  return true;
 }
 
 export interface ProgramOptions {
@@ -62,14 +79,31 @@ export interface ProgramOptions {
 export function loadNow({ shared = canShare(), bytes }: ProgramOptions): Program {
   const fused = bytes === undefined ? readFma() : null;
   const code = codeFor(bytes ?? fused ?? readKernels(kernelsUrl), shared);
-  const memory = createMemory(shared);
-  try {
-    const module = new WebAssembly.Module(code);
-    const { exports } = new WebAssembly.Instance(module, { env: { memory } });
-    return { module, memory, exports: exports as unknown as Exports, fma: fused !== null };
-  } catch (cause) {
-    throw refusal(cause);
-  }
+  return startNow(code, shared, fused !== null);
+}
+
+function startNow(code: Uint8Array<ArrayBuffer>, shared: boolean, fma: boolean): Program {
+  hasStarted = true;
+  const make = (lanes: Lanes): Program => {
+    const memory = createMemory(shared);
+    try {
+      const module = new WebAssembly.Module(lanes === 256 ? markedAsWide(code) : code);
+      const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+      return { module, memory, exports: exports as unknown as Exports, fma, lanes };
+    } catch (cause) {
+      throw refusal(cause);
+    }
+  };
+  return start === null ? make(128) : start(make);
+}
+
+/**
+ * The same module with a section that no engine reads. Of equal bytes V8 keeps what it compiled first, with
+ * the lanes of then.
+ */
+function markedAsWide(code: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const name = new TextEncoder().encode("wide lanes");
+  return Uint8Array.of(...code, 0, name.length + 1, name.length, ...name); // 0: a section of one's own
 }
 
 /** Where the kernels are, or their bytes, to load them with waiting. */
@@ -81,11 +115,13 @@ export async function load(from: KernelSource | undefined, wantsFma: boolean): P
   const fused = wantsFma ? await fetchKernels(fmaUrl) : null;
   const fma = fused !== null && canRunFma(fused, "ready({ fma: true })");
   const code = codeFor(fma && fused ? fused : await fetchKernels(from ?? kernelsUrl), shared);
+  if (start !== null) return startNow(code, shared, fma);
+  hasStarted = true;
   const memory = createMemory(shared);
   try {
     const module = await WebAssembly.compile(code);
     const { exports } = await WebAssembly.instantiate(module, { env: { memory } });
-    return { module, memory, exports: exports as unknown as Exports, fma };
+    return { module, memory, exports: exports as unknown as Exports, fma, lanes: 128 };
   } catch (cause) {
     throw refusal(cause);
   }

@@ -18,6 +18,16 @@ export function setScratch(p: usize): void {
   start = p;
 }
 
+/**
+ * Whether the engine joins pairs of vectors: then products have a tile for them. Not for bits: those are the
+ * same.
+ */
+export let wide: bool = false;
+
+export function setWide(isWide: bool): void {
+  wide = isWide;
+}
+
 /** The first byte that the module's own constants leave free. */
 export function heapBase(): usize {
   return __heap_base;

@@ -9,7 +9,7 @@
 import { ArgumentError, DeviceError, environment } from "../../core/index.ts";
 import type { Exports, SharedKernel } from "./exports.ts";
 import type { HostMemory, HostModule } from "./host.ts";
-import { builtin } from "./module.ts";
+import { builtin, type Lanes } from "./module.ts";
 
 /** A thread's own working memory: matmul's turned operands, attention's blocks. */
 export const scratchBytes = 1 << 20;
@@ -65,9 +65,10 @@ function work(
  * train of jobs), then sleeps.
  */
 const workerSource = `
-function serve({ module, memory, control: at, scratch, names, spins }) {
+function serve({ module, memory, control: at, scratch, isWide, names, spins }) {
   const { exports } = new WebAssembly.Instance(module, { env: { memory } });
   exports.setScratch(scratch);
+  exports.setWide(isWide);
   const kernels = names.map((name) => exports[name]);
   const control = new Int32Array(memory.buffer, at, 16);
   const values = new Float64Array(memory.buffer, at + ${argumentsAt}, ${mostArguments});
@@ -152,6 +153,7 @@ export interface ThreadOptions {
   module: HostModule;
   memory: HostMemory;
   exports: Exports;
+  lanes: Lanes;
   /** Threads in all, the caller's included. */
   count: number;
   /** Address of `controlBytes` bytes. */
@@ -308,14 +310,15 @@ export class Threads {
 
   private start(): void {
     this.started = true;
-    const { module, memory, control, allocScratch } = this.options;
+    const { module, memory, lanes, control, allocScratch } = this.options;
+    const isWide = Number(lanes === 256);
+    const shared = { module, memory, control, isWide, names: this.names, spins: workerSpins };
     const source = workerSource.replace("WORK", () => work.toString());
     for (let i = 1; i < this.count; i++) {
       const scratch = this.scratches[i] ?? allocScratch();
       this.scratches[i] = scratch;
-      const common = { module, memory, control, scratch, names: this.names, spins: workerSpins };
       try {
-        const helper = this.make?.(source, common);
+        const helper = this.make?.(source, { ...shared, scratch });
         if (helper) this.workers.push(helper);
       } catch (error) {
         const why = error instanceof Error ? error.message : String(error);
