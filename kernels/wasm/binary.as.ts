@@ -68,9 +68,16 @@ function binaryRow<F>(
     y = v128.load32_splat(b);
   const last = (count & ~3) << 2;
   let i: usize = 0;
-  if (aStep & bStep)
-    for (; i < last; i += 16) v128.store(out + i, f.at(v128.load(a + i), v128.load(b + i)));
-  else if (aStep) for (; i < last; i += 16) v128.store(out + i, f.at(v128.load(a + i), y));
+  if (aStep & bStep) {
+    for (; i + 32 <= last; i += 32) {
+      const low = f.at(v128.load(a + i), v128.load(b + i)),
+        high = f.at(v128.load(a + i, 16), v128.load(b + i, 16));
+      v128.store(out + i, low);
+      v128.store(out + i, high, 16);
+    }
+    if (i < last) v128.store(out + i, f.at(v128.load(a + i), v128.load(b + i)));
+    i = last;
+  } else if (aStep) for (; i < last; i += 16) v128.store(out + i, f.at(v128.load(a + i), y));
   else for (; i < last; i += 16) v128.store(out + i, f.at(x, bStep ? v128.load(b + i) : y));
   const rest = count & 3;
   if (rest)

@@ -455,14 +455,22 @@ function copyColumns(
   K: usize,
   cols: usize,
 ): void {
-  for (let k: usize = 0; k < K; k++, from += stride, panel += width) {
-    if (cols == 8) {
-      v128.store(panel, v128.load(from));
-      v128.store(panel, v128.load(from, 16), 16);
-    } else {
-      for (let j: usize = 0; j < cols; j++) store<f32>(panel + 4 * j, load<f32>(from + 4 * j));
+  if (cols == 8) {
+    for (; K >= 2; K -= 2, panel += 2 * width) {
+      const next = from + stride;
+      const a = v128.load(from),
+        b = v128.load(from, 16),
+        c = v128.load(next),
+        d = v128.load(next, 16);
+      v128.store(panel, a);
+      v128.store(panel, b, 16);
+      v128.store(panel + width, c);
+      v128.store(panel + width, d, 16);
+      from = next + stride;
     }
   }
+  for (; K > 0; K--, from += stride, panel += width)
+    for (let j: usize = 0; j < cols; j++) store<f32>(panel + 4 * j, load<f32>(from + 4 * j));
 }
 
 /**
@@ -470,11 +478,15 @@ function copyColumns(
  * `tileTurned` reads them; `panel` bytes lead to the next four. Beyond m stands anything.
  */
 function packA(a: usize, lda: usize, k: usize, m: usize, out: usize, panel: usize): void {
-  const width = m << 2;
-  for (let end = out + (k << 4); out < end; out += 16, a += lda) {
-    for (let j: usize = 0, to = out; j < width; j += 16, to += panel)
-      v128.store(to, v128.load(a + j));
+  for (; k >= 2; k -= 2, a += 2 * lda, out += 32) {
+    for (let from = a, to = out; from < a + (m << 2); from += 16, to += panel) {
+      v128.store(to, v128.load(from));
+      v128.store(to, v128.load(from + lda), 16);
+    }
   }
+  if (k)
+    for (let from = a, to = out; from < a + (m << 2); from += 16, to += panel)
+      v128.store(to, v128.load(from));
 }
 
 /**

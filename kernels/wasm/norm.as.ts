@@ -120,8 +120,22 @@ export function norm(
     const less = f32x4.splat(m),
       by = f32x4.splat(rstd);
     const end = (n - tail) << 2;
-    for (let i: usize = 0; i < end; i += 16)
-      v128.store(y + at + i, normed(v128.load(x + at + i), less, by, w, b, i, 4));
+    let i: usize = 0;
+    for (; i + 32 <= end; i += 32) {
+      let v0 = f32x4.mul(f32x4.sub(v128.load(x + at + i), less), by),
+        v1 = f32x4.mul(f32x4.sub(v128.load(x + at + i, 16), less), by);
+      if (w) {
+        v0 = f32x4.mul(v0, v128.load(w + i));
+        v1 = f32x4.mul(v1, v128.load(w + i, 16));
+      }
+      if (b) {
+        v0 = f32x4.add(v0, v128.load(b + i));
+        v1 = f32x4.add(v1, v128.load(b + i, 16));
+      }
+      v128.store(y + at + i, v0);
+      v128.store(y + at + i, v1, 16);
+    }
+    if (i < end) v128.store(y + at + i, normed(v128.load(x + at + i), less, by, w, b, i, 4));
     if (tail) {
       const v = normed(loadPart(x + at + end, tail), less, by, w, b, end, tail);
       storePart(y + at + end, v, tail);
@@ -210,7 +224,22 @@ function normGradRow(
   }
   const meanK = f32x4.splat(centred ? sumLanes(k) / <f32>n : 0),
     meanKh = f32x4.splat(sumLanes(kh) / <f32>n);
-  for (let i: usize = 0; i < end; i += 16)
+  let i: usize = 0;
+  for (; i + 32 <= end; i += 32) {
+    const h0 = f32x4.mul(f32x4.sub(v128.load(x + i), less), by),
+      h1 = f32x4.mul(f32x4.sub(v128.load(x + i, 16), less), by);
+    let k0 = v128.load(g + i),
+      k1 = v128.load(g + i, 16);
+    if (w) {
+      k0 = f32x4.mul(k0, v128.load(w + i));
+      k1 = f32x4.mul(k1, v128.load(w + i, 16));
+    }
+    k0 = f32x4.mul(by, f32x4.sub(f32x4.sub(k0, meanK), f32x4.mul(h0, meanKh)));
+    k1 = f32x4.mul(by, f32x4.sub(f32x4.sub(k1, meanK), f32x4.mul(h1, meanKh)));
+    v128.store(dx + i, k0);
+    v128.store(dx + i, k1, 16);
+  }
+  if (i < end)
     v128.store(dx + i, slope(v128.load(g + i), v128.load(x + i), w, less, by, meanK, meanKh, i, 4));
   if (tail) {
     const gi = loadPart(g + end, tail),

@@ -5,6 +5,7 @@
 // Read next: kernels.ts, which writes the table.
 
 import { promoteHigh } from "./lanes.as";
+import { wide } from "./scratch.as";
 
 const ENTRY: usize = 20;
 
@@ -29,6 +30,19 @@ export function sumSquaresList(from: usize, to: usize, table: usize, out: usize)
     for (; i < end; i += 4) sum += <f64>load<f32>(g + i) * <f64>load<f32>(g + i);
     store<f64>(out + (u << 3), sum);
   }
+}
+
+/** a x + b y: an average that moves. */
+@inline
+function mixed(x: v128, a: f32, y: v128, b: f32): v128 {
+  return f32x4.add(f32x4.mul(f32x4.splat(a), x), f32x4.mul(f32x4.splat(b), y));
+}
+
+/** w decay - step m / (sqrt(v) root + eps). */
+@inline
+function moved(w: v128, decay: f32, m: v128, step: f32, v: v128, root: f32, eps: f32): v128 {
+  const size = f32x4.add(f32x4.mul(f32x4.sqrt(v), f32x4.splat(root)), f32x4.splat(eps));
+  return f32x4.sub(f32x4.mul(w, f32x4.splat(decay)), f32x4.div(f32x4.mul(f32x4.splat(step), m), size));
 }
 
 /**
@@ -59,22 +73,31 @@ export function adamwList(
     const m = <usize>load<u32>(entry, 8),
       v = <usize>load<u32>(entry, 12);
     const end = (<usize>load<u32>(entry, 16)) << 2;
+    const paired = wide ? end & ~31 : 0; // on narrow lanes, two at once are short of registers
     let i: usize = 0;
+    for (; i < paired; i += 32) {
+      const g0 = f32x4.mul(v128.load(g + i), f32x4.splat(gScale)),
+        m0 = mixed(v128.load(m + i), beta1, g0, rest1),
+        v0 = mixed(v128.load(v + i), beta2, f32x4.mul(g0, g0), rest2),
+        w0 = moved(v128.load(w + i), decay, m0, step, v0, root, eps);
+      const g1 = f32x4.mul(v128.load(g + i, 16), f32x4.splat(gScale)),
+        m1 = mixed(v128.load(m + i, 16), beta1, g1, rest1),
+        v1 = mixed(v128.load(v + i, 16), beta2, f32x4.mul(g1, g1), rest2),
+        w1 = moved(v128.load(w + i, 16), decay, m1, step, v1, root, eps);
+      v128.store(m + i, m0);
+      v128.store(m + i, m1, 16);
+      v128.store(v + i, v0);
+      v128.store(v + i, v1, 16);
+      v128.store(w + i, w0);
+      v128.store(w + i, w1, 16);
+    }
     for (; i + 16 <= end; i += 16) {
       const gi = f32x4.mul(v128.load(g + i), f32x4.splat(gScale));
-      const mi = f32x4.add(
-        f32x4.mul(f32x4.splat(beta1), v128.load(m + i)),
-        f32x4.mul(f32x4.splat(rest1), gi),
-      );
-      const vi = f32x4.add(
-        f32x4.mul(f32x4.splat(beta2), v128.load(v + i)),
-        f32x4.mul(f32x4.splat(rest2), f32x4.mul(gi, gi)),
-      );
-      const size = f32x4.add(f32x4.mul(f32x4.sqrt(vi), f32x4.splat(root)), f32x4.splat(eps));
-      const move = f32x4.div(f32x4.mul(f32x4.splat(step), mi), size);
+      const mi = mixed(v128.load(m + i), beta1, gi, rest1),
+        vi = mixed(v128.load(v + i), beta2, f32x4.mul(gi, gi), rest2);
       v128.store(m + i, mi);
       v128.store(v + i, vi);
-      v128.store(w + i, f32x4.sub(f32x4.mul(v128.load(w + i), f32x4.splat(decay)), move));
+      v128.store(w + i, moved(v128.load(w + i), decay, mi, step, vi, root, eps));
     }
     for (; i < end; i += 4) {
       const gi = load<f32>(g + i) * gScale;

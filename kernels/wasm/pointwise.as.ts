@@ -12,8 +12,12 @@ export function axpy(from: usize, to: usize, alpha: f32, x: usize, y: usize): vo
   const a = f32x4.splat(alpha);
   const end = to << 2;
   let i = from << 2;
-  for (; i + 16 <= end; i += 16)
-    v128.store(y + i, f32x4.add(v128.load(y + i), f32x4.mul(a, v128.load(x + i))));
+  for (; i + 32 <= end; i += 32) {
+    const low = f32x4.add(v128.load(y + i), f32x4.mul(a, v128.load(x + i))),
+      high = f32x4.add(v128.load(y + i, 16), f32x4.mul(a, v128.load(x + i, 16)));
+    v128.store(y + i, low);
+    v128.store(y + i, high, 16);
+  }
   for (; i < end; i += 4) store<f32>(y + i, load<f32>(y + i) + alpha * load<f32>(x + i));
 }
 
