@@ -25,7 +25,6 @@ export {
 export { type Domain, type Draw, within } from "./draw.ts";
 export { type DType, isFloat, type TypedArray } from "./dtype.ts";
 export * from "./errors.ts";
-export { hvp, vjp } from "./functional.ts";
 export * from "./further/index.ts";
 export { furtherOps } from "./further/table.ts";
 export { type GradcheckOptions, gradcheck } from "./gradcheck.ts";
@@ -67,29 +66,25 @@ export {
 export const opTable: ReadonlyMap<string, Entry> = tableOf(ops);
 
 /** Names the entries of a module of ops and collects them. */
-function tableOf(module: Readonly<Record<string, unknown>>): Map<string, Entry> {
-  const entries: Entry[] = [];
-  for (const [name, op] of Object.entries(module)) {
-    if (typeof op !== "function" || !("entry" in op)) continue;
-    const entry = op.entry as Entry;
-    entry.name = name;
-    entries.push(entry);
-  }
+function tableOf(
+  module: Readonly<Record<string, { readonly entry: unknown }>>,
+): Map<string, Entry> {
+  const entries = Object.entries(module).map(([name, { entry }]) =>
+    Object.assign(entry as Entry, { name }),
+  );
   entries.sort((a, b) => a.order - b.order);
   return new Map(entries.map((entry) => [entry.name, entry]));
 }
 
 /** Makes functions methods: x.f(...rest) is f(x, ...rest). */
-function install(functions: Readonly<Record<string, unknown>>): void {
+function install(functions: Readonly<Record<string, (...args: never[]) => unknown>>): void {
   for (const [name, fn] of Object.entries(functions)) {
-    if (typeof fn !== "function" || name in Tensor.prototype) continue;
     Object.defineProperty(Tensor.prototype, name, {
-      value(this: Tensor, ...rest: unknown[]): unknown {
-        return fn(this, ...rest);
+      value(...rest: never[]): unknown {
+        return fn(this as never, ...rest);
       },
     });
   }
 }
 
-install(Object.fromEntries(Object.entries(ops).filter(([name]) => opTable.has(name))));
-install({ backward, registerHook, retainGrad });
+install({ ...ops, backward, registerHook, retainGrad });

@@ -74,6 +74,8 @@ export interface ElementwiseSpec<F> {
   readonly mask?: number;
   /** The numbers that the formula takes from the options. */
   readonly scalars?: (options: OptionsOf<F>) => readonly number[];
+  /** Answers a call for which the formula isn't made, in other ops; null where it is. */
+  readonly instead?: F extends (...args: infer P) => Tensor ? (...args: P) => Tensor | null : never;
   readonly example: string;
   /** Domains of the operands (the last one repeats), or a function that draws all arguments. */
   readonly draw: Domain | readonly Domain[] | ((d: Draw) => readonly unknown[]);
@@ -105,6 +107,7 @@ export function elementwise<F>(spec: ElementwiseSpec<F>): Op<F> {
       ...(spec.definition && { definition: spec.definition as never }),
       call: (_, entry) => {
         const call = (...args: unknown[]): Tensor =>
+          spec.instead?.(...args) ??
           apply(entry, withOperands(entry.name, args, arity, typing, mask));
         return call as F;
       },

@@ -16,7 +16,8 @@ export interface Recordable {
   gradients(node: Node, g: Tensor, createGraph: boolean): readonly Gradient[];
 }
 
-let nodes = 0;
+/** How many there were: the id of the next one. */
+export let nodes = 0;
 
 /** One line of the tape: y = entry(args). */
 export class Node {

@@ -66,6 +66,7 @@ const noHooks: readonly Hook[] = [];
 
 /** What calls may look like (signature.ts): accept(takes.f, arguments) throws a sentence if one doesn't fit. */
 const takes = signatures({
+  item: "",
   named: "name: string",
   onDevice: "name: string",
   requiresGrad_: "on?: boolean",
@@ -121,6 +122,7 @@ export class Tensor {
 
   /** The one number of a tensor with one element, on any device. */
   async item(): Promise<number> {
+    accept(takes.item, arguments);
     if (this.size !== 1) {
       throw new ShapeError(
         `item: needs one element, got shape ${formatShape(this.shape)}; read() gives them all`,

@@ -232,10 +232,10 @@ describe("cycles", () => {
  * what the lines are for; a part that shrank takes its number along.
  */
 const budget: readonly (readonly [part: string, most: number, of: (file: string) => boolean])[] = [
-  ["the engine", 5_220, (file) => /^core\/(?!portable)[^/]+$/.test(file)],
+  ["the engine", 5_160, (file) => /^core\/(?!portable)[^/]+$/.test(file)],
   ["elementary functions", 360, (file) => file === "core/portable.ts"],
-  ["ops", 1_950, (file) => /^core\/ops\/[^/]+$/.test(file)],
-  ["further ops", 800, (file) => file.startsWith("core/further/")],
+  ["ops", 2_000, (file) => /^core\/ops\/[^/]+$/.test(file)],
+  ["further ops", 1_550, (file) => file.startsWith("core/further/")],
   ["fused ops", 1_650, (file) => file.startsWith("core/ops/fused/")],
   ["the wasm device", 7_300, (file) => /^kernels\/(wasm\/|[^/]+$)/.test(file)],
   ["the gpu device", 3_900, (file) => file.startsWith("kernels/gpu/")],

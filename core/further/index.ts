@@ -1,8 +1,12 @@
 // The further ops: what people know from elsewhere, made of the ops of the table. A page that uses none of them
 // loads none. They are functions; the package's main entry makes them methods too. Next: make.ts, shape.ts.
 
+export * from "./checkpoint.ts";
+export * from "./functional.ts";
 export * from "./logic.ts";
 export * from "./losses.ts";
 export * from "./numbers.ts";
+export * from "./picking.ts";
+export * from "./quantile.ts";
 export * from "./scans.ts";
 export * from "./shape.ts";

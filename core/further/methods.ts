@@ -4,9 +4,13 @@
 import { furtherOps, Tensor } from "../index.ts"; // first, so that the table of ops keeps its order
 import type { Methods } from "../tensor.ts";
 import * as ops from "./index.ts";
+import type { Unique, UniqueOptions } from "./picking.ts";
 
 declare module "../tensor.ts" {
-  interface Tensor extends Methods<typeof ops> {}
+  interface Tensor extends Methods<typeof ops> {
+    /** unique(x, options); what it gives depends on the options. */
+    unique<const O extends UniqueOptions = Readonly<Record<never, never>>>(options?: O): Unique<O>;
+  }
 }
 
 for (const [name, fn] of Object.entries<unknown>(ops)) {

@@ -1,17 +1,15 @@
-// Products along axes, folded by halves: the gradient of a product of two is then right to every order, zeros
+// Products and extremes along axes, and quantiles. Products are folded by halves: the gradient of a product of two is then right to every order, zeros
 // among the factors included, where y / x would be 0 / 0. Next: losses.ts.
 
-import { fullLike } from "../creation.ts";
+import { fullLike, indicesLike } from "../creation.ts";
+import { within } from "../draw.ts";
 import { axesOf, type ReduceOptions, reducedShape, reduceOptions } from "../kinds.ts";
 import type { Op } from "../op.ts";
+import { type Along, paired, type Sorted } from "../ops/indices.ts";
 import { cat } from "../ops/view.ts";
 import { checkDim, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { drawAxis, further } from "./make.ts";
-
-interface Along {
-  readonly dim: number;
-}
 
 function counted(x: Tensor): Tensor {
   return x.dtype === "bool" ? x.to("int32") : x;
@@ -84,3 +82,50 @@ function shifted(
     join(late, x.slice({ dim, start: 0, end: late.shape[dim] ?? 0 })),
   ];
 }
+
+/** Which element of an axis up to each one `wins`, a later one where both may: cummax and cummin. NaN wins for good. */
+function running(
+  name: string,
+  wins: (late: Tensor, early: Tensor) => Tensor,
+  example: string,
+): Op<(x: Tensor, options: Along) => Sorted> {
+  return further({
+    name,
+    definition: (x: Tensor, options: Along) => {
+      const dim = checkDim(name, options.dim, x.rank);
+      const n = x.shape[dim] ?? 0;
+      const side = x.shape.map((_, d) => (d === dim ? n : 1));
+      let [best, at] = [x.detach(), indicesLike(x, n).reshape(side).expand(x.shape)];
+      for (let k = 1; k < n; k *= 2) {
+        let won: Tensor | undefined;
+        const join = (late: Tensor, early: Tensor): Tensor => {
+          won ??= wins(late, early).logicalOr(late.isNaN());
+          return won.where(late, early);
+        };
+        best = cat(shifted(best, dim, k, join), { dim });
+        at = cat(shifted(at, dim, k, join), { dim });
+      }
+      return paired(x.gather(at, { dim }), at);
+    },
+    takes: "x: Tensor, { dim: number }",
+    example,
+    draw: (d) => {
+      const { shape, dim } = drawAxis(d);
+      return [d.tensor(shape, within(-9, 9, { distinct: true })), { dim }];
+    },
+  });
+}
+
+/** The largest element so far along one axis, and its place (the latest of several; of the first NaN on, NaN). */
+export const cummax: Op<(x: Tensor, options: Along) => Sorted> = /* @__PURE__ */ running(
+  "cummax",
+  (late, early) => late.ge(early),
+  "tensor([1, 3, 2]).cummax({ dim: 0 }).values  // [1, 3, 3]",
+);
+
+/** The smallest element so far along one axis, and its place (the latest of several; of the first NaN on, NaN). */
+export const cummin: Op<(x: Tensor, options: Along) => Sorted> = /* @__PURE__ */ running(
+  "cummin",
+  (late, early) => late.le(early),
+  "tensor([3, 1, 2]).cummin({ dim: 0 }).values  // [3, 1, 1]",
+);

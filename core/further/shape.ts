@@ -5,19 +5,8 @@ import { ArgumentError, IndexError, ShapeError } from "../errors.ts";
 import type { Op } from "../op.ts";
 import { cat } from "../ops/view.ts";
 import { checkDim, checkDims, formatShape, type Shape, sizeOf } from "../shape.ts";
-import { fromData, type Tensor } from "../tensor.ts";
-import { drawAxis, further } from "./make.ts";
-
-/** A list of places on x's device. */
-function places(x: Tensor, list: Iterable<number>): Tensor {
-  const data = Int32Array.from(list);
-  return fromData(data, [data.length], "int32", x.device);
-}
-
-function checkCount(name: string, what: string, count: number, least: number): number {
-  if (Number.isInteger(count) && count >= least) return count;
-  throw new ArgumentError(`${name}: ${what} must be a whole number >= ${least}, got ${count}`);
-}
+import type { Tensor } from "../tensor.ts";
+import { checkCount, drawAxis, further, places } from "./make.ts";
 
 /** The axes from startDim to endDim as one; a scalar becomes a list of one. */
 export const flatten: Op<(x: Tensor, startDim?: number, endDim?: number) => Tensor> =

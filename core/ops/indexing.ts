@@ -3,60 +3,25 @@
 
 import { zerosLike } from "../creation.ts";
 import { type Draw, within } from "../draw.ts";
-import { ArgumentError, ShapeError } from "../errors.ts";
+import { ArgumentError } from "../errors.ts";
 import { composed, indexed } from "../kinds.ts";
-import type { Block, Op } from "../op.ts";
-import {
-  around,
-  checkDim,
-  formatShape,
-  replaceSide,
-  type Shape,
-  stridesOf,
-  walkStrides,
-} from "../shape.ts";
+import type { Op } from "../op.ts";
+import { around, checkDim, replaceSide } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { checkIndexTensor, checkIndices } from "./indices.ts";
+import {
+  type Along,
+  checkAlong,
+  checkIndices,
+  checkList,
+  checkSource,
+  drawAlong,
+  eachPick,
+  paired,
+  type Sorted,
+} from "./indices.ts";
+import { compareNumbers, eachLine } from "./lines.ts";
 
-interface Along {
-  readonly dim: number;
-}
-
-/** gather and scatterAdd: index has x's axes, and is nowhere larger except along `dim`. */
-function checkAlong(name: string, x: Tensor, index: Tensor, dim: number): number {
-  checkIndexTensor(name, index);
-  const at = checkDim(name, dim, x.rank);
-  if (
-    index.rank !== x.rank ||
-    index.shape.some((side, d) => d !== at && side > (x.shape[d] ?? 0))
-  ) {
-    throw new ShapeError(
-      `${name}: index ${formatShape(index.shape)} doesn't fit ${formatShape(x.shape)}; ` +
-        `it needs as many axes, none larger except axis ${dim}`,
-    );
-  }
-  return at;
-}
-
-/** For every element of index: its place, and the place in x that it names. */
-function eachPick(
-  x: Shape,
-  index: Block,
-  dim: number,
-  visit: (at: number, place: number) => void,
-): void {
-  const strides = stridesOf(x);
-  const others = strides.map((stride, d) => (d === dim ? 0 : stride));
-  walkStrides(index.shape, [others], ([place = 0], at) => {
-    visit(at, place + (index.data[at] ?? 0) * (strides[dim] ?? 0));
-  });
-}
-
-function drawAlong(d: Draw): { shape: Shape; dim: number; picks: Shape } {
-  const shape = d.shape({ minRank: 1, maxRank: 3, minSide: 1 });
-  const dim = d.integer(0, shape.length - 1);
-  return { shape, dim, picks: shape.map((side, axis) => (axis === dim ? d.integer(0, 4) : side)) };
-}
+export type { Sorted } from "./indices.ts";
 
 /** y[i][j][k] = x[index[i][j][k]][j][k] for dim 0, and so on for the others; the shape is index's. */
 export const gather: Op<
@@ -105,12 +70,7 @@ export const scatterAdd: Op<
     (run: (x: Tensor, index: Tensor, source: Tensor, options: Along) => Tensor, { name }) =>
     (x, index, source, { dim }) => {
       const at = checkAlong(name, x, index, dim);
-      if (formatShape(source.shape) !== formatShape(index.shape) || source.dtype !== x.dtype) {
-        throw new ShapeError(
-          `${name}: source ${source.dtype} ${formatShape(source.shape)} must have index's shape ` +
-            `${formatShape(index.shape)} and x's dtype ${x.dtype}`,
-        );
-      }
+      checkSource(name, source, x, index.shape);
       return run(x, index, source, { dim: at });
     },
   takes: "x: Tensor, index: Tensor, source: Tensor, { dim: number }",
@@ -144,12 +104,7 @@ export const indexSelect: Op<
   call:
     (run: (x: Tensor, index: Tensor, options: Along) => Tensor, { name }) =>
     (x, index, { dim = 0 } = {}) => {
-      checkIndexTensor(name, index);
-      if (index.rank > 1) {
-        throw new ShapeError(
-          `${name}: index must be a list, got shape ${formatShape(index.shape)}; embedding or gather take more axes`,
-        );
-      }
+      checkList(name, index);
       return run(x, index, { dim: checkDim(name, dim, x.rank) });
     },
   takes: "x: Tensor, index: Tensor, { dim?: number }",
@@ -187,19 +142,9 @@ export const indexAdd: Op<
   call:
     (run: (x: Tensor, index: Tensor, source: Tensor, options: Along) => Tensor, { name }) =>
     (x, index, source, { dim = 0 } = {}) => {
-      checkIndexTensor(name, index);
+      checkList(name, index);
       const at = checkDim(name, dim, x.rank);
-      const needed = replaceSide(x.shape, at, index.size);
-      if (
-        index.rank > 1 ||
-        formatShape(source.shape) !== formatShape(needed) ||
-        source.dtype !== x.dtype
-      ) {
-        throw new ShapeError(
-          `${name}: with x ${formatShape(x.shape)} and index ${formatShape(index.shape)}, source must be ` +
-            `${x.dtype} ${formatShape(needed)}, got ${source.dtype} ${formatShape(source.shape)}`,
-        );
-      }
+      checkSource(name, source, x, replaceSide(x.shape, at, index.size));
       return run(x, index, source, { dim: at });
     },
   takes: "x: Tensor, index: Tensor, source: Tensor, { dim?: number }",
@@ -223,18 +168,15 @@ export const argsort: Op<
 > = indexed({
   infer: (x: Tensor, _options: Order) => [{ shape: x.shape, dtype: "int32" }],
   forward: ([y], x, { dim, descending }) => {
-    const { outer, n, inner } = around(x.shape, dim);
     const sign = descending ? -1 : 1;
-    const order = Array.from({ length: n }, (_, k) => k);
-    for (let o = 0; o < outer; o++) {
-      for (let i = 0; i < inner; i++) {
-        const value = (k: number): number => x.data[(o * n + k) * inner + i] ?? 0;
-        const sorted = order.toSorted((p, q) => sign * compare(value(p), value(q)));
-        sorted.forEach((k, rank) => {
-          y.data[(o * n + rank) * inner + i] = k;
-        });
-      }
-    }
+    eachLine(x.shape, dim, (at, n, step) => {
+      const value = (k: number): number => x.data[at + k * step] ?? 0;
+      const order = Array.from({ length: n }, (_, k) => k);
+      order.sort((p, q) => sign * compareNumbers(value(p), value(q)));
+      order.forEach((k, rank) => {
+        y.data[at + rank * step] = k;
+      });
+    });
   },
   call:
     (run: (x: Tensor, options: Order) => Tensor, { name }) =>
@@ -245,29 +187,14 @@ export const argsort: Op<
   draw: drawSort,
 });
 
-function compare(a: number, b: number): number {
-  if (Number.isNaN(a) || Number.isNaN(b)) return Number(Number.isNaN(a)) - Number(Number.isNaN(b));
-  return a - b || 0;
-}
-
 function drawSort(d: Draw): readonly unknown[] {
   const shape = d.shape({ minRank: 1, maxRank: 3, minSide: 1 });
   const options = { dim: d.integer(0, shape.length - 1), descending: d.pick(true, false) };
   return [d.tensor(shape, within(-9, 9, { distinct: true })), options];
 }
 
-/** Values in order, and the positions (int32) that they came from: to be read by name or by place. */
-export type Sorted = readonly [values: Tensor, indices: Tensor] & {
-  readonly values: Tensor;
-  readonly indices: Tensor;
-};
-
 function sortedBy(x: Tensor, indices: Tensor, dim: number): Sorted {
-  return named(x.gather(indices, { dim }), indices);
-}
-
-function named(values: Tensor, indices: Tensor): Sorted {
-  return Object.assign([values, indices] as [Tensor, Tensor], { values, indices });
+  return paired(x.gather(indices, { dim }), indices);
 }
 
 /** An axis in order, ascending unless said. The values carry gradients. Stable; NaN counts as the largest. */
@@ -279,7 +206,7 @@ export const sort: Op<(x: Tensor, options?: { dim?: number; descending?: boolean
     ) => {
       if (x.rank === 0) {
         const { values, indices } = sort(x.reshape([1]), { descending });
-        return named(values.reshape([]), indices.reshape([]));
+        return paired(values.reshape([]), indices.reshape([]));
       }
       const at = checkDim("sort", dim, x.rank);
       return sortedBy(x, x.argsort({ dim: at, descending }), at);

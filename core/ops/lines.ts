@@ -1,6 +1,7 @@
 // Tensors seen as lines of numbers, which is how fused ops walk them: along one axis, or the last one as rows.
 // Next: fused/softmax.ts.
 
+import type { TypedArray } from "../dtype.ts";
 import type { Block } from "../op.ts";
 import { portable } from "../portable.ts";
 import { around, type Shape, sizeOf } from "../shape.ts";
@@ -34,4 +35,21 @@ export function massOf(
 /** x [..., n] as a matrix [rows, n]. */
 export function asRows(x: Tensor): Tensor {
   return x.rank === 2 ? x : x.reshape([sizeOf(x.shape.slice(0, -1)), x.shape.at(-1) ?? 0]);
+}
+
+/** What each target's loss is multiplied by: 1, or for the mean 1 / the number of targets that count. */
+export function shareOf(
+  target: TypedArray,
+  { reduction, ignoreIndex }: { readonly reduction: string; readonly ignoreIndex: number },
+): number {
+  if (reduction !== "mean") return 1;
+  let count = 0;
+  for (const c of target) if (c !== ignoreIndex) count++;
+  return 1 / count;
+}
+
+/** The order of two numbers; NaN counts as the largest. */
+export function compareNumbers(a: number, b: number): number {
+  if (Number.isNaN(a) || Number.isNaN(b)) return Number(Number.isNaN(a)) - Number(Number.isNaN(b));
+  return a - b || 0;
 }

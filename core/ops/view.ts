@@ -178,6 +178,8 @@ export interface SliceOptions {
   /** First and one past the last index; negative ones count from the end, both are clamped. */
   readonly start?: number | undefined;
   readonly end?: number | undefined;
+  /** Only every step-th of these indices. */
+  readonly step?: number | undefined;
 }
 
 interface SliceRange {
@@ -190,6 +192,11 @@ function checkWhole(name: string, what: string, value: number): void {
   if (!Number.isInteger(value) && Math.abs(value) !== Infinity) {
     throw new ArgumentError(`${name}: ${what} must be a whole number, got ${value}`);
   }
+}
+
+function checkCount(name: string, what: string, value: number): void {
+  if (!(value > 0 && Number.isInteger(value)))
+    throw new ArgumentError(`${name}: ${what} must be a whole number > 0, got ${value}`);
 }
 
 function rangeOf(
@@ -206,7 +213,23 @@ function rangeOf(
   return { dim: at, start: first, end: Math.max(first, clamp(end)) };
 }
 
-/** The part [start, end) of one axis. */
+/** Every step-th index of a range; a strided copy would be no faster. */
+function sliceCall(
+  run: (x: Tensor, range: SliceRange) => Tensor,
+  { name }: { readonly name: string },
+): (x: Tensor, options: SliceOptions) => Tensor {
+  return (x, options) => {
+    const range = rangeOf(name, x, options);
+    const { step = 1 } = options;
+    if (step === 1) return run(x, range);
+    checkCount(name, "step", step);
+    const { dim, start, end } = range;
+    const places = indicesLike(x, Math.ceil((end - start) / step));
+    return x.indexSelect(places.mul(step).add(start), { dim });
+  };
+}
+
+/** The part [start, end) of one axis, or every step-th index of it. */
 export const slice: Op<(x: Tensor, options: SliceOptions) => Tensor> = view({
   infer: (x: Tensor, { dim, start, end }: SliceRange) => [
     { shape: replaceSide(x.shape, dim, end - start), dtype: x.dtype },
@@ -222,15 +245,13 @@ export const slice: Op<(x: Tensor, options: SliceOptions) => Tensor> = view({
     );
     return [g.pad(lastAxisFirst(pads))];
   },
-  call: completed(rangeOf),
-  takes: "x: Tensor, { dim: number, start?: number, end?: number }",
+  call: sliceCall,
+  takes: "x: Tensor, { dim: number, start?: number, end?: number, step?: number }",
   example: "tensor([1, 2, 3, 4]).slice({ dim: 0, start: 1, end: -1 })  // [2, 3]",
   draw: (d) => {
     const shape = d.shape({ minRank: 1 });
-    return [
-      d.tensor(shape),
-      { dim: d.integer(0, shape.length - 1), start: d.integer(-2, 2), end: d.integer(-1, 4) },
-    ];
+    const range = { start: d.integer(-2, 2), end: d.integer(-1, 4), step: d.pick(1, 1, 2, 3) };
+    return [d.tensor(shape), { dim: d.integer(0, shape.length - 1), ...range }];
   },
 });
 
@@ -400,9 +421,7 @@ export const split: Op<(x: Tensor, size: number | Shape, options?: { dim?: numbe
     definition: (x: Tensor, size: number | Shape, { dim = 0 }: { dim?: number } = {}) => {
       const at = checkDim("split", dim, x.rank);
       const side = x.shape[at] ?? 0;
-      if (typeof size === "number" && !(Number.isInteger(size) && size > 0)) {
-        throw new ArgumentError(`split: size must be a whole number > 0, got ${size}`);
-      }
+      if (typeof size === "number") checkCount("split", "size", size);
       const sizes =
         typeof size === "number"
           ? Array.from({ length: Math.max(1, Math.ceil(side / size)) }, (_, i) =>

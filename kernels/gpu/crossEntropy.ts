@@ -2,7 +2,7 @@
 // wanted. The mean is over the targets that count, whose number is worked out on the device too.
 // Next: norm.ts.
 
-import type { CrossEntropyOptions, Tensor } from "../../core/index.ts";
+import type { CrossEntropySettings, Tensor } from "../../core/index.ts";
 import { type Helper, kernel, type Numbers, type Thread } from "./compile.ts";
 import type { Engine } from "./engine.ts";
 import { expOf, logOf, quotient } from "./math.ts";
@@ -12,8 +12,6 @@ import { mass as massOfLine } from "./softmax.ts";
 import type { GpuBuffer } from "./storage.ts";
 
 const helpers: readonly Helper[] = [expOf as Helper, logOf as Helper, quotient as Helper];
-
-type CrossEntropySettings = Required<CrossEntropyOptions>;
 
 /** Each row's loss, with lse = max + ln mass: (1 - ε) (lse - x[target]) + ε mean(lse - x); 0 if ignored, NaN for no class. */
 const rowLoss = kernel(

@@ -2,9 +2,9 @@
 // backwards, and of those that pick by index. In a backward call, outputs that nobody wants are null.
 // Next: attention.ts; norm.as.ts, softmax.as.ts, gather.as.ts for the kernels.
 
-import type { CrossEntropyOptions, Spec, Tensor } from "../../core/index.ts";
-import { shareOf } from "../../core/ops/fused/crossEntropy.ts";
+import type { CrossEntropySettings, Spec, Tensor } from "../../core/index.ts";
 import type { Drop } from "../../core/ops/fused/drop.ts";
+import { shareOf } from "../../core/ops/lines.ts";
 import { stretched } from "./broadcast.ts";
 import type { SharedKernel } from "./exports.ts";
 import type { WasmBuffer } from "./memory.ts";
@@ -61,8 +61,6 @@ function inRange({ memory }: Machine, index: Tensor, size: number, none = 0): bo
   }
   return true;
 }
-
-type CrossEntropySettings = Required<CrossEntropyOptions>;
 
 /** What each row's loss is multiplied by: see shareOf in core. */
 function lossShare({ memory }: Machine, target: Tensor, losses: CrossEntropySettings): number {

@@ -15,6 +15,7 @@ import {
   type Attend,
   attentionBackward,
   attentionForward,
+  attentionOptions,
   checkMask,
   type HeadLayout,
   perQuery,
@@ -38,10 +39,6 @@ export interface AttentionOptions {
   /** Dropout on the pattern. */
   readonly dropout?: DropoutOptions;
 }
-
-/** AttentionOptions, as they stand in a signature. */
-export const attentionOptions =
-  "causal?: boolean, offset?: number, mask?: Tensor | null, scale?: number, dropout?: { p: number, rng: Random }";
 
 /** Which keys each query may see, as bools that broadcast to the scores; null if all. */
 function visible(

@@ -192,3 +192,7 @@ export function checkMask(name: string, mask: Tensor, dtype: DType, scores: Shap
     );
   }
 }
+
+/** AttentionOptions (attention.ts), as they stand in a signature. */
+export const attentionOptions =
+  "causal?: boolean, offset?: number, mask?: Tensor | null, scale?: number, dropout?: { p: number, rng: Random }";

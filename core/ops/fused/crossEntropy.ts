@@ -1,14 +1,15 @@
 // The loss of a classifier and of a language model: logSoftmax and the pick of a class, without storing the
 // logarithms. Next: normalization.ts.
 
-import { checkFloat, type DType, type TypedArray } from "../../dtype.ts";
+import { within } from "../../draw.ts";
+import { checkFloat, type DType, isFloat } from "../../dtype.ts";
 import { ArgumentError, DTypeError, IndexError, ShapeError } from "../../errors.ts";
 import { fused } from "../../kinds.ts";
 import type { Block, Op, Spec } from "../../op.ts";
 import { portable } from "../../portable.ts";
 import { formatShape, sameShape } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
-import { massOf } from "../lines.ts";
+import { massOf, shareOf } from "../lines.ts";
 
 /** How the losses of a crossEntropy are put together, which targets don't count, and smoothing. */
 export interface CrossEntropyOptions {
@@ -18,40 +19,55 @@ export interface CrossEntropyOptions {
   readonly ignoreIndex?: number;
   /** Share ε of the target's weight that is spread evenly over all classes. Default 0. */
   readonly labelSmoothing?: number;
+  /** Of the classes, [classes]; the mean over classes as targets is then the weighted one. */
+  readonly weight?: Tensor;
 }
 
-type CrossEntropySettings = Required<CrossEntropyOptions>;
+/** The options that the kernels see. */
+export type CrossEntropySettings = Required<Omit<CrossEntropyOptions, "weight">>;
 
 type CrossEntropyRule = (logits: Tensor, target: Tensor, options: CrossEntropySettings) => Tensor;
 
 function crossEntropyCall(
   run: CrossEntropyRule,
 ): (logits: Tensor, target: Tensor, options?: CrossEntropyOptions) => Tensor {
-  return (logits, target, { reduction = "mean", ignoreIndex = -100, labelSmoothing = 0 } = {}) => {
-    checkClasses(logits, target, ignoreIndex, labelSmoothing);
-    return run(logits, target, { reduction, ignoreIndex, labelSmoothing });
+  return (logits, target, { weight, ...options } = {}) => {
+    const { reduction = "mean", ignoreIndex = -100, labelSmoothing = 0 } = options;
+    const settings = { reduction, ignoreIndex, labelSmoothing };
+    checkClasses(logits, target, settings, weight);
+    if (weight || isFloat(target.dtype)) return composition(logits, target, settings, weight);
+    return run(logits, target, settings);
   };
 }
 
 function checkClasses(
   logits: Tensor,
   target: Tensor,
-  ignoreIndex: number,
-  smoothing: number,
+  { ignoreIndex, labelSmoothing: smoothing }: CrossEntropySettings,
+  weight?: Tensor,
 ): void {
+  const { rank, shape } = logits;
+  const isSoft = isFloat(target.dtype) && target.rank === rank;
   checkFloat("crossEntropy", logits.dtype);
-  if (target.dtype !== "int32") {
-    throw new DTypeError(`crossEntropy: target must hold classes as int32, got ${target.dtype}`);
-  }
-  if (logits.rank === 0 || !sameShape(logits.shape.slice(0, -1), target.shape)) {
-    throw new ShapeError(
-      `crossEntropy: logits ${formatShape(logits.shape)} and target ${formatShape(target.shape)}: needed logits ` +
-        "[..., classes] and target [...]; logits.transpose(1, -1) if the classes are on axis 1",
+  if (target.dtype !== "int32" && !isSoft) {
+    throw new DTypeError(
+      `crossEntropy: target must hold classes as int32, or their probabilities, got ${target.dtype}`,
     );
   }
-  if (!(smoothing >= 0 && smoothing <= 1) || !Number.isInteger(ignoreIndex)) {
+  const isWeighted = !weight || sameShape(weight.shape, shape.slice(-1));
+  if (rank === 0 || !sameShape(isSoft ? shape : shape.slice(0, -1), target.shape) || !isWeighted) {
+    throw new ShapeError(
+      `crossEntropy: logits ${formatShape(shape)} and target ${formatShape(target.shape)}: needed logits ` +
+        "[..., classes], target [...] and weight [classes]; logits.transpose(1, -1) if the classes are on axis 1",
+    );
+  }
+  if (
+    !(smoothing >= 0 && smoothing <= 1) ||
+    !Number.isInteger(ignoreIndex) ||
+    (isSoft && ignoreIndex >= 0)
+  ) {
     throw new ArgumentError(
-      `crossEntropy: labelSmoothing ${smoothing} must be in [0, 1], ignoreIndex ${ignoreIndex} a whole number`,
+      `crossEntropy: labelSmoothing ${smoothing} must be in [0, 1], ignoreIndex ${ignoreIndex} a whole number, < 0 with probabilities`,
     );
   }
 }
@@ -75,17 +91,6 @@ function eachTarget(
   });
 }
 
-/** What each target's loss is multiplied by: 1, or for the mean 1 / the number of targets that count. */
-export function shareOf(
-  target: TypedArray,
-  { reduction, ignoreIndex }: Pick<CrossEntropySettings, "reduction" | "ignoreIndex">,
-): number {
-  if (reduction !== "mean") return 1;
-  let count = 0;
-  for (const c of target) if (c !== ignoreIndex) count++;
-  return 1 / count;
-}
-
 /**
  * What the way back reads again of each row: its largest logit and Σ exp(x - largest). Their logSumExp would
  * be one number, but of large logits it keeps too few digits below the point.
@@ -95,29 +100,44 @@ function perTarget(target: Tensor, dtype: DType): { readonly largest: Spec; read
   return { largest: rows, mass: rows };
 }
 
+/** The loss made of other ops: of classes, or of the probability of each class; then the mean is over rows. */
+function composition(
+  logits: Tensor,
+  target: Tensor,
+  { reduction, ignoreIndex, labelSmoothing }: CrossEntropySettings,
+  weight?: Tensor,
+): Tensor {
+  const isSoft = isFloat(target.dtype);
+  const ignored = (isSoft ? target.sum({ dims: -1 }) : target).eq(ignoreIndex); // no probabilities' sum is
+  const logp = ignored.unsqueeze(-1).where(0, logits).logSoftmax({ dim: -1 });
+  const weighted = weight ? logp.mul(weight) : logp;
+  const picks = isSoft ? target : ignored.where(0, target).unsqueeze(-1);
+  const nll = isSoft
+    ? weighted.mul(picks).sum({ dims: -1 }).neg()
+    : weighted.gather(picks, { dim: -1 }).squeeze(-1).neg();
+  const even = weighted.sum({ dims: -1 }).div(-(logits.shape.at(-1) ?? 1));
+  const loss =
+    labelSmoothing === 0 ? nll : nll.mul(1 - labelSmoothing).add(even.mul(labelSmoothing));
+  const losses = ignored.where(0, loss);
+  if (reduction === "none") return losses;
+  const total = losses.sum();
+  if (reduction === "sum") return total;
+  if (isSoft || !weight) return total.div(ignored.logicalNot().sum());
+  const weights = weight.indexSelect(picks.reshape([target.size])).reshape(target.shape);
+  return total.div(ignored.where(0, weights).sum());
+}
+
 /**
  * -ln softmax(logits)[target]: logits [..., classes], target [...] of int32. With labelSmoothing ε:
  * (1 - ε) times that plus ε times the mean over all classes. Mean over the targets that count, unless said.
+ * Of a target [..., classes], the probability of each class: -Σ target ln softmax(logits).
  */
 export const crossEntropy: Op<
   (logits: Tensor, target: Tensor, options?: CrossEntropyOptions) => Tensor,
   [logits: Tensor, target: Tensor, options: CrossEntropySettings],
   "largest" | "mass"
 > = fused({
-  definition: (logits: Tensor, target: Tensor, options: CrossEntropySettings) => {
-    const { reduction, ignoreIndex, labelSmoothing } = options;
-    const ignored = target.eq(ignoreIndex);
-    const logp = ignored.unsqueeze(-1).where(0, logits).logSoftmax({ dim: -1 });
-    const picks = ignored.where(0, target).unsqueeze(-1);
-    const nll = logp.gather(picks, { dim: -1 }).squeeze(-1).neg();
-    const classes = logits.shape.at(-1) ?? 1;
-    const even = logp.sum({ dims: -1 }).div(-classes);
-    const loss =
-      labelSmoothing === 0 ? nll : nll.mul(1 - labelSmoothing).add(even.mul(labelSmoothing));
-    const losses = ignored.where(0, loss);
-    if (reduction === "none") return losses;
-    return reduction === "sum" ? losses.sum() : losses.sum().div(ignored.logicalNot().sum());
-  },
+  definition: composition as CrossEntropyRule,
   infer: (logits, target, { reduction }) => [
     { shape: reduction === "none" ? target.shape : [], dtype: logits.dtype },
     perTarget(target, logits.dtype),
@@ -159,7 +179,7 @@ export const crossEntropy: Op<
   call: crossEntropyCall,
   takes:
     "logits: Tensor, target: Tensor, " +
-    '{ reduction?: "mean" | "sum" | "none", ignoreIndex?: number, labelSmoothing?: number }',
+    '{ reduction?: "mean" | "sum" | "none", ignoreIndex?: number, labelSmoothing?: number, weight?: Tensor }',
   example: 'tensor([[0, 1]]).crossEntropy(tensor([1], { dtype: "int32" }))  // 0.3133',
   draw: (d) => {
     const reduction = d.pick("mean", "sum", "none");
@@ -167,7 +187,10 @@ export const crossEntropy: Op<
     const rows = d.shape({ maxRank: 2, minSide: reduction === "mean" ? 1 : 0 });
     const classes = d.integer(1, 4);
     const ignoreIndex = reduction === "mean" ? -100 : d.pick(-100, 0);
-    const options = { reduction, ignoreIndex, labelSmoothing: d.pick(0, 0.25) };
-    return [d.tensor([...rows, classes]), d.indices(rows, classes), options];
+    const weight = d.pick(true, false) && { weight: d.tensor([classes], within(0.5, 2)) };
+    const options = { reduction, labelSmoothing: d.pick(0, 0.25), ...weight };
+    const logits = d.tensor([...rows, classes]);
+    if (d.pick(true, false)) return [logits, d.indices(rows, classes), { ...options, ignoreIndex }];
+    return [logits, d.tensor([...rows, classes], within(0, 1)), options];
   },
 });

@@ -8,10 +8,11 @@ import { fused } from "../../kinds.ts";
 import { apply, type Block, type Op } from "../../op.ts";
 import { formatShape } from "../../shape.ts";
 import type { Tensor } from "../../tensor.ts";
-import { type AttentionOptions, attentionOptions, scaledDotProductAttention } from "./attention.ts";
+import { type AttentionOptions, scaledDotProductAttention } from "./attention.ts";
 import {
   attentionBackward,
   attentionForward,
+  attentionOptions,
   checkMask,
   type Packed,
   perQuery,

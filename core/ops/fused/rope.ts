@@ -74,15 +74,14 @@ function ropeDefinition(
   { interleaved, inverse }: Rotation,
 ): Tensor {
   const half = (x.shape.at(-1) ?? 0) / 2;
-  const pairs = interleaved ? x.reshape([...x.shape.slice(0, -1), half, 2]) : null;
   const part = (i: number): Tensor =>
-    pairs === null
-      ? x.slice({ dim: -1, start: i * half, end: (i + 1) * half })
-      : pairs.slice({ dim: -1, start: i, end: i + 1 }).squeeze(-1);
+    interleaved
+      ? x.slice({ dim: -1, start: i, step: 2 })
+      : x.slice({ dim: -1, start: i * half, end: (i + 1) * half });
   const [a, b] = [part(0), part(1)];
   const s = inverse ? sin.neg() : sin;
   const [first, second] = [a.mul(cos).sub(b.mul(s)), a.mul(s).add(b.mul(cos))];
-  if (pairs === null) return cat([first, second], { dim: -1 });
+  if (!interleaved) return cat([first, second], { dim: -1 });
   return stack([first, second], { dim: -1 }).reshape(x.shape);
 }
 
