@@ -75,8 +75,9 @@ function asLeaves<T>(tensors: readonly Tensor[], fn: () => T): T {
 
 /**
  * fn(...inputs), whose intermediates are released at once and computed again when backward() needs them: less
- * memory, for a second run of `fn`. Value and gradients are the same, dropout included. `fn` must compute the same
- * each time and leave nothing behind but the tensor that it returns; what it takes from around it (parameters,
+ * memory, for a second run of `fn`. Value and gradients are the same, dropout included, to the bit where no tensor
+ * is used several times inside and elsewhere too: that sum may have another order. `fn` must compute the same each
+ * time and leave nothing behind but the tensor that it returns; what it takes from around it (parameters,
  * masks) must stay until then.
  */
 export function checkpoint(fn: (...inputs: Tensor[]) => Tensor, inputs: readonly Tensor[]): Tensor {
