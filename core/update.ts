@@ -1,6 +1,7 @@
-// What an optimiser does to its parameters, in place and off the tape: one call for the whole list, so
-// that a device can run it as one kernel. The rule of each is a loop over one parameter, like the loops
-// of fused ops, and every device is held against it. Next: ../nn/optim.ts, which holds the state.
+// What an optimiser does to its parameters, and a cache to its rows, in place and off the tape: one call
+// for the whole list, so that a device can run it as one kernel. The rule of each is a loop over one
+// parameter, like the loops of fused ops, and every device is held against it.
+// Next: ../nn/optim.ts, which holds the state; ../nn/cache.ts.
 
 import { runCall } from "./debug.ts";
 import type { Device } from "./device.ts";
@@ -276,5 +277,48 @@ export function globalNorm(list: TensorList): Tensor {
   return norm as Tensor;
 }
 
+// --- Caches ------------------------------------------------------------------------------------------
+
+const rowsEntry: UpdateEntry<[targets: TensorList, sources: TensorList, at: number]> = {
+  name: "writeRows",
+  kernel: {
+    kind: "update",
+    forward: (_, targets, sources, at) => {
+      targets.forEach(({ data, shape }, i) => {
+        const { data: fresh, shape: own } = sources[i] as Block;
+        const [C = 0, D = 0] = shape.slice(-2);
+        const n = (own.at(-2) ?? 0) * D;
+        for (let block = 0; block * n < fresh.length; block++)
+          data.set(fresh.subarray(block * n, (block + 1) * n), (block * C + at) * D);
+      });
+    },
+    writes: (targets) => targets,
+  },
+};
+
+/**
+ * Overwrites rows [at, at + T) of targets [..., C, D] by sources [..., T, D], in place and off the tape: how
+ * a cache of keys and values takes new ones.
+ */
+export function writeRows(targets: TensorList, sources: TensorList, at: number): void {
+  targets.forEach((target, i) => {
+    const source = checkTensor("writeRows", sources[i], "source", i);
+    const end = at + (source.shape.at(-2) ?? 0);
+    const expected = target.shape.with(-2, source.shape.at(-2) ?? 0);
+    const fits = sameShape(source.shape, expected) && source.dtype === target.dtype;
+    if (fits && end <= (target.shape.at(-2) ?? 0)) return;
+    throw new ShapeError(
+      `writeRows: ${source.dtype} ${formatShape(source.shape)} doesn't fit into ${target.dtype} ` +
+        `${formatShape(target.shape)} from row ${at} on`,
+    );
+  });
+  run(rowsEntry, [targets, sources, at], []);
+}
+
 /** The updates by name, for the devices that have kernels for them. */
-export const updates = { adamwStep: adamwEntry, sgdStep: sgdEntry, globalNorm: normEntry };
+export const updates = {
+  adamwStep: adamwEntry,
+  sgdStep: sgdEntry,
+  globalNorm: normEntry,
+  writeRows: rowsEntry,
+};

@@ -25,21 +25,23 @@ const takes = signatures({
 export interface Pass {
   /** Angles of the positions, [T, D/2], or [B,1,T,D/2] where rows differ; null without rotary positions. */
   readonly rope: RotaryTables | null;
-  /** Which keys are tokens, [B,1,1,S] bool; null if all are. */
+  /** Which keys are tokens, [B,1,1,S] bool, S with a cache's room; null if all are. */
   readonly mask: Tensor | null;
   /** How many keys came before the first query. */
   readonly offset: number;
 }
 
-/** [B,T,H·D] to [B,H,T,D]. */
+/** [B,T,H·D] to [B,H,T,D]. Of a single token nothing is moved. */
 function toHeads(x: Tensor, headDim: number): Tensor {
   const [B = 0, T = 0, width = 0] = x.shape;
+  if (T === 1) return x.reshape([B, width / headDim, 1, headDim]);
   return x.reshape([B, T, width / headDim, headDim]).permute([0, 2, 1, 3]);
 }
 
 /** [B,H,T,D] back to [B,T,H·D]. */
 function fromHeads(x: Tensor): Tensor {
   const [B = 0, H = 0, T = 0, D = 0] = x.shape;
+  if (T === 1) return x.reshape([B, 1, H * D]);
   return x.permute([0, 2, 1, 3]).reshape([B, T, H * D]);
 }
 
@@ -114,15 +116,22 @@ export abstract class SelfAttention extends Module {
     return fromHeads(this.#attend(query, keys, values, options));
   }
 
-  /** softmax(q kᵀ / √D) v. The softmax, [B,H,T,S], is made only for those who listen to "pattern". */
+  /**
+   * softmax(q kᵀ / √D) v. The softmax, [B,H,T,S], is made only for those who listen to "pattern". A cache's
+   * room behind the last token is never seen, as attention is causal.
+   */
   #attend(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): Tensor {
     if (!this.isHeard("pattern")) return scaledDotProductAttention(q, k, v, options);
     const [B = 0, H = 0, T = 0, D = 0] = q.shape;
-    const [, Hkv = 1, S = 0] = k.shape;
+    const Hkv = k.shape[1] ?? 1;
+    const S = (options.offset ?? 0) + T;
+    const [keys, values] = [k, v].map((x) => x.slice({ dim: 2, end: S })) as [Tensor, Tensor];
+    const mask = options.mask?.slice({ dim: -1, end: S }) ?? null;
     const identity = eyeLike(k, S).expand([B, Hkv, S, S]); // softmax(...) I is the softmax itself
-    const pattern = this.tap("pattern", scaledDotProductAttention(q, k, identity, options));
+    const found = scaledDotProductAttention(q, keys, identity, { ...options, mask });
+    const pattern = this.tap("pattern", found);
     const groups = pattern.reshape([B, Hkv, (H / Hkv) * T, S]); // the query heads that share a key head
-    return groups.matmul(v).reshape([B, H, T, D]);
+    return groups.matmul(values).reshape([B, H, T, D]);
   }
 }
 

@@ -8,7 +8,7 @@ import { DeviceError, type Random, ShapeError, type Tensor, tensor } from "../co
 import { accept, signatures } from "../core/signature.ts";
 import { GPT2Attention, LlamaAttention, type Pass, type SelfAttention } from "./attention.ts";
 import { Backbone, type ForwardOptions, forwardTakes } from "./backbone.ts";
-import { asKVCache, KVCache, type LayerCache } from "./cache.ts";
+import { asKVCache, type KeyPlaces, KVCache, type LayerCache } from "./cache.ts";
 import { modelConfig, type TransformerConfig, type TransformerOptions } from "./config.ts";
 import { type FeedForward, MLP, SwiGLU } from "./feedForward.ts";
 import { Dropout, Embedding, LayerNorm, RMSNorm } from "./layers.ts";
@@ -121,7 +121,7 @@ export class Transformer extends Backbone {
   }
 
   override newCache(): KVCache {
-    return new KVCache(this.config.layers);
+    return new KVCache(this.config.layers, this.context);
   }
 
   override forward(ids: Tensor, options: ForwardOptions = {}): Tensor {
@@ -154,17 +154,17 @@ export class Transformer extends Backbone {
     }
     const needed =
       mask === undefined || (cache === null && isRightPadded(mask)) ? null : mask.to("bool");
-    const keys = cache === null ? needed : cache.extend(B, T, needed);
-    const positions = keys === null ? countFrom(offset, T) : positionsOf(keys, T);
+    const places = cache === null ? needed && placesOf(needed) : cache.extend(B, T, needed);
+    const positions = places?.positions ?? countFrom(offset, T);
     const tables = this.#rotary?.tables(this.embedTokens.weight.dtype) ?? null;
     const rows = (table: Tensor): Tensor => {
-      if (keys === null) return table.slice({ dim: 0, start: offset, end: offset + T });
+      if (places === null) return table.slice({ dim: 0, start: offset, end: offset + T });
       return table.embedding(positions).unsqueeze(1); // the same for every head
     };
     return {
       positions,
       rope: tables && { cos: rows(tables.cos), sin: rows(tables.sin) },
-      mask: keys?.reshape([B, 1, 1, offset + T]) ?? null,
+      mask: places?.keys.reshape([B, 1, 1, -1]) ?? null,
       offset,
     };
   }
@@ -190,11 +190,10 @@ function countFrom(start: number, count: number): Tensor {
   return tensor(new Int32Array(count).map((_, i) => start + i));
 }
 
-/** Positions [B,T] of the last T of the places [B,S]: how many tokens came before, padding not counted. */
-function positionsOf(keys: Tensor, T: number): Tensor {
+/** Which of the places [B,T] hold tokens, and their positions: how many tokens came before, padding not counted. */
+function placesOf(keys: Tensor): KeyPlaces {
   const counts = keys.to("int32").cumsum({ dim: 1 });
-  const start = (keys.shape[1] ?? 0) - T;
-  return counts.slice({ dim: 1, start }).sub(1).maximum(0).to("int32");
+  return { keys, positions: counts.sub(1).maximum(0).to("int32") };
 }
 
 /**

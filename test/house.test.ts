@@ -232,14 +232,14 @@ describe("cycles", () => {
  * what the lines are for; a part that shrank takes its number along.
  */
 const budget: readonly (readonly [part: string, most: number, of: (file: string) => boolean])[] = [
-  ["the engine", 5_160, (file) => /^core\/(?!portable)[^/]+$/.test(file)],
+  ["the engine", 5_260, (file) => /^core\/(?!portable)[^/]+$/.test(file)],
   ["elementary functions", 360, (file) => file === "core/portable.ts"],
   ["ops", 2_000, (file) => /^core\/ops\/[^/]+$/.test(file)],
   ["further ops", 1_550, (file) => file.startsWith("core/further/")],
   ["fused ops", 1_650, (file) => file.startsWith("core/ops/fused/")],
   ["the wasm device", 7_300, (file) => /^kernels\/(wasm\/|[^/]+$)/.test(file)],
   ["the gpu device", 3_900, (file) => file.startsWith("kernels/gpu/")],
-  ["nn", 7_550, (file) => file.startsWith("nn/")],
+  ["nn", 7_650, (file) => file.startsWith("nn/")],
   ["grm", 8_500, (file) => file.startsWith("grm/")],
   ["lab", 3_950, (file) => file.startsWith("lab/")],
   ["report", 3_150, (file) => file.startsWith("report/")],

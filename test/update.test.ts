@@ -16,6 +16,7 @@ import {
   zeros,
   zerosLike,
 } from "../core/index.ts";
+import { writeRows } from "../core/update.ts";
 import "../kernels/index.ts";
 
 const adamw = { lr: 0.01, beta1: 0.9, beta2: 0.99, eps: 1e-8, weightDecay: 0.1 };
@@ -137,6 +138,28 @@ for (const device of ["reference", "wasm"]) {
         const squares = list.flatMap((x) => [...x.data]).reduce((sum, x) => sum + x * x, 0);
         near(globalNorm(list), [Math.sqrt(squares)], tolerance);
       });
+    });
+  }
+}
+
+for (const device of ["reference", "wasm"]) {
+  for (const dtype of ["float32", "float64"] as const) {
+    test(`writeRows on ${device} in ${dtype}: rows of every block, and nothing else`, () => {
+      use(device);
+      const [a, b] = [zeros([2, 3, 5, 2], { dtype }), randn([6, 5], { rng: random(1), dtype })];
+      const before = Float64Array.from(b.data);
+      const fresh = randn([2, 3, 2, 2], { rng: random(2), dtype });
+      const row = randn([1, 5], { rng: random(3), dtype });
+      writeRows([a], [fresh], 3);
+      writeRows([b], [row], 5);
+      a.data.forEach((x, i) => {
+        const [block, t, d] = [Math.floor(i / 10), Math.floor(i / 2) % 5, i % 2];
+        assert.equal(x, t < 3 ? 0 : fresh.data[block * 4 + (t - 3) * 2 + d]);
+      });
+      before.set(row.data, 25);
+      assert.deepEqual(Float64Array.from(b.data), before);
+      assert.throws(() => writeRows([b], [row], 6), /\[1,5\] doesn't fit into .* from row 6 on/);
+      assert.throws(() => writeRows([a], [row], 0), /doesn't fit/);
     });
   }
 }

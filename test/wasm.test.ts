@@ -57,6 +57,37 @@ test("200 training steps have the same bits with 1, 2 and 3 threads", () => {
   assert.deepEqual(runs[2]?.losses, runs[0]?.losses);
 });
 
+test("a query alone gets the bits that it gets among others", () => {
+  use("wasm");
+  const rng = random(3);
+  for (const [S, D, heads, kvHeads] of [
+    [1, 4, 1, 1],
+    [7, 10, 4, 2],
+    [128, 32, 2, 2],
+    [300, 33, 3, 1],
+    [130, 64, 2, 1],
+  ] as const) {
+    const [q, k, v] = [[heads, 2], ...[1, 2].map(() => [kvHeads, S])].map(([H = 0, n = 0]) =>
+      randn([2, H, n, D], { rng }).mul(3),
+    ) as [Tensor, Tensor, Tensor];
+    const bools = randn([2, 1, 1, S], { rng }).gt(-0.5);
+    const added = randn([1, heads, 1, S], { rng });
+    for (const mask of [null, bools, added, added.mul(0).sub(Infinity)]) {
+      for (const options of [{ mask }, { mask, causal: true, offset: S - 2 }]) {
+        if (options.causal && S < 2) continue;
+        const both = q.scaledDotProductAttention(k, v, options);
+        for (const t of [0, 1]) {
+          const one = q.slice({ dim: 2, start: t, end: t + 1 });
+          const own = options.causal ? { ...options, offset: S - 2 + t } : options;
+          const alone = one.scaledDotProductAttention(k, v, own);
+          const expected = both.slice({ dim: 2, start: t, end: t + 1 });
+          assert.deepEqual(alone.data, expected.data, `${[S, D, heads, t]}`);
+        }
+      }
+    }
+  }
+});
+
 describe("what stays readable", () => {
   const graph = (): { x: Tensor; middle: Tensor; loss: Tensor } => {
     use("wasm");

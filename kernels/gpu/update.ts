@@ -7,8 +7,9 @@ import type { Tensor } from "../../core/index.ts";
 import { pow } from "../../core/portable.ts";
 import type { UpdateRulesOf } from "../../core/rule.ts";
 import type { updates } from "../../core/update.ts";
-import { kernel, type Numbers, type Thread } from "./compile.ts";
+import { type Helper, kernel, type Numbers, type Thread } from "./compile.ts";
 import type { Engine, Scalar } from "./engine.ts";
+import { quotient } from "./math.ts";
 import { sum } from "./reduce.ts";
 import { bufferOf } from "./rule.ts";
 import type { GpuBuffer } from "./storage.ts";
@@ -181,8 +182,47 @@ const globalNorm: UpdateOf<"globalNorm"> = (engine, { args: [list] }) => {
   return [engine.launch(root, "float32", 1, [total], [])];
 };
 
+// --- Rows of a cache ---------------------------------------------------------------------------------
+
+/** Blocks [C, D] with rows [at, at + T) from blocks [T, D]. */
+const placed = kernel(
+  "writeRows",
+  2,
+  function (
+    this: Thread,
+    old: Numbers,
+    fresh: Numbers,
+    C: number,
+    D: number,
+    T: number,
+    at: number,
+  ) {
+    const i = this.thread.x;
+    const row = quotient(i, D);
+    const block = quotient(row, C);
+    const t = row - block * C - at;
+    if (t < 0 || t >= T) {
+      return old[i]!;
+    }
+    return fresh[(block * T + t) * D + i - row * D]!;
+  },
+  [quotient as Helper],
+);
+
+const writeRows: UpdateOf<"writeRows"> = (engine, { args: [targets, sources, at] }) => {
+  for (const [i, target] of targets.entries()) {
+    const source = sources[i] as Tensor;
+    const [C = 0, D = 0] = target.shape.slice(-2);
+    const [old, fresh] = [bufferOf(target), bufferOf(source)];
+    const numbers = [C, D, source.shape.at(-2) ?? 0, at];
+    engine.overwrite(old, engine.launch(placed, old.dtype, old.length, [old, fresh], numbers));
+  }
+  return [];
+};
+
 export const updateRules: UpdateRules = {
   adamwStep: { update: adamwStep },
   sgdStep: { update: sgdStep },
   globalNorm: { update: globalNorm },
+  writeRows: { update: writeRows },
 };

@@ -5,7 +5,7 @@
 // exp(score - greatest), are saved; backwards, probabilities are computed again from them, with all their
 // digits however large the scores are. e^x is 2^(x / ln 2), which is cheaper. Rows with nothing to attend
 // to give zeros: their mass is 0.
-// Read next: matmul.as.ts for `multiply`, math.as.ts for `exp2Flush4`.
+// Read next: attendOne.as.ts for a single query, matmul.as.ts for `multiply`, math.as.ts for `exp2Flush4`.
 
 import { dot, multiply } from "./matmul.as";
 import { c, transpose } from "./lanes.as";
@@ -20,14 +20,14 @@ const GROUP: usize = 8; // queries, or keys, that share a causal limit: a panel'
 const WIDTH: usize = 256; // bytes in a row of 64 queries
 const LOG2E = memory.data<f32>([1.44269504]);
 const ONE = memory.data<f32>([1]);
-const HIDDEN = -f32.MAX_VALUE * 2; // the score of a key that may not be seen
+export const HIDDEN = -f32.MAX_VALUE * 2; // the score of a key that may not be seen
 
 /**
  * The call's sizes and strides, written by the host. Strides in floats (the mask's in its own
  * elements).
  */
 @unmanaged
-class Shape {
+export class Shape {
   B: usize;
   H: usize;
   Hkv: usize;
@@ -59,13 +59,13 @@ class Shape {
 
 /** e^(x - m) for x - m <= 0. */
 @inline
-function expBelow(x: v128, m: v128): v128 {
+export function expBelow(x: v128, m: v128): v128 {
   return exp2Flush4(f32x4.mul(f32x4.sub(x, m), c(LOG2E)));
 }
 
 /** How many keys query t may see, of S. */
 @inline
-function visible(z: Shape, t: usize): usize {
+export function visible(z: Shape, t: usize): usize {
   return z.causal ? min<usize>(z.S, t + z.offset + 1) : z.S;
 }
 

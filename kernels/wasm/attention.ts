@@ -63,6 +63,10 @@ function layoutOf({ wasm, memory }: Machine, { shape, mask, options }: Attention
 /** `addresses`: of q, k, v, the result, its rows' largest scores and masses. */
 function runForward(machine: Machine, task: AttentionTask, ...addresses: readonly number[]): void {
   const { B, H, T, S, D } = task.shape;
+  if (T === 1) {
+    machine.wasm.run("attendOne", B * H, (S * D) / 8, 1, layoutOf(machine, task), ...addresses);
+    return;
+  }
   const cost = (Math.min(T, 64) * S * D) / (task.options.causal ? 16 : 8);
   const units = B * H * Math.ceil(T / 64);
   machine.wasm.run("attention", units, cost, 1, layoutOf(machine, task), ...addresses);

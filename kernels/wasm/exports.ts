@@ -369,6 +369,17 @@ export interface Kernels {
     dv: number,
   ): void;
 
+  // attendOne.as.ts
+  attendOne(
+    shape: number,
+    q: number,
+    k: number,
+    v: number,
+    o: number,
+    largest: number,
+    mass: number,
+  ): void;
+
   // copy.as.ts
   stridedCopy(layout: number, x: number, y: number): void;
   addRows(x: number, xStride: number, y: number, yStride: number, n: number): void;

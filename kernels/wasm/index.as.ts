@@ -19,6 +19,7 @@ export {
 export { norm, normGrad } from "./norm.as";
 export { rope } from "./rope.as";
 export { attention, attentionGrad } from "./attention.as";
+export { attendOne } from "./attendOne.as";
 export { stridedCopy, addRows } from "./copy.as";
 export { gatherRows, scatterAddRows, gather, scatterAdd } from "./gather.as";
 export { sumSquaresList, adamwList, sgdList } from "./optimizer.as";

@@ -5,7 +5,7 @@ import { portable, type Tensor } from "../../core/index.ts";
 import type { UpdateRulesOf } from "../../core/rule.ts";
 import type { updates } from "../../core/update.ts";
 import type { WasmBuffer } from "./memory.ts";
-import { bufferOf, isFloat32, type Machine } from "./rule.ts";
+import { bufferOf, isFloat32, type Machine, sideOf } from "./rule.ts";
 
 const blockLength = 8192;
 const entryBytes = 20; // w, g, m, v, count
@@ -100,4 +100,20 @@ const globalNorm: UpdateRules["globalNorm"] = {
   },
 };
 
-export const updateRules: UpdateRules = { adamwStep, sgdStep, globalNorm };
+const writeRows: UpdateRules["writeRows"] = {
+  update: (machine, { args: [targets, sources, at] }) => {
+    if (!targets.every(isFloat32)) return null;
+    const { wasm, memory } = machine;
+    targets.forEach((target, i) => {
+      const source = sources[i] as Tensor;
+      const D = sideOf(target, -1);
+      const [from, to] = [memory.read(bufferOf(source)), memory.read(bufferOf(target))];
+      const [n, next] = [sideOf(source, -2) * D, sideOf(target, -2) * D]; // floats of a block, old and new
+      wasm.stridedCopy(from, to + 4 * at * D, [source.size / n, n], [n, 1], [next, 1]);
+    });
+    wrote(machine, targets);
+    return [];
+  },
+};
+
+export const updateRules: UpdateRules = { adamwStep, sgdStep, globalNorm, writeRows };
