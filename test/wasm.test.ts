@@ -57,6 +57,29 @@ test("200 training steps have the same bits with 1, 2 and 3 threads", () => {
   assert.deepEqual(runs[2]?.losses, runs[0]?.losses);
 });
 
+test("a few rows get the bits that they get among many, on any number of threads", () => {
+  const rng = random(4);
+  for (const threads of [1, 3]) {
+    registerDevice(`few ${threads}`, () => new WasmDevice({ threads, worthSharing: 500 }));
+    use(`few ${threads}`);
+    for (const [K, N] of [
+      [3, 32],
+      [130, 45],
+      [512, 64],
+      [1100, 39],
+    ] as const) {
+      const [x, w, b] = [randn([40, K], { rng }), randn([N, K], { rng }), randn([N], { rng })];
+      for (const bias of [b, null]) {
+        const all = x.linear(w, bias).data;
+        for (const M of [2, 3, 8, 29, 32]) {
+          const few = x.slice({ dim: 0, end: M }).linear(w, bias).data;
+          assert.deepEqual(few, all.slice(0, M * N), `${[M, N, K]}`);
+        }
+      }
+    }
+  }
+});
+
 test("a query alone gets the bits that it gets among others", () => {
   use("wasm");
   const rng = random(3);

@@ -63,6 +63,18 @@ export interface Kernels {
     add: number | boolean,
     bias: number,
   ): void;
+  // fewRows.as.ts
+  matmulFewRows(
+    a: number,
+    b: number,
+    c: number,
+    M: number,
+    N: number,
+    K: number,
+    add: number | boolean,
+    bias: number,
+  ): void;
+
   // unary.as.ts
   unaryNeg(x: number, y: number): void;
   unaryAbs(x: number, y: number): void;

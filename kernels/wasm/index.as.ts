@@ -3,6 +3,7 @@
 // them as they like.
 // Read next: matmul.as.ts, where most of the time goes.
 export { setScratch, setWide, heapBase } from "./scratch.as";
+export { matmulFewRows } from "./fewRows.as";
 export { packB, matmulPacked, matmulSmall, matmulRow, matmulRowDots, peak } from "./matmul.as";
 export * from "./unary.as";
 export * from "./binary.as";

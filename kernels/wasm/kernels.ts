@@ -26,6 +26,9 @@ const worthWaking = 12;
 /** Sums longer than this are taken in blocks of this many elements, with any number of threads. */
 const sumBlock = 16_384;
 
+/** Up to how many rows a product with a transposed matrix turns it piece by piece: see fewRows.as.ts. */
+const fewRows = 32;
+
 /**
  * One product, or a batch of them: C[M,N] = A · B, strides in floats between the matrices of a
  * batch (0: the same one).
@@ -176,6 +179,9 @@ export class Wasm {
     } else if (M === 1 && batch === 1) {
       const strips = Math.ceil(N / 32);
       this.run("matmulRow", strips, ns / strips, 1, a, b, ldb, c, K, N, add, bias);
+    } else if (M <= fewRows && N >= 32 && batch === 1 && tB && !tA) {
+      const panels = Math.ceil(N / 8);
+      this.run("matmulFewRows", panels, ns / panels, 2, a, b, c, M, N, K, add, bias);
     } else if (this.isSmall(M, N, K, batch, tA, tB)) {
       const args = [a, lda, tA, nextA, b, ldb, tB, nextB, c, N, nextC, M, N, K, add, bias];
       this.run("matmulSmall", batch, ns, 1, ...args);
