@@ -88,7 +88,8 @@ function targetsOf(
   return { places: int32(places), tokens: int32(tokens), rows: int32(rows), counts };
 }
 
-function checkSequence({ ids, labels }: Sequence, i: number): void {
+/** An ArgumentError for an empty sequence, or labels of another length. */
+export function checkSequence({ ids, labels }: Sequence, i: number): void {
   if (ids.length > 0 && labels.length === ids.length) return;
   throw new ArgumentError(
     `makeBatch: sequence ${i} has ${ids.length} ids and ${labels.length} labels; needed as many, at least one`,

@@ -1,14 +1,17 @@
 // What a reward model says of many sequences: their rewards and, if asked for, their log probabilities.
-// Batches are made by length, so that little is padded; the results come in the order of the sequences.
-// Next: evaluation.ts for what is concluded from them.
+// Batches are made by length, so that little is padded, and what sequences share at their beginning is read
+// once; the results come in the order of the sequences.
+// Next: families.ts for what is shared, evaluation.ts for what is concluded from them.
 
 import { ArgumentError, noGrad, portable, scope, type Tensor } from "../core/index.ts";
 import { accept, signatures } from "../core/signature.ts";
+import type { Cache } from "../nn/backbone.ts";
 import { withoutAdapters } from "../nn/index.ts";
 import { breathe } from "../nn/run/loop.ts";
-import { batchesByLength, makeBatch } from "./batches.ts";
+import { batchesByLength, checkSequence, makeBatch } from "./batches.ts";
+import { familiesOf, readShared, type SharedBatch, sharedBatches } from "./families.ts";
 import type { Pair, Sequence } from "./pairs.ts";
-import { RewardModel } from "./rewardModel.ts";
+import { atPlaces, lastPlaces, RewardModel } from "./rewardModel.ts";
 import { placesOf } from "./trainer/pairs.ts";
 
 const options =
@@ -51,22 +54,22 @@ export async function scoreSequences(
 ): Promise<Scores> {
   accept(takes.scoreSequences, arguments);
   const { batchTokens = 4096, logProbs: isWanted = false, onProgress } = options;
+  sequences.forEach(checkSequence);
   const rewards = new Float64Array(sequences.length);
   const logProbs = new Float64Array(sequences.length);
   const counts = new Int32Array(sequences.length);
-  const lengths = sequences.map(({ ids }) => ids.length);
-  const batches = batchesByLength(lengths, batchTokens);
+  const batches = batchesOf(sequences, isWanted, batchTokens);
   const resumeTraining = model.pauseTraining();
   try {
     for (const [i, batch] of batches.entries()) {
       const found = scoreBatch(
         model,
-        batch.map((at) => sequences[at] as Sequence),
-        { isWanted, isBase: options.withoutAdapters ?? false },
+        batch.members.map((at) => sequences[at] as Sequence),
+        { isWanted, isBase: options.withoutAdapters ?? false, batch },
       );
       const r = await taken(found.rewards);
       const s = found.s === null ? null : await taken(found.s);
-      batch.forEach((at, row) => {
+      batch.members.forEach((at, row) => {
         rewards[at] = r[row] ?? Number.NaN;
         logProbs[at] = s?.[row] ?? 0;
         counts[at] = found.counts[row] ?? 0;
@@ -80,18 +83,58 @@ export async function scoreSequences(
   return { rewards, logProbs, counts };
 }
 
+/** What begins alike together, the rest by length. */
+function batchesOf(
+  sequences: readonly Sequence[],
+  withLabels: boolean,
+  tokens: number,
+): SharedBatch[] {
+  const lengths = sequences.map(({ ids }) => ids.length);
+  const families = familiesOf(sequences, withLabels);
+  const alone = families.filter(({ shared }) => shared === 0).flatMap(({ members }) => members);
+  const own = alone.map((i) => lengths[i] ?? 0);
+  const apart = batchesByLength(own, tokens).map((batch) => {
+    return { shared: 0, members: batch.map((k) => alone[k] ?? 0), families: [...batch.keys()] };
+  });
+  const related = families.filter(({ shared }) => shared > 0);
+  return [...sharedBatches(related, lengths, tokens), ...apart];
+}
+
+interface BatchTask {
+  readonly isWanted: boolean;
+  readonly isBase: boolean;
+  readonly batch: SharedBatch;
+}
+
 function scoreBatch(
   model: RewardModel,
   sequences: readonly Sequence[],
-  { isWanted, isBase }: { readonly isWanted: boolean; readonly isBase: boolean },
+  { isWanted, isBase, batch }: BatchTask,
 ) {
-  const run = () => {
-    const { ids, mask, targets } = makeBatch(sequences);
-    const { hidden, rewards } = model.forward(ids, { mask });
+  const score = (rows: readonly Sequence[], cache?: Cache) => {
+    const { ids, mask, targets } = makeBatch(rows);
+    const { hidden, rewards } = cache
+      ? readOn(model, cache, ids, mask)
+      : model.forward(ids, { mask });
     const s = isWanted ? model.logProbs(hidden, targets) : null;
     return { rewards, s, counts: targets.counts };
   };
-  return noGrad(() => scope(() => (isBase ? withoutAdapters(model, run) : run())));
+  const run = () => {
+    if (batch.shared === 0) return noGrad(() => scope(() => score(sequences)));
+    const { cache, rest } = readShared(model.model, sequences, batch);
+    try {
+      return noGrad(() => scope(() => score(rest, cache)));
+    } finally {
+      cache.release();
+    }
+  };
+  return isBase ? withoutAdapters(model, run) : run();
+}
+
+/** RewardModel.forward on from a cache. Padding comes after all tokens, where nobody looks: it needs no mask there. */
+function readOn(model: RewardModel, cache: Cache, ids: Tensor, mask: Tensor) {
+  const hidden = model.model.forward(ids, { cache });
+  return { hidden, rewards: model.reward(atPlaces(hidden, lastPlaces(ids, mask))) };
 }
 
 /** The chosen answers' scores and the rejected ones', pair by pair. */

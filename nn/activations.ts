@@ -84,6 +84,11 @@ export function announce(module: Module, name: string, x: Tensor): Tensor {
   return y;
 }
 
+/** Whether anybody listens to anything. */
+export function isListening(): boolean {
+  return listeners.length > 0;
+}
+
 /** Whether anybody listens to an activation. For Module.isHeard. */
 export function isHeard(module: Module, name: string): boolean {
   return listeners.filter((listener) => listener.match(module, name) !== null).length > 0;

@@ -4,8 +4,10 @@
 // LlamaForCausalLM and GPT2LMHeadModel, so that a state dict opens in PyTorch as it is.
 // Next: causalLM.ts for the head on top, generate.ts for what it is good for.
 
-import { DeviceError, type Random, ShapeError, type Tensor, tensor } from "../core/index.ts";
+import { DeviceError, type Random, ShapeError, scope, type Tensor, tensor } from "../core/index.ts";
+import { isRecording } from "../core/modes.ts";
 import { accept, signatures } from "../core/signature.ts";
+import { isListening } from "./activations.ts";
 import { GPT2Attention, LlamaAttention, type Pass, type SelfAttention } from "./attention.ts";
 import { Backbone, type ForwardOptions, forwardTakes } from "./backbone.ts";
 import { asKVCache, type KeyPlaces, KVCache, type LayerCache } from "./cache.ts";
@@ -133,7 +135,7 @@ export class Transformer extends Backbone {
       this.embedPositions === null ? tokens : tokens.add(this.embedPositions.forward(positions));
     const start = this.tap("embed", this.dropout.forward(placed));
     const end = this.layers.reduce(
-      (x, block, i) => block.forward(x, pass, cache?.layers[i]),
+      (x, block, i) => freed(ids.size, () => block.forward(x, pass, cache?.layers[i])),
       start,
     );
     return this.tap("hidden", this.norm.forward(end));
@@ -168,6 +170,14 @@ export class Transformer extends Backbone {
       offset,
     };
   }
+}
+
+/**
+ * Runs a block. Without gradients and listeners nobody needs what it makes on its way: the next block finds
+ * that memory free, and still in the processor's cache. Of a few tokens that is too little to be worth it.
+ */
+function freed(tokens: number, block: () => Tensor): Tensor {
+  return tokens < 32 || isRecording() || isListening() ? block() : scope(block);
 }
 
 /** Batch size and length of ids, or a ShapeError. */
