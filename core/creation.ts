@@ -301,16 +301,28 @@ export function randn(shape: Shape, options: TensorOptions & { readonly rng: Ran
   return drawn("randn", shape, options, (rng) => rng.normal());
 }
 
-/** Whole numbers in [low, high), int32 unless said. */
+/** From where to where a dtype has every whole number. */
+const wholeNumbers: Readonly<Record<DType, readonly [number, number]>> = {
+  bool: [0, 1],
+  int32: [-(2 ** 31), 2 ** 31 - 1],
+  float32: [-(2 ** 24), 2 ** 24],
+  float64: [-(2 ** 53), 2 ** 53],
+};
+
+/** Whole numbers in [low, high), int32 unless said. A DTypeError where the dtype doesn't hold all of them. */
 export function randint(
   shape: Shape,
   options: TensorOptions & { readonly rng: Random; readonly low?: number; readonly high: number },
 ): Tensor {
   accept(takesMore.randint, arguments);
-  const { low = 0, high } = options;
-  return drawn("randint", shape, { ...options, dtype: options.dtype ?? "int32" }, (rng) =>
-    rng.integer(low, high),
-  );
+  const { low = 0, high, dtype = "int32" } = options;
+  const [least, most] = wholeNumbers[dtype];
+  if (low < least || high - 1 > most) {
+    throw new DTypeError(
+      `randint: from ${low} to ${high - 1} is more than ${dtype} holds, ${least} to ${most}`,
+    );
+  }
+  return drawn("randint", shape, { ...options, dtype }, (rng) => rng.integer(low, high));
 }
 
 /** A random boolean mask, true with probability `p`. */

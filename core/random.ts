@@ -122,12 +122,21 @@ export class Random {
     }
   }
 
-  /** A whole number in [low, high). */
+  /** A whole number in [low, high), all as likely; the two are at most 2^53 apart. */
   integer(low: number, high: number): number {
-    if (!Number.isSafeInteger(low) || !Number.isSafeInteger(high) || low >= high) {
-      throw new ArgumentError(`integer: needs whole numbers low < high, got ${low} and ${high}`);
+    const count = high - low;
+    const isRange = Number.isSafeInteger(low) && Number.isSafeInteger(high) && count > 0;
+    if (!isRange || count > 2 ** 53) {
+      throw new ArgumentError(
+        `integer: needs whole numbers low < high at most 2^53 apart, got ${low} and ${high}`,
+      );
     }
-    return low + Math.floor(this.uniform() * (high - low));
+    if (count <= 2 ** 32) return low + Math.floor(this.uniform() * count);
+    const most = 2 ** 53 - (2 ** 53 % count); // beyond, some numbers would be drawn once more than others
+    for (;;) {
+      const drawn = this.uniform() * 2 ** 53;
+      if (drawn < most) return low + (drawn % count);
+    }
   }
 
   /** The numbers 0..n-1 in random order (Fisher and Yates). */
@@ -146,7 +155,7 @@ export class Random {
   /** An index with probability proportional to its weight. */
   categorical(weights: ArrayLike<number>): number {
     accept(takes.categorical, arguments);
-    let total = 0;
+    let [total, largest] = [0, 0];
     for (let i = 0; i < weights.length; i++) {
       const weight = weights[i] ?? 0;
       if (!(weight >= 0 && weight < Infinity)) {
@@ -155,9 +164,13 @@ export class Random {
         );
       }
       total += weight;
+      largest = Math.max(largest, weight);
     }
     if (!(total > 0))
       throw new ArgumentError("categorical: the weights sum to 0; give one that is > 0");
+    if (total === Infinity || largest < 2 ** -900)
+      // a sum or a share that no double holds
+      return this.categorical(Array.from(weights, (weight) => weight / largest));
     let left = this.uniform() * total;
     let last = 0;
     for (let i = 0; i < weights.length; i++) {

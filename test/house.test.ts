@@ -232,7 +232,7 @@ describe("cycles", () => {
  * what the lines are for; a part that shrank takes its number along.
  */
 const budget: readonly (readonly [part: string, most: number, of: (file: string) => boolean])[] = [
-  ["the engine", 5_260, (file) => /^core\/(?!portable)[^/]+$/.test(file)],
+  ["the engine", 5_300, (file) => /^core\/(?!portable)[^/]+$/.test(file)],
   ["elementary functions", 360, (file) => file === "core/portable.ts"],
   ["ops", 2_000, (file) => /^core\/ops\/[^/]+$/.test(file)],
   ["further ops", 1_550, (file) => file.startsWith("core/further/")],

@@ -312,6 +312,42 @@ describe("statistics", () => {
     assert.equal(counts.length, 6);
     for (const count of counts) within(count / n, 1 / 6, Math.sqrt(5) / 6);
   });
+  test("integers of wide ranges: as many of each residue, and no range that 53 bits can't fill", () => {
+    const rng = random(7);
+    const draws = 30_000;
+    for (const [low, high] of [
+      [0, 3 * 2 ** 51], // 2^53 numbers drawn give every second of these twice as often
+      [-(2 ** 52), 2 ** 51],
+      [0, 2 ** 53 - 1],
+    ] as const) {
+      const counts = [0, 0, 0];
+      for (let i = 0; i < draws; i++) {
+        const x = rng.integer(low, high);
+        assert.ok(Number.isSafeInteger(x) && x >= low && x < high);
+        const residue = ((x % 3) + 3) % 3;
+        counts[residue] = (counts[residue] ?? 0) + 1;
+      }
+      for (const count of counts) assert.ok(Math.abs(count / draws - 1 / 3) < 0.012, `${counts}`);
+    }
+    assert.throws(() => rng.integer(-(2 ** 53 - 1), 2 ** 53 - 1), /at most 2\^53 apart/);
+  });
+  test("randint gives what its dtype holds, or says that it can't", () => {
+    const rng = random(1);
+    const bools = randint([64], { rng, high: 2, dtype: "bool" });
+    assert.ok(bools.data.every((x) => x === 0 || x === 1));
+    assert.throws(
+      () => randint([4], { rng, high: 5, dtype: "bool" }),
+      /randint: from 0 to 4 is more than bool/,
+    );
+    // PyTorch 2.15.0: "to - 1 is out of bounds for int"
+    assert.throws(() => randint([4], { rng, high: 2 ** 40 }), /more than int32 holds/);
+    assert.throws(
+      () => randint([4], { rng, low: 2 ** 25, high: 2 ** 26, dtype: "float32" }),
+      /float32/,
+    );
+    const wide = randint([64], { rng, low: -(2 ** 31), high: 2 ** 31 });
+    assert.ok(wide.data.some((x) => x < 0) && wide.data.some((x) => x > 0));
+  });
   test("permutation: each number once, every order equally often", () => {
     const rng = random(5);
     const counts = new Map<string, number>();
@@ -343,6 +379,20 @@ describe("statistics", () => {
     }
     assert.deepEqual([counts[0], counts[2], counts[4]], [0, 0, 0]);
     within((counts[1] ?? 0) / n, 1 / 4, Math.sqrt(3) / 4);
+  });
+  test("categorical: weights whose sum overflows, or whose shares vanish", () => {
+    const rng = random(8);
+    const draws = 20_000;
+    for (const weights of [
+      [1e308, 1e308],
+      [5e-324, 5e-324],
+      [1.7e308, 1.7e308],
+      [1e-310, 1e-310],
+    ]) {
+      let second = 0;
+      for (let i = 0; i < draws; i++) second += rng.categorical(weights);
+      assert.ok(Math.abs(second / draws - 1 / 2) < 0.016, `${weights}: ${second / draws}`);
+    }
   });
   test("bernoulli and dropout keep what p says, and dropout the mean", () => {
     const kept = bernoulli([n], { rng: random(7), p: 0.3 });
