@@ -36,6 +36,15 @@ export function runHooks(x: Tensor, g: Tensor): Tensor {
   return current;
 }
 
+/** The sum of both. A .grad that somebody else set may be of another kind, and would make the sum one. */
+export function added(before: Tensor, own: Tensor): Tensor {
+  if (before.dtype === own.dtype && sameShape(before.shape, own.shape)) return before.add(own);
+  throw new GraphError(
+    `backward: .grad was set to ${before.dtype} ${formatShape(before.shape)}, the gradient is ` +
+      `${own.dtype} ${formatShape(own.shape)}; set it to null, or to one like that`,
+  );
+}
+
 function checkRequiresGrad(name: string, x: Tensor): void {
   if (!x.requiresGrad)
     throw new GraphError(`${name}: this tensor has no gradient; it needs requiresGrad`);

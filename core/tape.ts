@@ -12,7 +12,7 @@
 import { checkGradient, unwatched } from "./anomaly.ts";
 import { fullLike } from "./creation.ts";
 import { ArgumentError, GraphError, ShapeError } from "./errors.ts";
-import { runHooks } from "./hooks.ts";
+import { added, runHooks } from "./hooks.ts";
 import { confine, Gradients, walkName } from "./memory.ts";
 import { withRecording } from "./modes.ts";
 import { type Node, nodesBehind } from "./node.ts";
@@ -182,7 +182,7 @@ function fill(found: ReadonlyMap<Tensor, Tensor>, seeds: readonly Tensor[]): Ten
     if (x.node !== null && !x.retainsGrad) continue;
     const own = owned.has(g.storage) || x.hooks.length > 0 ? g.mul(1) : g; // .grad shares no memory
     owned.add(own.storage);
-    x.grad = x.grad === null ? own : x.grad.add(own);
+    x.grad = x.grad === null ? own : added(x.grad, own);
     x.grad.keep();
     filled.push(x.grad);
   }

@@ -236,6 +236,11 @@ export class Tensor {
     return format(this.data, this.shape, this.dtype);
   }
 
+  /** What JSON.stringify writes: toArray(), in which JSON has null for NaN and infinities. */
+  toJSON(): Nested {
+    return this.toArray();
+  }
+
   /** What console.log shows in Node: dtype and shape, then the numbers. */
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     return describe(this);

@@ -92,6 +92,11 @@ for (const device of ["reference", "wasm"]) {
       assert.deepEqual(zeros([2, 3]).norm({ p: 3, dims: 1, keepDims: true }).shape, [2, 1]);
       assert.throws(() => zeros([2]).norm({ p: nan }), /norm: p = NaN/);
     });
+    on("p below 1: a small number beside a large one has a gradient that is a number", () => {
+      // PyTorch, and exact: (y / |x|)^(1/2), y = (Σ |x|^(1/2))²
+      both((x) => x.norm({ p: 0.5 }), leaf([1e30, 1]), [1e30], [1, 1e15]);
+      both((x) => x.norm({ p: 0.5 }), leaf([1e-30, 4e-30]), [9e-30], [3, 1.5]);
+    });
     on("std and norm of numbers whose squares overflow or vanish", () => {
       const half = Math.SQRT1_2;
       both((x) => x.std(), leaf([3e25, -4e25]), [4.949747506682615e25], [half, -half]); // PyTorch
@@ -123,6 +128,23 @@ for (const device of ["reference", "wasm"]) {
       near(einsum("i,i", int([a, most]), int([b, most])), [-67153018]);
       near(int([[a, most]]).linear(int([[b, most]])), [-67153018]);
       near(int([1]).addmm(int([[a, most]]), int([[b], [most]])), [-67153017]);
+    });
+    on("of bools too, which count as 0 and 1 of int32 where they are added up", () => {
+      const all = (rows: number, columns: number): Tensor =>
+        ones([rows, columns], { dtype: "bool" });
+      const row = all(1, 300); // 300 is 44 modulo 2^8
+      for (const y of [
+        row.matmul(all(300, 1)),
+        row.linear(all(1, 300)),
+        einsum("ij,kj->ik", row, row),
+        zeros([1], { dtype: "bool" }).indexAdd(int(new Array(300).fill(0)), row.reshape([300])),
+        zeros([1], { dtype: "bool" }).scatterAdd(int(new Array(300).fill(0)), row.reshape([300]), {
+          dim: 0,
+        }),
+      ]) {
+        assert.equal(y.dtype, "int32");
+        near(y, [300]); // exact
+      }
     });
     on("in sums", () => {
       near(int([most, 1]).add(int([1, 1])), [-most - 1, 2]);
@@ -174,6 +196,23 @@ for (const device of ["reference", "wasm"]) {
       x.registerHook((g) => g.to("float64"));
       assert.throws(() => x.sum().backward(), /registerHook: .*float64 .*float32/);
     });
+    on("a .grad that was set to another dtype or shape is refused, not added to", () => {
+      // PyTorch refuses it where it is set
+      for (const other of [leaf([1, 2], "float64").detach(), tensor([[1, 2]])]) {
+        const x = leaf([1, 2]);
+        x.grad = other;
+        assert.throws(() => x.sum().backward(), /\.grad was set to .*; set it to null/);
+      }
+    });
+    on("JSON has a tensor's numbers, and nothing of its device's memory", () => {
+      const json = JSON.stringify({
+        loss: tensor(0.5),
+        x: int([[1], [2]]),
+        is: tensor([true]),
+        no: tensor([nan]),
+      });
+      assert.equal(json, '{"loss":0.5,"x":[[1],[2]],"is":[true],"no":[null]}');
+    });
     on("a tensor of one element compares as its number, of more not at all", () => {
       const number = (x: unknown): number => x as number;
       assert.equal(number(tensor(9.5)) < number(tensor(10.2)), true);
@@ -212,6 +251,10 @@ for (const device of ["reference", "wasm"]) {
       const found = hvp((t) => t.square().sum(), [x, y], [x, y]);
       near(found[0], [2, 4]);
       near(found[1], [0, 0]); // of a function that depends on another input
+      assert.throws(
+        () => hvp((t) => t.square().sum(), [x], [tensor([1])]),
+        /vector 0 has shape \[1\], its input \[2\]/,
+      );
     });
   });
 
@@ -268,6 +311,12 @@ for (const device of ["reference", "wasm"]) {
         cases.map(([, , y]) => y),
       );
     });
+    on(
+      "pow: the gradient of x to the 0 is 0, also where 1 / x overflows and at NaN (PyTorch)",
+      () => {
+        both((x) => x.pow(0), leaf([-1e-40, 2, nan, 0, inf]), [1, 1, 1, 1, 1], [0, 0, 0, 0, 0]);
+      },
+    );
     on("rmsNorm and layerNorm scale their rows", () => {
       // mpmath, 40 digits: 1 / sqrt(2.5) and 2 / sqrt(2.5)
       const unit = [0.6324555320336759, 1.2649110640673518];

@@ -171,6 +171,12 @@ export function hvp(
     );
   }
   const leaves = inputs.map(leafOf);
+  vectors.forEach((v, i) => {
+    if (sameShape(checkTensor("hvp", v, "each vector").shape, leaves[i]?.shape ?? [])) return;
+    throw new ShapeError(
+      `hvp: vector ${i} has shape ${formatShape(v.shape)}, its input ${formatShape(leaves[i]?.shape ?? [])}`,
+    );
+  });
   return enableGrad(() => {
     const y = checkTensor("hvp", fn(...leaves), "what fn returns");
     const first = gradOfLeaves(y, leaves, { createGraph: true });
@@ -178,7 +184,7 @@ export function hvp(
     const products = first.flatMap((g, i) => {
       const v = vectors[i];
       if (g === null || !g.requiresGrad) return [];
-      return [g.mul(checkTensor("hvp", v, "each vector").detach()).sum()];
+      return [g.mul((v as Tensor).detach()).sum()];
     });
     const [head, ...rest] = products;
     if (head === undefined) return leaves.map((x) => fullLike(x, 0));

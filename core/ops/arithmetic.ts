@@ -74,11 +74,11 @@ export const pow: Binary = elementwise({
   forward: (a, b) => portable.pow(a, b), // IEEE 754's: 1 to any power and -1 to an infinite one are 1
   integer: (a, b) => wholePower(a, b),
   vjp: (g, y, a, b) => {
-    const bothZero = a.eq(0).logicalAnd(b.eq(0));
+    const isConstant = b.eq(0).logicalAnd(a.reciprocal().isFinite().logicalNot()); // 1 at 0 too, and at NaN
     const zeroBase = a.eq(0).logicalAnd(b.ge(0));
     // what isn't taken is computed at 1, so that its infinities don't reach higher orders as 0 * inf
     return [
-      () => g.mul(bothZero.where(0, b.mul(bothZero.where(1, a).pow(b.sub(1))))),
+      () => g.mul(isConstant.where(0, b.mul(isConstant.where(1, a).pow(b.sub(1))))),
       () => g.mul(zeroBase.where(0, y.mul(zeroBase.where(1, a).log()))),
     ];
   },

@@ -76,6 +76,7 @@ function matmulCall(run: MatmulRule, a: Tensor, b: Tensor, options: MatmulOption
       `matmul: a is ${a.dtype}, b is ${b.dtype}; b.to("${a.dtype}") converts it`,
     );
   }
+  if (a.dtype === "bool") return matmulCall(run, a.to("int32"), b.to("int32"), options); // as in mul and add
   const flags = { transposeA: transposeA && a.rank > 1, transposeB: transposeB && b.rank > 1 };
   if (a.rank === 1)
     return dropAxis(
@@ -91,7 +92,7 @@ function dropAxis(y: Tensor, dim: number, both: boolean): Tensor {
   return both ? y.reshape([]) : y.squeeze(dim);
 }
 
-/** Matrix product of the last two axes; the axes before them are a batch and broadcast. */
+/** Matrix product of the last two axes; the axes before them are a batch and broadcast. Of bools in int32. */
 export const matmul: Op<(a: Tensor, b: Tensor, options?: MatmulOptions) => Tensor> = contract({
   contraction: (a: Tensor, b: Tensor, options: Required<MatmulOptions>) =>
     contractionOf(a, b, options),

@@ -195,14 +195,20 @@ export interface VectorNormOptions extends ReduceOptions {
   readonly p?: number;
 }
 
-/** (Σ |x|^p)^(1/p), from |x| over the largest (smallest, if p < 0) so that no power overflows; gradient 0 at 0. */
+/**
+ * (Σ |x|^p)^(1/p), from |x| over the largest (smallest, if p < 0) so that no power overflows, as it can't where
+ * |p| < 1; gradient 0 at 0.
+ */
 function powerNorm(x: Tensor, p: number, dims: readonly number[], keepDims: boolean): Tensor {
   const size = x.abs();
   const end =
     p > 0
       ? size.detach().max({ dims, keepDims: true })
       : size.detach().min({ dims, keepDims: true });
-  const unit = end.gt(0).logicalAnd(end.isFinite()).where(end, 1);
+  const unit = end
+    .gt(0)
+    .logicalAnd(end.isFinite().logicalAnd(constant(Math.abs(p) >= 1, "bool", x.device)))
+    .where(end, 1);
   const isZero = size.eq(0);
   const powers = isZero.where(0 ** p, isZero.where(1, size).div(unit).pow(p));
   const total = powers.sum({ dims, keepDims: true });
