@@ -50,6 +50,14 @@ export function columnAt(
   return column;
 }
 
+/** Whether the function gives the same slopes when it is asked again. */
+export function isRepeated(line: DifferenceLine, h: number): boolean {
+  const [known, again] = [line.columns, new Map()].map((columns) =>
+    columnAt({ ...line, columns }, h),
+  );
+  return known?.slopes.every((slope, k) => Object.is(slope, again?.slopes[k])) ?? true;
+}
+
 /** How far rounding may put off a number of this size: 16 units in the last place. */
 export function roundingOf(size: number): number {
   return 16 * Number.EPSILON * size;

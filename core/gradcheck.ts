@@ -18,6 +18,7 @@ import {
   type DifferenceLine,
   diagnose,
   type FunctionAtPoint,
+  isRepeated,
   noiseOf,
   roundingOf,
   type Sparse,
@@ -32,6 +33,7 @@ import {
   outputAt,
   position,
   type Row,
+  reachOf,
   rowOf,
   rowsOf,
   weightsOf,
@@ -237,7 +239,8 @@ function checkAlong(direction: Sparse, argument: Argument): void {
   for (const row of rows) {
     if (disagreement(line, row, argument) === null) continue;
     if (direction.size === 1) throw new GradcheckError(messageOf(line, row, argument));
-    for (const at of direction.keys()) checkAlong(new Map([[at, 1]]), argument);
+    for (const at of direction.keys())
+      checkAlong(new Map([[at, reachOf(argument.x, at)]]), argument);
     return;
   }
 }
@@ -258,7 +261,7 @@ interface Estimate {
 function disagreement(
   line: DifferenceLine,
   { weights, gradients }: Row,
-  { i, check: { rtol, atol, step } }: Argument,
+  { i, check: { name, rtol, atol, step } }: Argument,
 ): Derivatives | null {
   const gradient = gradients[i] ?? null;
   const tape = gradient === null ? { sum: 0, size: 0 } : weigh(gradient, line.direction);
@@ -272,9 +275,15 @@ function disagreement(
   const wrong = { analytic: tape.sum, numeric: first.numeric };
   if (!Number.isFinite(tape.sum) || (gradient === null && changes(line, weights))) return wrong;
   if (error(first) <= first.limit + first.noise) return null;
-  const [close, closer, ...others] = [8, 64, 512, 1 / 8].map((by) => at(step / by)) as [
-    ...[Estimate, Estimate, ...Estimate[]],
-  ];
+  if (!isRepeated(line, step)) {
+    throw new GradcheckError(
+      `gradcheck: ${name} isn't deterministic: the same inputs gave it other outputs in another call; make its ` +
+        "generators anew, from the same seed, in every call, and keep nothing from call to call",
+    );
+  }
+  const [close, closer, ...others] = [8, 64, 512, 2 ** 12, 2 ** 15, 1 / 8].map((by) =>
+    at(step / by),
+  ) as [...[Estimate, Estimate, ...Estimate[]]];
   // where a bend of the slope makes the error fall like the step itself, two steps tell where it leads
   const ahead = {
     ...closer,
@@ -309,15 +318,15 @@ function messageOf(line: DifferenceLine, row: Row, argument: Argument): string {
   const single = row.weights.size === 1 ? [] : rowOf(steepest, ys, leaves);
   const worst = single.find((other) => disagreement(line, other, argument) !== null) ?? row;
   const { analytic, numeric } = disagreement(line, worst, argument) as Derivatives;
-  const [at = 0] = line.direction.keys();
+  const [[at, by] = [0, 1]] = line.direction;
   const where = `at [${position(x.shape, at)}] of ${x.dtype}[${x.shape}]${worst.what && `, ${worst.what}`}`;
   const cut =
     "; the tape knows no way from there to the argument, though the value changes with it: detach, noGrad or " +
     "plain numbers (x.data) cut it off";
   const reason = diagnose(line, worst.weights) || (worst.gradients[i] === null ? cut : "");
   return (
-    `gradcheck: ${check.name}: ${name} ${where}: the gradient says ${analytic}, ` +
-    `finite differences say ${numeric}${worst.createGraph ? " (with createGraph)" : ""}${reason}`
+    `gradcheck: ${check.name}: ${name} ${where}: the gradient says ${analytic / by}, ` +
+    `finite differences say ${numeric / by}${worst.createGraph ? " (with createGraph)" : ""}${reason}`
   );
 }
 

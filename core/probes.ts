@@ -85,24 +85,31 @@ function gradientsOf(
 
 // --- Columns: along what an argument is moved --------------------------------------------------------
 
+/** How far a step moves an element, for a step of 1: in proportion to a large one, whose digits would swallow it. */
+export function reachOf(x: Tensor, at: number): number {
+  const size = Math.abs(x.data[at] ?? 0);
+  return size > 1 && size < Infinity ? size : 1;
+}
+
 /** Its elements one by one; of a large argument groups of elements with gradients of like size, and some. */
 export function directionsOf(x: Tensor, gradient: Float64Array | null, rng: Random): Sparse[] {
-  const single = (at: number): Sparse => new Map([[at, 1]]);
+  const single = (at: number): Sparse => new Map([[at, reachOf(x, at)]]);
   if (x.size <= singleColumns) return Array.from({ length: x.size }, (_, i) => single(i));
-  const sizes = gradient?.map(Math.abs) ?? new Float64Array(x.size);
+  const sizes = gradient?.map((g, at) => Math.abs(g) * reachOf(x, at)) ?? new Float64Array(x.size);
   const bySize = [...rng.permutation(x.size)].sort((a, b) => (sizes[a] ?? 0) - (sizes[b] ?? 0));
   const length = Math.ceil(x.size / groups);
-  const parts = Array.from({ length: groups }, (_, k) =>
-    bySize.slice(k * length, (k + 1) * length),
-  );
+  const parts: number[][] = [];
+  for (const at of bySize) {
+    const part = parts.at(-1);
+    const isLike = (sizes[at] ?? 0) <= 16 * (sizes[part?.[0] ?? 0] ?? 0); // what is much smaller would be hidden
+    if (part && part.length < length && isLike) part.push(at);
+    else parts.push([at]);
+  }
   const moves = (part: readonly number[]): Sparse => {
     const sizes = weightsOf(part.length, rng);
-    return new Map(part.map((at, k) => [at, sizes[k] ?? 1]));
+    return new Map(part.map((at, k) => [at, (sizes[k] ?? 1) * reachOf(x, at)]));
   };
-  return [
-    ...parts.filter((part) => part.length > 0).map(moves),
-    ...drawn(x.size, drawnColumns, rng).map(single),
-  ];
+  return [...parts.map(moves), ...drawn(x.size, drawnColumns, rng).map(single)];
 }
 
 /** Some of the numbers below n. */

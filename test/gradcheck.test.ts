@@ -87,6 +87,14 @@ describe("where nothing can be compared, the message says why", () => {
       f64([1]),
       /isn't deterministic: output at \[0\] was 0\.\d+ and then 0\.\d+ for the same inputs/,
     ],
+    "another value in every seventh call": [
+      (
+        (calls) => (x: Tensor) =>
+          x.mul(++calls % 7 === 0 ? 3 : 2)
+      )(0),
+      f64([1, 2]),
+      /isn't deterministic: /,
+    ],
     "no tensor": [() => undefined, f64([1]), /returned undefined and no tensor/],
     "a number": [(x: Tensor) => x.data[0], f64([1]), /returned a number and no tensor/],
     "a tensor among others": [(x: Tensor) => [x, 1], f64([1]), /returned a number and no tensor/],
@@ -104,6 +112,8 @@ describe("what is right passes", () => {
   const rights: Record<string, [fn: Fn, inputs: Tensor]> = {
     "closer to a kink than the step": [(x) => x.relu(), f64([0.0005, -0.0005])],
     "closer to an edge than the step": [(x) => x.log(), f64([0.0005])],
+    "where a step must be far below 1e-3": [(x) => x.reciprocal(), f64([1e-4])],
+    "large numbers": [(x) => x.log().add(x.mul(3)), f64([1e10, 1e15, 1])],
     "very large and very small slopes": [(x) => x.exp(), f64([20, 0, -20, -300])],
     "steps, whose slope is 0": [
       (x) => noGrad(() => x.gt(0).where(1, 0).to("float64")),

@@ -211,6 +211,30 @@ export const plantedErrors: readonly Planted[] = [
     inputs: (rng) => [normals(rng, [3], -15)],
   },
   {
+    what: "cut off at a number whose digits swallow the step",
+    right: (x) => x.mul(2),
+    wrong: (x) => x.detach().mul(2),
+    inputs: () => [tensor([1e20], { dtype: "float64" })],
+  },
+  {
+    what: "half, at numbers whose rounding hides it from a step of 1e-3",
+    right: (x) => x.mul(2),
+    wrong: claim(
+      (x) => x.mul(2),
+      (x) => x,
+    ),
+    inputs: (rng) => [normals(rng, [3]).add(5).mul(1e15)],
+  },
+  {
+    what: "half, at the one small slope among fifty",
+    right: (x) => x.mul(allBut(0, 1e-7, x.size)).sum(),
+    wrong: claim(
+      (x) => x.mul(allBut(0, 1e-7, x.size)).sum(),
+      (x) => x.mul(allBut(0, 0.5e-7, x.size)).sum(),
+    ),
+    inputs: (rng) => [normals(rng, [50])],
+  },
+  {
     what: "right, but not differentiable again",
     order: 2,
     right: sine,
