@@ -217,9 +217,16 @@ function score(
       const { ids, mask } = batch();
       const hidden = lm.hidden(ids, { mask, cache });
       const logits = lm.lmHead.forward(hidden.slice({ dim: 1, start: -1 }).squeeze(1));
-      return temperature === 0 ? logits : logits.div(temperature).softmax({ dim: -1 });
+      return temperature === 0 ? logits : softened(logits, temperature);
     }),
   );
+}
+
+/** softmax(logits / temperature). A tiny temperature would make infinities of what isn't brought near 0 before. */
+function softened(logits: Tensor, temperature: number): Tensor {
+  if (temperature >= 1e-6) return logits.div(temperature).softmax({ dim: -1 });
+  const behind = logits.sub(logits.max({ dim: -1, keepDims: true }));
+  return behind.div(Math.max(temperature, 1e-30)).softmax({ dim: -1 });
 }
 
 /** Gives a sequence its next token, and says whether it is done. */

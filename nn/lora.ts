@@ -145,10 +145,14 @@ export function addLoRA<M extends Module>(model: M, settings: LoRAOptions): M {
 export function mergeLoRA(model: Module): void {
   accept(takes.mergeLoRA, arguments);
   for (const { name, layer } of adapted(model)) {
-    const holders = model.namedModules().filter(([, m]) => Object.values(m).includes(layer.weight));
+    const holders = model
+      .namedModules()
+      .flatMap(([other, part]) =>
+        part.ownTensors().flatMap((x) => (x === layer.weight ? [other] : [])),
+      );
     if (holders.length < 2) continue;
     throw new ArgumentError(
-      `mergeLoRA: the weight of "${name}" is tied to ${holders.map(([other]) => `"${other}"`).join(", ")}, ` +
+      `mergeLoRA: the weight of "${name}" is tied to ${holders.map((other) => `"${other}"`).join(", ")}, ` +
         "which would change too; leave its adapter unmerged",
     );
   }

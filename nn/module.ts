@@ -112,6 +112,11 @@ export abstract class Module {
     return [...this.#walk()].filter((pair): pair is [string, Tensor] => pair[1] instanceof Tensor);
   }
 
+  /** The tensors in this module's own fields, not in those of its parts; one that stands in two of them twice. */
+  ownTensors(): Tensor[] {
+    return [...this.#children()].flatMap(({ child }) => (child instanceof Tensor ? [child] : []));
+  }
+
   // --- Modes -----------------------------------------------------------------------------------------
 
   /**

@@ -105,6 +105,8 @@ export function accumulate<B>(
   accept(takes.accumulate, arguments);
   if (batches.length === 0) throw new ArgumentError("accumulate: got no batches");
   const total = batches.reduce((sum, batch) => sum + weightOf(batch), 0);
+  if (!(total > 0 && total < Infinity))
+    throw new ArgumentError(`accumulate: the weights sum to ${total}; needed a finite number > 0`);
   const losses = batches.map((batch) => {
     const loss = checkTensor("accumulate", lossOf(batch), "each loss").mul(weightOf(batch) / total);
     loss.backward();

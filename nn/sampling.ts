@@ -22,7 +22,7 @@ export function checkSampling({ temperature = 1, topK = 1, topP = 1 }: SamplingO
   if (!(topP > 0 && topP <= 1)) throw new ArgumentError(`generate: topP ${topP} must be in (0, 1]`);
 }
 
-/** The place of the largest number; the first of equals. An ArgumentError if a number is NaN. */
+/** The place of the largest number; the first of equals. An ArgumentError if a number is NaN, or all are -Infinity. */
 export function best(row: TypedArray): number {
   let at = 0;
   for (let i = 0; i < row.length; i++) {
@@ -30,6 +30,10 @@ export function best(row: TypedArray): number {
     if (Number.isNaN(x)) throw new ArgumentError(`generate: the logit of token ${i} ${isNaNText}`);
     if (x > (row[at] ?? 0)) at = i;
   }
+  if (row[at] === -Infinity)
+    throw new ArgumentError(
+      "generate: all logits are -Infinity, so that there is no token to take",
+    );
   return at;
 }
 
@@ -70,11 +74,13 @@ export function likeliest(row: TypedArray, { topK, topP = 1 }: SamplingOptions):
   if (topK === undefined && topP === 1) return null;
   const k = topK ?? row.length;
   // without top-k, all tokens below this together have less than 1 - topP: no need to sort them
-  const floor = k < row.length ? 0 : (1 - topP) / Math.max(1, row.length - 1);
+  const most = row.length === 0 ? 0 : (row[best(row)] ?? 0);
+  const floor = k < row.length ? 0 : Math.min(most, (1 - topP) / row.length);
   const tokens: number[] = [];
   for (let i = 0; i < row.length; i++) if ((row[i] ?? 0) >= floor) tokens.push(i);
   tokens.sort((a, b) => (row[b] ?? 0) - (row[a] ?? 0) || a - b);
   const first = tokens.slice(0, k);
+  if (topP === 1) return first; // whatever rounding makes of their sum
   const total = k < row.length ? first.reduce((sum, i) => sum + (row[i] ?? 0), 0) : 1;
   let mass = 0;
   const end = first.findIndex((i) => {

@@ -233,6 +233,19 @@ describe("choosing a token", () => {
     assert.deepEqual(likeliest(equal, { topK: 3, topP: 0.5 }), [0, 1]);
   });
 
+  test("a share of top-p below every probability leaves the likeliest, not none", () => {
+    // Hugging Face's TopPLogitsWarper (transformers 5.24.0): tokens 2, 1 and 3 alone
+    const [rng, third] = [random(3), Float32Array.of(0.3, 0.3, 0.4)];
+    assert.deepEqual(likeliest(third, { topP: 0.1 }), [2]);
+    assert.deepEqual(likeliest(Float32Array.of(0.49, 0.51), { topK: 9, topP: 0.25 }), [1]);
+    assert.deepEqual(likeliest(Float32Array.of(0.2, 0.2, 0.19, 0.22, 0.19), { topP: 1e-6 }), [3]);
+    for (let i = 0; i < 20; i++) assert.equal(draw(third, { topP: 0.1 }, rng), 2);
+  });
+
+  test("top-p 1 leaves all that top-k left, whatever rounding makes of their sum", () => {
+    assert.deepEqual(likeliest(Float32Array.of(1, 1e-10, 0), { topK: 9, topP: 1 }), [0, 1, 2]);
+  });
+
   test("numbers that are none are an error, wherever they stand", () => {
     const rng = random(1);
     for (const place of [0, 2, 4]) {
@@ -244,6 +257,7 @@ describe("choosing a token", () => {
           new RegExp(`that of token ${place} is NaN`),
         );
     }
+    assert.throws(() => best(row.map(() => -Infinity)), /all logits are -Infinity/);
     const lm = made("llama");
     lm.lmHead.weight.assign(noGrad(() => lm.lmHead.weight.mul(Number.NaN)));
     for (const temperature of [0, 1])
@@ -272,6 +286,15 @@ describe("choosing a token", () => {
     const zeros = Float32Array.of(0, 0.5, 0, 0.5, 0);
     for (let i = 0; i < 200; i++) assert.ok([1, 3].includes(draw(zeros, {}, rng)));
     assert.throws(() => draw(Float32Array.of(Number.NaN), {}, rng), /sum to NaN/);
+  });
+
+  test("the lowest temperatures are the best, and no overflow", () => {
+    const lm = made("llama");
+    const tokens = (temperature: number) =>
+      generate(lm, [[1, 2]], { maxTokens: 5, temperature, rng: random(1) })[0]?.tokens;
+    const greedy = tokens(0);
+    for (const temperature of [1e-7, 1e-20, 1e-40, 1e-300, 5e-324])
+      assert.deepEqual(tokens(temperature), greedy);
   });
 
   test("a low temperature comes near the best, a high one near chance", () => {

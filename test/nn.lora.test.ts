@@ -11,6 +11,7 @@ import {
   Linear,
   loraStateDict,
   type ModelOptions,
+  Module,
   mergeLoRA,
   unmergeLoRA,
   withoutAdapters,
@@ -142,4 +143,18 @@ test("mistakes say what there is", () => {
     /weight of "lm_head" is tied to "model.embed_tokens", "lm_head"/,
   );
   assert.ok(lm.lmHead instanceof Linear);
+});
+
+test("a weight that a list holds too is tied: merging would change it there", () => {
+  class Tied extends Module {
+    readonly part = new Linear(3, 3, { rng: random(1) });
+    readonly tables = [[this.part.weight]];
+  }
+  const model = addLoRA(new Tied(), { layers: ["part"], rank: 1, rng: random(2) });
+  assert.throws(() => mergeLoRA(model), /weight of "part" is tied to "", "part"/);
+  class Twice extends Module {
+    readonly part = new Linear(3, 3, { rng: random(1) });
+    readonly again = [this.part];
+  }
+  mergeLoRA(addLoRA(new Twice(), { layers: ["part"], rank: 1, rng: random(2) }));
 });

@@ -286,6 +286,13 @@ describe("steps", () => {
       near(cut.parameters()[i]?.grad?.data ?? [], p.grad?.data ?? [1], 1e-6);
     });
     assert.throws(() => accumulate([], () => loss), /got no batches/);
+    const none = () =>
+      accumulate(
+        parts,
+        (part) => cut.loss(part),
+        () => 0,
+      );
+    assert.throws(none, /weights sum to 0/); // their mean would be 0 / 0
   });
 
   test("of a tied model count its embedding once", () => {
