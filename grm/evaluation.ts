@@ -282,8 +282,8 @@ export function compareScores(
     second: accuracyOf(b.wins),
     difference: pairedBootstrap(a.wins, b.wins, { rng: rng.fork("accuracy"), ...rest }),
     lossDifference: pairedBootstrap(a.losses, b.losses, { rng: rng.fork("loss"), ...rest }),
-    onlyFirst: a.wins.filter((win, i) => win > (b.wins[i] ?? 0)).length,
-    onlySecond: a.wins.filter((win, i) => win < (b.wins[i] ?? 0)).length,
+    onlyFirst: a.wins.filter((win, i) => win === 1 && b.wins[i] !== 1).length,
+    onlySecond: b.wins.filter((win, i) => win === 1 && a.wins[i] !== 1).length,
   };
 }
 

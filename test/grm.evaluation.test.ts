@@ -123,7 +123,8 @@ test("summaries, histograms and correlations by hand", () => {
   near(summary.loss, (Math.log(2) + Math.log(1 + Math.E) + Math.log(1 + Math.exp(-3))) / 3);
   assert.deepEqual([...winsOf([1, 2, 3], [1, 3, 0])], [0.5, 0, 1]);
   assert.deepEqual(histogram([0, 1, 2, 4], { bins: 2 }), { edges: [0, 2, 4], counts: [2, 2] });
-  assert.deepEqual(histogram([5, 5], { bins: 2 }).counts, [2, 0]);
+  // NumPy 2.4.6: histogram
+  assert.deepEqual(histogram([5, 5], { bins: 2 }), { edges: [4.5, 5, 5.5], counts: [0, 2] });
   near(correlation([1, 2, 3], [2, 4, 6]), 1);
   near(rankCorrelation([1, 2, 3, 4], [1, 10, 100, 1000]), 1);
   near(rankCorrelation([1, 1, 2], [3, 2, 1]), -Math.sqrt(3) / 2);

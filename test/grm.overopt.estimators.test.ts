@@ -399,5 +399,17 @@ describe("the fits of Gao et al.", () => {
     const rising = kls.map((kl) => Math.sqrt(kl) + kl);
     assert.equal(fitCurve(kls, rising, "bon").peakKL, null);
     assert.throws(() => fitCurve([1, 1], [1, 2], "bon"), /two or more different KLs/);
+    assert.throws(() => fitCurve([1, 2], [1, Number.NaN], "bon"), /gain 1 is NaN/);
+    assert.throws(() => fitCurve([1, 2], [1], "bon"), /2 KLs and 1 gains/);
+  });
+
+  test("curves of one point each: resamples that leave the curve open don't count", () => {
+    const curves = [1, 4, 9].map((kl) => ({
+      kls: [kl],
+      gains: [curveAt({ a: 2, b: 0.5 }, "bon", kl)],
+    }));
+    const { a, aInterval, bInterval } = fitCurves(curves, "bon", { rng: random(1), resamples: 50 });
+    for (const x of [a, ...aInterval]) near(x, 2, 1e-9); // exact: all points are on one curve
+    for (const x of bInterval) near(x, 0.5, 1e-9);
   });
 });

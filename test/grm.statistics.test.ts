@@ -24,8 +24,10 @@ import {
   type Matrix,
   matrix,
   reliability,
+  tokenCosines,
 } from "../grm/inspect/index.ts";
 import {
+  adaptedCoefficient,
   bestOfN,
   entropyOf,
   exactKL,
@@ -39,6 +41,7 @@ import { toyModel, toyPairs } from "./toyPreferences.ts";
 const { centred, correlation, deviation, interval, mean, norm, rankCorrelation } = statistics;
 const { calibration, fitTemperature, pairedBootstrap, signFlipTest, summarize, winsOf } =
   statistics;
+const { fitLogistic, histogram, signOf, softplus } = statistics;
 
 function near(got: number | null | undefined, wanted: number, tolerance = 1e-9): void {
   const most = tolerance * Math.max(1e-300, Math.abs(wanted));
@@ -257,6 +260,24 @@ describe("the sign-flip test is exact where pairs are few", () => {
     assert.equal(p(outcomes(40, 0)), 1 / 10_001);
   });
 
+  test("of margins whose sum leaves the range of a double", () => {
+    assert.equal(signFlipTest([1e308, 1e308, 1e308], { rng: random(1) }), 0.25); // exact
+  });
+
+  test("in compare: a tie is no pair that a model gets right", () => {
+    const side = (rewards: readonly number[]) => ({
+      rewards: Float64Array.from(rewards),
+      logProbs: new Float64Array(rewards.length),
+      counts: new Int32Array(rewards.length),
+    });
+    const scores = (rewards: readonly number[]): PairScores => ({
+      chosen: side(rewards),
+      rejected: side(rewards.map(() => 0)),
+    });
+    const found = compareScores(scores([1, 1, -1, 0]), scores([0, 1, 0, 1]), { rng: random(1) });
+    assert.deepEqual([found.onlyFirst, found.onlySecond], [1, 1]); // by hand
+  });
+
   test("in compare: three pairs all one way aren't sure", () => {
     const side = (rewards: readonly number[]) => ({
       rewards: Float64Array.from(rewards),
@@ -281,6 +302,52 @@ test("the temperature that fits, at any scale of the margins", () => {
     assert.equal(fitTemperature([0.1, 0.2, -0.3].map((d) => unit * d)), null);
   }
   near(fitTemperature([1e-7, 1e7, -2, 3]), 6.403353696719352);
+});
+
+test("intervals: beyond the table of Student's t, and of numbers whose squares leave the range of a double", () => {
+  // SciPy 1.17.1: stats.t.ppf(0.975, df), of n numbers ±1 with deviation √(n / (n - 1))
+  for (const [df, t] of [
+    [31, 2.039513446396408],
+    [101, 1.983731002955606],
+    [1001, 1.9623367052808798],
+  ] as const) {
+    const n = df + 1;
+    const numbers = Array.from({ length: n }, (_, i) => (i % 2 === 0 ? 1 : -1));
+    near(interval(numbers).half, t / Math.sqrt(df), 1e-6);
+  }
+  // SciPy: stats.t.interval of [1, 2, 4], scaled; the table has four digits
+  for (const unit of [1, 1e-200, 1e200, 1e-300])
+    near(interval([unit, 2 * unit, 4 * unit]).half, 3.794583033596759 * unit, 1e-3);
+  assert.equal(signOf({ mean: Number.NaN, half: 1, n: 3 }), 0);
+  assert.equal(signOf(interval([1, Infinity])), 0);
+});
+
+test("histograms: bins as their edges say, and each number in one", () => {
+  // NumPy 2.4.6: histogram
+  const tenths = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 0.3, 0.6, 0.7];
+  const found = histogram(tenths, { bins: 10 });
+  found.edges.slice(1, -1).forEach((edge, i) => {
+    const below = tenths.filter((x) => x < edge).length;
+    assert.equal(
+      found.counts.slice(0, i + 1).reduce((a, b) => a + b),
+      below,
+    );
+  });
+  assert.equal(found.edges.at(-1), 1);
+  assert.deepEqual(histogram([1e308, -1e308, 0], { bins: 2 }).counts, [1, 2]);
+  assert.equal(
+    histogram([0, 5e-324], { bins: 3 }).counts.reduce((a, b) => a + b),
+    2,
+  );
+  for (const bad of [Number.NaN, Infinity])
+    assert.throws(() => histogram([1, bad, 2]), /histogram: number 2 is/);
+});
+
+test("a loss keeps its digits where a model is sure", () => {
+  // mpmath: ln(1 + e^-40), ln(1 + e^-100)
+  near(softplus(-40), 4.248354255291589e-18, 1e-14);
+  near(softplus(-100), 3.720075976020836e-44, 1e-14);
+  near(softplus(0), Math.LN2, 1e-15);
 });
 
 describe("the gold optimum", () => {
@@ -385,11 +452,38 @@ describe("NaN isn't a reward", () => {
       [() => standardize(bad), /answer 2 is NaN/],
       [() => standardize(good, bad), /answer 2 is NaN/],
       [() => calibration(bad), /pair 2 is NaN/],
+      [() => fitTemperature([1, -0.5, Number.NaN]), /pair 3 is NaN/],
+      [() => signFlipTest(bad, { rng }), /item 2 is NaN/],
+      [() => goldOptimum([0.5, 0.5], bad, 0.1), /answer 1 is NaN/],
+      [() => goldOptimum([0.5, Number.NaN], good, 0.1), /probability 1 is NaN/],
+      [() => goldOptimum([0.5, 0.5], good, Number.NaN), /KL is NaN/],
+      [() => goldOptimum([0.5, 0.5], good, -1), /KL is -1/],
+      [() => adaptedCoefficient(0.1, Number.NaN, { target: 1 }), /KL is NaN/],
+      [() => fitProbe({ x: matrix(2, 1, bad), y: good }), /state 1, element 0 is NaN/],
+      [
+        () => linearProbe({ x: matrix(2, 1, good), y: good }, { x: matrix(2, 1, good), y: bad }),
+        /label 1/,
+      ],
+      [
+        () =>
+          fitLogistic([{ ids: Int32Array.of(0), values: Float64Array.of(Number.NaN) }], 1, {
+            l2: 1,
+            steps: 9,
+          }),
+        /row 1, number 1 is NaN/,
+      ],
       [() => pairedBootstrap(good, bad, { rng }), /item 2 is NaN/],
       [() => bestOfN(bad, good, 1), /score 1 is no number/],
       [() => bestOfN(good, bad, 1), /value 1 is no number/],
     ];
     for (const [run, message] of refused) assert.throws(run, message);
+  });
+
+  test("nor has it a rank, a direction or a part in a divergence", () => {
+    assert.equal(rankCorrelation([1, Number.NaN, 3], [1, 2, 3]), null); // SciPy: NaN
+    assert.ok(Number.isNaN(exactKL([Number.NaN, 0.5], [0.5, 0.5])));
+    assert.deepEqual([...tokenCosines(matrix(2, 1, bad), matrix(2, 1, good))], [1, Number.NaN]);
+    assert.equal(effectiveRank(matrix(2, 1, [Infinity, 1])), null);
   });
 
   test("evaluation and reliability name the pairs, as they stand in their file", async () => {

@@ -56,9 +56,10 @@ function inModerateUnits(x: Matrix): Matrix {
 
 /**
  * e^H of the singular values of the centred x [N,C] taken as shares: how many directions are in use, from
- * 1 to min(N, C) (Roy and Vetterli 2007). Null if nothing varies.
+ * 1 to min(N, C) (Roy and Vetterli 2007). Null if nothing varies, or not all of it is finite.
  */
 export function effectiveRank(x: Matrix): number | null {
+  if (!x.data.every(Number.isFinite)) return null;
   const a = inModerateUnits(centredColumns(x));
   const squares = symmetricEigenvalues(crossProduct(a, a)); // of singular values, up to rounding
   const largest = squares[0] ?? 0;
@@ -113,16 +114,18 @@ export function drift(base: States, model: States): LayerDrift[] {
   });
 }
 
-/** cos(x_i, y_i) of each row, [N]; 1 where both are 0, 0 where one is. */
+/** cos(x_i, y_i) of each row, [N]; 1 where both are 0, 0 where one is, NaN where a state holds no finite number. */
 export function tokenCosines(x: Matrix, y: Matrix): Float64Array {
   return Float64Array.from({ length: x.rows }, (_, i) => {
     const [a, b] = [rowOf(x, i), rowOf(y, i)];
-    return cosine(a, b) ?? (norm(a) === norm(b) ? 1 : 0);
+    const [p, q] = [norm(a), norm(b)];
+    if (!Number.isFinite(p + q)) return Number.NaN;
+    return cosine(a, b) ?? (p === q ? 1 : 0);
   });
 }
 
 function normsOf(x: Matrix): Norms {
   const lengths = Float64Array.from({ length: x.rows }, (_, i) => norm(rowOf(x, i)));
   const average = mean(lengths);
-  return { mean: average, spread: average > 0 ? deviation(lengths) / average : 0 };
+  return { mean: average, spread: average === 0 ? 0 : deviation(lengths) / average };
 }

@@ -3,7 +3,7 @@
 // Next: ../../lab/goldFeatures.ts for what is read in the world "spelled".
 
 import { ArgumentError } from "../../core/index.ts";
-import { centred, deviation, dot, mean, norm } from "../statistics/index.ts";
+import { centred, checkFinite, deviation, dot, mean, norm } from "../statistics/index.ts";
 import {
   centredColumns,
   columnMeans,
@@ -36,6 +36,12 @@ export interface ProbeOptions {
   readonly l2?: number;
 }
 
+/** NaN is on no side of anything, so that a broken model's states would be read right or wrong by chance. */
+function checkLabelled(name: string, { x, y }: Labelled): void {
+  checkFinite(x.data, (at) => `${name}: state ${Math.floor(at / x.cols)}, element ${at % x.cols}`);
+  checkFinite(y, (i) => `${name}: label ${i}`);
+}
+
 /** Ridge regression: minimises mean (w · x + b - y)² + l2 |w|² over scaled columns. Closed form. */
 export function fitProbe({ x, y }: Labelled, { l2 = 1e-3 }: ProbeOptions = {}): Probe {
   if (x.rows === 0 || y.length !== x.rows) {
@@ -43,6 +49,7 @@ export function fitProbe({ x, y }: Labelled, { l2 = 1e-3 }: ProbeOptions = {}): 
       `fitProbe: got ${x.rows} states and ${y.length} labels; needed as many of both, at least one`,
     );
   }
+  checkLabelled("fitProbe", { x, y });
   // 1 where a column doesn't vary: its numbers less their mean are zeros
   const scales = Float64Array.from({ length: x.cols }, (_, c) => deviation(columnOf(x, c)) || 1);
   const apart = centredColumns(x);
@@ -76,6 +83,7 @@ export interface ProbeScore {
 
 /** How well a probe does on states that it wasn't fitted to. */
 export function scoreProbe(probe: Probe, { x, y }: Labelled): ProbeScore {
+  checkLabelled("scoreProbe", { x, y });
   const read = readProbe(probe, x);
   const whole = norm(centred(y));
   const error = norm(Float64Array.from(y, (value, i) => value - (read[i] ?? 0)));

@@ -5,7 +5,7 @@
 // Next: kl.ts for ln n - (n-1)/n, fits.ts for curves through the results.
 
 import { ArgumentError, portable } from "../../core/index.ts";
-import { mean } from "../statistics/index.ts";
+import { checkFinite, mean } from "../statistics/index.ts";
 
 const { exp, log } = portable;
 
@@ -111,7 +111,7 @@ export function exactKL(p: ArrayLike<number>, q: ArrayLike<number>): number {
   let sum = 0;
   for (let i = 0; i < p.length; i++) {
     const mass = p[i] ?? 0;
-    if (mass > 0) sum += mass * log(mass / (q[i] ?? 0));
+    if (mass !== 0) sum += mass * log(mass / (q[i] ?? 0)); // NaN stays NaN
   }
   return Math.max(0, sum);
 }
@@ -119,11 +119,18 @@ export function exactKL(p: ArrayLike<number>, q: ArrayLike<number>): number {
 /**
  * The most mean gold within a KL from probabilities q [m]: that of p ∝ q e^(λ gold), which is best among
  * all with its KL; λ by bisection, with gold in units of its range. Answers of probability 0 count for
- * nothing, whatever their gold. At a KL from ln 1/q(best) on it is the best gold itself.
+ * nothing, whatever their gold. At a KL from ln 1/q(best) on it is the best gold itself. An ArgumentError
+ * for a KL below 0 and for numbers that are none.
  */
 export function goldOptimum(q: ArrayLike<number>, gold: ArrayLike<number>, kl: number): number {
+  if (!(kl >= 0)) throw new ArgumentError(`goldOptimum: the KL is ${kl}; needed a number >= 0`);
+  checkFinite(q, (i) => `goldOptimum: probability ${i}`);
   const possible = Array.from(q, (mass, i) => ({ mass, gold: gold[i] ?? Number.NaN })).filter(
     ({ mass }) => mass > 0,
+  );
+  checkFinite(
+    possible.map((one) => one.gold),
+    (i) => `goldOptimum: the gold of possible answer ${i}`,
   );
   const masses = possible.map(({ mass }) => mass);
   const most = possible.reduce((best, one) => Math.max(best, one.gold), -Infinity);

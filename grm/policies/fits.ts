@@ -5,7 +5,7 @@
 // Next: ../../report/panels.ts.
 
 import { ArgumentError, portable, type Random } from "../../core/index.ts";
-import { middle } from "../statistics/index.ts";
+import { checkFinite, middle } from "../statistics/index.ts";
 
 const { exp, log } = portable;
 
@@ -30,8 +30,27 @@ function penalty(form: CurveForm, d: number): number {
   return form === "bon" ? d : log(d);
 }
 
-/** Least squares of gains over no optimisation [N], at KLs [N] in nats; at least two KLs > 0. */
+/** Least squares of gains over no optimisation [N], at KLs [N] in nats; at least two different KLs > 0. */
 export function fitCurve(kls: ArrayLike<number>, gains: ArrayLike<number>, form: CurveForm): Fit {
+  const fit = leastSquares(kls, gains, form);
+  if (fit !== null) return fit;
+  throw new ArgumentError(
+    "fitCurve: the points leave a and b open; needed gains at two or more different KLs > 0",
+  );
+}
+
+/** The fit; null where the points leave it open. */
+function leastSquares(
+  kls: ArrayLike<number>,
+  gains: ArrayLike<number>,
+  form: CurveForm,
+): Fit | null {
+  if (kls.length !== gains.length)
+    throw new ArgumentError(
+      `fitCurve: ${kls.length} KLs and ${gains.length} gains; needed as many`,
+    );
+  checkFinite(kls, (i) => `fitCurve: KL ${i}`);
+  checkFinite(gains, (i) => `fitCurve: gain ${i}`);
   let [uu, uv, vv, uy, vy] = [0, 0, 0, 0, 0];
   for (let i = 0; i < kls.length; i++) {
     const kl = kls[i] ?? 0;
@@ -45,11 +64,7 @@ export function fitCurve(kls: ArrayLike<number>, gains: ArrayLike<number>, form:
     vy += v * y;
   }
   const determinant = uu * vv - uv * uv;
-  if (!(determinant > 1e-12 * uu * vv)) {
-    throw new ArgumentError(
-      "fitCurve: the points leave a and b open; needed finite gains at two or more different KLs > 0",
-    );
-  }
+  if (!(determinant > 1e-12 * uu * vv)) return null;
   const a = (uy * vv - vy * uv) / determinant;
   const b = (vy * uu - uy * uv) / determinant;
   return { a, b, peakKL: peakOf(a, b, form) };
@@ -84,30 +99,39 @@ export interface BootstrapOptions {
   readonly level?: number;
 }
 
+type FitBy<F> = (kls: ArrayLike<number>, gains: ArrayLike<number>, form: CurveForm) => F;
+
 /** A curve of one prompt or seed: gains at KLs. */
 export interface Curve {
   readonly kls: ArrayLike<number>;
   readonly gains: ArrayLike<number>;
 }
 
-/** The fit through all points of some curves, with percentile intervals over resampled curves. */
+/**
+ * The fit through all points of some curves, with percentile intervals over resampled curves, of those resamples
+ * that don't leave a and b open.
+ */
 export function fitCurves(
   curves: readonly Curve[],
   form: CurveForm,
   { rng, resamples = 1000, level = 0.95 }: BootstrapOptions,
 ): FitWithIntervals {
-  const fitOf = (some: readonly Curve[]): Fit => {
+  const fitOf = <F>(some: readonly Curve[], fit: FitBy<F>): F => {
     const join = (part: (curve: Curve) => ArrayLike<number>): number[] =>
       some.flatMap((curve) => Array.from(part(curve)));
-    return fitCurve(
+    return fit(
       join(({ kls }) => kls),
       join(({ gains }) => gains),
       form,
     );
   };
+  const whole = fitOf(curves, fitCurve);
   const drawn = Array.from({ length: resamples }, () =>
-    fitOf(curves.map(() => curves[rng.integer(0, curves.length)] as Curve)),
-  );
+    fitOf(
+      curves.map(() => curves[rng.integer(0, curves.length)] as Curve),
+      leastSquares,
+    ),
+  ).filter((fit) => fit !== null);
   const peaks = drawn.flatMap(({ peakKL }) => peakKL ?? []);
   const between = (values: readonly number[]): Span =>
     middle(
@@ -115,10 +139,10 @@ export function fitCurves(
       level,
     );
   return {
-    ...fitOf(curves),
+    ...whole,
     aInterval: between(drawn.map(({ a }) => a)),
     bInterval: between(drawn.map(({ b }) => b)),
     peakInterval: peaks.length === 0 ? null : between(peaks),
-    peakShare: peaks.length / resamples,
+    peakShare: peaks.length / drawn.length,
   };
 }

@@ -69,6 +69,7 @@ export function adaptedCoefficient(
   { target, gain = 0.1 }: AdaptiveKLOptions,
 ): number {
   if (!(target > 0)) throw new ArgumentError(`adaptedCoefficient: target ${target} must be > 0`);
+  if (Number.isNaN(kl)) throw new ArgumentError("adaptedCoefficient: the KL is NaN, no number");
   const error = Math.min(0.2, Math.max(-0.2, (kl - target) / target));
   return beta * (1 + gain * error);
 }

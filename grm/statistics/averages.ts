@@ -22,14 +22,15 @@ export function geometricMean(x: ArrayLike<number>): number {
 /** Four units in the last place: how far apart equal numbers may come out, by the way they were computed. */
 const rounding = 4 * Number.EPSILON;
 
-/** Whether numbers differ by more than rounding, measured at the largest of them. */
+/** Whether numbers differ by more than rounding, measured at the largest of them; infinite ones may. */
 function varies(x: ArrayLike<number>): boolean {
   let [low, high] = [Infinity, -Infinity];
   for (let i = 0; i < x.length; i++) {
     low = Math.min(low, x[i] ?? 0);
     high = Math.max(high, x[i] ?? 0);
   }
-  return !(high - low <= rounding * Math.max(Math.abs(low), Math.abs(high)));
+  const largest = Math.max(Math.abs(low), Math.abs(high));
+  return largest === Infinity || !(high - low <= rounding * largest);
 }
 
 /**
@@ -52,5 +53,6 @@ export function deviation(x: ArrayLike<number>): number {
 export function quantile(sorted: ArrayLike<number>, q: number): number {
   const at = q * (sorted.length - 1);
   const [low, high] = [Math.floor(at), Math.ceil(at)].map((i) => sorted[i] ?? Number.NaN);
+  if (low === high) return low ?? 0; // two infinities have no difference
   return (low ?? 0) + ((high ?? 0) - (low ?? 0)) * (at - Math.floor(at));
 }

@@ -63,6 +63,7 @@ export function calibration(differences: ArrayLike<number>, bins = 10): Calibrat
  * rounding (better than chance) and some d is below it (not all right).
  */
 export function fitTemperature(differences: ArrayLike<number>): number | null {
+  checkFinite(differences, (i) => `fitTemperature: the difference of pair ${i + 1}`);
   const all = Array.from(differences);
   const unit = all.reduce((most, d) => Math.max(most, Math.abs(d)), 0);
   const scaled = all.map((d) => d / unit);

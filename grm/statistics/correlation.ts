@@ -16,8 +16,9 @@ export function correlation(x: ArrayLike<number>, y: ArrayLike<number>): number 
   return cosine(centred(x), centred(y));
 }
 
-/** Spearman's: the correlation of ranks, of which ties share the mean. */
+/** Spearman's: the correlation of ranks, of which ties share the mean; null too where a number is NaN, which has none. */
 export function rankCorrelation(x: ArrayLike<number>, y: ArrayLike<number>): number | null {
+  if ([x, y].some((list) => Array.from(list).some(Number.isNaN))) return null;
   return correlation(ranks(x), ranks(y));
 }
 

@@ -1,5 +1,7 @@
 // Counts of numbers in bins of equal width. Next: correlation.ts.
 
+import { checkFinite } from "./finite.ts";
+
 /** Counts of numbers between edges of equal distance. */
 export interface Histogram {
   /** One more than counts. */
@@ -7,20 +9,30 @@ export interface Histogram {
   readonly counts: readonly number[];
 }
 
-/** Counts in bins of equal width; with `like`, in the bins that cover those numbers as well. */
+/**
+ * Counts in bins of equal width, from the smallest to the largest number; with `like`, in the bins that cover
+ * those numbers as well. A number at an edge is in the bin above it, the largest in the last one. An
+ * ArgumentError for what is no finite number, which is in no bin.
+ */
 export function histogram(
   values: ArrayLike<number>,
   { bins = 20, like = values }: { readonly bins?: number; readonly like?: ArrayLike<number> } = {},
 ): Histogram {
   const all = [...Array.from(values), ...Array.from(like)];
+  if (all.length === 0) return { edges: [], counts: [] };
+  checkFinite(all, (i) => `histogram: number ${i + 1}`);
   const low = all.reduce((least, x) => Math.min(least, x), Infinity);
   const high = all.reduce((most, x) => Math.max(most, x), -Infinity);
-  if (all.length === 0) return { edges: [], counts: [] };
-  const width = high > low ? (high - low) / bins : 1;
+  const [first, last] = high > low ? [low, high] : [low - 0.5, low + 0.5]; // a single number in the middle
+  const width = last / bins - first / bins;
+  const edges = Array.from({ length: bins + 1 }, (_, i) => (i < bins ? first + i * width : last));
   const counts = new Array<number>(bins).fill(0);
   for (const x of Array.from(values)) {
-    const bin = Math.min(bins - 1, Math.floor((x - low) / width));
+    const bin = Math.min(
+      bins - 1,
+      edges.findLastIndex((edge) => edge <= x),
+    ); // as rounding left the edges
     counts[bin] = (counts[bin] ?? 0) + 1;
   }
-  return { edges: Array.from({ length: bins + 1 }, (_, i) => low + i * width), counts };
+  return { edges, counts };
 }

@@ -4,9 +4,12 @@
 
 import { portable } from "../../core/index.ts";
 import { centred, mean } from "./averages.ts";
-import { dot } from "./vectors.ts";
+import { dot, inUnits } from "./vectors.ts";
 
 // --- Means -------------------------------------------------------------------------------------------
+
+/** The 97.5 % quantile of the normal distribution. */
+const z = 1.959963984540054;
 
 /** The 97.5 % quantiles of Student's t with 1, 2, ... 30 degrees of freedom. */
 const quantiles = [
@@ -15,9 +18,9 @@ const quantiles = [
   2.045, 2.042,
 ];
 
-/** Beyond the table: the first terms of its expansion in 1/df around the normal's 1.96. */
+/** Beyond the table: its expansion in 1/df around the normal's quantile (Abramowitz and Stegun, 26.7.5). */
 function studentQuantile(df: number): number {
-  return quantiles[df - 1] ?? 1.96 + 2.372 / df;
+  return quantiles[df - 1] ?? z + (2.37227 + (2.8225 + 2.5558 / df) / df) / df;
 }
 
 /** A mean of independent numbers, and how sure it is. */
@@ -34,14 +37,14 @@ export function interval(values: readonly number[]): Interval {
   const n = values.length;
   const centre = mean(values);
   if (n < 2) return { mean: centre, half: null, n };
-  const differences = centred(values);
+  const { unit, values: differences } = inUnits(centred(values));
   const variance = dot(differences, differences) / (n - 1);
-  return { mean: centre, half: studentQuantile(n - 1) * Math.sqrt(variance / n), n };
+  return { mean: centre, half: studentQuantile(n - 1) * unit * Math.sqrt(variance / n), n };
 }
 
-/** Whether the interval leaves 0 out: 1 above, -1 below, 0 if it doesn't. */
+/** Whether the interval leaves 0 out: 1 above, -1 below, 0 if it doesn't, or if its mean is no finite number. */
 export function signOf({ mean, half }: Interval): -1 | 0 | 1 {
-  if (half === null || Math.abs(mean) <= half) return 0;
+  if (half === null || !(Math.abs(mean) > half && Math.abs(mean) < Infinity)) return 0;
   return mean > 0 ? 1 : -1;
 }
 
@@ -84,9 +87,6 @@ export interface Share {
   readonly high: number;
   readonly count: number;
 }
-
-/** The 97.5 % quantile of the normal distribution. */
-const z = 1.959963984540054;
 
 /** A share of wins with Wilson's 95 % interval (1927), which stays within [0, 1]; half wins may be among them. */
 export function wilson(wins: ArrayLike<number>): Share {

@@ -3,11 +3,11 @@
 
 import { portable } from "../../core/index.ts";
 
-const { exp, log } = portable;
+const { exp, log1p } = portable;
 
 /** ln(1 + e^x) without overflow. */
 export function softplus(x: number): number {
-  return Math.max(x, 0) + log(1 + exp(-Math.abs(x)));
+  return Math.max(x, 0) + log1p(exp(-Math.abs(x)));
 }
 
 /** 1 / (1 + e^-x) without overflow. */

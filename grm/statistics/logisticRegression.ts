@@ -4,6 +4,7 @@
 // ends at the one optimum from anywhere (Boyd and Vandenberghe, Convex Optimization, 9.5). Next: wins.ts.
 
 import { ArgumentError } from "../../core/index.ts";
+import { checkFinite } from "./finite.ts";
 import { sigmoid } from "./logistic.ts";
 
 /** A row of numbers of which most are 0: those that aren't, and their columns. */
@@ -35,6 +36,9 @@ export function fitLogistic(
   if (!(l2 > 0 && l2 < Infinity)) {
     throw new ArgumentError(`logistic regression: l2 is ${l2}; needed a finite number > 0`);
   }
+  rows.forEach(({ values }, i) => {
+    checkFinite(values, (k) => `logistic regression: row ${i + 1}, number ${k + 1}`);
+  });
   const weights = new Float64Array(size);
   const scores = new Float64Array(rows.length);
   for (let step = 0; step < steps; step++) {
@@ -103,6 +107,8 @@ function newtonStep(hessian: Hessian, b: Float64Array): Float64Array {
   const way = b.slice();
   let left = squared(rest);
   const goal = 1e-6 * left;
+  if (left === Infinity)
+    throw new ArgumentError("logistic regression: numbers so large that their squares overflow");
   for (let i = 0; i < b.length && left > goal; i++) {
     const bent = times(hessian, way);
     const far = left / inner(way, bent);

@@ -4,6 +4,8 @@
 // bootstrap, which sees no other pairs than these, would be sure. Next: bootstrap.ts.
 
 import type { Random } from "../../core/index.ts";
+import { checkFinite } from "./finite.ts";
+import { inUnits } from "./vectors.ts";
 
 /** Up to so many differences that aren't 0, all 2^n ways to give them signs are counted. */
 export const mostExact = 20;
@@ -17,12 +19,14 @@ export function signFlipTest(
   differences: ArrayLike<number>,
   { rng, rounds = 10_000 }: { readonly rng: Random; readonly rounds?: number },
 ): number {
-  const sizes = Float64Array.from(differences, Math.abs)
+  checkFinite(differences, (i) => `signFlipTest: the difference of item ${i + 1}`);
+  const all = Array.from(inUnits(differences).values);
+  const sizes = Float64Array.from(all, Math.abs)
     .filter((size) => size > 0)
     .sort()
     .reverse();
   const whole = sizes.reduce((sum, size) => sum + size, 0);
-  const seen = Math.abs(Array.from(differences).reduce((sum, d) => sum + d, 0));
+  const seen = Math.abs(all.reduce((sum, d) => sum + d, 0));
   const least = seen - sizes.length * Number.EPSILON * whole; // sums that are equal may come out apart
   if (!(least > 0)) return 1;
   if (sizes.length <= mostExact) return (2 * waysFrom(sizes, least)) / 2 ** sizes.length;
