@@ -40,8 +40,8 @@ export function runHooks(x: Tensor, g: Tensor): Tensor {
 export function added(before: Tensor, own: Tensor): Tensor {
   if (before.dtype === own.dtype && sameShape(before.shape, own.shape)) return before.add(own);
   throw new GraphError(
-    `backward: .grad was set to ${before.dtype} ${formatShape(before.shape)}, the gradient is ` +
-      `${own.dtype} ${formatShape(own.shape)}; set it to null, or to one like that`,
+    `backward: .grad was set to ${before.dtype} ${formatShape(before.shape)}; set it to null, or to ` +
+      `${own.dtype} ${formatShape(own.shape)}`,
   );
 }
 
