@@ -13,6 +13,8 @@ import { log } from "./portable.ts";
 import { accept, signatures } from "./signature.ts";
 
 const takes = signatures({
+  integer: "low: number, high: number",
+  permutation: "n: number",
   random: "seed: number | string",
   restore: "state: object",
   fork: "name: number | string",
@@ -75,8 +77,10 @@ export class Random {
   private constructor(
     /** The seed and the names of the forks that led here, as a path: "0/dropout/3". */
     readonly seed: string,
-    state = beginning(seed),
+    state = beginning(String(seed)),
   ) {
+    if (typeof seed !== "string")
+      throw new ArgumentError(`Random: write random(${String(seed)}), without new`);
     this.#draw = alea("", { state });
   }
 
@@ -124,6 +128,7 @@ export class Random {
 
   /** A whole number in [low, high), all as likely; the two are at most 2^53 apart. */
   integer(low: number, high: number): number {
+    accept(takes.integer, arguments);
     const count = high - low;
     const isRange = Number.isSafeInteger(low) && Number.isSafeInteger(high) && count > 0;
     if (!isRange || count > 2 ** 53) {
@@ -141,6 +146,7 @@ export class Random {
 
   /** The numbers 0..n-1 in random order (Fisher and Yates). */
   permutation(n: number): Int32Array {
+    accept(takes.permutation, arguments);
     if (!Number.isSafeInteger(n) || n < 0) {
       throw new ArgumentError(`permutation: needs a whole number >= 0, got ${n}`);
     }

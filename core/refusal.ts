@@ -29,9 +29,10 @@ export function refuseMore(
 /** One argument that isn't what it must be, or one option, where `path` says inside of which others it is. */
 export function refuse(what: Signature, at: Parameter, value: unknown, path?: string): never {
   const { name, types, isOptional } = at;
-  const options = types.find((type) => type.options)?.options;
+  const { options, isOpen = false } = types.find((type) => type.options) ?? {};
   const full = `${path ?? ""}${name}`;
-  if (options && (isPlain(value) || value === undefined))
+  if (options && isOpen && isPlain(value)) refuseField(what, options, value, `${full}.`);
+  if (options && !isOpen && (isPlain(value) || value === undefined))
     refuseOption(what, options, value ?? {}, path === undefined ? "" : `${full}.`);
   if (options && name === "") refusePosition(what, options, value);
   const needed = types.map(({ says }) => says).join(", ");
@@ -80,6 +81,17 @@ function refuseOption(
   }
   const missing = options.find(({ name, isOptional }) => !isOptional && given[name] === undefined);
   return refuse(what, missing ?? (options[0] as Parameter), undefined, path);
+}
+
+/** An object of which a field is wrong or missing. */
+function refuseField(
+  what: Signature,
+  fields: readonly Parameter[],
+  given: Readonly<Record<string, unknown>>,
+  path: string,
+): never {
+  const wrong = fields.find((field) => !fits(field, given[field.name])) ?? (fields[0] as Parameter);
+  return refuse(what, wrong, given[wrong.name], path);
 }
 
 // --- Words -------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import { byteSize, type DType } from "./dtype.ts";
 import { type Node, nodesBehind } from "./node.ts";
 import type { Shape } from "./shape.ts";
 import { header } from "./show.ts";
-import { accept, signature } from "./signature.ts";
+import { accept, signatures } from "./signature.ts";
 import { checkTensor, Tensor } from "./tensor.ts";
 import { namedTensors, type Tree } from "./tree.ts";
 
@@ -43,11 +43,12 @@ export interface TapeRecord {
   readonly outputs: readonly string[];
 }
 
-const takes = signature("tapeOf", "outputs: Tensor | Tensor[]");
+const line = "outputs: Tensor | Tensor[]";
+const takes = signatures({ tapeOf: line, showTape: line, tapeToJSON: line, tapeToDot: line });
 
 /** What the tape holds behind `outputs`, as plain data that JSON.stringify takes. */
 export function tapeOf(outputs: Tensor | readonly Tensor[]): TapeRecord {
-  accept(takes, arguments);
+  accept(takes.tapeOf, arguments);
   const roots = outputs instanceof Tensor ? [outputs] : outputs;
   for (const x of roots) checkTensor("tapeOf", x, "each output");
   const nodes = nodesBehind(roots).reverse();
@@ -147,6 +148,7 @@ function code(value: Json): string {
 
 /** The tape as lines of text: "c:f32[2,3] = mul a b", and "a:f32[2,3] leaf requiresGrad" before it. */
 export function showTape(outputs: Tensor | readonly Tensor[]): string {
+  accept(takes.showTape, arguments);
   return tapeOf(outputs).lines.map(showLine).join("\n");
 }
 
@@ -160,11 +162,13 @@ const typed = (line: TapeLine): string => header(line);
 
 /** The record of the tape as JSON text: what the walkthroughs and the web page draw from. */
 export function tapeToJSON(outputs: Tensor | readonly Tensor[]): string {
+  accept(takes.tapeToJSON, arguments);
   return JSON.stringify(tapeOf(outputs));
 }
 
 /** The tape as a Graphviz drawing: `dot -Tsvg`. Leaves are boxes, arrows go with the data. */
 export function tapeToDot(outputs: Tensor | readonly Tensor[]): string {
+  accept(takes.tapeToDot, arguments);
   const { lines } = tapeOf(outputs);
   const idOf = new Map(lines.map((line) => [line.name, line.id]));
   const drawn = lines.flatMap((line) => {

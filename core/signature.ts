@@ -24,6 +24,8 @@ export interface Type {
   readonly code?: string;
   /** The options of an object. */
   readonly options?: readonly Parameter[];
+  /** Whether the object may have other fields, too: "{ ids: number[], ... }". */
+  readonly isOpen?: boolean;
 }
 
 export interface Parameter {
@@ -108,6 +110,11 @@ export const words: Readonly<Record<string, Type>> = {
   "number[]": { kinds: ARRAY | OBJECT, only: isList, says: "an array of numbers" },
   "Tensor[]": { kinds: ARRAY, says: "an array of tensors" },
   "any[]": { kinds: ARRAY | OBJECT, only: isList, says: "an array" },
+  Iterable: {
+    kinds: STRING | ARRAY | OBJECT,
+    only: (x) => Symbol.iterator in Object(x) || Symbol.asyncIterator in Object(x),
+    says: "an array or another iterable",
+  },
 };
 
 export function isList(x: unknown): boolean {
@@ -120,7 +127,10 @@ function parse({ takes, classes }: Signature): readonly Parameter[] {
   let at = 0;
   const skips = (token: string): boolean => tokens[at] === token && ++at > 0;
   const type = (): Type => {
-    if (skips("{")) return optionsType(list());
+    if (skips("{")) {
+      const fields = list();
+      return tokens[at - 2] === "..." ? openType(fields) : optionsType(fields);
+    }
     const word = tokens[at++] ?? "";
     const text = word.slice(1, -1);
     const made = named[word];
@@ -131,6 +141,7 @@ function parse({ takes, classes }: Signature): readonly Parameter[] {
     const found: Parameter[] = [];
     while (at < tokens.length && !skips("}")) {
       const isRest = skips("...");
+      if (tokens[at] === "}") continue; // of "...", that stands for other fields
       const name = tokens[at] === "{" ? "" : (tokens[at++] ?? "");
       const isOptional = skips("?");
       skips(":");
@@ -184,6 +195,13 @@ function optionsType(options: readonly Parameter[]): Type {
     return found === required && (count > 0 || isPlain(x));
   };
   return { kinds: OBJECT, only, says: `an object ${fieldsOf(options)}`, options };
+}
+
+/** An object with these fields, which may be a class's own, and any others. */
+function openType(options: readonly Parameter[]): Type {
+  const only = (x: unknown): boolean =>
+    options.every((option) => fits(option, (x as Record<string, unknown>)[option.name]));
+  return { kinds: OBJECT, only, says: `an object ${fieldsOf(options)}`, options, isOpen: true };
 }
 
 /** The option of this name: the lists are short, and comparing is quicker than a look into a table. */

@@ -12,6 +12,11 @@ import type { Targets } from "./rewardModel.ts";
 /** Sequences side by side: B rows of T places. */
 const options = '{ padding?: "left" | "right", withTargets?: number }';
 const takes = signatures({
+  pairLength: "pair: { chosen: object, rejected: object, ... }",
+  epochBatches: "lengths: number[], batchSize: number, rng: Random",
+  batchesByLength: "lengths: number[], tokens: number",
+  chunks: "list: any[], size: number",
+  DataOrder: "lengths: number[], batchSize: number, rng: Random",
   makeBatch: `sequences: any[], ${options}`,
   makePairBatch: `pairs: any[], ${options}`,
 });
@@ -107,7 +112,9 @@ export function makePairBatch(pairs: readonly Pair[], options?: BatchOptions): P
 }
 
 /** Tokens of the longer answer: what a pair costs. */
-export function pairLength({ chosen, rejected }: Pair): number {
+export function pairLength(pair: Pair): number {
+  accept(takes.pairLength, arguments);
+  const { chosen, rejected } = pair;
   return Math.max(chosen.ids.length, rejected.ids.length);
 }
 
@@ -123,6 +130,7 @@ export function epochBatches(
   batchSize: number,
   rng: Random,
 ): readonly (readonly number[])[] {
+  accept(takes.epochBatches, arguments);
   const order = [...rng.permutation(lengths.length)];
   const buckets = chunks(order, batchSize * batchesInBucket);
   const byLength = (a: number, b: number): number => (lengths[a] ?? 0) - (lengths[b] ?? 0) || a - b;
@@ -135,6 +143,7 @@ export function batchesByLength(
   lengths: readonly number[],
   tokens: number,
 ): readonly (readonly number[])[] {
+  accept(takes.batchesByLength, arguments);
   const order = lengths.map((_, i) => i).sort((a, b) => (lengths[b] ?? 0) - (lengths[a] ?? 0));
   const batches: number[][] = [];
   for (let at = 0; at < order.length; ) {
@@ -148,6 +157,7 @@ export function batchesByLength(
 
 /** A list in pieces of `size`, the last perhaps shorter. */
 export function chunks<T>(list: readonly T[], size: number): T[][] {
+  accept(takes.chunks, arguments);
   const count = Math.ceil(list.length / size);
   return Array.from({ length: count }, (_, i) => list.slice(i * size, (i + 1) * size));
 }
@@ -165,6 +175,7 @@ export class DataOrder {
   readonly #batches: Epochs<readonly number[]>;
 
   constructor(lengths: readonly number[], batchSize: number, rng: Random) {
+    accept(takes.DataOrder, arguments);
     this.#batches = new Epochs(rng, (rng) => epochBatches(lengths, batchSize, rng));
   }
 

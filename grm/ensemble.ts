@@ -11,6 +11,8 @@ import { checkFinite, deviation, mean, winsOf } from "./statistics/index.ts";
 import { type Trained, type TrainHooks, type TrainOptions, train } from "./trainer.ts";
 
 const takes = signatures({
+  standardize: "rewards: number[], scale?: number[]",
+  memberOptions: "options: object, k: number",
   combineRewards: 'members: any[], { rule: "mean" | "min" | "lower", lambda?: number }',
   disagreement: "chosen: any[], rejected: any[]",
   trainEnsemble: "count: number, make: function, pairs: any[], options: object, hooks?: function",
@@ -62,6 +64,7 @@ export function combineRewards(
  * from. Zeros where these don't vary. An ArgumentError for a reward that is no finite number.
  */
 export function standardize(rewards: Rewards, scale: Rewards = rewards): Float64Array {
+  accept(takes.standardize, arguments);
   for (const list of new Set([rewards, scale]))
     checkFinite(list, (i) => `standardize: the reward of answer ${i + 1}`);
   const [centre, spread] = [mean(scale), deviation(scale)];
@@ -99,6 +102,7 @@ export function disagreement(
 
 /** The settings of member k: those given, with a seed of its own. */
 export function memberOptions(options: TrainOptions, k: number): TrainOptions {
+  accept(takes.memberOptions, arguments);
   return { ...options, seed: (options.seed ?? 0) + k };
 }
 

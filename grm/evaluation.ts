@@ -44,6 +44,7 @@ const takes = signatures(
       "model: RewardModel, pairs: any[], { training?: any[], base?: CausalLM, neutral?: any[], " +
       "batchTokens?: number, onProgress?: function }",
     textSequences: "texts: any[], tokenizer: object, maxLength: number",
+    accuracyOf: "wins: number[]",
     compareScores: "first: object, second: object, { rng: Random, rounds?: number }",
   },
   () => ({ CausalLM, RewardModel }),
@@ -160,6 +161,7 @@ function length({ ids, labels }: Sequence): number {
  * there are.
  */
 export function accuracyOf(wins: ArrayLike<number>): Accuracy {
+  accept(takes.accuracyOf, arguments);
   return { ...wilson(wins), ties: tiesIn(wins) };
 }
 

@@ -31,6 +31,7 @@ const takes = signatures(
     forward: forwardTakes,
     reward: "hidden: Tensor",
     logits: "hidden: Tensor",
+    logProbs: "hidden: Tensor, targets: { places: Tensor, tokens: Tensor, ... }",
   },
   () => ({ CausalLM }),
 );
@@ -199,7 +200,9 @@ export class RewardModel extends Module {
    * s(y) of each row, [B]: what sequenceLogProbs gives on all logits, but with logits made only where
    * there is loss.
    */
-  logProbs(hidden: Tensor, { places, tokens, rows }: Targets): Tensor {
+  logProbs(hidden: Tensor, targets: Targets): Tensor {
+    accept(takes.logProbs, arguments);
+    const { places, tokens, rows } = targets;
     const losses = this.logits(atPlaces(hidden, places)).crossEntropy(tokens, {
       reduction: "none",
     });

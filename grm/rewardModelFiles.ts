@@ -5,6 +5,7 @@
 
 import * as z from "zod";
 import { ArgumentError, random } from "../core/index.ts";
+import { accept, signatures } from "../core/signature.ts";
 import { problemsOf } from "../nn/checked.ts";
 import {
   addLoRA,
@@ -26,6 +27,11 @@ import {
 import { type Reading, truncations } from "./data/sequences.ts";
 import { chatTemplateSchema, transcript } from "./data/template.ts";
 import { type HeadConfig, type HeadOptions, RewardModel } from "./rewardModel.ts";
+
+const takes = signatures({
+  rewardModelFiles: "folder: { model: object, tokenizer: object, ... }",
+  rewardModelFromFiles: "files: object",
+});
 
 /** A reward model with all that it takes to score text. */
 export interface RewardModelFolder {
@@ -108,6 +114,7 @@ export function rewardModelParts({ model, reading }: RewardModelFolder): ModelPa
 export async function rewardModelFiles(
   folder: RewardModelFolder,
 ): Promise<Map<string, Uint8Array>> {
+  accept(takes.rewardModelFiles, arguments);
   const tokenizer = folder.tokenizer.files().map(({ name, bytes }) => [name, bytes] as const);
   return new Map([...(await modelFiles(rewardModelParts(folder))), ...tokenizer]);
 }
@@ -118,6 +125,7 @@ export async function rewardModelFiles(
  * loaded.
  */
 export function rewardModelFromFiles(files: Files): RewardModelFolder {
+  accept(takes.rewardModelFromFiles, arguments);
   return rewardModelOf("the files", modelFromFiles(files), () => tokenizerFromFiles(files));
 }
 

@@ -1,10 +1,17 @@
 // A reward model in a folder on disk: rewardModelFiles.ts, from paths. Next: export.ts for others to open.
 
+import { accept, signatures } from "../core/signature.ts";
 import { loadModel, loadTokenizer, saveModel, saveTokenizer } from "../nn/node.ts";
 import { type RewardModelFolder, rewardModelOf, rewardModelParts } from "./rewardModelFiles.ts";
 
+const takes = signatures({
+  saveRewardModel: "folder: string, parts: { model: object, tokenizer: object, ... }",
+  loadRewardModel: "folder: string",
+});
+
 /** Writes a reward model into a folder, each file replaced atomically, the weights last. */
 export async function saveRewardModel(folder: string, parts: RewardModelFolder): Promise<void> {
+  accept(takes.saveRewardModel, arguments);
   const model = rewardModelParts(parts);
   await saveTokenizer(folder, parts.tokenizer);
   await saveModel(folder, model);
@@ -15,5 +22,6 @@ export async function saveRewardModel(folder: string, parts: RewardModelFolder):
  * the configuration are a FileError, and nothing is loaded.
  */
 export function loadRewardModel(folder: string): RewardModelFolder {
+  accept(takes.loadRewardModel, arguments);
   return rewardModelOf(folder, loadModel(folder), () => loadTokenizer(folder));
 }

@@ -19,6 +19,7 @@ const options =
 const takes = signatures(
   {
     scoreSequences: `model: RewardModel, sequences: any[], ${options}`,
+    perplexityOf: "scores: { rewards: number[], logProbs: number[], ... }",
     scorePairs: `model: RewardModel, pairs: any[], ${options}`,
   },
   () => ({ RewardModel }),
@@ -183,7 +184,9 @@ export function checkRewards(
 }
 
 /** e^(mean loss of a labelled token): among how many equally likely tokens the model is undecided; null for none. */
-export function perplexityOf({ logProbs, counts }: Scores): number | null {
+export function perplexityOf(scores: Scores): number | null {
+  accept(takes.perplexityOf, arguments);
+  const { logProbs, counts } = scores;
   const tokens = counts.reduce((sum, n) => sum + n, 0);
   return tokens === 0 ? null : portable.exp(-logProbs.reduce((sum, s) => sum + s, 0) / tokens);
 }

@@ -3,7 +3,7 @@
 // Next: statistics/logisticRegression.ts for the fit, evaluation.ts for what it is set beside.
 
 import { ArgumentError, portable } from "../core/index.ts";
-import { accept, signature } from "../core/signature.ts";
+import { accept, signatures } from "../core/signature.ts";
 import { IGNORE } from "./losses.ts";
 import type { Pair, Sequence } from "./pairs.ts";
 import { fitLogistic, type SparseRow, scoreOf } from "./statistics/index.ts";
@@ -27,7 +27,11 @@ function rowOf({ chosen, rejected }: Pair): SparseRow {
   };
 }
 
-const takes = signature("WordsOnly.fit", "pairs: any[], { l2?: number, steps?: number }");
+const takes = signatures({
+  WordsOnly: "weights: number[]",
+  "WordsOnly.fit": "pairs: any[], { l2?: number, steps?: number }",
+  differences: "pairs: any[]",
+});
 
 /** How the words' weights are fitted. */
 export interface WordsOnlyOptions {
@@ -45,14 +49,16 @@ export class WordsOnly {
   private constructor(
     /** One for each token id. */
     readonly weights: Float64Array,
-  ) {}
+  ) {
+    accept(takes.WordsOnly, arguments);
+  }
 
   /**
    * The weights that minimise Σ -log σ(w · (x_c - x_r)) + l2/2 ‖w‖², the one optimum. Deterministic. An
    * ArgumentError if there are no pairs, l2 isn't > 0, or the steps don't suffice.
    */
   static fit(pairs: readonly Pair[], options: WordsOnlyOptions = {}): WordsOnly {
-    accept(takes, arguments);
+    accept(takes["WordsOnly.fit"], arguments);
     const { l2 = 1, steps = 200 } = options;
     if (pairs.length === 0) throw new ArgumentError("WordsOnly: got no pairs to fit");
     const rows = pairs.map(rowOf);
@@ -63,6 +69,7 @@ export class WordsOnly {
 
   /** r_c - r_r of each pair; tokens that training didn't have count 0. */
   differences(pairs: readonly Pair[]): Float64Array {
+    accept(takes.differences, arguments);
     return Float64Array.from(pairs, (pair) => scoreOf(rowOf(pair), this.weights));
   }
 }

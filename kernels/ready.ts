@@ -8,9 +8,12 @@ import {
   DeviceError,
   registerDevice,
 } from "../core/index.ts";
+import { accept, signature } from "../core/signature.ts";
 import { WasmDevice } from "./wasm/device.ts";
 import type { WasmOptions } from "./wasm/kernels.ts";
 import { hasFiles, type KernelSource, load } from "./wasm/module.ts";
+
+const takes = signature("ready", "{ kernels?: any, threads?: number, fma?: boolean }");
 
 /** What ready() may be told: where the kernels are, how many threads, which module. */
 export interface ReadyOptions {
@@ -48,6 +51,7 @@ function startWasm(): WasmDevice {
  * resolves to the same device.
  */
 export function ready(options: ReadyOptions = {}): Promise<Device> {
+  accept(takes, arguments);
   starting ??= begin(options);
   return starting;
 }

@@ -2,13 +2,23 @@
 // token (is this word about the hero? is the word just spelled pleasant?) and of a whole story at its last
 // token. All follow from the text by the world's own rules. Next: ../grm/inspect/probes.ts.
 
+import { accept, signatures } from "../core/signature.ts";
 import { type Matrix, pickRows } from "../grm/inspect/matrix.ts";
 import { type FeatureProbe, fitProbe, scoreProbe } from "../grm/inspect/probes.ts";
 import { type States, tokenStates } from "../grm/inspect/states.ts";
 import type { Sequence } from "../grm/pairs.ts";
-import type { CausalLM } from "../nn/index.ts";
+import { CausalLM } from "../nn/index.ts";
 import { spelled } from "./worlds/index.ts";
 import { characters, type Story, sentencesOf } from "./worlds/world.ts";
+
+const takes = signatures(
+  {
+    goldFeatures: "stories: any[]",
+    asStorySequence: "story: { title: any[], response: any[], ... }",
+    probeGoldFeatures: "lm: CausalLM, stories: { training: any[], tests: object, ... }",
+  },
+  () => ({ CausalLM }),
+);
 
 /** A feature's values where it is defined: rows of the tokens of all stories, one after the other. */
 interface Feature {
@@ -51,6 +61,7 @@ function read({ title: [, hero], response }: Story): FeatureReading {
 
 /** All features of stories, for states of asStorySequence's tokens. */
 export function goldFeatures(stories: readonly Story[]): Record<GoldFeatureName, Feature> {
+  accept(takes.goldFeatures, arguments);
   const empty = (): { rows: number[]; values: number[] } => ({ rows: [], values: [] });
   const found = Object.fromEntries(goldFeatureNames.map((name) => [name, empty()])) as Record<
     GoldFeatureName,
@@ -82,7 +93,9 @@ export function goldFeatures(stories: readonly Story[]): Record<GoldFeatureName,
 }
 
 /** A story as a model reads it: title and response, without `<end>`. */
-export function asStorySequence({ title, response }: Story): Sequence {
+export function asStorySequence(story: Story): Sequence {
+  accept(takes.asStorySequence, arguments);
+  const { title, response } = story;
   const ids = spelled.tokenizer.encode([...title, ...response].join(" "));
   return { ids, labels: ids.map((id, i) => (i < title.length ? -100 : id)) };
 }
@@ -97,8 +110,10 @@ export interface ProbeStories {
 /** How well each gold feature can be read off the states of a language model, layer by layer and test by test. */
 export async function probeGoldFeatures(
   lm: CausalLM,
-  { training, tests }: ProbeStories,
+  stories: ProbeStories,
 ): Promise<FeatureProbe[]> {
+  accept(takes.probeGoldFeatures, arguments);
+  const { training, tests } = stories;
   const statesOf = (stories: readonly Story[]): Promise<States> =>
     tokenStates(lm, stories.map(asStorySequence));
   const [states, features] = [await statesOf(training), goldFeatures(training)];

@@ -12,9 +12,13 @@ import {
   ones,
   type Tensor,
 } from "../core/index.ts";
-import { accept, signature } from "../core/signature.ts";
+import { accept, signature, signatures } from "../core/signature.ts";
 import { writeRows } from "../core/update.ts";
 import type { Cache } from "./backbone.ts";
+
+const takesToo = signatures({
+  select: "rows: Tensor",
+});
 
 const takes = signature("KVCache", "layers: number, context?: number");
 
@@ -130,6 +134,7 @@ export class KVCache implements Cache {
   }
 
   select(rows: Tensor): void {
+    accept(takesToo.select, arguments);
     for (const layer of this.layers) layer.select(rows);
     if (this.#mask) this.#mask = replace(this.#mask, this.#mask.indexSelect(rows));
     if (this.#count) this.#count = replace(this.#count, this.#count.indexSelect(rows));

@@ -3,6 +3,7 @@
 // Next: checkpoints/ for the folder around it.
 
 import { ArgumentError } from "../core/index.ts";
+import { accept, signatures } from "../core/signature.ts";
 import {
   type Activation,
   type LSTMConfig,
@@ -10,6 +11,11 @@ import {
   modelConfig,
   type TransformerConfig,
 } from "./config.ts";
+
+const takes = signatures({
+  configFromHF: "config: object",
+  configToHF: "config: { style: string, vocabSize: number, dim: number, ... }",
+});
 
 type HF = Readonly<Record<string, unknown>>;
 
@@ -83,6 +89,7 @@ function activation(config: HF, field: string, otherwise: string): Activation {
 
 /** Our configuration of a config.json's content; LlamaForCausalLM, GPT2LMHeadModel, and what we write. */
 export function configFromHF(config: HF): ModelConfig {
+  accept(takes.configFromHF, arguments);
   const type = config.model_type;
   if (type === "llama") return llamaFromHF(config);
   if (type === "gpt2") return gpt2FromHF(config);
@@ -159,6 +166,7 @@ function lstmFromHF(config: HF): LSTMConfig {
  * (dropout of a Llama, learned positions in one) goes into fields that begin with "twoheads_".
  */
 export function configToHF(config: ModelConfig): Readonly<Record<string, unknown>> {
+  accept(takes.configToHF, arguments);
   if (config.style === "lstm") return lstmToHF(config);
   return config.style === "gpt2" ? gpt2ToHF(config) : llamaToHF(config);
 }

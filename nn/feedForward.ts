@@ -8,6 +8,7 @@ import { Conv1D, type Linear, linearMaker } from "./layers.ts";
 import { Module } from "./module.ts";
 
 const takes = signatures({
+  forward: "x: Tensor",
   SwiGLU: "config: object, rng: Random",
   MLP: "config: object, rng: Random",
 });
@@ -49,6 +50,7 @@ export class SwiGLU extends FeedForward {
   }
 
   override forward(x: Tensor): Tensor {
+    accept(takes.forward, arguments);
     const gate = this.activate(this.gateProj.forward(x));
     const inner = this.tap("act", gate.mul(this.upProj.forward(x)));
     return this.tap("out", this.downProj.forward(inner));
@@ -69,6 +71,7 @@ export class MLP extends FeedForward {
   }
 
   override forward(x: Tensor): Tensor {
+    accept(takes.forward, arguments);
     const inner = this.tap("act", this.activate(this.cFc.forward(x)));
     return this.tap("out", this.cProj.forward(inner));
   }

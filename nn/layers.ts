@@ -8,6 +8,7 @@ import type { LoRA } from "./lora.ts";
 import { Module } from "./module.ts";
 
 const takes = signatures({
+  linearMaker: "rng: Random, std: number",
   Linear:
     "inFeatures: number, outFeatures: number, { rng: Random, bias?: boolean, std?: number, weight?: Tensor }",
   Conv1D:
@@ -78,6 +79,7 @@ export class Linear extends Projection {
 
 /** Makes the layers of a part of a model: without biases, each drawing from a fork of its own name. */
 export function linearMaker(rng: Random, std: number) {
+  accept(takes.linearMaker, arguments);
   return (from: number, to: number, name: string, deviation = std): Linear =>
     new Linear(from, to, { rng: rng.fork(name), bias: false, std: deviation });
 }

@@ -14,6 +14,7 @@ import { nearest } from "./nearest.ts";
 const options = "rank: number, alpha?: number, dropout?: number, rng: Random";
 const takes = signatures(
   {
+    forward: "x: Tensor",
     LoRA: `layer: Projection, { ${options} }`,
     addLoRA: `model: Module, { layers: any[], ${options} }`,
     mergeLoRA: "model: Module",
@@ -71,6 +72,7 @@ export class LoRA extends Module {
 
   /** (alpha / rank) B A x. */
   forward(x: Tensor): Tensor {
+    accept(takes.forward, arguments);
     return this.dropout.forward(x).linear(this.a).linear(this.b).mul(this.scale);
   }
 

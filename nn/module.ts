@@ -123,8 +123,9 @@ export abstract class Module {
    * Switches this tree to training and returns it. Every dropout in it drops, drawing from `rng`; without
    * one, from the generator that it was given before.
    */
-  train({ rng }: { readonly rng?: Random | null } = {}): this {
+  train(options: { readonly rng?: Random | null } = {}): this {
     accept(takes.train, arguments);
+    const { rng } = options;
     for (const [, module] of this.namedModules()) {
       module.training = true;
       module.rng = rng ?? module.rng;

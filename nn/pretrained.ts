@@ -4,7 +4,7 @@
 // configuration.
 
 import { ArgumentError, random } from "../core/index.ts";
-import { accept, signature } from "../core/signature.ts";
+import { accept, signature, signatures } from "../core/signature.ts";
 import { CausalLM } from "./causalLM.ts";
 import {
   type Files,
@@ -17,6 +17,10 @@ import { configFromHF, configToHF } from "./configHF.ts";
 import { loraStateDict } from "./lora.ts";
 import type { StateDict } from "./module.ts";
 
+const takesToo = signatures({
+  causalLMFromFiles: "files: object",
+});
+
 const takes = signature("causalLMFiles", "lm: CausalLM", () => ({ CausalLM }));
 
 /**
@@ -25,6 +29,7 @@ const takes = signature("causalLMFiles", "lm: CausalLM", () => ({ CausalLM }));
  * same files.
  */
 export function causalLMFromFiles(files: Files): CausalLM {
+  accept(takesToo.causalLMFromFiles, arguments);
   return causalLMOf(modelFromFiles(files));
 }
 

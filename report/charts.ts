@@ -3,10 +3,23 @@
 // Next: sections of the page, such as training.ts, which fill them.
 
 import * as Plot from "@observablehq/plot";
+import { accept, signatures } from "../core/signature.ts";
 import { endsOf, type Interval } from "../grm/statistics/index.ts";
 import { drawn } from "./drawn.ts";
 import { colour, dash, type Figure, type Key } from "./figure.ts";
 import { type Cell, numberText, type Table } from "./html.ts";
+
+const takes = signatures({
+  missingFigure: "words: { title: string, look: string, ... }, why: string",
+  pointAt: "x: number, given: { mean: number, half: null | number, ... }",
+  curves:
+    "words: { title: string, look: string, ... }, { x: object, y: object, series: any[], otherwise: string, rule?: number, dots?: boolean, bars?: boolean }",
+  ranges:
+    "words: { title: string, look: string, ... }, { x: object, ranges: any[], otherwise: string, rule?: number, names?: any[] }",
+  histograms: "words: { title: string, look: string, ... }, bars: { x: object, y: object, ... }",
+  cellMap:
+    "words: { title: string, look: string, ... }, { rows: any[], columns: any[], values: any[], unit: string, strongest?: number, byRow?: boolean, root?: boolean, xLabel?: string, yLabel?: string, otherwise: string, side?: number }",
+});
 
 const size = { width: 400, height: 250, marginLeft: 54, marginBottom: 42, marginRight: 16 };
 
@@ -30,6 +43,7 @@ export interface Axis {
 
 /** A figure that has nothing to show, and says why. */
 export function missingFigure(words: Words, why: string): Figure {
+  accept(takes.missingFigure, arguments);
   return { ...words, table: { columns: [], rows: [] }, picture: { missing: why } };
 }
 
@@ -59,6 +73,7 @@ export interface CurvePoint {
 
 /** A mean with the ends of its interval. */
 export function pointAt(x: number, given: Interval): CurvePoint {
+  accept(takes.pointAt, arguments);
   return { x, y: given.mean, ...endsOf(given) };
 }
 
@@ -86,6 +101,7 @@ interface Curves {
 
 /** Lines with bands. */
 export function curves(words: Words, options: Curves): Figure {
+  accept(takes.curves, arguments);
   const { x, y, otherwise, rule } = options;
   const isDrawn = (p: CurvePoint): p is CurvePoint & { readonly y: number } =>
     p.y !== null && Number.isFinite(p.y) && (!y.log || p.y > 0) && (!x.log || p.x > 0);
@@ -193,6 +209,7 @@ interface Ranges {
 
 /** Points with intervals, a row for each thing, side by side for whose they are. */
 export function ranges(words: Words, options: Ranges): Figure {
+  accept(takes.ranges, arguments);
   const { x, ranges: all, otherwise, names } = options;
   const isDrawn = ({ value }: Range): boolean =>
     value !== null && Number.isFinite(value) && (!x.log || value > 0);
@@ -278,7 +295,9 @@ interface Bars {
 }
 
 /** Histograms over one another. */
-export function histograms(words: Words, { x, y, edges, counts, otherwise }: Bars): Figure {
+export function histograms(words: Words, bars: Bars): Figure {
+  accept(takes.histograms, arguments);
+  const { x, y, edges, counts, otherwise } = bars;
   if (edges.length < 2) return missingFigure(words, otherwise);
   const bins = (values: readonly number[]) =>
     values.map((count, i) => ({ x1: edges[i], x2: edges[i + 1], count }));
@@ -345,6 +364,7 @@ const mostDrawn = 80; // rows and columns; of more, the last ones
 
 /** A map of numbers: one colour above 0, another below, none at 0. Of a very large one, its last corner. */
 export function cellMap(words: Words, options: Cells): Figure {
+  accept(takes.cellMap, arguments);
   const { rows, columns } = options;
   if (Math.max(rows.length, columns.length) <= mostDrawn) return drawMap(words, options);
   const last = <T>(list: readonly T[]): readonly T[] => list.slice(-mostDrawn);

@@ -2,6 +2,7 @@
 // of its reward models, plain BT and GRM-SFT at the hottest rate, looked into side by side.
 // Next: ../lab/demo/table.ts for the verdict.
 
+import { accept, signatures } from "../core/signature.ts";
 import {
   endsOf,
   geometricInterval,
@@ -20,6 +21,10 @@ import { pageHtml, type Section } from "./page.ts";
 import { type RewardPage, rewardSections } from "./rewardPage.ts";
 import { settingsSection } from "./settings.ts";
 
+const takes = signatures({
+  demoPage: "page: { file: object, many: null | object, ... }",
+});
+
 /** What the demo's page shows: results, the printed text, and the models that were kept. */
 export interface DemoPage {
   readonly file: DemoResultFile;
@@ -32,7 +37,9 @@ export interface DemoPage {
 }
 
 /** The whole file. */
-export function demoPage({ file, many, printed, models }: DemoPage): string {
+export function demoPage(page: DemoPage): string {
+  accept(takes.demoPage, arguments);
+  const { file, many, printed, models } = page;
   const { plan, results, command } = file;
   const seeds = seedsOf(results);
   const run = settingsSection(

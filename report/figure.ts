@@ -2,7 +2,13 @@
 // Colours are CSS variables, which light and dark pages fill differently.
 // Next: charts.ts for the kinds of figures, drawn.ts for the picture.
 
+import { accept, signatures } from "../core/signature.ts";
 import { escape, type Table, tableHtml } from "./html.ts";
+
+const takes = signatures({
+  figureHtml: "figure: { title: string, look: string, ... }, id: string",
+  standaloneSvg: "figure: { title: string, look: string, ... }",
+});
 
 /** An entry of a figure's legend. */
 export interface Key {
@@ -47,6 +53,7 @@ export function dash(i: number): string {
 
 /** A figure for a page, with an id that is its own there. */
 export function figureHtml(figure: Figure, id: string): string {
+  accept(takes.figureHtml, arguments);
   const { title, look, limits, picture, table, legend = [], wide } = figure;
   const scrollable = wide ? ` tabindex="0" role="region" aria-label="${escape(title)}"` : "";
   const inside =
@@ -97,7 +104,9 @@ export function paletteCss(mode: keyof typeof palette): string {
 }
 
 /** A figure's picture as a file of its own, light on white; null if there is none. */
-export function standaloneSvg({ picture, title, legend = [] }: Figure): string | null {
+export function standaloneSvg(figure: Figure): string | null {
+  accept(takes.standaloneSvg, arguments);
+  const { picture, title, legend = [] } = figure;
   if (!("svg" in picture)) return null;
   const style = `<style>svg{${paletteCss("light")};color:#222;background:#fff}text{white-space:pre}</style>`;
   const width = Number(/ width="([\d.]+)"/.exec(picture.svg)?.[1] ?? 640);

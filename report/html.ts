@@ -2,6 +2,12 @@
 // from a dataset, a file or a model passes through escape() on its way into a page.
 // Next: figure.ts, page.ts.
 
+import { accept, signatures } from "../core/signature.ts";
+
+const takes = signatures({
+  escape: "text: string",
+  tableHtml: "table: { columns: any[], rows: any[], ... }, caption: string",
+});
 const entities: Readonly<Record<string, string>> = {
   "&": "&amp;",
   "<": "&lt;",
@@ -12,6 +18,7 @@ const entities: Readonly<Record<string, string>> = {
 
 /** Text as it may stand in HTML and in quoted attributes; control characters become visible. */
 export function escape(text: string): string {
+  accept(takes.escape, arguments);
   return text
     .replaceAll(/[&<>"']/g, (sign) => entities[sign] ?? sign)
     .replaceAll(/[^\P{Cc}\t\n\r]/gu, "\ufffd"); // control characters, which HTML doesn't allow
@@ -46,7 +53,9 @@ function cellHtml(cell: Cell, isHead: boolean): string {
 }
 
 /** A table whose rows are named by their first cell. */
-export function tableHtml({ columns, rows }: Table, caption: string): string {
+export function tableHtml(table: Table, caption: string): string {
+  accept(takes.tableHtml, arguments);
+  const { columns, rows } = table;
   const head = columns.map((name) => `<th scope="col">${escape(name)}</th>`).join("");
   const body = rows
     .map((row) => `<tr>${row.map((cell, i) => cellHtml(cell, i === 0)).join("")}</tr>`)

@@ -1,10 +1,15 @@
 // One figure of a whole comparison: what is optimised, gold and fluency in rows, a column for each method.
 // Next: panels.ts for how it is drawn.
 
+import { accept, signatures } from "../core/signature.ts";
 import { methodsOf, plain } from "../lab/overopt/report.ts";
 import type { MethodName, SeedResult } from "../lab/overopt/results.ts";
 import { coursesOf, type MeanPoint, methodTitles } from "../lab/overopt/summary.ts";
 import { figureSvg, type Panel, type Point, palette } from "./panels.ts";
+
+const takes = signatures({
+  figureOf: "seeds: any[]",
+});
 
 /** What the figure's rows show: a title, and what stands at the axis. */
 const shown = {
@@ -17,6 +22,7 @@ type Shown = keyof typeof shown;
 
 /** The figure: what is optimised, gold and fluency in rows, a column for each method. */
 export function figureOf(seeds: readonly SeedResult[]): string {
+  accept(takes.figureOf, arguments);
   const courses = coursesOf(seeds);
   const methods = methodsOf(seeds);
   const names = [...new Set(courses.map(({ judge }) => judge))];

@@ -1,6 +1,7 @@
 // The pages of rewards that were optimised: best-of-n by one judge, and the comparison of reward models.
 // Next: ../lab/overopt/summary.ts for what is concluded.
 
+import { accept, signatures } from "../core/signature.ts";
 import { type Interval, interval, plusMinus } from "../grm/statistics/index.ts";
 import { rowsOf, textReport } from "../lab/overopt/report.ts";
 import type { MethodName, OveroptResultFile } from "../lab/overopt/results.ts";
@@ -10,6 +11,11 @@ import type { Figure } from "./figure.ts";
 import { detailsHtml, escape, numberText, type Table, tableHtml } from "./html.ts";
 import { pageHtml } from "./page.ts";
 import { settingsSection } from "./settings.ts";
+
+const takes = signatures({
+  bestOfNPage: "run: { name: string, settings: object, ... }",
+  overoptPage: "name: string, results: { command: string, plan: object, ... }",
+});
 
 const distance = { label: "KL from the base, nats" } as const;
 
@@ -28,6 +34,7 @@ export interface BestOfNRun {
 
 /** The page of best-of-n by one judge. */
 export function bestOfNPage(run: BestOfNRun): string {
+  accept(takes.bestOfNPage, arguments);
   const { name, settings, measures } = run;
   const caption = "± is half of a 95 % interval over prompts";
   return pageHtml({
@@ -100,7 +107,9 @@ const shown = {
 } as const;
 
 /** The page of `twoheads overopt`. */
-export function overoptPage(name: string, { command, plan, seeds }: OveroptResultFile): string {
+export function overoptPage(name: string, results: OveroptResultFile): string {
+  accept(takes.overoptPage, arguments);
+  const { command, plan, seeds } = results;
   const courses = coursesOf(seeds);
   const methods = [...new Set(courses.map(({ method }) => method))];
   const tables = methods.map((method) => {

@@ -3,8 +3,13 @@
 // column on a telephone, every picture named and with its numbers beside it.
 // Next: figure.ts; sections such as training.ts.
 
+import { accept, signatures } from "../core/signature.ts";
 import { type Figure, figureHtml, paletteCss } from "./figure.ts";
 import { escape } from "./html.ts";
+
+const takes = signatures({
+  pageHtml: "page: { title: string, lead: string, ... }",
+});
 
 /** A part of a page: text and figures under a heading. */
 export interface Section {
@@ -72,7 +77,9 @@ pre{overflow-x:auto;padding:.8rem;background:var(--card);border-radius:6px}
 `;
 
 /** The whole file. */
-export function pageHtml({ title, lead, sections }: Page): string {
+export function pageHtml(page: Page): string {
+  accept(takes.pageHtml, arguments);
+  const { title, lead, sections } = page;
   const links = sections.map(
     ({ id, title: name }) => `<li><a href="#${escape(id)}">${escape(name)}</a></li>`,
   );

@@ -2,7 +2,12 @@
 // Observable Plot (./charts.ts); this is the picture that stands alone, with all panels in one file.
 // Next: ../lab/overopt/report.ts, which fills the panels.
 
+import { accept, signatures } from "../core/signature.ts";
 import { escape } from "./html.ts";
+
+const takes = signatures({
+  figureSvg: "panels: any[], { columns?: number }",
+});
 
 /** A point of a series, with the half height of its band. */
 export interface Point {
@@ -52,7 +57,12 @@ const plot = {
 const legendRow = 18;
 
 /** Panels in rows of `columns`, with one legend below for all. The x axis is √x, as in 2210.10760. */
-export function figureSvg(panels: readonly Panel[], { columns = 2 } = {}): string {
+export function figureSvg(
+  panels: readonly Panel[],
+  options: { readonly columns?: number } = {},
+): string {
+  accept(takes.figureSvg, arguments);
+  const { columns = 2 } = options;
   const rows = Math.ceil(panels.length / columns);
   const legend = legendOf(panels);
   const [width, body] = [columns * size.width, rows * size.height];

@@ -1,12 +1,17 @@
 // The page of a policy that was trained against a reward (PPO, RLOO), or of two beside each other.
 // Next: ../grm/policies/policyRecords.ts for what each number is.
 
+import { accept, signatures } from "../core/signature.ts";
 import type { PolicyRecord } from "../grm/policies/policyRecords.ts";
 import { type Axis, type CurveSeries, curves, type Words } from "./charts.ts";
 import type { Figure } from "./figure.ts";
 import { detailsHtml, tableHtml } from "./html.ts";
 import { pageHtml } from "./page.ts";
 import { settingsSection } from "./settings.ts";
+
+const takes = signatures({
+  policyPage: "runs: any[]",
+});
 
 const words = {
   course: {
@@ -50,6 +55,7 @@ export interface PolicyHistory {
 
 /** The whole file. */
 export function policyPage(runs: readonly PolicyHistory[]): string {
+  accept(takes.policyPage, arguments);
   return pageHtml({
     title: `Policy ${runs.map(({ name }) => name).join(" and ")}`,
     lead: "A language model trained against a reward, with the true reward beside it.",

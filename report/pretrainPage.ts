@@ -1,11 +1,16 @@
 // The page of a language model's pretraining. Next: ../nn/pretrain/records.ts for what each number is.
 
+import { accept, signatures } from "../core/signature.ts";
 import type { PretrainRecord } from "../nn/index.ts";
 import { type Axis, type CurvePoint, curves, type Words } from "./charts.ts";
 import type { Figure } from "./figure.ts";
 import { detailsHtml, escape } from "./html.ts";
 import { pageHtml } from "./page.ts";
 import { settingsSection } from "./settings.ts";
+
+const takes = signatures({
+  pretrainPage: "name: string, settings: object, records: any[]",
+});
 
 const words = {
   loss: {
@@ -41,6 +46,7 @@ export function pretrainPage(
   settings: Readonly<Record<string, unknown>>,
   records: readonly PretrainRecord[],
 ): string {
+  accept(takes.pretrainPage, arguments);
   const samples = records.flatMap((r) =>
     r.kind === "sample"
       ? [detailsHtml(`step ${r.step}`, `<pre>${escape(r.prompt + r.text)}</pre>`)]

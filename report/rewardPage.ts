@@ -1,6 +1,7 @@
 // The page of reward models: one training run, or two beside each other. What can't be shown is said.
 // Next: ../cli/commands/report.ts, which reads runs from their folders.
 
+import { accept, signatures } from "../core/signature.ts";
 import type { Evaluation, ModelComparison } from "../grm/evaluation.ts";
 import type { Inspection } from "../grm/inspect/inspect.ts";
 import type { TrainRecord } from "../grm/trainer/records.ts";
@@ -14,6 +15,14 @@ import { type Page, pageHtml, type Section } from "./page.ts";
 import { settingsSection } from "./settings.ts";
 import { attentionSection, explanationSection, textSection } from "./tokens.ts";
 import { trainingSection } from "./training.ts";
+
+const takes = signatures({
+  rewardPage: "found: { runs: any[], inspection: string | object, ... }",
+  inspectionPage: "inspection: { pairs: number, models: any[], ... }",
+  rewardSections:
+    "{ runs: any[], comparison?: null | object, inspection: string | object, frontier: null | object }",
+  inspectionSections: "inspection: string | { pairs: number, models: any[], ... }",
+});
 
 /** What is known of a run. */
 export interface RewardRun {
@@ -37,6 +46,7 @@ export interface RewardPage {
 
 /** The whole file. */
 export function rewardPage(found: RewardPage): string {
+  accept(takes.rewardPage, arguments);
   const names = found.runs.map(({ name }) => name).join(" and ");
   const page: Page = {
     title: `Reward ${found.runs.length > 1 ? "models" : "model"} ${names}`,
@@ -48,6 +58,7 @@ export function rewardPage(found: RewardPage): string {
 
 /** The page of what `twoheads inspect` found. */
 export function inspectionPage(inspection: Inspection): string {
+  accept(takes.inspectionPage, arguments);
   const names = inspection.models.map(({ name }) => name).join(" and ");
   return pageHtml({
     title: `Inside ${names}`,
@@ -57,7 +68,9 @@ export function inspectionPage(inspection: Inspection): string {
 }
 
 /** All sections, for pages that have others too. */
-export function rewardSections({ runs, comparison, inspection, frontier }: RewardPage): Section[] {
+export function rewardSections(options: RewardPage): Section[] {
+  accept(takes.rewardSections, arguments);
+  const { runs, comparison, inspection, frontier } = options;
   const isEvaluated = runs.some(({ evaluation }) => typeof evaluation !== "string");
   return [
     settingsSection(runs.map(({ name, settings }) => ({ name, values: settings }))),
@@ -76,6 +89,7 @@ export function rewardSections({ runs, comparison, inspection, frontier }: Rewar
  * is none.
  */
 export function inspectionSections(inspection: Inspection | string): Section[] {
+  accept(takes.inspectionSections, arguments);
   if (typeof inspection === "string") {
     const why = `<p class="missing">Not here: ${escape(inspection)}</p>`;
     return [{ id: "inspection", title: "Inside the models", before: why }];

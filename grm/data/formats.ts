@@ -6,9 +6,18 @@
 // and beside them, where given, margin (or score_chosen and score_rejected) and source.
 // Next: template.ts for how it becomes text.
 
-import type { Field } from "../../nn/checkpoints/json.ts";
+import { accept, signatures } from "../../core/signature.ts";
+import { Field } from "../../nn/checkpoints/json.ts";
 import { commonPrompt, isTranscript, turnsOf } from "./implicitPrompt.ts";
 import { type Judged, type Message, speakers } from "./template.ts";
+
+const takes = signatures(
+  {
+    comparisonOf: "line: Field",
+    responseOf: "line: Field",
+  },
+  () => ({ Field }),
+);
 
 /** Two answers of which one was chosen. */
 export interface Comparison {
@@ -24,6 +33,7 @@ const sourceFields = ["source", "subset", "domain", "category"];
 
 /** Reads a pair; a FileError names the line and the field that is wrong. */
 export function comparisonOf(line: Field): Comparison {
+  accept(takes.comparisonOf, arguments);
   const margin = marginOf(line);
   const source = sourceFields.map((name) => line.get(name).value).find((x) => x != null);
   return {
@@ -159,6 +169,7 @@ function marginOf(line: Field): number | undefined {
  * answer, or {response} alone. A FileError names the line and the field that is wrong.
  */
 export function responseOf(line: Field): Judged {
+  accept(takes.responseOf, arguments);
   const response = line.get("response");
   const hasPrompt = has(line, "messages") || has(line, "prompt");
   if (has(line, "response")) {

@@ -2,9 +2,14 @@
 // line without end is refused before it fills the machine. Plain or gzip, from memory here.
 // Next: onDisk.ts for paths and standard input, formats.ts for what a line holds.
 
+import { accept, signatures } from "../../core/signature.ts";
 import { joinBytes } from "../../nn/arrays.ts";
 import { FileError, type Files, filesAsFolder } from "../../nn/checkpoints/byteSource.ts";
 import { type Field, parseJson } from "../../nn/checkpoints/json.ts";
+
+const takes = signatures({
+  parseLine: "file: string, line: { line: number, bytes: null | number[], ... }, most?: number",
+});
 
 /** A line of a file, and its number. */
 export interface Line {
@@ -127,7 +132,9 @@ function isBlank({ bytes }: Line): boolean {
 }
 
 /** The JSON object in a line; a FileError names file and line. */
-export function parseLine(file: string, { line, bytes }: Line, most = mostLineBytes): Field {
+export function parseLine(file: string, options: Line, most = mostLineBytes): Field {
+  accept(takes.parseLine, arguments);
+  const { line, bytes } = options;
   const place = `${nameOf(file)}:${line}`;
   if (bytes === null) throw new FileError(place, "", `is longer than ${most} bytes`);
   const hasMark = line === 1 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf; // BOM

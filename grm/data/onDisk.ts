@@ -4,7 +4,7 @@
 import { createReadStream } from "node:fs";
 import { pipeline, Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
-import { accept } from "../../core/signature.ts";
+import { accept, signatures } from "../../core/signature.ts";
 import { FileError } from "../../nn/index.ts";
 import {
   counted,
@@ -16,14 +16,26 @@ import {
   split,
   standardInput,
 } from "./lines.ts";
-import { pairsOf, type ReadPairs, type ReadPairsOptions, takes } from "./readPairs.ts";
+import {
+  pairsOf,
+  type ReadPairs,
+  type ReadPairsOptions,
+  takes as takesPairs,
+} from "./readPairs.ts";
 import { type ReadResponsesOptions, type Response, responsesOf } from "./readResponses.ts";
+
+const takes = signatures({
+  linesOf: "path: string, most?: number",
+  readResponses:
+    'files: any[], { tokenizer: object, lenient?: boolean, maxLength: number, truncation: "prompt" | "answer" | "drop", template: object }',
+});
 
 /**
  * Reads a file line by line, unpacking gzip by its first bytes. A file that isn't there, can't be read,
  * is empty, or whose gzip data is damaged or cut short is a FileError.
  */
 export function linesOf(path: string, most = mostLineBytes): AsyncGenerator<Line> {
+  accept(takes.linesOf, arguments);
   return counted(nameOf(path), split(contentOf(path), most), (error, last) =>
     problemOf(error as NodeJS.ErrnoException, last),
   );
@@ -79,7 +91,7 @@ export async function readPairs(
   files: readonly string[],
   options: ReadPairsOptions,
 ): Promise<ReadPairs> {
-  accept(takes, arguments);
+  accept(takesPairs, arguments);
   return pairsOf(files.map(sourceOf), options);
 }
 
@@ -91,5 +103,6 @@ export function readResponses(
   files: readonly string[],
   options: ReadResponsesOptions,
 ): AsyncGenerator<Response> {
+  accept(takes.readResponses, arguments);
   return responsesOf(files.map(sourceOf), options);
 }

@@ -2,11 +2,17 @@
 // reason why there are none. Files are in memory here; onDisk.ts reads them from paths or standard input.
 // Next: ../tokenRewards.ts for the rewards, ../../cli/commands/score.ts for the command.
 
+import { accept, signatures } from "../../core/signature.ts";
 import { FileError, type Files, type Tokenizer } from "../../nn/index.ts";
 import type { Sequence } from "../pairs.ts";
 import { responseOf } from "./formats.ts";
 import { type Line, type LineSource, parseLine, sourcesOf, writtenLines } from "./lines.ts";
 import { cutToLength, encodeJudged, type Reading } from "./sequences.ts";
+
+const takes = signatures({
+  responsesFromFiles:
+    'files: object, { tokenizer: object, lenient?: boolean, maxLength: number, truncation: "prompt" | "answer" | "drop", template: object }',
+});
 
 /** A line of answers, read. */
 export interface Response {
@@ -36,6 +42,7 @@ export function responsesFromFiles(
   files: Files,
   options: ReadResponsesOptions,
 ): AsyncGenerator<Response> {
+  accept(takes.responsesFromFiles, arguments);
   return responsesOf(sourcesOf(files), options);
 }
 

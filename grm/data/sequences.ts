@@ -2,11 +2,19 @@
 // answer and its end carry text-generation loss. What doesn't fit is cut by a stated policy, for both
 // sides of a pair at once. Next: readPairs.ts.
 
+import { accept, signatures } from "../../core/signature.ts";
 import { joinIds } from "../../nn/arrays.ts";
 import { documentStart, type Tokenizer } from "../../nn/index.ts";
 import { IGNORE } from "../losses.ts";
 import type { Sequence } from "../pairs.ts";
 import { type ChatTemplate, type Judged, render } from "./template.ts";
+
+const takes = signatures({
+  encodeJudged:
+    "judged: { prompt: string | any[], answer: string, ... }, tokenizer: { encode: function, decode: function, ... }, template: { system: string, user: string, ... }",
+  sequenceOf: "tokens: { start: number[], prompt: number[], ... }",
+  cutToLength: 'sides: any[], maxLength: number, truncation: "prompt" | "answer" | "drop"',
+});
 
 /**
  * What to do with sequences longer than the limit:
@@ -48,6 +56,7 @@ export interface Tokens {
  * apart.
  */
 export function encodeJudged(judged: Judged, tokenizer: Tokenizer, template: ChatTemplate): Tokens {
+  accept(takes.encodeJudged, arguments);
   const text = render(judged, template);
   const encode = (part: string): Int32Array => tokenizer.encode(part, { parseSpecial: false });
   const prompt = encode(text.prompt);
@@ -63,7 +72,9 @@ export function encodeJudged(judged: Judged, tokenizer: Tokenizer, template: Cha
 }
 
 /** The tokens as one sequence. The first has nothing before it that could predict it, so no label. */
-export function sequenceOf({ start, prompt, answer }: Tokens): Sequence {
+export function sequenceOf(tokens: Tokens): Sequence {
+  accept(takes.sequenceOf, arguments);
+  const { start, prompt, answer } = tokens;
   const ids = joinIds([start, prompt, answer]);
   const labels = ids.slice().fill(IGNORE, 0, Math.max(1, start.length + prompt.length));
   return { ids, labels };
@@ -82,6 +93,7 @@ export function cutToLength(
   maxLength: number,
   truncation: Truncation,
 ): Cut {
+  accept(takes.cutToLength, arguments);
   const whole = sides.map(sequenceOf);
   if (whole.every(({ ids }) => ids.length <= maxLength)) {
     return { sequences: whole, wasCut: false };

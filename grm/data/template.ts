@@ -6,8 +6,15 @@
 
 import * as z from "zod";
 import { ArgumentError } from "../../core/index.ts";
+import { accept, signatures } from "../../core/signature.ts";
 import { problemsOf } from "../../nn/checked.ts";
 import type { SpecialIds } from "../../nn/index.ts";
+
+const takes = signatures({
+  render:
+    "judged: { prompt: string | any[], answer: string, ... }, template: { system: string, user: string, ... }",
+  jinjaOf: "template: { system: string, user: string, ... }, special: object",
+});
 
 export const speakers = ["system", "user", "assistant"] as const;
 export type Speaker = (typeof speakers)[number];
@@ -79,9 +86,11 @@ function around(template: ChatTemplate, speaker: Speaker): [before: string, afte
  * with the space in front of them.
  */
 export function render(
-  { prompt, answer }: Judged,
+  judged: Judged,
   template: ChatTemplate,
 ): { readonly prompt: string; readonly answer: string } {
+  accept(takes.render, arguments);
+  const { prompt, answer } = judged;
   const text = typeof prompt === "string" ? prompt : renderPrompt(prompt, template);
   return text.endsWith(" ")
     ? { prompt: text.slice(0, -1), answer: ` ${answer}` }
@@ -97,7 +106,9 @@ function renderPrompt(messages: readonly Message[], template: ChatTemplate): str
  * The same template in Jinja, for tokenizer_config.json: what transformers' apply_chat_template writes
  * is what we write, with the begin and end tokens of a tokenizer that has them.
  */
-export function jinjaOf(template: ChatTemplate, { bos, eos }: SpecialIds): string {
+export function jinjaOf(template: ChatTemplate, special: SpecialIds): string {
+  accept(takes.jinjaOf, arguments);
+  const { bos, eos } = special;
   const end = eos === undefined ? "''" : "eos_token";
   const start = bos === undefined ? end : "bos_token";
   const turn = (speaker: Speaker): string => {

@@ -3,11 +3,21 @@
 // Next: ../../nn/attention.ts.
 
 import { portable, scope, tensor } from "../../core/index.ts";
-import { capture } from "../../nn/index.ts";
+import { accept, signatures } from "../../core/signature.ts";
+import { CausalLM, capture } from "../../nn/index.ts";
 import type { Sequence } from "../pairs.ts";
+import { RewardModel } from "../rewardModel.ts";
 import { taken } from "../scores.ts";
 import { type Matrix, matrix, rowOf } from "./matrix.ts";
 import { backboneNames, evaluating, type Model } from "./states.ts";
+
+const takes = signatures(
+  {
+    attentionPatterns:
+      "model: RewardModel | CausalLM, sequence: { ids: number[], labels: number[], ... }",
+  },
+  () => ({ CausalLM, RewardModel }),
+);
 
 /** What one attention head looks at in one sequence of T tokens. */
 export interface AttentionHead {
@@ -24,7 +34,12 @@ export interface AttentionHead {
 }
 
 /** The patterns of all heads on a sequence; empty for a backbone without attention. */
-export async function attentionPatterns(model: Model, { ids }: Sequence): Promise<AttentionHead[]> {
+export async function attentionPatterns(
+  model: Model,
+  sequence: Sequence,
+): Promise<AttentionHead[]> {
+  accept(takes.attentionPatterns, arguments);
+  const { ids } = sequence;
   const names = backboneNames(model).filter((name) => name.endsWith(".pattern"));
   if (names.length === 0) return [];
   const T = ids.length;

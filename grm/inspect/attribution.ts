@@ -4,15 +4,29 @@
 // intervention.ts asks that, and explain.ts shows both. Next: intervention.ts.
 
 import { cat, grad, noGrad, scope, type Tensor, tensor } from "../../core/index.ts";
+import { accept, signatures } from "../../core/signature.ts";
 import { capture, edit } from "../../nn/index.ts";
 import { breathe } from "../../nn/run/loop.ts";
 import type { Sequence } from "../pairs.ts";
-import type { RewardModel } from "../rewardModel.ts";
+import { RewardModel } from "../rewardModel.ts";
 import { taken } from "../scores.ts";
 import { streamNames } from "./states.ts";
 
+const takes = signatures(
+  {
+    embedName: "model: RewardModel",
+    embeddings:
+      'model: RewardModel, sequence: { ids: number[], labels: number[], ... }, baseline?: "mean" | "zero"',
+    gradientTimesInput: "model: RewardModel, sequence: { ids: number[], labels: number[], ... }",
+    integratedGradients:
+      'model: RewardModel, sequence: { ids: number[], labels: number[], ... }, { baseline?: "mean" | "zero", steps?: number }',
+  },
+  () => ({ RewardModel }),
+);
+
 /** The name of the first of the residual stream, what goes into the first block. */
 export function embedName(model: RewardModel): string {
+  accept(takes.embedName, arguments);
   return streamNames(model)[0] ?? "";
 }
 
@@ -26,9 +40,11 @@ export type Baseline = "mean" | "zero";
 /** The embeddings [1,T,C] of a sequence, and those of its baseline. To be called in a scope. */
 export function embeddings(
   model: RewardModel,
-  { ids }: Sequence,
+  sequence: Sequence,
   baseline: Baseline = "mean",
 ): { readonly input: Tensor; readonly base: Tensor } {
+  accept(takes.embeddings, arguments);
+  const { ids } = sequence;
   return noGrad(() => {
     const row = tensor(ids, { shape: [1, ids.length] });
     const name = embedName(model);
@@ -56,6 +72,7 @@ export async function gradientTimesInput(
   model: RewardModel,
   sequence: Sequence,
 ): Promise<Float64Array> {
+  accept(takes.gradientTimesInput, arguments);
   const found = inEvaluation(model, () =>
     scope(() => {
       const { input } = embeddings(model, sequence);
@@ -92,8 +109,10 @@ export interface IntegratedOptions {
 export async function integratedGradients(
   model: RewardModel,
   sequence: Sequence,
-  { baseline = "mean", steps = 64 }: IntegratedOptions = {},
+  options: IntegratedOptions = {},
 ): Promise<IntegratedGradients> {
+  accept(takes.integratedGradients, arguments);
+  const { baseline = "mean", steps = 64 } = options;
   const T = sequence.ids.length;
   const attributions = new Float64Array(T);
   const some = Math.max(1, Math.floor(2048 / T)); // points at once

@@ -5,6 +5,7 @@
 // Next: states.ts for where states come from.
 
 import { ArgumentError, portable } from "../../core/index.ts";
+import { accept, signatures } from "../../core/signature.ts";
 import { cosine, deviation, dot, inUnits, mean, norm } from "../statistics/index.ts";
 import {
   centredColumns,
@@ -15,6 +16,14 @@ import {
 } from "./matrix.ts";
 import type { States } from "./states.ts";
 
+const takes = signatures({
+  linearCKA: "x: { rows: number, cols: number, ... }, y: { rows: number, cols: number, ... }",
+  effectiveRank: "x: { rows: number, cols: number, ... }",
+  rankOf: "values: number[]",
+  drift: "base: object, model: object",
+  tokenCosines: "x: { rows: number, cols: number, ... }, y: { rows: number, cols: number, ... }",
+});
+
 /**
  * Linear centred kernel alignment of x [N,C] and y [N,D], the same N tokens in both: 1 where they are alike
  * up to rotation and uniform scaling, 0 on average where they have nothing in common. Kornblith et al.
@@ -24,6 +33,7 @@ import type { States } from "./states.ts";
  * vary, and for fewer than four tokens.
  */
 export function linearCKA(x: Matrix, y: Matrix): number | null {
+  accept(takes.linearCKA, arguments);
   const [a, b] = [inModerateUnits(centredColumns(x)), inModerateUnits(centredColumns(y))];
   const [shared, own, others] = [alikeness(a, b), alikeness(a, a), alikeness(b, b)];
   const scale = Math.sqrt(own * others);
@@ -59,6 +69,7 @@ function inModerateUnits(x: Matrix): Matrix {
  * 1 to min(N, C) (Roy and Vetterli 2007). Null if nothing varies, or not all of it is finite.
  */
 export function effectiveRank(x: Matrix): number | null {
+  accept(takes.effectiveRank, arguments);
   if (!x.data.every(Number.isFinite)) return null;
   const a = inModerateUnits(centredColumns(x));
   const squares = symmetricEigenvalues(crossProduct(a, a)); // of singular values, up to rounding
@@ -68,6 +79,7 @@ export function effectiveRank(x: Matrix): number | null {
 
 /** e^H of numbers >= 0 taken as shares of their sum, H = -Σ p ln p. */
 export function rankOf(values: ArrayLike<number>): number | null {
+  accept(takes.rankOf, arguments);
   const list = Array.from(values);
   const total = list.reduce((sum, value) => sum + value, 0);
   if (!(total > 0)) return null;
@@ -96,6 +108,7 @@ export interface LayerDrift {
 
 /** Layer by layer, states of the same tokens before and after training. */
 export function drift(base: States, model: States): LayerDrift[] {
+  accept(takes.drift, arguments);
   return Object.entries(base).map(([name, x]) => {
     const y = model[name];
     if (y === undefined || y.rows !== x.rows || y.cols !== x.cols) {
@@ -116,6 +129,7 @@ export function drift(base: States, model: States): LayerDrift[] {
 
 /** cos(x_i, y_i) of each row, [N]; 1 where both are 0, 0 where one is, NaN where a state holds no finite number. */
 export function tokenCosines(x: Matrix, y: Matrix): Float64Array {
+  accept(takes.tokenCosines, arguments);
   return Float64Array.from({ length: x.rows }, (_, i) => {
     const [a, b] = [rowOf(x, i), rowOf(y, i)];
     const [p, q] = [norm(a), norm(b)];

@@ -2,11 +2,20 @@
 // they agree on which tokens matter. Where they don't, no one of them is to be believed alone.
 // Next: attribution.ts, intervention.ts.
 
+import { accept, signatures } from "../../core/signature.ts";
 import type { Sequence } from "../pairs.ts";
-import type { RewardModel } from "../rewardModel.ts";
+import { RewardModel } from "../rewardModel.ts";
 import { rankCorrelation } from "../statistics/index.ts";
 import { gradientTimesInput, type IntegratedOptions, integratedGradients } from "./attribution.ts";
 import { activationPatching, tokenDeletion } from "./intervention.ts";
+
+const takes = signatures(
+  {
+    explainReward:
+      'model: RewardModel, sequence: { ids: number[], labels: number[], ... }, { baseline?: "mean" | "zero", steps?: number }',
+  },
+  () => ({ RewardModel }),
+);
 
 /** T numbers each: what each token is worth to the reward, in the reward's units. */
 export interface Explanation {
@@ -49,6 +58,7 @@ export async function explainReward(
   sequence: Sequence,
   options: IntegratedOptions = {},
 ): Promise<Explanation> {
+  accept(takes.explainReward, arguments);
   const gradientInput = await gradientTimesInput(model, sequence);
   const { attributions, difference, gap } = await integratedGradients(model, sequence, options);
   const tried = Array.from(sequence.ids.keys()).slice(-mostPlaces);

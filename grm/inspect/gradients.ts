@@ -6,7 +6,8 @@
 // Next: ../trainer/objective.ts for the losses.
 
 import { ArgumentError, grad, random, scope, type Tensor } from "../../core/index.ts";
-import { type CausalLM, capture } from "../../nn/index.ts";
+import { accept, signatures } from "../../core/signature.ts";
+import { CausalLM, capture } from "../../nn/index.ts";
 import { breathe } from "../../nn/run/loop.ts";
 import type { Pair } from "../pairs.ts";
 import { RewardModel } from "../rewardModel.ts";
@@ -15,6 +16,15 @@ import { dot } from "../statistics/index.ts";
 import { methods, Objective, type TrainMethod } from "../trainer/objective.ts";
 import { type TrainSettings, trainSettings } from "../trainer.ts";
 import { activationNames } from "./states.ts";
+
+const takes = signatures(
+  {
+    lossGradients:
+      "model: RewardModel, pairs: any[], { method?: string, alpha?: number, beta?: number, base?: CausalLM }",
+    groupOf: "name: string",
+  },
+  () => ({ CausalLM, RewardModel }),
+);
 
 /** Which losses' gradients are compared: the method and its weights. */
 export interface GradientOptions {
@@ -90,6 +100,7 @@ export async function lossGradients(
   pairs: readonly Pair[],
   options: GradientOptions = {},
 ): Promise<LossGradients> {
+  accept(takes.lossGradients, arguments);
   const { method = "grm-sft", alpha = 0.5, beta = 0.1, base } = options;
   if (pairs.length === 0 || !("regularizer" in methods[method]) || !(alpha > 0 && alpha < 1)) {
     throw new ArgumentError(
@@ -381,6 +392,7 @@ function sidesOf(name: string, sums: PlaceSums, pair: Pair, T: number): [TokenPu
 
 /** A parameter's group: the part of its block that it belongs to, else the module that holds it. */
 export function groupOf(name: string): string {
+  accept(takes.groupOf, arguments);
   const inBlock = /^(.*?\.\d+\.[^.]+)\./.exec(name)?.[1];
   if (inBlock !== undefined && !name.startsWith("v_head.")) return inBlock;
   return name.startsWith("v_head.") ? "v_head" : name.replace(/\.[^.]+$/, "");

@@ -4,7 +4,8 @@
 // Next: index.ts for the single views, ../report/ for the page.
 
 import { ArgumentError } from "../../core/index.ts";
-import type { CausalLM, Tokenizer } from "../../nn/index.ts";
+import { accept, signatures } from "../../core/signature.ts";
+import { CausalLM, type Tokenizer } from "../../nn/index.ts";
 import { pairLength } from "../batches.ts";
 import type { Pair, Sequence } from "../pairs.ts";
 import type { RewardModel } from "../rewardModel.ts";
@@ -17,6 +18,15 @@ import { type Reliability, reliability } from "./reliability.ts";
 import { type Retention, retention, samplesSideBySide } from "./retention.ts";
 import { tokenStates } from "./states.ts";
 import { type TokenView, tokenView } from "./tokens.ts";
+
+const takes = signatures(
+  {
+    inspectModels:
+      "{ models: any[], base: CausalLM, tokenizer: object, pairs: any[], neutral?: any[], losses?: object, shown?: number, probes?: function, seed?: number, onProgress?: function }",
+    inspectionJson: "inspection: { pairs: number, models: any[], ... }",
+  },
+  () => ({ CausalLM }),
+);
 
 /** A model with the name that figures give it. */
 export interface Subject {
@@ -106,6 +116,7 @@ function within(
 
 /** Looks at everything. Costs some hundred forward passes for each model. */
 export async function inspectModels(options: InspectOptions): Promise<Inspection> {
+  accept(takes.inspectModels, arguments);
   const { models, base, tokenizer, pairs, probes, onProgress } = options;
   if (models.length === 0 || pairs.length === 0) {
     throw new ArgumentError(
@@ -248,6 +259,7 @@ function notesOn(pairs: readonly Pair[], shown: readonly Pair[]): string[] {
 
 /** JSON of numbers with six digits, typed arrays as lists. */
 export function inspectionJson(inspection: Inspection): string {
+  accept(takes.inspectionJson, arguments);
   return JSON.stringify(inspection, (_name, value: unknown) => {
     if (typeof value === "number") return Number(value.toPrecision(6));
     return value instanceof Float64Array ? Array.from(value) : value;

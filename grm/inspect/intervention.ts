@@ -12,12 +12,23 @@ import {
   tensor,
   where,
 } from "../../core/index.ts";
+import { accept, signatures } from "../../core/signature.ts";
 import { capture, edit } from "../../nn/index.ts";
 import type { Sequence } from "../pairs.ts";
-import type { RewardModel } from "../rewardModel.ts";
+import { RewardModel } from "../rewardModel.ts";
 import { scoreSequences, taken } from "../scores.ts";
 import { embeddings, embedName } from "./attribution.ts";
 import { evaluating, streamNames } from "./states.ts";
+
+const takes = signatures(
+  {
+    tokenDeletion:
+      "model: RewardModel, sequence: { ids: number[], labels: number[], ... }, { places?: number[] }",
+    activationPatching:
+      'model: RewardModel, sequence: { ids: number[], labels: number[], ... }, { names?: any[], source?: "mean" | object, places?: number[] }',
+  },
+  () => ({ RewardModel }),
+);
 
 /** Where to intervene: every token unless said, as each costs a pass over the sequence. */
 export interface Places {
@@ -33,8 +44,10 @@ const everywhere = ({ ids }: Sequence): readonly number[] => Array.from(ids.keys
 export async function tokenDeletion(
   model: RewardModel,
   sequence: Sequence,
-  { places = everywhere(sequence) }: Places = {},
+  options: Places = {},
 ): Promise<Float64Array> {
+  accept(takes.tokenDeletion, arguments);
+  const { places = everywhere(sequence) } = options;
   const { ids, labels } = sequence;
   const effects = new Float64Array(ids.length).fill(Number.NaN);
   if (ids.length === 1) return effects;
@@ -73,8 +86,10 @@ export interface Patches {
 export async function activationPatching(
   model: RewardModel,
   sequence: Sequence,
-  { names = streamNames(model, { middles: true }), source = "mean", ...options }: PatchOptions = {},
+  given: PatchOptions = {},
 ): Promise<Patches> {
+  accept(takes.activationPatching, arguments);
+  const { names = streamNames(model, { middles: true }), source = "mean", ...options } = given;
   const { places = everywhere(sequence) } = options;
   const T = sequence.ids.length;
   if (source !== "mean" && source.ids.length !== T) {

@@ -3,6 +3,7 @@
 // Next: ../../lab/goldFeatures.ts for what is read in the world "spelled".
 
 import { ArgumentError } from "../../core/index.ts";
+import { accept, signatures } from "../../core/signature.ts";
 import { centred, checkFinite, deviation, dot, mean, norm } from "../statistics/index.ts";
 import {
   centredColumns,
@@ -14,6 +15,16 @@ import {
   rowOf,
   solvePositive,
 } from "./matrix.ts";
+
+const takes = signatures({
+  fitProbe: "labelled: { x: object, y: number[], ... }, { l2?: number }",
+  readProbe:
+    "probe: { weights: number[], bias: number, ... }, x: { rows: number, cols: number, ... }",
+  scoreProbe:
+    "probe: { weights: number[], bias: number, ... }, labelled: { x: object, y: number[], ... }",
+  linearProbe:
+    "training: { x: object, y: number[], ... }, test: { x: object, y: number[], ... }, { l2?: number }",
+});
 
 /** States and a number that goes with each: what a probe is fitted to or judged on. */
 export interface Labelled {
@@ -43,7 +54,10 @@ function checkLabelled(name: string, { x, y }: Labelled): void {
 }
 
 /** Ridge regression: minimises mean (w · x + b - y)² + l2 |w|² over scaled columns. Closed form. */
-export function fitProbe({ x, y }: Labelled, { l2 = 1e-3 }: ProbeOptions = {}): Probe {
+export function fitProbe(labelled: Labelled, options: ProbeOptions = {}): Probe {
+  accept(takes.fitProbe, arguments);
+  const { l2 = 1e-3 } = options;
+  const { x, y } = labelled;
   if (x.rows === 0 || y.length !== x.rows) {
     throw new ArgumentError(
       `fitProbe: got ${x.rows} states and ${y.length} labels; needed as many of both, at least one`,
@@ -66,7 +80,9 @@ export function fitProbe({ x, y }: Labelled, { l2 = 1e-3 }: ProbeOptions = {}): 
 }
 
 /** What the probe reads off states, [N]. */
-export function readProbe({ weights, bias }: Probe, x: Matrix): Float64Array {
+export function readProbe(probe: Probe, x: Matrix): Float64Array {
+  accept(takes.readProbe, arguments);
+  const { weights, bias } = probe;
   return Float64Array.from({ length: x.rows }, (_, i) => dot(rowOf(x, i), weights) + bias);
 }
 
@@ -82,8 +98,10 @@ export interface ProbeScore {
 }
 
 /** How well a probe does on states that it wasn't fitted to. */
-export function scoreProbe(probe: Probe, { x, y }: Labelled): ProbeScore {
-  checkLabelled("scoreProbe", { x, y });
+export function scoreProbe(probe: Probe, labelled: Labelled): ProbeScore {
+  accept(takes.scoreProbe, arguments);
+  const { x, y } = labelled;
+  checkLabelled("scoreProbe", labelled);
   const read = readProbe(probe, x);
   const whole = norm(centred(y));
   const error = norm(Float64Array.from(y, (value, i) => value - (read[i] ?? 0)));
@@ -107,6 +125,7 @@ export function linearProbe(
   test: Labelled,
   options?: ProbeOptions,
 ): ProbeScore {
+  accept(takes.linearProbe, arguments);
   return scoreProbe(fitProbe(training, options), test);
 }
 

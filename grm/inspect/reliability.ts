@@ -1,8 +1,9 @@
 // The reliability diagram: of the pairs about which a model is so and so sure, how many it gets right.
 // Next: ../statistics/calibration.ts for calibration itself.
 
+import { accept, signature } from "../../core/signature.ts";
 import type { Pair } from "../pairs.ts";
-import type { RewardModel } from "../rewardModel.ts";
+import { RewardModel } from "../rewardModel.ts";
 import { checkRewards, scorePairs } from "../scores.ts";
 import {
   type Calibration,
@@ -12,6 +13,9 @@ import {
   wilson,
   winsOf,
 } from "../statistics/index.ts";
+
+const line = "model: RewardModel, pairs: any[], bins?: number";
+const takes = signature("reliability", line, () => ({ RewardModel }));
 
 /** Calibration of a reward model on pairs, and its accuracy. */
 export interface Reliability extends Calibration {
@@ -25,6 +29,7 @@ export async function reliability(
   pairs: readonly Pair[],
   bins = 10,
 ): Promise<Reliability> {
+  accept(takes, arguments);
   const scores = await scorePairs(model, pairs);
   checkRewards("reliability", pairs, scores);
   const { chosen, rejected } = scores;

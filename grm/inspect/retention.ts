@@ -3,13 +3,23 @@
 // prompt. Next: ../evaluation.ts for the same perplexities beside accuracy.
 
 import { cat, noGrad, portable, random, scope, type Tensor } from "../../core/index.ts";
-import { type CausalLM, generateAsync } from "../../nn/index.ts";
+import { accept, signatures } from "../../core/signature.ts";
+import { CausalLM, generateAsync } from "../../nn/index.ts";
 import { breathe } from "../../nn/run/loop.ts";
 import { batchesByLength, makeBatch } from "../batches.ts";
 import type { Sequence } from "../pairs.ts";
 import { atPlaces } from "../rewardModel.ts";
 import { taken } from "../scores.ts";
 import { evaluating } from "./states.ts";
+
+const takes = signatures(
+  {
+    retention: "model: CausalLM, base: CausalLM, sequences: any[], { batchTokens?: number }",
+    samplesSideBySide:
+      "models: object, prompt: number[], { maxTokens: number, temperature?: number, samples?: number, seed?: number, stop?: number[] }",
+  },
+  () => ({ CausalLM }),
+);
 
 /** On some texts, over all tokens that carry a label. */
 export interface Retention {
@@ -25,8 +35,10 @@ export async function retention(
   model: CausalLM,
   base: CausalLM,
   sequences: readonly Sequence[],
-  { batchTokens = 1024 }: { readonly batchTokens?: number } = {},
+  options: { readonly batchTokens?: number } = {},
 ): Promise<Retention | null> {
+  accept(takes.retention, arguments);
+  const { batchTokens = 1024 } = options;
   let [tokens, own, theirs, kl] = [0, 0, 0, 0];
   const lengths = sequences.map(({ ids }) => ids.length);
   for (const batch of batchesByLength(lengths, batchTokens)) {
@@ -88,8 +100,10 @@ export interface SampleOptions {
 export async function samplesSideBySide(
   models: Readonly<Record<string, CausalLM>>,
   prompt: readonly number[],
-  { maxTokens, temperature = 1, samples = 2, seed = 0, stop = [] }: SampleOptions,
+  options: SampleOptions,
 ): Promise<Record<string, (readonly number[])[]>> {
+  accept(takes.samplesSideBySide, arguments);
+  const { maxTokens, temperature = 1, samples = 2, seed = 0, stop = [] } = options;
   const written: Record<string, (readonly number[])[]> = {};
   for (const [name, lm] of Object.entries(models)) {
     const rng = random(seed).fork("samples");

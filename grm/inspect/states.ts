@@ -4,13 +4,28 @@
 // Next: drift.ts, which compares them; ../../nn/activations.ts for the names.
 
 import { ArgumentError, noGrad, scope, type Tensor, tensor } from "../../core/index.ts";
-import { type CausalLM, capture } from "../../nn/index.ts";
+import { accept, signatures } from "../../core/signature.ts";
+import { CausalLM, capture } from "../../nn/index.ts";
 import { breathe } from "../../nn/run/loop.ts";
 import { batchesByLength, makeBatch } from "../batches.ts";
 import type { Sequence } from "../pairs.ts";
-import type { RewardModel } from "../rewardModel.ts";
+import { RewardModel } from "../rewardModel.ts";
 import { taken } from "../scores.ts";
 import { type Matrix, matrix } from "./matrix.ts";
+
+const takes = signatures(
+  {
+    activationNames: "model: RewardModel | CausalLM, run: function",
+    backboneNames: "model: RewardModel | CausalLM",
+    streamNames: "model: RewardModel | CausalLM, { middles?: boolean }",
+    shortName: "name: string",
+    tokenStates:
+      "model: RewardModel | CausalLM, sequences: any[], { names?: any[], batchTokens?: number }",
+    evaluating: "model: RewardModel | CausalLM, fn: function",
+    lastRows: "sequences: any[]",
+  },
+  () => ({ CausalLM, RewardModel }),
+);
 
 /** A model with a backbone: what both kinds have in common. */
 export type Model = RewardModel | CausalLM;
@@ -19,6 +34,7 @@ const deepest = 7; // parts of a name, as in model.layers.0.self_attn.pattern
 
 /** The full names of all activations that `run` announces in `model`, in the order of their making. */
 export function activationNames(model: Model, run: () => unknown): string[] {
+  accept(takes.activationNames, arguments);
   const patterns = Array.from({ length: deepest }, (_, i) =>
     Array(i + 1)
       .fill("*")
@@ -38,6 +54,7 @@ export function activationNames(model: Model, run: () => unknown): string[] {
 
 /** The names of the backbone's activations, in the order of their making. */
 export function backboneNames(model: Model): string[] {
+  accept(takes.backboneNames, arguments);
   const ids = tensor([[0]], { dtype: "int32" });
   return evaluating(model, () =>
     scope(() => ({ names: activationNames(model, () => model.model.forward(ids)) })),
@@ -48,16 +65,16 @@ export function backboneNames(model: Model): string[] {
  * The residual stream of a backbone from the embeddings to the final hidden states that both heads read:
  * embed, what each block leaves behind it (with `middles` also what attention leaves), hidden.
  */
-export function streamNames(
-  model: Model,
-  { middles = false }: { readonly middles?: boolean } = {},
-): string[] {
+export function streamNames(model: Model, options: { readonly middles?: boolean } = {}): string[] {
+  accept(takes.streamNames, arguments);
+  const { middles = false } = options;
   const wanted = middles ? /\.(embed|mid|resid|hidden)$/ : /\.(embed|resid|hidden)$/;
   return backboneNames(model).filter((name) => wanted.test(name));
 }
 
 /** The last part of a stream's name, with the number of its block: "embed", "1.mid", "hidden". */
 export function shortName(name: string): string {
+  accept(takes.shortName, arguments);
   const parts = name.split(".");
   const block = parts.findLastIndex((part) => /^\d+$/.test(part));
   return parts.slice(block < 0 ? -1 : block).join(".");
@@ -70,8 +87,10 @@ export type States = Readonly<Record<string, Matrix>>;
 export async function tokenStates(
   model: Model,
   sequences: readonly Sequence[],
-  { names = streamNames(model), batchTokens = 2048 } = {},
+  options: { readonly names?: readonly string[]; readonly batchTokens?: number } = {},
 ): Promise<States> {
+  accept(takes.tokenStates, arguments);
+  const { names = streamNames(model), batchTokens = 2048 } = options;
   const lengths = sequences.map(({ ids }) => ids.length);
   const starts = lengths.map((_, i) => lengths.slice(0, i).reduce((sum, n) => sum + n, 0));
   const N = lengths.reduce((sum, n) => sum + n, 0);
@@ -117,6 +136,7 @@ function activationsOf(
 
 /** Runs `fn` without recording and without dropout; the model's mode is afterwards as it was. */
 export function evaluating<T>(model: Model, fn: () => T): T {
+  accept(takes.evaluating, arguments);
   const resumeTraining = model.pauseTraining();
   try {
     return noGrad(fn);
@@ -127,6 +147,7 @@ export function evaluating<T>(model: Model, fn: () => T): T {
 
 /** Rows of the states that are each sequence's last token. */
 export function lastRows(sequences: readonly Sequence[]): number[] {
+  accept(takes.lastRows, arguments);
   let end = -1;
   return sequences.map(({ ids }) => {
     end += ids.length;

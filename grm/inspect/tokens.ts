@@ -3,12 +3,21 @@
 // comes from, if it comes gradually. Next: attribution.ts, which asks the same of the whole sequence.
 
 import { noGrad, scope, tensor } from "../../core/index.ts";
-import type { CausalLM } from "../../nn/index.ts";
+import { accept, signatures } from "../../core/signature.ts";
+import { CausalLM } from "../../nn/index.ts";
 import type { Sequence } from "../pairs.ts";
-import type { RewardModel } from "../rewardModel.ts";
+import { RewardModel } from "../rewardModel.ts";
 import { taken } from "../scores.ts";
 import { tokenRewards } from "../tokenRewards.ts";
 import { evaluating } from "./states.ts";
+
+const takes = signatures(
+  {
+    tokenView: "model: RewardModel, sequence: { ids: number[], labels: number[], ... }",
+    surprises: "lm: CausalLM, sequence: { ids: number[], labels: number[], ... }",
+  },
+  () => ({ CausalLM, RewardModel }),
+);
 
 /** T numbers each, in the order of the tokens. */
 export interface TokenView {
@@ -25,6 +34,7 @@ export interface TokenView {
 
 /** Rewards and surprise of every token, in evaluation mode. */
 export async function tokenView(model: RewardModel, sequence: Sequence): Promise<TokenView> {
+  accept(takes.tokenView, arguments);
   const [rewards = new Float64Array(0)] = await tokenRewards(model, [sequence]);
   const prefix = Array.from(rewards);
   return {
@@ -37,7 +47,9 @@ export async function tokenView(model: RewardModel, sequence: Sequence): Promise
 }
 
 /** -ln π(y_t | before) of every token but the first, in nats. */
-export async function surprises(lm: CausalLM, { ids }: Sequence): Promise<(number | null)[]> {
+export async function surprises(lm: CausalLM, sequence: Sequence): Promise<(number | null)[]> {
+  accept(takes.surprises, arguments);
+  const { ids } = sequence;
   const T = ids.length;
   if (T === 1) return [null];
   const losses = evaluating(lm, () =>

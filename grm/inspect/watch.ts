@@ -1,12 +1,20 @@
 // Drift while a model is trained: the states of its base on some pairs are read once, and held against
 // the model's at every evaluation. Next: ../trainer.ts, whose hook this fills.
 
-import type { CausalLM } from "../../nn/index.ts";
+import { accept, signatures } from "../../core/signature.ts";
+import { CausalLM } from "../../nn/index.ts";
 import type { Pair } from "../pairs.ts";
 import type { RewardModel } from "../rewardModel.ts";
 import type { DriftRecord } from "../trainer/records.ts";
 import { drift } from "./drift.ts";
 import { type States, tokenStates } from "./states.ts";
+
+const takes = signatures(
+  {
+    driftWatch: "base: CausalLM, pairs: any[]",
+  },
+  () => ({ CausalLM }),
+);
 
 const mostPairs = 16; // a few hundred tokens are enough for means, and cost little
 
@@ -15,6 +23,7 @@ export function driftWatch(
   base: CausalLM,
   pairs: readonly Pair[],
 ): (model: RewardModel) => Promise<DriftRecord["layers"]> {
+  accept(takes.driftWatch, arguments);
   const some = pairs.slice(0, mostPairs).flatMap(({ chosen, rejected }) => [chosen, rejected]);
   let before: States | null = null;
   return async (model) => {

@@ -3,7 +3,14 @@
 // Next: policyLosses.ts for what advantages weigh.
 
 import { ArgumentError } from "../../core/index.ts";
+import { accept, signatures } from "../../core/signature.ts";
 import { standardize } from "../ensemble.ts";
+
+const takes = signatures({
+  gae: "rewards: number[], values: number[], { gamma?: number, lambda?: number }",
+  whiten: "x: number[]",
+  leaveOneOut: "rewards: number[]",
+});
 
 /** Discount γ and weight λ of generalised advantage estimation (1506.02438). */
 export interface GAEOptions {
@@ -27,8 +34,10 @@ export interface Advantages {
 export function gae(
   rewards: ArrayLike<number>,
   values: ArrayLike<number>,
-  { gamma = 1, lambda = 0.95 }: GAEOptions = {},
+  options: GAEOptions = {},
 ): Advantages {
+  accept(takes.gae, arguments);
+  const { gamma = 1, lambda = 0.95 } = options;
   const T = rewards.length;
   if (values.length !== T) {
     throw new ArgumentError(`gae: ${T} rewards and ${values.length} values; needed as many`);
@@ -47,6 +56,7 @@ export function gae(
 
 /** (x - mean) / deviation, with the population's deviation; a list without spread becomes zeros. */
 export function whiten(x: ArrayLike<number>): Float64Array {
+  accept(takes.whiten, arguments);
   return standardize(x);
 }
 
@@ -55,6 +65,7 @@ export function whiten(x: ArrayLike<number>): Float64Array {
  * its prompt. Rewards of one prompt, at least two.
  */
 export function leaveOneOut(rewards: ArrayLike<number>): Float64Array {
+  accept(takes.leaveOneOut, arguments);
   const k = rewards.length;
   if (k < 2)
     throw new ArgumentError(`leaveOneOut: got ${k} rewards; needed two or more of a prompt`);

@@ -5,7 +5,17 @@
 // Next: kl.ts for ln n - (n-1)/n, fits.ts for curves through the results.
 
 import { ArgumentError, portable } from "../../core/index.ts";
+import { accept, signatures } from "../../core/signature.ts";
 import { checkFinite, mean } from "../statistics/index.ts";
+
+const takes = signatures({
+  bestOfN: "scores: number[], values: number[], n: number",
+  bestOfNCurve: "scores: number[], values: number[], ns: number[]",
+  logSpaced: "most: number, count: number",
+  bestOfNDistribution: "probabilities: number[], scores: number[], n: number",
+  exactKL: "p: number[], q: number[]",
+  goldOptimum: "q: number[], gold: number[], kl: number",
+});
 
 const { exp, log } = portable;
 
@@ -15,6 +25,7 @@ const { exp, log } = portable;
  * Answers that tie are equally likely to be chosen. One prompt's scores and values [m], n in 1..m.
  */
 export function bestOfN(scores: ArrayLike<number>, values: ArrayLike<number>, n: number): number {
+  accept(takes.bestOfN, arguments);
   return bestOfNCurve(scores, values, [n])[0] ?? Number.NaN;
 }
 
@@ -24,6 +35,7 @@ export function bestOfNCurve(
   values: ArrayLike<number>,
   ns: readonly number[],
 ): number[] {
+  accept(takes.bestOfNCurve, arguments);
   const m = scores.length;
   const wrong = ns.find((n) => !Number.isSafeInteger(n) || n < 1 || n > m);
   if (wrong !== undefined || values.length !== m) {
@@ -75,6 +87,7 @@ function tiesOf(order: readonly number[], scores: ArrayLike<number>): [number, n
 
 /** About `count` whole numbers from 1 to `most`, equally far apart in their logarithm. */
 export function logSpaced(most: number, count: number): number[] {
+  accept(takes.logSpaced, arguments);
   const all = Array.from({ length: count }, (_, i) =>
     Math.round(exp((log(most) * i) / Math.max(1, count - 1))),
   );
@@ -92,6 +105,7 @@ export function bestOfNDistribution(
   scores: ArrayLike<number>,
   n: number,
 ): Float64Array {
+  accept(takes.bestOfNDistribution, arguments);
   const order = orderOf(scores);
   const chosen = new Float64Array(order.length);
   let below = 0;
@@ -108,6 +122,7 @@ export function bestOfNDistribution(
 
 /** KL(p ‖ q) of two lists of probabilities, in nats; never below 0, though its sum may round to that. */
 export function exactKL(p: ArrayLike<number>, q: ArrayLike<number>): number {
+  accept(takes.exactKL, arguments);
   let sum = 0;
   for (let i = 0; i < p.length; i++) {
     const mass = p[i] ?? 0;
@@ -123,6 +138,7 @@ export function exactKL(p: ArrayLike<number>, q: ArrayLike<number>): number {
  * for a KL below 0 and for numbers that are none.
  */
 export function goldOptimum(q: ArrayLike<number>, gold: ArrayLike<number>, kl: number): number {
+  accept(takes.goldOptimum, arguments);
   if (!(kl >= 0)) throw new ArgumentError(`goldOptimum: the KL is ${kl}; needed a number >= 0`);
   checkFinite(q, (i) => `goldOptimum: probability ${i}`);
   const possible = Array.from(q, (mass, i) => ({ mass, gold: gold[i] ?? Number.NaN })).filter(

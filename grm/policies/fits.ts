@@ -5,7 +5,15 @@
 // Next: ../../report/panels.ts.
 
 import { ArgumentError, portable, type Random } from "../../core/index.ts";
+import { accept, signatures } from "../../core/signature.ts";
 import { checkFinite, middle } from "../statistics/index.ts";
+
+const takes = signatures({
+  curveAt: 'fit: { a: number, b: number, ... }, form: "bon" | "rl", kl: number',
+  fitCurve: 'kls: number[], gains: number[], form: "bon" | "rl"',
+  fitCurves:
+    'curves: any[], form: "bon" | "rl", { rng: Random, resamples?: number, level?: number }',
+});
 
 const { exp, log } = portable;
 
@@ -21,7 +29,9 @@ export interface Fit {
 }
 
 /** d (a - b d) for "bon", d (a - b ln d) for "rl", at a KL in nats; 0 at 0. */
-export function curveAt({ a, b }: Pick<Fit, "a" | "b">, form: CurveForm, kl: number): number {
+export function curveAt(fit: Pick<Fit, "a" | "b">, form: CurveForm, kl: number): number {
+  accept(takes.curveAt, arguments);
+  const { a, b } = fit;
   const d = Math.sqrt(Math.max(0, kl));
   return d === 0 ? 0 : d * (a - b * penalty(form, d));
 }
@@ -32,6 +42,7 @@ function penalty(form: CurveForm, d: number): number {
 
 /** Least squares of gains over no optimisation [N], at KLs [N] in nats; at least two different KLs > 0. */
 export function fitCurve(kls: ArrayLike<number>, gains: ArrayLike<number>, form: CurveForm): Fit {
+  accept(takes.fitCurve, arguments);
   const fit = leastSquares(kls, gains, form);
   if (fit !== null) return fit;
   throw new ArgumentError(
@@ -114,8 +125,10 @@ export interface Curve {
 export function fitCurves(
   curves: readonly Curve[],
   form: CurveForm,
-  { rng, resamples = 1000, level = 0.95 }: BootstrapOptions,
+  options: BootstrapOptions,
 ): FitWithIntervals {
+  accept(takes.fitCurves, arguments);
+  const { rng, resamples = 1000, level = 0.95 } = options;
   const fitOf = <F>(some: readonly Curve[], fit: FitBy<F>): F => {
     const join = (part: (curve: Curve) => ArrayLike<number>): number[] =>
       some.flatMap((curve) => Array.from(part(curve)));

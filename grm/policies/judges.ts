@@ -4,12 +4,24 @@
 // Next: task.ts for what is judged by whom, bestOfN.ts for what choosing by a judge does.
 
 import { ArgumentError, random } from "../../core/index.ts";
-import type { CausalLM } from "../../nn/index.ts";
+import { accept, signatures } from "../../core/signature.ts";
+import { CausalLM } from "../../nn/index.ts";
 import { combineRewards, type EnsembleRule, standardize } from "../ensemble.ts";
 import { IGNORE } from "../losses.ts";
 import type { Sequence } from "../pairs.ts";
 import { RewardModel } from "../rewardModel.ts";
 import { scoreSequences } from "../scores.ts";
+
+const takes = signatures(
+  {
+    asSequence: "answer: { prompt: number[], response: number[], ... }",
+    proxyJudge: "name: string, model: RewardModel",
+    fluencyJudge: "lm: CausalLM",
+    ensembleJudge:
+      'name: string, members: any[], { rule: "min" | "mean" | "lower", calibration: any[] }',
+  },
+  () => ({ CausalLM, RewardModel }),
+);
 
 /** A prompt and what was written after it, without the token that ended it. */
 export interface Answer {
@@ -25,13 +37,16 @@ export interface Judge {
 }
 
 /** An answer as models read it, with its labels on the response. */
-export function asSequence({ prompt, response }: Answer): Sequence {
+export function asSequence(answer: Answer): Sequence {
+  accept(takes.asSequence, arguments);
+  const { prompt, response } = answer;
   const ids = Int32Array.of(...prompt, ...response);
   return { ids, labels: ids.map((id, i) => (i < prompt.length ? IGNORE : id)) };
 }
 
 /** A trained reward model. */
 export function proxyJudge(name: string, model: RewardModel): Judge {
+  accept(takes.proxyJudge, arguments);
   return {
     name,
     async score(answers) {
@@ -42,6 +57,7 @@ export function proxyJudge(name: string, model: RewardModel): Judge {
 
 /** The mean log probability of a response's token under a language model, in nats; 0 for an empty one. */
 export function fluencyJudge(lm: CausalLM): Judge {
+  accept(takes.fluencyJudge, arguments);
   const model = new RewardModel(lm, { rng: random("unused head") });
   return {
     name: "fluency",
@@ -61,8 +77,10 @@ export function fluencyJudge(lm: CausalLM): Judge {
 export async function ensembleJudge(
   name: string,
   members: readonly RewardModel[],
-  { rule, calibration }: { readonly rule: EnsembleRule; readonly calibration: readonly Answer[] },
+  options: { readonly rule: EnsembleRule; readonly calibration: readonly Answer[] },
 ): Promise<Judge> {
+  accept(takes.ensembleJudge, arguments);
+  const { rule, calibration } = options;
   await checkDistinct(members);
   const judges = members.map((model, i) => proxyJudge(`${name} ${i}`, model));
   const scoreAll = (answers: readonly Answer[]): Promise<Float64Array[]> =>

@@ -3,6 +3,13 @@
 // Next: advantages.ts, policyLosses.ts.
 
 import { ArgumentError, portable } from "../../core/index.ts";
+import { accept, signatures } from "../../core/signature.ts";
+
+const takes = signatures({
+  klEstimate: "logPi: number[], logQ: number[]",
+  bestOfNKL: "n: number",
+  adaptedCoefficient: "beta: number, kl: number, { target: number, gain?: number }",
+});
 
 const { exp, log } = portable;
 
@@ -16,6 +23,7 @@ export interface KLEstimate {
 
 /** Of one sequence that π wrote, from both models' log probabilities of its tokens. */
 export function klEstimate(logPi: ArrayLike<number>, logQ: ArrayLike<number>): KLEstimate {
+  accept(takes.klEstimate, arguments);
   if (logPi.length !== logQ.length) {
     throw new ArgumentError(
       `klEstimate: ${logPi.length} log probabilities of the policy, ${logQ.length} of the reference; needed as many`,
@@ -45,6 +53,7 @@ function beyondTangent(x: number): number {
  * an upper bound (2401.01879).
  */
 export function bestOfNKL(n: number): number {
+  accept(takes.bestOfNKL, arguments);
   if (!Number.isSafeInteger(n) || n < 1) {
     throw new ArgumentError(`bestOfNKL: n is ${n}, needed a whole number > 0`);
   }
@@ -63,11 +72,9 @@ export interface AdaptiveKLOptions {
  * The next coefficient β of the KL penalty: β (1 + gain · e), where e is (KL - target)/target, cut to
  * ±0.2 (1909.08593, section 2.2).
  */
-export function adaptedCoefficient(
-  beta: number,
-  kl: number,
-  { target, gain = 0.1 }: AdaptiveKLOptions,
-): number {
+export function adaptedCoefficient(beta: number, kl: number, options: AdaptiveKLOptions): number {
+  accept(takes.adaptedCoefficient, arguments);
+  const { target, gain = 0.1 } = options;
   if (!(target > 0)) throw new ArgumentError(`adaptedCoefficient: target ${target} must be > 0`);
   if (Number.isNaN(kl)) throw new ArgumentError("adaptedCoefficient: the KL is NaN, no number");
   const error = Math.min(0.2, Math.max(-0.2, (kl - target) / target));

@@ -3,8 +3,14 @@
 // Next: ../../nn/run/checkpoint.ts for the file, policyTrainer.ts, which makes it and goes on from it.
 
 import * as z from "zod";
+import { accept, signatures } from "../../core/signature.ts";
 import { type TrainingCheckpoint, trainingFormat } from "../../nn/run/checkpoint.ts";
 import { optimiserFields } from "../../nn/run/optimiser.ts";
+
+const takes = signatures({
+  savePolicyCheckpoint: "path: string, checkpoint: { model: object, state: object, ... }",
+  loadPolicyCheckpoint: "path: string",
+});
 
 const count = z.int().min(0);
 
@@ -27,8 +33,16 @@ export type PolicyCheckpoint = TrainingCheckpoint<PolicyState>;
 export const policyFormat = trainingFormat("twoheads.policy", "a policy's training", stateSchema);
 
 /** Writes a checkpoint; a kill at any moment leaves the old file or the new one. */
-export const savePolicyCheckpoint = (path: string, checkpoint: PolicyCheckpoint): Promise<void> =>
-  policyFormat.save(path, checkpoint);
+export async function savePolicyCheckpoint(
+  path: string,
+  checkpoint: PolicyCheckpoint,
+): Promise<void> {
+  accept(takes.savePolicyCheckpoint, arguments);
+  await policyFormat.save(path, checkpoint);
+}
 
 /** Reads a checkpoint onto the current device; a FileError if it is none, or damaged. */
-export const loadPolicyCheckpoint = (path: string): PolicyCheckpoint => policyFormat.load(path);
+export function loadPolicyCheckpoint(path: string): PolicyCheckpoint {
+  accept(takes.loadPolicyCheckpoint, arguments);
+  return policyFormat.load(path);
+}

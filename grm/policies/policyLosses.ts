@@ -3,6 +3,15 @@
 // Next: advantages.ts for the weights, policyTrainer.ts for the loop.
 
 import { ArgumentError, noGrad, ShapeError, type Tensor } from "../../core/index.ts";
+import { accept, signatures } from "../../core/signature.ts";
+
+const takes = signatures({
+  ppoLoss: "logProbs: Tensor, old: Tensor, advantages: Tensor, { clip?: number }",
+  clipShare: "logProbs: Tensor, old: Tensor, { clip?: number }",
+  ppoValueLoss: "values: Tensor, old: Tensor, returns: Tensor, { clip?: number }",
+  rlooLoss: "s: Tensor, advantages: Tensor",
+  entropyOf: "logProbs: Tensor",
+});
 
 /** How far PPO lets a policy move at once. */
 export interface ClipOptions {
@@ -18,8 +27,10 @@ export function ppoLoss(
   logProbs: Tensor,
   old: Tensor,
   advantages: Tensor,
-  { clip = 0.2 }: ClipOptions = {},
+  options: ClipOptions = {},
 ): Tensor {
+  accept(takes.ppoLoss, arguments);
+  const { clip = 0.2 } = options;
   checkClipped("ppoLoss", { logProbs, old, advantages }, clip);
   const ratio = logProbs.sub(old).exp();
   const clipped = ratio.clamp({ min: 1 - clip, max: 1 + clip });
@@ -27,7 +38,9 @@ export function ppoLoss(
 }
 
 /** Share of the tokens whose ratio lies outside of 1 ± ε, a scalar off the tape. */
-export function clipShare(logProbs: Tensor, old: Tensor, { clip = 0.2 }: ClipOptions = {}): Tensor {
+export function clipShare(logProbs: Tensor, old: Tensor, options: ClipOptions = {}): Tensor {
+  accept(takes.clipShare, arguments);
+  const { clip = 0.2 } = options;
   return noGrad(() => logProbs.sub(old).exp().sub(1).abs().gt(clip).to(logProbs.dtype).mean());
 }
 
@@ -39,8 +52,10 @@ export function ppoValueLoss(
   values: Tensor,
   old: Tensor,
   returns: Tensor,
-  { clip = 0.2 }: ClipOptions = {},
+  options: ClipOptions = {},
 ): Tensor {
+  accept(takes.ppoValueLoss, arguments);
+  const { clip = 0.2 } = options;
   checkClipped("ppoValueLoss", { values, old, returns }, clip);
   const clipped = old.add(values.sub(old).clamp({ min: -clip, max: clip }));
   const error = values.sub(returns).square().maximum(clipped.sub(returns).square());
@@ -52,6 +67,7 @@ export function ppoValueLoss(
  * (2402.14740). s(y) = Σ_t ln π and advantages [B].
  */
 export function rlooLoss(s: Tensor, advantages: Tensor): Tensor {
+  accept(takes.rlooLoss, arguments);
   checkRows("rlooLoss", { s, advantages });
   return s.mul(advantages).mean().neg();
 }
@@ -61,6 +77,7 @@ export function rlooLoss(s: Tensor, advantages: Tensor): Tensor {
  * e^-1000 is 0 in every dtype, so that the bound changes no other term.
  */
 export function entropyOf(logProbs: Tensor): Tensor {
+  accept(takes.entropyOf, arguments);
   return logProbs
     .exp()
     .mul(logProbs.clamp({ min: -1000 }))

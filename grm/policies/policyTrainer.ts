@@ -248,11 +248,12 @@ class PolicyTraining {
         yield () => {
           const { logProbs, values } = actionsOf(this.#policy, batchOf(sequences, rows));
           const old = tokens(recollection.logProbs);
-          const policy = ppoLoss(logProbs, old, tokens(advantages), settings);
+          const clip = { clip: settings.clip };
+          const policy = ppoLoss(logProbs, old, tokens(advantages), clip);
           const bounds = { clip: settings.valueClip };
           const value = ppoValueLoss(values, tokens(recollection.values), tokens(returns), bounds);
           const loss = policy.add(value.mul(settings.valueWeight));
-          return { loss, policy, value, clipped: clipShare(logProbs, old, settings) };
+          return { loss, policy, value, clipped: clipShare(logProbs, old, clip) };
         };
       }
     }

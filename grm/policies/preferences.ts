@@ -4,13 +4,24 @@
 // Next: proxies.ts.
 
 import { ArgumentError, type Random, tensor } from "../../core/index.ts";
-import { type CausalLM, generateAsync } from "../../nn/index.ts";
+import { accept, signatures } from "../../core/signature.ts";
+import { CausalLM, generateAsync } from "../../nn/index.ts";
 import { chunks } from "../batches.ts";
 import type { Pair } from "../pairs.ts";
 import { sigmoid } from "../statistics/index.ts";
 import { flipped } from "../trainer/pairs.ts";
 import { type Answer, asSequence } from "./judges.ts";
 import type { Task } from "./task.ts";
+
+const takes = signatures(
+  {
+    sampleAnswers:
+      "lm: CausalLM, prompts: any[], task: { maxTokens: number, stop: number[], ... }, { samples?: number, banned?: number[], rng: Random }",
+    syntheticPreferences:
+      "task: { prompts: function, ... }, lm: CausalLM, { count: number, flips: number, sharpness?: number, rng: Random }",
+  },
+  () => ({ CausalLM }),
+);
 
 /** How many answers are drawn for each prompt, and from which tokens. */
 export interface DrawnAnswersOptions {
@@ -28,9 +39,12 @@ const cacheBytes = 2 ** 28;
 export async function sampleAnswers(
   lm: CausalLM,
   prompts: readonly (readonly number[])[],
-  { maxTokens, stop }: Pick<Task, "maxTokens" | "stop">,
-  { samples = 1, banned = [], rng }: DrawnAnswersOptions,
+  task: Pick<Task, "maxTokens" | "stop">,
+  options: DrawnAnswersOptions,
 ): Promise<Answer[]> {
+  accept(takes.sampleAnswers, arguments);
+  const { samples = 1, banned = [], rng } = options;
+  const { maxTokens, stop } = task;
   const longest = prompts.reduce((most, { length }) => Math.max(most, length), 0) + maxTokens;
   const bytesOfPrompt = samples * longest * lm.config.layers * lm.model.dim * 8;
   const atOnce = Math.max(1, Math.floor(cacheBytes / bytesOfPrompt));
@@ -95,8 +109,10 @@ const mostRounds = 50;
 export async function syntheticPreferences(
   task: Task,
   lm: CausalLM,
-  { count, flips, sharpness = 1, rng }: PreferenceOptions,
+  options: PreferenceOptions,
 ): Promise<Preferences> {
+  accept(takes.syntheticPreferences, arguments);
+  const { count, flips, sharpness = 1, rng } = options;
   const [titles, labels] = [rng.fork("prompts"), rng.fork("labels")];
   const found: { readonly pair: Pair; readonly isRight: boolean }[] = [];
   let ties = 0;

@@ -3,6 +3,7 @@
 // Next: ../trainer.ts for the training, bestOfN.ts and policyTrainer.ts for what is done to them.
 
 import { random } from "../../core/index.ts";
+import { accept, signatures } from "../../core/signature.ts";
 import type { CausalLM } from "../../nn/index.ts";
 import type { EnsembleRule } from "../ensemble.ts";
 import type { Pair } from "../pairs.ts";
@@ -11,6 +12,13 @@ import { type HeadOptions, RewardModel } from "../rewardModel.ts";
 import type { TrainMethod } from "../trainer/objective.ts";
 import { type TrainOptions, train, trainMethods } from "../trainer.ts";
 import { type Answer, ensembleJudge, type Judge, proxyJudge } from "./judges.ts";
+
+const takes = signatures({
+  Proxies:
+    "{ base: function, pairs: any[], training: object, overrides?: object, head?: object, seed: number, members?: number, calibration: any[] }",
+  judge: "name: string",
+  model: "method: string, seed: number",
+});
 
 /** Ensembles by name, and how their members become one number. */
 const rules = {
@@ -54,9 +62,12 @@ export interface ProxyOptions {
 export class Proxies {
   readonly #trained = new Map<string, Promise<RewardModel>>();
 
-  constructor(readonly options: ProxyOptions) {}
+  constructor(readonly options: ProxyOptions) {
+    accept(takes.Proxies, arguments);
+  }
 
   async judge(name: ProxyName): Promise<Judge> {
+    accept(takes.judge, arguments);
     const { seed, members = 3, calibration } = this.options;
     if (!isEnsemble(name)) return proxyJudge(name, await this.model(name, seed));
     const models: RewardModel[] = [];
@@ -66,6 +77,7 @@ export class Proxies {
 
   /** One reward model; another seed is another head and another order. */
   model(method: TrainMethod, seed: number): Promise<RewardModel> {
+    accept(takes.model, arguments);
     const key = `${method} ${seed}`;
     const model = this.#trained.get(key) ?? this.#train(method, seed);
     this.#trained.set(key, model);

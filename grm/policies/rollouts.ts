@@ -190,7 +190,7 @@ export function ppoAdvantages(
     const [q, V] = [partOf(reference, recollection, i), partOf(values, recollection, i)];
     const steps = partOf(logProbs, recollection, i).map((p, t) => -klWeight * (p - (q[t] ?? 0)));
     steps[steps.length - 1] = (steps.at(-1) ?? 0) + reward;
-    const found = gae(steps, V, settings);
+    const found = gae(steps, V, { gamma: settings.gamma, lambda: settings.lambda });
     advantages.set(found.advantages, starts[i] ?? 0);
     returns.set(found.returns, starts[i] ?? 0);
   });

@@ -2,10 +2,20 @@
 // Next: intervals.ts for how sure an average is.
 
 import { portable } from "../../core/index.ts";
+import { accept, signatures } from "../../core/signature.ts";
 import { inUnits } from "./vectors.ts";
+
+const takes = signatures({
+  mean: "x: number[]",
+  geometricMean: "x: number[]",
+  centred: "x: number[]",
+  deviation: "x: number[]",
+  quantile: "sorted: number[], q: number",
+});
 
 /** Arithmetic mean; NaN of nothing. */
 export function mean(x: ArrayLike<number>): number {
+  accept(takes.mean, arguments);
   let sum = 0;
   for (let i = 0; i < x.length; i++) sum += x[i] ?? 0;
   if (Math.abs(sum) !== Infinity) return sum / x.length;
@@ -16,6 +26,7 @@ export function mean(x: ArrayLike<number>): number {
 
 /** The mean of numbers that are multiplied rather than added: e to the mean of their logarithms. */
 export function geometricMean(x: ArrayLike<number>): number {
+  accept(takes.geometricMean, arguments);
   return portable.exp(mean(Array.from(x, portable.log)));
 }
 
@@ -38,6 +49,7 @@ function varies(x: ArrayLike<number>): boolean {
  * three times 0.1 less their mean isn't 0: whoever divides by what is left divides by this.
  */
 export function centred(x: ArrayLike<number>): Float64Array {
+  accept(takes.centred, arguments);
   if (!varies(x)) return new Float64Array(x.length);
   const centre = mean(x);
   return Float64Array.from(x, (value) => value - centre);
@@ -45,12 +57,14 @@ export function centred(x: ArrayLike<number>): Float64Array {
 
 /** √ of the mean squared distance from the mean; 0 where numbers differ by no more than rounding. */
 export function deviation(x: ArrayLike<number>): number {
+  accept(takes.deviation, arguments);
   const { unit, values } = inUnits(centred(x));
   return unit * Math.sqrt(mean(Float64Array.from(values, (value) => value ** 2)));
 }
 
 /** The value below which a share `q` of sorted numbers lies, interpolated. */
 export function quantile(sorted: ArrayLike<number>, q: number): number {
+  accept(takes.quantile, arguments);
   const at = q * (sorted.length - 1);
   const [low, high] = [Math.floor(at), Math.ceil(at)].map((i) => sorted[i] ?? Number.NaN);
   if (low === high) return low ?? 0; // two infinities have no difference

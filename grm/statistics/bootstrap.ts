@@ -2,15 +2,22 @@
 // where most of the draws end (Efron and Tibshirani 1993). Next: calibration.ts.
 
 import { ArgumentError, type Random } from "../../core/index.ts";
+import { accept, signatures } from "../../core/signature.ts";
 import { mean, quantile } from "./averages.ts";
 import { checkFinite } from "./finite.ts";
 import { signFlipTest } from "./signFlips.ts";
+
+const takes = signatures({
+  middle: "sorted: number[], share: number",
+  pairedBootstrap: "a: number[], b: number[], { rng: Random, rounds?: number }",
+});
 
 /** The middle share of some sorted values: where it begins and ends. */
 export function middle(
   sorted: ArrayLike<number>,
   share: number,
 ): readonly [low: number, high: number] {
+  accept(takes.middle, arguments);
   return [quantile(sorted, (1 - share) / 2), quantile(sorted, (1 + share) / 2)];
 }
 
@@ -35,8 +42,10 @@ export interface Difference {
 export function pairedBootstrap(
   a: ArrayLike<number>,
   b: ArrayLike<number>,
-  { rng, rounds = 10_000 }: { readonly rng: Random; readonly rounds?: number },
+  options: { readonly rng: Random; readonly rounds?: number },
 ): Difference {
+  accept(takes.pairedBootstrap, arguments);
+  const { rng, rounds = 10_000 } = options;
   const n = a.length;
   if (n === 0 || b.length !== n) {
     throw new ArgumentError(

@@ -1,9 +1,15 @@
 // Whether a reward model is as sure as it should be. Next: histogram.ts, correlation.ts.
 
+import { accept, signatures } from "../../core/signature.ts";
 import { mean } from "./averages.ts";
 import { checkFinite } from "./finite.ts";
 import { sigmoid } from "./logistic.ts";
 import { winOf } from "./wins.ts";
+
+const takes = signatures({
+  calibration: "differences: number[], bins?: number",
+  fitTemperature: "differences: number[]",
+});
 
 /** Pairs of about the same confidence σ(r_c - r_r): how often they were right. */
 export interface CalibrationBin {
@@ -32,6 +38,7 @@ export interface Calibration {
  * 1; it is right if the chosen answer has the higher reward. An ArgumentError for what is no finite number.
  */
 export function calibration(differences: ArrayLike<number>, bins = 10): Calibration {
+  accept(takes.calibration, arguments);
   checkFinite(differences, (i) => `calibration: the difference of pair ${i + 1}`);
   const pairs = Array.from(differences, (d) => {
     const confidence = sigmoid(Math.abs(d));
@@ -63,6 +70,7 @@ export function calibration(differences: ArrayLike<number>, bins = 10): Calibrat
  * rounding (better than chance) and some d is below it (not all right).
  */
 export function fitTemperature(differences: ArrayLike<number>): number | null {
+  accept(takes.fitTemperature, arguments);
   checkFinite(differences, (i) => `fitTemperature: the difference of pair ${i + 1}`);
   const all = Array.from(differences);
   const unit = all.reduce((most, d) => Math.max(most, Math.abs(d)), 0);

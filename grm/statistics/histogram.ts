@@ -1,6 +1,11 @@
 // Counts of numbers in bins of equal width. Next: correlation.ts.
 
+import { accept, signatures } from "../../core/signature.ts";
 import { checkFinite } from "./finite.ts";
+
+const takes = signatures({
+  histogram: "values: number[], { bins?: number, like?: number[] }",
+});
 
 /** Counts of numbers between edges of equal distance. */
 export interface Histogram {
@@ -16,8 +21,10 @@ export interface Histogram {
  */
 export function histogram(
   values: ArrayLike<number>,
-  { bins = 20, like = values }: { readonly bins?: number; readonly like?: ArrayLike<number> } = {},
+  options: { readonly bins?: number; readonly like?: ArrayLike<number> } = {},
 ): Histogram {
+  accept(takes.histogram, arguments);
+  const { bins = 20, like = values } = options;
   const all = [...Array.from(values), ...Array.from(like)];
   if (all.length === 0) return { edges: [], counts: [] };
   checkFinite(all, (i) => `histogram: number ${i + 1}`);

@@ -3,8 +3,19 @@
 // side, and this is what honesty costs. Next: bootstrap.ts.
 
 import { portable } from "../../core/index.ts";
+import { accept, signatures } from "../../core/signature.ts";
 import { centred, mean } from "./averages.ts";
 import { dot, inUnits } from "./vectors.ts";
+
+const takes = signatures({
+  interval: "values: number[]",
+  signOf: "interval: { mean: number, half: null | number, ... }",
+  endsOf: "interval: { mean: number, half: null | number, ... }, back?: function",
+  plusMinus: "interval: { mean: number, half: null | number, ... }, show: function, sign?: string",
+  withEnds: "given: { mean: number, half: null | number, ... }, show: function",
+  geometricInterval: "values: number[]",
+  wilson: "wins: number[]",
+});
 
 // --- Means -------------------------------------------------------------------------------------------
 
@@ -34,6 +45,7 @@ export interface Interval {
 
 /** The mean of independent numbers with its 95 % interval. */
 export function interval(values: readonly number[]): Interval {
+  accept(takes.interval, arguments);
   const n = values.length;
   const centre = mean(values);
   if (n < 2) return { mean: centre, half: null, n };
@@ -43,30 +55,33 @@ export function interval(values: readonly number[]): Interval {
 }
 
 /** Whether the interval leaves 0 out: 1 above, -1 below, 0 if it doesn't, or if its mean is no finite number. */
-export function signOf({ mean, half }: Interval): -1 | 0 | 1 {
+export function signOf(interval: Interval): -1 | 0 | 1 {
+  accept(takes.signOf, arguments);
+  const { mean, half } = interval;
   if (half === null || !(Math.abs(mean) > half && Math.abs(mean) < Infinity)) return 0;
   return mean > 0 ? 1 : -1;
 }
 
 /** Where an interval begins and ends, on the scale of its numbers or of what `back` makes of them; null if there is none. */
 export function endsOf(
-  { mean, half }: Interval,
+  interval: Interval,
   back = (x: number): number => x,
 ): { readonly low: number; readonly high: number } | null {
+  accept(takes.endsOf, arguments);
+  const { mean, half } = interval;
   return half === null ? null : { low: back(mean - half), high: back(mean + half) };
 }
 
 /** A mean and half of its interval as text, such as 0.31 ± 0.12; the mean alone if there is none. */
-export function plusMinus(
-  { mean, half }: Interval,
-  show: (x: number) => string,
-  sign = " ± ",
-): string {
+export function plusMinus(interval: Interval, show: (x: number) => string, sign = " ± "): string {
+  accept(takes.plusMinus, arguments);
+  const { mean, half } = interval;
   return half === null ? show(mean) : `${show(mean)}${sign}${show(half)}`;
 }
 
 /** A mean and the ends of its interval as text, such as 0.31 [0.19, 0.43]; the mean alone if there is none. */
 export function withEnds(given: Interval, show: (x: number) => string): string {
+  accept(takes.withEnds, arguments);
   const ends = endsOf(given);
   const range = ends === null ? "" : ` [${show(ends.low)}, ${show(ends.high)}]`;
   return `${show(given.mean)}${range}`;
@@ -74,6 +89,7 @@ export function withEnds(given: Interval, show: (x: number) => string): string {
 
 /** The geometric mean of numbers > 0 with the ends of its 95 % interval: that of logarithms, taken back. */
 export function geometricInterval(values: readonly number[]) {
+  accept(takes.geometricInterval, arguments);
   const logs = interval(values.map((x) => portable.log(x)));
   return { mean: portable.exp(logs.mean), ends: endsOf(logs, portable.exp) };
 }
@@ -90,6 +106,7 @@ export interface Share {
 
 /** A share of wins with Wilson's 95 % interval (1927), which stays within [0, 1]; half wins may be among them. */
 export function wilson(wins: ArrayLike<number>): Share {
+  accept(takes.wilson, arguments);
   const n = wins.length;
   const p = mean(wins);
   const scale = 1 / (1 + (z * z) / n);

@@ -4,8 +4,14 @@
 // ends at the one optimum from anywhere (Boyd and Vandenberghe, Convex Optimization, 9.5). Next: wins.ts.
 
 import { ArgumentError } from "../../core/index.ts";
+import { accept, signatures } from "../../core/signature.ts";
 import { checkFinite } from "./finite.ts";
 import { sigmoid } from "./logistic.ts";
+
+const takes = signatures({
+  fitLogistic: "rows: any[], size: number, { l2: number, steps: number }",
+  scoreOf: "row: { ids: number[], values: number[], ... }, w: number[]",
+});
 
 /** A row of numbers of which most are 0: those that aren't, and their columns. */
 export interface SparseRow {
@@ -31,8 +37,10 @@ const enough = 1e-9;
 export function fitLogistic(
   rows: readonly SparseRow[],
   size: number,
-  { l2, steps }: LogisticOptions,
+  options: LogisticOptions,
 ): Float64Array {
+  accept(takes.fitLogistic, arguments);
+  const { l2, steps } = options;
   if (!(l2 > 0 && l2 < Infinity)) {
     throw new ArgumentError(`logistic regression: l2 is ${l2}; needed a finite number > 0`);
   }
@@ -68,7 +76,9 @@ function largest(x: Float64Array): number {
 }
 
 /** w · x. */
-export function scoreOf({ ids, values }: SparseRow, w: Float64Array): number {
+export function scoreOf(row: SparseRow, w: Float64Array): number {
+  accept(takes.scoreOf, arguments);
+  const { ids, values } = row;
   let sum = 0;
   for (let k = 0; k < ids.length; k++) sum += (values[k] ?? 0) * (w[ids[k] ?? 0] ?? 0);
   return sum;

@@ -4,8 +4,13 @@
 // bootstrap, which sees no other pairs than these, would be sure. Next: bootstrap.ts.
 
 import type { Random } from "../../core/index.ts";
+import { accept, signatures } from "../../core/signature.ts";
 import { checkFinite } from "./finite.ts";
 import { inUnits } from "./vectors.ts";
+
+const takes = signatures({
+  signFlipTest: "differences: number[], { rng: Random, rounds?: number }",
+});
 
 /** Up to so many differences that aren't 0, all 2^n ways to give them signs are counted. */
 export const mostExact = 20;
@@ -17,8 +22,10 @@ export const mostExact = 20;
  */
 export function signFlipTest(
   differences: ArrayLike<number>,
-  { rng, rounds = 10_000 }: { readonly rng: Random; readonly rounds?: number },
+  options: { readonly rng: Random; readonly rounds?: number },
 ): number {
+  accept(takes.signFlipTest, arguments);
+  const { rng, rounds = 10_000 } = options;
   checkFinite(differences, (i) => `signFlipTest: the difference of item ${i + 1}`);
   const all = Array.from(inUnits(differences).values);
   const sizes = Float64Array.from(all, Math.abs)

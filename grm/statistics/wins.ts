@@ -1,32 +1,47 @@
 // What the rewards of pairs say: by how much and how often the chosen answer wins, and what that costs.
 // Next: calibration.ts for whether a model is as sure as it should be.
 
+import { accept, signatures } from "../../core/signature.ts";
 import { mean } from "./averages.ts";
 import { softplus } from "./logistic.ts";
 
+const takes = signatures({
+  marginsOf: "r_c: number[], r_r: number[]",
+  winOf: "r: number, other: number",
+  winsOf: "r_c: number[], r_r: number[]",
+  tiesIn: "wins: number[]",
+  lossesOf: "margins: number[]",
+  summarize: "r_c: number[], r_r: number[]",
+});
+
 /** Of each pair r_c - r_r. */
 export function marginsOf(r_c: ArrayLike<number>, r_r: ArrayLike<number>): Float64Array {
+  accept(takes.marginsOf, arguments);
   return Float64Array.from(r_c, (r, i) => r - (r_r[i] ?? Number.NaN));
 }
 
 /** 1 if a reward is the higher one, 0 if the other is, ½ for a tie; NaN if one is no number. */
 export function winOf(r: number, other: number): number {
+  accept(takes.winOf, arguments);
   if (Number.isNaN(r) || Number.isNaN(other)) return Number.NaN;
   return r > other ? 1 : r === other ? 0.5 : 0;
 }
 
 /** Of each pair: 1 if the chosen answer has the higher reward, 0 if the rejected one has, ½ for a tie, or NaN. */
 export function winsOf(r_c: ArrayLike<number>, r_r: ArrayLike<number>): Float64Array {
+  accept(takes.winsOf, arguments);
   return Float64Array.from(r_c, (r, i) => winOf(r, r_r[i] ?? Number.NaN));
 }
 
 /** How many of the wins are ties. */
 export function tiesIn(wins: ArrayLike<number>): number {
+  accept(takes.tiesIn, arguments);
   return Array.from(wins).filter((win) => win === 0.5).length;
 }
 
 /** Of each pair -log σ(r_c - r_r). */
 export function lossesOf(margins: Float64Array): Float64Array {
+  accept(takes.lossesOf, arguments);
   return margins.map((d) => softplus(-d));
 }
 
@@ -46,6 +61,7 @@ export interface PairSummary {
 
 /** Rewards of chosen and rejected answers, pair by pair. */
 export function summarize(r_c: ArrayLike<number>, r_r: ArrayLike<number>): PairSummary {
+  accept(takes.summarize, arguments);
   const margins = marginsOf(r_c, r_r);
   const wins = winsOf(r_c, r_r);
   return {

@@ -3,6 +3,7 @@
 // Next: ../../nn/run/checkpoint.ts for the file, ../trainer.ts, which makes it and goes on from it.
 
 import * as z from "zod";
+import { accept, signatures } from "../../core/signature.ts";
 import type { StateDict } from "../../nn/index.ts";
 import {
   CheckpointFormat,
@@ -10,6 +11,11 @@ import {
   type TrainingCheckpoint,
 } from "../../nn/run/checkpoint.ts";
 import { optimiserFields } from "../../nn/run/optimiser.ts";
+
+const takes = signatures({
+  saveTrainCheckpoint: "path: string, checkpoint: { model: object, state: object, ... }",
+  loadTrainCheckpoint: "path: string",
+});
 
 const count = z.int().min(0);
 
@@ -52,8 +58,16 @@ export const trainFormat = new CheckpointFormat({
 });
 
 /** Writes a checkpoint; a kill at any moment leaves the old file or the new one. */
-export const saveTrainCheckpoint = (path: string, checkpoint: TrainCheckpoint): Promise<void> =>
-  trainFormat.save(path, checkpoint);
+export async function saveTrainCheckpoint(
+  path: string,
+  checkpoint: TrainCheckpoint,
+): Promise<void> {
+  accept(takes.saveTrainCheckpoint, arguments);
+  await trainFormat.save(path, checkpoint);
+}
 
 /** Reads a checkpoint onto the current device; a FileError if it is none, or damaged. */
-export const loadTrainCheckpoint = (path: string): TrainCheckpoint => trainFormat.load(path);
+export function loadTrainCheckpoint(path: string): TrainCheckpoint {
+  accept(takes.loadTrainCheckpoint, arguments);
+  return trainFormat.load(path);
+}

@@ -3,7 +3,12 @@
 // tools write them. Next: ../trainer.ts, which makes them.
 
 import * as z from "zod";
+import { accept, signatures } from "../../core/signature.ts";
 import { type Lines, parseLines } from "../../nn/checked.ts";
+
+const takes = signatures({
+  parseTrainMetrics: "text: string, file?: string",
+});
 
 const step = z.int().min(0);
 const optional = z.number().nullable();
@@ -121,5 +126,6 @@ export type TrainMetrics = Lines<TrainRecord>;
 
 /** Reads the text of a metrics.jsonl; a FileError names the line that is none of ours. */
 export function parseTrainMetrics(text: string, file = "metrics.jsonl"): TrainMetrics {
+  accept(takes.parseTrainMetrics, arguments);
   return parseLines(text, file, trainRecordSchema);
 }

@@ -14,12 +14,15 @@ import {
   type Tensor,
   type TypedArray,
 } from "../../core/index.ts";
+import { accept, signature } from "../../core/signature.ts";
 import { Engine } from "./engine.ts";
 import { gpuLibrary } from "./library.ts";
-import { type Mode, startBest, startNow, startWebGpu } from "./modes.ts";
+import { type Mode, modes, startBest, startNow, startWebGpu } from "./modes.ts";
 import { bufferOf } from "./rule.ts";
 import { GpuBuffer, type MemoryStatistics } from "./storage.ts";
 import { fuses, runKernels } from "./table.ts";
+
+const takes = signature("GpuDevice", `mode?: null | ${modes.map((m) => `"${m}"`).join(" | ")}`);
 
 /** The gpu device: ops as kernels of gpu.js, numbers on the GPU until they are read. use("gpu") makes one. */
 export class GpuDevice implements Device {
@@ -31,6 +34,7 @@ export class GpuDevice implements Device {
 
   /** `mode`: that one, or an error; without it the first that answers. */
   constructor(mode: Mode | null = null) {
+    accept(takes, arguments);
     this.name = mode === null ? "gpu" : `gpu:${mode}`;
     this.#wanted = mode;
     this.#engine = this.#start();

@@ -3,6 +3,9 @@
 // browser the page hands it over with provideGpu. Next: modes.ts, which starts one of its backends.
 
 import { DeviceError } from "../../core/index.ts";
+import { accept, signature } from "../../core/signature.ts";
+
+const takes = signature("provideGpu", "library: function | object");
 
 /** Numbers that stay where they were computed: a texture or a buffer of the GPU. */
 export interface Resident {
@@ -124,6 +127,7 @@ let provided: GpuLibrary | null = null;
  * `import gpujs from "gpu.js"; provideGpu(gpujs)`.
  */
 export function provideGpu(library: unknown): void {
+  accept(takes, arguments);
   provided = library as GpuLibrary;
 }
 

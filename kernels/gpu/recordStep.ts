@@ -14,6 +14,7 @@ import {
   tensorsOf,
 } from "../../core/index.ts";
 import { sameShape, sizeOf } from "../../core/shape.ts";
+import { accept, signatures } from "../../core/signature.ts";
 import { Storage } from "../../core/storage.ts";
 import { settingsOf } from "./compile.ts";
 import { GpuDevice } from "./device.ts";
@@ -23,6 +24,10 @@ import type { Backend } from "./modes.ts";
 import { type KernelStep, Recorder, type Source } from "./record.ts";
 import { bufferOf } from "./rule.ts";
 import { fromDevice, type GpuBuffer, toDevice } from "./storage.ts";
+
+const takes = signatures({
+  recordStep: "fn: function",
+});
 
 /** A recorded function: call it as the one that was recorded; the results come as a promise. */
 export interface RecordedStep<A extends readonly Tensor[], R extends Tree> {
@@ -52,6 +57,7 @@ export interface RecordedStep<A extends readonly Tensor[], R extends Tree> {
 export function recordStep<A extends readonly Tensor[], R extends Tree>(
   fn: (...inputs: A) => R,
 ): RecordedStep<A, R> {
+  accept(takes.recordStep, arguments);
   let plan: ReplayPlan | null = null;
   let result: Tree = null;
   const run = async (inputs: A): Promise<R> => {

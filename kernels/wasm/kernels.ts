@@ -7,11 +7,17 @@
 //   wasm.run("unaryTanh", 1000, 2, 1024, x, x);          // units, ns each, grain, arguments
 // Read next: exports.ts for every kernel's arguments, test/kernels.test.ts for what each must equal.
 
+import { accept, signature } from "../../core/signature.ts";
 import type { Exports, Kernels, SharedKernel } from "./exports.ts";
 import type { HostMemory } from "./host.ts";
 import { type Lanes, loadNow, type Program, type ProgramOptions } from "./module.ts";
 import { Pool } from "./pool.ts";
 import { controlBytes, scratchBytes, Threads, threadCount } from "./threads.ts";
+
+const takes = signature(
+  "createWasm",
+  "{ threads?: number, worthSharing?: number, program?: object, shared?: boolean, bytes?: any }",
+);
 
 /**
  * Nanoseconds of work from which it is shared while the workers look out for it, and how many times
@@ -65,6 +71,7 @@ export interface WasmOptions extends ProgramOptions {
  * why they can't start.
  */
 export function createWasm(options: WasmOptions = {}): Wasm {
+  accept(takes, arguments);
   return new Wasm(options);
 }
 

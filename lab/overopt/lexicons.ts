@@ -2,10 +2,18 @@
 // made. A second list checks whether a proxy has learnt what the first one is about, or the list itself.
 // Next: tasks.ts.
 
+import { accept, signatures } from "../../core/signature.ts";
 import type { Judge } from "../../grm/policies/judges.ts";
 import { type Folder, readAll } from "../../nn/checkpoints/byteSource.ts";
 import { parseJson } from "../../nn/checkpoints/json.ts";
 import { FileError, type Files, filesAsFolder, type Tokenizer } from "../../nn/index.ts";
+
+const takes = signatures({
+  lexiconFromFiles: 'files: object, name: "afinn" | "vader" | "opinion"',
+  sentiment: "text: string, lexicon: object",
+  lexiconJudge:
+    "name: string, lexicon: object, tokenizer: { encode: function, decode: function, ... }",
+});
 
 /** A word's worth, in whatever unit the list has. */
 export type Lexicon = ReadonlyMap<string, number>;
@@ -18,6 +26,7 @@ export type LexiconName = (typeof lexiconNames)[number];
 
 /** A list from files in memory, by their names in sentiment-lexicons/ of the shared data. */
 export function lexiconFromFiles(files: Files, name: LexiconName): Lexicon {
+  accept(takes.lexiconFromFiles, arguments);
   return lexiconIn(filesAsFolder(files), name);
 }
 
@@ -72,6 +81,7 @@ function parseVader({ path, text }: NamedText): Lexicon {
 
 /** Σ worth / √max(8, words): the sum, so that one word in a long text counts less than in a short one. */
 export function sentiment(text: string, lexicon: Lexicon): number {
+  accept(takes.sentiment, arguments);
   const words = text.toLowerCase().match(/[a-z][a-z'-]*/g) ?? [];
   const sum = words.reduce((total, word) => total + (lexicon.get(word) ?? 0), 0);
   return sum / Math.sqrt(Math.max(8, words.length));
@@ -79,6 +89,7 @@ export function sentiment(text: string, lexicon: Lexicon): number {
 
 /** The sentiment of an answer, its prompt left out. */
 export function lexiconJudge(name: string, lexicon: Lexicon, tokenizer: Tokenizer): Judge {
+  accept(takes.lexiconJudge, arguments);
   return {
     name,
     async score(answers) {

@@ -3,6 +3,7 @@
 
 import { gunzipSync } from "node:zlib";
 import { random } from "../../core/index.ts";
+import { accept, signatures } from "../../core/signature.ts";
 import type { Judge } from "../../grm/policies/judges.ts";
 import type { Task } from "../../grm/policies/task.ts";
 import { folderOnDisk, joinPath, readFile } from "../../nn/checkpoints/files.ts";
@@ -10,8 +11,14 @@ import { CausalLM, configFromHF, Llama2cTokenizer } from "../../nn/index.ts";
 import { readLlama2c } from "../../nn/node.ts";
 import { type Lexicon, type LexiconName, lexiconIn, lexiconJudge } from "./lexicons.ts";
 
+const takes = signatures({
+  readLexicon: 'folder: string, name: "afinn" | "vader" | "opinion"',
+  storiesTask: "data: string",
+});
+
 /** Reads a list from a folder laid out as sentiment-lexicons/ of the shared data. */
 export function readLexicon(folder: string, name: LexiconName): Lexicon {
+  accept(takes.readLexicon, arguments);
   return lexiconIn(folderOnDisk(folder), name);
 }
 
@@ -26,6 +33,7 @@ const longest = 48; // tokens of a prompt
 
 /** TinyStories' first sentences for stories260K, gold AFINN; `data` is the folder of shared data. */
 export function storiesTask(data: string): StoriesTask {
+  accept(takes.storiesTask, arguments);
   const at = (path: string): string => joinPath(data, path);
   const tokenizer = Llama2cTokenizer.fromBytes(readFile(at("stories260k/tok512.bin")));
   const { bos = 1, eos = 2 } = tokenizer.special;

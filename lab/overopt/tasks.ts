@@ -3,12 +3,20 @@
 // Next: ../../grm/policies/preferences.ts, which makes a proxy's training data from a task.
 
 import { ArgumentError } from "../../core/index.ts";
+import { accept, signatures } from "../../core/signature.ts";
 import type { Judge } from "../../grm/policies/judges.ts";
 import type { Task } from "../../grm/policies/task.ts";
 import { setB, titleFor, type World } from "../worlds/index.ts";
 
+const takes = signatures({
+  worldGold: "world: { document: function, gold: function, ... }",
+  worldTask: "world: { document: function, gold: function, ... }",
+});
+
 /** A demo world's formula: the truth, by definition. */
-export function worldGold({ tokenizer, gold }: World): Judge {
+export function worldGold(world: World): Judge {
+  accept(takes.worldGold, arguments);
+  const { tokenizer, gold } = world;
   const words = (ids: readonly number[]): string[] => ids.map((id) => tokenizer.tokenOf(id));
   return {
     name: "gold",
@@ -22,6 +30,7 @@ export function worldGold({ tokenizer, gold }: World): Judge {
 
 /** Stories for titles of a demo world. */
 export function worldTask(world: World): Task {
+  accept(takes.worldTask, arguments);
   const { tokenizer, name } = world;
   const { eos } = tokenizer.special;
   if (eos === undefined) throw new ArgumentError(`worldTask: "${name}" has no end token`);

@@ -4,8 +4,20 @@
 // Next: ../demo/ for what is made of it.
 
 import { noGrad, portable, type Random, random, scope, tensor } from "../../core/index.ts";
+import { accept, signatures } from "../../core/signature.ts";
 import { AdamW, CausalLM, cosineSchedule } from "../../nn/index.ts";
 import { titleLength, type World } from "./world.ts";
+
+const takes = signatures(
+  {
+    newBase: "world: { document: function, gold: function, ... }, rng: Random",
+    pretrainBase:
+      "world: { document: function, gold: function, ... }, seed: string | number, onStep?: function, most?: number",
+    documents: "world: { document: function, gold: function, ... }, count: number, rng: Random",
+    perplexity: "lm: CausalLM, held: any[]",
+  },
+  () => ({ CausalLM }),
+);
 
 const lr = 4e-3;
 const batchSize = 32; // stories to a step
@@ -25,6 +37,7 @@ export interface BaseProgress {
 
 /** A world's language model before it has learnt anything. */
 export function newBase(world: World, rng: Random): CausalLM {
+  accept(takes.newBase, arguments);
   const { layers, dim, heads, ffDim } = world.base;
   const { vocabSize } = world.tokenizer;
   const shape = { layers, dim, heads, ffDim, vocabSize, context: world.longest, ropeBase: 1000 };
@@ -32,13 +45,15 @@ export function newBase(world: World, rng: Random): CausalLM {
   return new CausalLM({ style: "llama", ...shape, initStd }, { rng });
 }
 
-/** Pretrains a base; calls `onStep` after every step. Same seed, same bits. */
+/** Pretrains a base, as many steps as its world says or `most`; calls `onStep` after every step. Same seed, same bits. */
 export async function pretrainBase(
   world: World,
   seed: number | string,
   onStep: (progress: BaseProgress) => Promise<void> | void = () => {},
-  steps = world.base.steps,
+  most?: number,
 ): Promise<CausalLM> {
+  accept(takes.pretrainBase, arguments);
+  const steps = most ?? world.base.steps;
   const rng = random(`${world.name} base ${seed}`);
   const lm = newBase(world, rng.fork("model"));
   const optimiser = new AdamW(lm, { lr, beta2: 0.95, weightDecay: 0.01 });
@@ -71,6 +86,7 @@ function* stories(world: World, rng: Random): Generator<readonly Int32Array[], n
 
 /** Documents as token ids. */
 export function documents(world: World, count: number, rng: Random): Int32Array[] {
+  accept(takes.documents, arguments);
   return Array.from({ length: count }, () => world.tokenizer.encode(world.document(rng).join(" ")));
 }
 
@@ -91,6 +107,7 @@ function lossOf(lm: CausalLM, batch: readonly Int32Array[], first = 1) {
 
 /** exp of the mean loss of a token over documents, the title left out: nobody can know it beforehand. */
 export function perplexity(lm: CausalLM, held: readonly Int32Array[]): number {
+  accept(takes.perplexity, arguments);
   const sorted = held.toSorted((a, b) => a.length - b.length);
   let sum = 0;
   let tokens = 0;

@@ -4,9 +4,19 @@
 // Next: ../../grm/pairs.ts for what trainers read; ../demo/ for who trains.
 
 import { ArgumentError, portable, type Random } from "../../core/index.ts";
+import { accept, signatures } from "../../core/signature.ts";
 import type { Pair, Sequence } from "../../grm/pairs.ts";
 import { type SplitName, type StoryStyle, spelled, splits, story, topicOf } from "./spelled.ts";
 import type { Story, World } from "./world.ts";
+
+const takes = signatures({
+  compare:
+    'world: { document: function, gold: function, ... }, stories: any[], options: { labels: "noisy" | "true", ... }, rng: Random',
+  spelledPairs:
+    'split: "all" | "domain" | "word" | "form" | "id", count: number, options: { labels: "noisy" | "true", ... }, rng: Random',
+  asPair:
+    "world: { document: function, gold: function, ... }, comparison: { chosen: object, rejected: object, ... }, source?: string",
+});
 
 /** Two stories to one title, and which was chosen. */
 export interface StoryComparison {
@@ -27,10 +37,13 @@ export interface LabelOptions {
 /** Chooses between two responses of different gold. */
 export function compare(
   world: World,
-  [a, b]: readonly [Story, Story],
-  { labels, flips = 0 }: LabelOptions,
+  stories: readonly [Story, Story],
+  options: LabelOptions,
   rng: Random,
 ): StoryComparison {
+  accept(takes.compare, arguments);
+  const { labels, flips = 0 } = options;
+  const [a, b] = stories;
   const difference = world.gold(a) - world.gold(b);
   if (difference === 0) {
     throw new ArgumentError("compare: the two responses have the same gold; draw another pair");
@@ -50,6 +63,7 @@ export function spelledPairs(
   options: LabelOptions,
   rng: Random,
 ): StoryComparison[] {
+  accept(takes.spelledPairs, arguments);
   const style: StoryStyle = splits[split];
   return Array.from({ length: count }, () => {
     for (;;) {
@@ -65,14 +79,15 @@ export function spelledPairs(
  * A comparison as a reward model reads it: title and response, loss on the response, without `<end>`. The
  * margin is the size of the gold difference: information that only a formula can give.
  */
-export function asPair(world: World, comparison: StoryComparison, source = world.name): Pair {
+export function asPair(world: World, comparison: StoryComparison, source?: string): Pair {
+  accept(takes.asPair, arguments);
   const { chosen, rejected, difference } = comparison;
   const margin = Math.abs(difference);
   return {
     chosen: asSequence(world, chosen),
     rejected: asSequence(world, rejected),
     margin,
-    source,
+    source: source ?? world.name,
   };
 }
 

@@ -6,6 +6,7 @@
 // Next: talesWords.ts for the tables.
 
 import type { Random } from "../../core/index.ts";
+import { accept, signatures } from "../../core/signature.ts";
 import { blurbWords, forms, polar, reserved } from "./talesWords.ts";
 import {
   domainNames,
@@ -33,6 +34,10 @@ import {
   vocabulary,
   type World,
 } from "./world.ts";
+
+const takes = signatures({
+  titleFor: "rng: Random, from?: any[]",
+});
 
 const longestStory = 36; // title, response and <end>
 const blurbLength = 7;
@@ -195,6 +200,7 @@ export const shownDomains = ["forest", "farm"] as const;
 
 /** A title to write a story for. */
 export function titleFor(rng: Random, from: readonly Topic["domain"][] = shownDomains): string[] {
+  accept(takes.titleFor, arguments);
   return titleOf(topicFrom(pick(rng, from), rng));
 }
 

@@ -4,6 +4,12 @@
 // Next: json.ts for text that must be checked, safetensors.ts for tensors.
 
 import { ArgumentError, TwoheadsError } from "../../core/index.ts";
+import { accept, signatures } from "../../core/signature.ts";
+
+const takes = signatures({
+  bytesAsFile: "name: string, bytes: number[]",
+  filesAsFolder: "files: object, name?: string",
+});
 
 /** A file that can't be read or written, or that isn't what it should be: which, where in it, and why. */
 export class FileError extends TwoheadsError {
@@ -32,6 +38,7 @@ export interface ByteSource {
 
 /** Bytes in memory as a file; `name` stands in errors. */
 export function bytesAsFile(name: string, bytes: Uint8Array): ByteSource {
+  accept(takes.bytesAsFile, arguments);
   return {
     name,
     size: bytes.length,
@@ -76,6 +83,7 @@ export type Files = ReadonlyMap<string, Uint8Array>;
 
 /** Files in memory as a folder; `name` stands in errors. An ArgumentError if they are anything else. */
 export function filesAsFolder(files: Files, name = "the files"): Folder {
+  accept(takes.filesAsFolder, arguments);
   if (!(files instanceof Map)) {
     throw new ArgumentError(
       `${name}: needed a Map of names to bytes, such as new Map([["config.json", bytes]])`,

@@ -4,10 +4,17 @@
 
 import * as fs from "node:fs";
 import * as paths from "node:path";
+import { accept, signatures } from "../../core/signature.ts";
 import { type ByteSource, checkRange, FileError, type Folder } from "./byteSource.ts";
+
+const takes = signatures({
+  openFile: "path: string",
+  replaceFile: "path: string, content: string | Iterable | any",
+});
 
 /** Opens a regular file for reading ranges of it. Close it when done. */
 export function openFile(path: string): ByteSource {
+  accept(takes.openFile, arguments);
   const handle = attempt(path, () => {
     const kind = fs.statSync(path);
     if (!kind.isFile()) throw new FileError(path, "", "is no regular file");
@@ -113,6 +120,7 @@ export async function replaceFile(
   path: string,
   content: string | Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
 ): Promise<void> {
+  accept(takes.replaceFile, arguments);
   const chunks = typeof content === "string" ? [new TextEncoder().encode(content)] : content;
   const folder = paths.dirname(path);
   const prefix = `.${paths.basename(path)}.`;

@@ -3,6 +3,7 @@
 // tensors; what a model makes of them is the model's matter. Next: onDisk.ts for paths,
 // ../tokenizers/folder.ts for the tokenizer beside them.
 
+import { accept, signatures } from "../../core/signature.ts";
 import { FileError, type Files, type Folder, filesAsFolder, readAll } from "./byteSource.ts";
 import { parseJson } from "./json.ts";
 import {
@@ -13,6 +14,11 @@ import {
   type Tensors,
 } from "./safetensors.ts";
 import { openShards } from "./sharded.ts";
+
+const takes = signatures({
+  modelFromFiles: "files: object",
+  modelFiles: "{ config: object, stateDict: object, metadata?: object }",
+});
 
 export const configName = "config.json";
 export const weightsName = "model.safetensors";
@@ -62,6 +68,7 @@ export function modelIn(folder: Folder): LoadedModel {
  * Such as a browser fetched; `new Map([["config.json", bytes], ...])`.
  */
 export function modelFromFiles(files: Files): LoadedModel {
+  accept(takes.modelFromFiles, arguments);
   return modelIn(filesAsFolder(files));
 }
 
@@ -76,11 +83,9 @@ export function weightsMetadata(metadata: ModelParts["metadata"]) {
 }
 
 /** The files that modelFromFiles reads, in memory: to be sent, or kept by a page. */
-export async function modelFiles({
-  config,
-  stateDict,
-  metadata,
-}: ModelParts): Promise<Map<string, Uint8Array>> {
+export async function modelFiles(options: ModelParts): Promise<Map<string, Uint8Array>> {
+  accept(takes.modelFiles, arguments);
+  const { config, stateDict, metadata } = options;
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   for await (const chunk of safetensorsBytes(stateDict, weightsMetadata(metadata))) {
     chunks.push(Uint8Array.from(chunk));

@@ -4,8 +4,13 @@
 // wq and wk change places. Next: folder.ts, which would save the result.
 
 import { type Tensor, tensor } from "../../core/index.ts";
+import { accept, signatures } from "../../core/signature.ts";
 import { type ByteSource, FileError } from "./byteSource.ts";
 import type { LoadedModel } from "./folder.ts";
+
+const takes = signatures({
+  parseLlama2c: "source: { read: function, close: function, ... }",
+});
 
 interface Dims {
   readonly dim: number;
@@ -27,6 +32,7 @@ const headerBytes = 28;
  * bytesAsFile makes a source of what was fetched.
  */
 export function parseLlama2c(source: ByteSource): LoadedModel {
+  accept(takes.parseLlama2c, arguments);
   const dims = readDims(source);
   const tensors: Record<string, Tensor> = {};
   let at = headerBytes;

@@ -5,6 +5,7 @@
 
 import { byteSize } from "../../core/dtype.ts";
 import { ArgumentError, type Tensor } from "../../core/index.ts";
+import { accept, signatures } from "../../core/signature.ts";
 import {
   fileExists,
   folderOf,
@@ -40,13 +41,29 @@ import {
 } from "./safetensors.ts";
 import { openShards, readIndex } from "./sharded.ts";
 
+const takes = signatures({
+  openSafetensors: "path: string",
+  loadSafetensors: "path: string, names?: Iterable",
+  saveSafetensors: "path: string, tensors: object, { metadata?: object }",
+  readLlama2c: "path: string",
+  saveModel:
+    "folder: string, { shardBytes?: number, config: object, stateDict: object, metadata?: object }",
+  openWeights: "folder: string",
+  readConfig: "folder: string",
+  loadModel: "folder: string",
+  openSharded: "indexPath: string",
+  saveSharded: "indexPath: string, tensors: object, { shardBytes: number, metadata?: object }",
+});
+
 /** Opens a safetensors file on disk, without reading its tensors. Close it when done. */
 export function openSafetensors(path: string): SafetensorsFile {
+  accept(takes.openSafetensors, arguments);
   return openTensors(openFile(path));
 }
 
 /** Reads a safetensors file: all tensors, or those named. */
 export function loadSafetensors(path: string, names?: Iterable<string>): Tensors {
+  accept(takes.loadSafetensors, arguments);
   return readTensors(openSafetensors(path), names);
 }
 
@@ -56,11 +73,13 @@ export function saveSafetensors(
   tensors: Tensors,
   options: SafetensorsOptions = {},
 ): Promise<void> {
+  accept(takes.saveSafetensors, arguments);
   return replaceFile(path, safetensorsBytes(tensors, options));
 }
 
 /** Reads a llama2.c `.bin` (version 0, float32); config and names are those of LlamaForCausalLM. */
 export function readLlama2c(path: string): LoadedModel {
+  accept(takes.readLlama2c, arguments);
   const source = openFile(path);
   try {
     return parseLlama2c(source);
@@ -79,10 +98,9 @@ export interface SaveModelOptions extends ModelParts {
  * Writes `config.json` and the weights into a folder. Each is replaced atomically, the weights last; what
  * must change together with the weights belongs into `metadata`.
  */
-export async function saveModel(
-  folder: string,
-  { config, stateDict, metadata, shardBytes }: SaveModelOptions,
-): Promise<void> {
+export async function saveModel(folder: string, parts: SaveModelOptions): Promise<void> {
+  accept(takes.saveModel, arguments);
+  const { config, stateDict, metadata, shardBytes } = parts;
   const options = weightsMetadata(metadata);
   const weights = joinPath(folder, weightsName);
   await replaceFile(joinPath(folder, configName), configText(config));
@@ -93,21 +111,25 @@ export async function saveModel(
 
 /** Opens the weights of a folder without reading them: the single file, or else the index of shards. */
 export function openWeights(folder: string): TensorFile {
+  accept(takes.openWeights, arguments);
   return weightsIn(folderOnDisk(folder));
 }
 
 /** Reads a folder's config.json. */
 export function readConfig(folder: string): RawConfig {
+  accept(takes.readConfig, arguments);
   return configIn(folderOnDisk(folder));
 }
 
 /** Reads a model's configuration and weights from a folder, onto the current device. */
 export function loadModel(folder: string): LoadedModel {
+  accept(takes.loadModel, arguments);
   return modelIn(folderOnDisk(folder));
 }
 
 /** Opens the shards that an index names; they lie beside it, and hold what it says and nothing else. */
 export function openSharded(indexPath: string): TensorFile {
+  accept(takes.openSharded, arguments);
   return openShards(folderOnDisk(folderOf(indexPath)), nameOf(indexPath));
 }
 
@@ -123,8 +145,10 @@ export interface ShardOptions extends SafetensorsOptions {
 export async function saveSharded(
   indexPath: string,
   tensors: Tensors,
-  { shardBytes, ...options }: ShardOptions,
+  options: ShardOptions,
 ): Promise<void> {
+  accept(takes.saveSharded, arguments);
+  const { shardBytes, ...rest } = options;
   if (!indexPath.endsWith(indexEnding)) {
     throw new ArgumentError(`saveSharded: "${indexPath}" doesn't end in ${indexEnding}`);
   }
@@ -135,7 +159,7 @@ export async function saveSharded(
   const stem = `${indexPath.slice(0, -indexEnding.length)}-g${generation}`;
   for (const [i, shard] of shards.entries()) {
     const path = `${stem}-${fiveDigits(i + 1)}-of-${fiveDigits(shards.length)}.safetensors`;
-    await saveSafetensors(path, Object.fromEntries(shard), options);
+    await saveSafetensors(path, Object.fromEntries(shard), rest);
     for (const [name] of shard) weightMap.set(name, nameOf(path));
   }
   const total = Object.values(tensors).reduce((sum, x) => sum + bytesOf(x), 0);

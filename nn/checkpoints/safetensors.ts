@@ -3,10 +3,21 @@
 // core's dtypes as dtypes.ts says. Next: header.ts for what is checked, sharded.ts for models in several
 // files, onDisk.ts for paths.
 
-import { type Tensor, tensor } from "../../core/index.ts";
+import { ArgumentError, Tensor, tensor } from "../../core/index.ts";
+import { describeValue } from "../../core/refusal.ts";
+import { accept, signatures } from "../../core/signature.ts";
 import { type ByteSource, bytesAsFile, FileError } from "./byteSource.ts";
 import { storedTypes } from "./dtypes.ts";
 import { planHeader, readHeader, type StoredTensor } from "./header.ts";
+
+const takes = signatures({
+  SafetensorsFile: "source: { read: function, close: function, ... }",
+  read: "name: string",
+  openTensors: "source: { read: function, close: function, ... }",
+  readTensors: "file: { read: function, close: function, ... }, names?: Iterable",
+  parseSafetensors: "bytes: number[], names?: Iterable, name?: string",
+  safetensorsBytes: "tensors: object, { metadata?: object }",
+});
 
 /** Tensors by name: what a module's stateDict() gives and loadStateDict() takes. */
 export type Tensors = Readonly<Record<string, Tensor>>;
@@ -32,10 +43,12 @@ export class SafetensorsFile implements TensorFile {
   readonly stored: ReadonlyMap<string, StoredTensor>;
 
   constructor(readonly source: ByteSource) {
+    accept(takes.SafetensorsFile, arguments);
     ({ metadata: this.metadata, tensors: this.stored } = readHeader(source));
   }
 
   read(name: string): Tensor {
+    accept(takes.read, arguments);
     const file = this.source.name;
     const entry = this.stored.get(name);
     const type = storedTypes.get(entry?.type ?? "");
@@ -66,6 +79,7 @@ export class SafetensorsFile implements TensorFile {
 
 /** Opens a source as a safetensors file; closes it if it is none. */
 export function openTensors(source: ByteSource): SafetensorsFile {
+  accept(takes.openTensors, arguments);
   try {
     return new SafetensorsFile(source);
   } catch (error) {
@@ -82,6 +96,7 @@ function listed(names: Iterable<string>): string {
 
 /** Reads the tensors of that name (all, unless said) onto the current device, and closes the file. */
 export function readTensors(file: TensorFile, names?: Iterable<string>): Tensors {
+  accept(takes.readTensors, arguments);
   try {
     return Object.fromEntries(
       Array.from(names ?? file.stored.keys(), (name) => [name, file.read(name)]),
@@ -97,6 +112,7 @@ export function parseSafetensors(
   names?: Iterable<string>,
   name = "model.safetensors",
 ): Tensors {
+  accept(takes.parseSafetensors, arguments);
   return readTensors(openTensors(bytesAsFile(name, bytes)), names);
 }
 
@@ -106,11 +122,21 @@ export interface SafetensorsOptions {
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
+/** Throws an ArgumentError that names what isn't a tensor. */
+function checkTensors(of: string, tensors: Tensors): void {
+  for (const [name, x] of Object.entries<unknown>(tensors))
+    if (!(x instanceof Tensor))
+      throw new ArgumentError(`${of}: "${name}" must be a tensor, got ${describeValue(x)}`);
+}
+
 /** The bytes of a safetensors file, piece by piece: the header, then each tensor's numbers. */
 export async function* safetensorsBytes(
   tensors: Tensors,
-  { metadata }: SafetensorsOptions = {},
+  options: SafetensorsOptions = {},
 ): AsyncGenerator<Uint8Array> {
+  accept(takes.safetensorsBytes, arguments);
+  const { metadata } = options;
+  checkTensors("safetensorsBytes", tensors);
   const { bytes, order } = planHeader(tensors, metadata);
   yield bytes;
   for (const x of order) {

@@ -2,9 +2,15 @@
 // Next: ../run/checkpoint.ts for the file, ../pretrain.ts, which makes it and goes on from it.
 
 import * as z from "zod";
+import { accept, signatures } from "../../core/signature.ts";
 import { randomStateSchema, type TrainingCheckpoint, trainingFormat } from "../run/checkpoint.ts";
 import { optimiserFields } from "../run/optimiser.ts";
 import { pretrainSchema } from "./settings.ts";
+
+const takes = signatures({
+  savePretrainCheckpoint: "path: string, checkpoint: { model: object, state: object, ... }",
+  loadPretrainCheckpoint: "path: string",
+});
 
 const count = z.int().min(0);
 
@@ -31,11 +37,16 @@ export type PretrainCheckpoint = TrainingCheckpoint<PretrainState>;
 export const pretrainFormat = trainingFormat("twoheads.pretrain", "a pretraining run", stateSchema);
 
 /** Writes a checkpoint; a kill at any moment leaves the old file or the new one. */
-export const savePretrainCheckpoint = (
+export async function savePretrainCheckpoint(
   path: string,
   checkpoint: PretrainCheckpoint,
-): Promise<void> => pretrainFormat.save(path, checkpoint);
+): Promise<void> {
+  accept(takes.savePretrainCheckpoint, arguments);
+  await pretrainFormat.save(path, checkpoint);
+}
 
 /** Reads a checkpoint onto the current device; a FileError if it is none, or damaged. */
-export const loadPretrainCheckpoint = (path: string): PretrainCheckpoint =>
-  pretrainFormat.load(path);
+export function loadPretrainCheckpoint(path: string): PretrainCheckpoint {
+  accept(takes.loadPretrainCheckpoint, arguments);
+  return pretrainFormat.load(path);
+}

@@ -3,6 +3,7 @@
 // Next: windows.ts for the order in which training sees it.
 
 import { ArgumentError, random } from "../../core/index.ts";
+import { accept, signatures } from "../../core/signature.ts";
 import { joinIds, sha256 } from "../arrays.ts";
 import {
   ByteTokenizer,
@@ -12,6 +13,13 @@ import {
 } from "../tokenizers/index.ts";
 import { idWithRole } from "../tokenizers/tokenizer.ts";
 import { type PretrainOptions, type PretrainSettings, pretrainSettings } from "./settings.ts";
+
+const takes = signatures({
+  documentsOf: "text: string, separator: string",
+  makeCorpus:
+    "documents: Iterable, options: object, given?: { encode: function, decode: function, ... }",
+  documentStart: "tokenizer: { encode: function, decode: function, ... }",
+});
 
 /** A text as tokens, with a part of its documents held out. */
 export interface Corpus {
@@ -41,6 +49,7 @@ const special: SpecialTokens = { bos: "<|endoftext|>", eos: "<|endoftext|>", pad
 
 /** The documents of a file's text. */
 export function documentsOf(text: string, separator: string): string[] {
+  accept(takes.documentsOf, arguments);
   return text.split(separator).map((document) => document.trim());
 }
 
@@ -54,6 +63,7 @@ export async function makeCorpus(
   options: PretrainOptions,
   given?: Tokenizer,
 ): Promise<Corpus> {
+  accept(takes.makeCorpus, arguments);
   const settings = pretrainSettings(options);
   const all = [...documents].filter((document) => document !== "");
   const unique = [...new Set(all)];
@@ -139,7 +149,11 @@ function encodeDocument(tokenizer: Tokenizer, text: string): Int32Array {
 }
 
 /** What a model has read where a document begins: the begin token, or the one that closed the last. */
-export function documentStart({ special: { bos, eos } }: Tokenizer): number[] {
+export function documentStart(tokenizer: Tokenizer): number[] {
+  accept(takes.documentStart, arguments);
+  const {
+    special: { bos, eos },
+  } = tokenizer;
   const start = bos ?? eos;
   return start === undefined ? [] : [start];
 }

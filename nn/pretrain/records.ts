@@ -3,7 +3,12 @@
 // Next: trainer.ts, which makes them.
 
 import * as z from "zod";
+import { accept, signatures } from "../../core/signature.ts";
 import { type Lines, parseLines } from "../checked.ts";
+
+const takes = signatures({
+  parsePretrainMetrics: "text: string, file?: string",
+});
 
 const step = z.int().min(0);
 
@@ -56,5 +61,6 @@ export type PretrainMetrics = Lines<PretrainRecord>;
 
 /** Reads the text of a metrics.jsonl; a FileError names the line that is none of ours. */
 export function parsePretrainMetrics(text: string, file = "metrics.jsonl"): PretrainMetrics {
+  accept(takes.parsePretrainMetrics, arguments);
   return parseLines(text, file, pretrainRecordSchema);
 }

@@ -4,10 +4,18 @@
 
 import * as z from "zod";
 import { ArgumentError } from "../../core/index.ts";
-import type { CausalLM } from "../causalLM.ts";
+import { accept, signatures } from "../../core/signature.ts";
+import { CausalLM } from "../causalLM.ts";
 import { settingsFrom } from "../checked.ts";
 import type { ModelOptions } from "../config.ts";
 import { beta2, count, largestNorm, seed, share, weightDecay } from "../run/settings.ts";
+
+const takes = signatures(
+  {
+    shapeOf: "lm: CausalLM, context?: number",
+  },
+  () => ({ CausalLM }),
+);
 
 const budget = z.number().positive().nullable().default(null);
 
@@ -125,7 +133,9 @@ export function pretrainSettings(options: PretrainOptions): PretrainSettings {
 }
 
 /** A model's shape as settings, for a run that goes on with it; `context` stays below the model's own. */
-export function shapeOf({ config }: CausalLM, context?: number): PretrainOptions {
+export function shapeOf(lm: CausalLM, context?: number): PretrainOptions {
+  accept(takes.shapeOf, arguments);
+  const { config } = lm;
   const { style, dim, layers, dropout } = config;
   if (style === "lstm") return { style, dim, layers, dropout, ...(context && { context }) };
   if (context !== undefined && context > config.context) {

@@ -3,6 +3,7 @@
 // encoded, and what is decoded is what went in. Without merges it is a tokenizer of bytes.
 // Next: bpeTrain.ts for learning the merges, bpeFile.ts for the file they are kept in.
 
+import { accept, signatures } from "../../core/signature.ts";
 import { Field } from "../checkpoints/json.ts";
 import {
   addTokens,
@@ -23,6 +24,14 @@ import {
 } from "./tokenizer.ts";
 import { remembering } from "./wordCache.ts";
 
+const takes = signatures({
+  BPETokenizer: "parts: { ids: object, merges: any[], ... }",
+  fromJSON: "json: any, { special?: object, file?: string }",
+  encodeWithOffsets: "text: string, { bos?: boolean, eos?: boolean, parseSpecial?: boolean }",
+  decode: "ids: number[], { skipSpecial?: boolean }",
+  ByteTokenizer: "{ special?: object, added?: any[] }",
+});
+
 /** GPT-2's words. `\s` is JavaScript's, which counts U+FEFF as a space and U+0085 not. */
 const words = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu;
 
@@ -42,6 +51,7 @@ export class BPETokenizer extends VocabularyTokenizer {
 
   /** From parts that fit each other; `fromJSON` checks them. */
   constructor(parts: BPEParts) {
+    accept(takes.BPETokenizer, arguments);
     super(parts.ids, parts.added, parts.special);
     this.#parts = parts;
     const spelled = new Map(parts.added.map(({ id, content }) => [id, toBytes(content)]));
@@ -67,8 +77,10 @@ export class BPETokenizer extends VocabularyTokenizer {
   /** From what a tokenizer.json holds; a FileError names the field that is wrong. */
   static fromJSON(
     json: unknown,
-    { special = {}, file = "tokenizer.json" }: { special?: SpecialTokens; file?: string } = {},
+    options: { special?: SpecialTokens; file?: string } = {},
   ): BPETokenizer {
+    accept(takes.fromJSON, arguments);
+    const { special = {}, file = "tokenizer.json" } = options;
     return new BPETokenizer(readBPE(new Field(file, "", json), special));
   }
 
@@ -81,6 +93,7 @@ export class BPETokenizer extends VocabularyTokenizer {
     text: string,
     options: EncodeOptions = {},
   ): { ids: Int32Array; offsets: Offsets[] } {
+    accept(takes.encodeWithOffsets, arguments);
     const ids = this.encode(text, options);
     const lengths = Array.from(ids, (id) => this.#bytesOf(id).length);
     if (options.bos) lengths[0] = 0;
@@ -90,6 +103,7 @@ export class BPETokenizer extends VocabularyTokenizer {
 
   /** The text of some ids; bytes that make no character become U+FFFD. */
   decode(ids: ArrayLike<number>, options?: DecodeOptions): string {
+    accept(takes.decode, arguments);
     return toText(
       Array.from(ids)
         .filter((id) => !this.skips(id, options))
@@ -111,10 +125,9 @@ export class BPETokenizer extends VocabularyTokenizer {
  * About four times as many tokens as a trained one makes of English.
  */
 export class ByteTokenizer extends BPETokenizer {
-  constructor({
-    special = {},
-    added = [],
-  }: { special?: SpecialTokens; added?: readonly string[] } = {}) {
+  constructor(options: { special?: SpecialTokens; added?: readonly string[] } = {}) {
+    accept(takes.ByteTokenizer, arguments);
+    const { special = {}, added = [] } = options;
     const tokens = addTokens(special, added, 256);
     const bytes = byteLetters.map((letter, byte) => [letter, byte] as const);
     const ids = new Map([...bytes, ...tokens.map(({ content, id }) => [content, id] as const)]);

@@ -2,6 +2,7 @@
 // them follows from what they hold. Next: onDisk.ts for paths, ../checkpoints/folder.ts for the model.
 
 import { ArgumentError } from "../../core/index.ts";
+import { accept, signatures } from "../../core/signature.ts";
 import {
   type ByteSource,
   FileError,
@@ -19,6 +20,10 @@ import { Llama2cTokenizer } from "./llama2c.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { isWordLevel, WordTokenizer } from "./word.ts";
 
+const takes = signatures({
+  tokenizerFromFiles: "files: object",
+});
+
 export const binName = "tokenizer.bin";
 
 /**
@@ -26,6 +31,7 @@ export const binName = "tokenizer.bin";
  * bos, eos, pad and unk) or tokenizer.bin.
  */
 export function tokenizerFromFiles(files: Files): Tokenizer {
+  accept(takes.tokenizerFromFiles, arguments);
   return tokenizerIn(filesAsFolder(files));
 }
 

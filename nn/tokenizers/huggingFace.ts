@@ -4,7 +4,7 @@
 
 import { Tokenizer as Library } from "@huggingface/tokenizers";
 import { ArgumentError, IndexError, TwoheadsError } from "../../core/index.ts";
-import { accept, signature } from "../../core/signature.ts";
+import { accept, signature, signatures } from "../../core/signature.ts";
 import { FileError } from "../checkpoints/byteSource.ts";
 import { Field } from "../checkpoints/json.ts";
 import { addedFields, configName, filesOf, readId, readRoles } from "./jsonFile.ts";
@@ -18,6 +18,12 @@ import {
   type Tokenizer,
   type TokenizerFile,
 } from "./tokenizer.ts";
+
+const takesToo = signatures({
+  HuggingFaceTokenizer: "ids: { values: function, ... }, json: object, config: object",
+  fromJSON: "json: any, { config?: object, file?: string }",
+  decode: "ids: number[], { skipSpecial?: boolean }",
+});
 
 const takes = signature("encode", `text: string, { ${encodeOptions}, template?: boolean }`);
 
@@ -36,6 +42,7 @@ export class HuggingFaceTokenizer implements Tokenizer {
   readonly #config: object;
 
   private constructor(ids: ReadonlyMap<string, number>, json: object, config: object) {
+    accept(takesToo.HuggingFaceTokenizer, arguments);
     this.vocabSize = 1 + [...ids.values()].reduce((most, id) => Math.max(most, id), -1);
     this.special = rolesOf(ids, readRoles(new Field(configName, "", config)));
     this.#library = new Library(json, config);
@@ -46,8 +53,10 @@ export class HuggingFaceTokenizer implements Tokenizer {
   /** From what a tokenizer.json and its tokenizer_config.json hold; a FileError says what is wrong. */
   static fromJSON(
     json: unknown,
-    { config = {}, file = "tokenizer.json" }: { config?: object; file?: string } = {},
+    options: { config?: object; file?: string } = {},
   ): HuggingFaceTokenizer {
+    accept(takesToo.fromJSON, arguments);
+    const { config = {}, file = "tokenizer.json" } = options;
     const root = new Field(file, "", json);
     const ids = readIds(root);
     if (root.get("model").get("type").value === "BPE") root.get("model").get("merges").items();
@@ -81,12 +90,14 @@ export class HuggingFaceTokenizer implements Tokenizer {
     return Int32Array.from(ids);
   }
 
-  decode(ids: ArrayLike<number>, { skipSpecial = false }: DecodeOptions = {}): string {
+  decode(ids: ArrayLike<number>, options: DecodeOptions = {}): string {
+    accept(takesToo.decode, arguments);
+    const { skipSpecial = false } = options;
     const list = Array.from(ids);
     for (const id of list) this.tokenOf(id);
     if (list.length === 0) return "";
-    const options = { skip_special_tokens: skipSpecial, clean_up_tokenization_spaces: false };
-    return this.#library.decode(list, options);
+    const how = { skip_special_tokens: skipSpecial, clean_up_tokenization_spaces: false };
+    return this.#library.decode(list, how);
   }
 
   idOf(token: string): number | undefined {

@@ -3,12 +3,19 @@
 // neighbours whose joined piece has the highest score merge, the leftmost first. The ids are those of
 // run.c (https://github.com/karpathy/llama2.c). Next: folder.ts.
 
+import { accept, signatures } from "../../core/signature.ts";
 import { bytesAsFile, FileError } from "../checkpoints/byteSource.ts";
 import { toBytes, toText } from "./bytes.ts";
 import { mostTokens } from "./jsonFile.ts";
 import { type Merge, MergeTable } from "./merges.ts";
 import { type DecodeOptions, type TokenizerFile, VocabularyTokenizer } from "./tokenizer.ts";
 import { remembering } from "./wordCache.ts";
+
+const takes = signatures({
+  Llama2cTokenizer: "ids: { keys: function, ... }, scores: number[], file: number[]",
+  fromBytes: "bytes: number[], file?: string",
+  decode: "ids: number[], { skipSpecial?: boolean }",
+});
 
 const firstByte = 3; // 0 unk, 1 bos, 2 eos, then the 256 bytes
 const firstPiece = firstByte + 256;
@@ -28,6 +35,7 @@ export class Llama2cTokenizer extends VocabularyTokenizer {
     scores: readonly number[],
     file: Uint8Array,
   ) {
+    accept(takes.Llama2cTokenizer, arguments);
     const names = [...ids.keys()];
     const [unk = "", bos = "", eos = ""] = names;
     super(ids, [], { unk, bos, eos });
@@ -39,6 +47,7 @@ export class Llama2cTokenizer extends VocabularyTokenizer {
 
   /** From the bytes of a tokenizer file; a FileError names the token that is wrong. */
   static fromBytes(bytes: Uint8Array, file = "tokenizer.bin"): Llama2cTokenizer {
+    accept(takes.fromBytes, arguments);
     const ids = new Map<string, number>();
     const scores: number[] = [];
     for (const { piece, score } of readPieces(bytes, file)) {
@@ -78,6 +87,7 @@ export class Llama2cTokenizer extends VocabularyTokenizer {
 
   /** The text of some ids. The space in front of a text goes where the ids begin with bos. */
   decode(ids: ArrayLike<number>, options?: DecodeOptions): string {
+    accept(takes.decode, arguments);
     const runs: Uint8Array[] = [];
     let before = -1;
     for (const id of Array.from(ids)) {

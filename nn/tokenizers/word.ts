@@ -3,6 +3,7 @@
 // for unknown ones. Next: bpe.ts for text of the open world.
 
 import { ArgumentError } from "../../core/index.ts";
+import { accept, signatures } from "../../core/signature.ts";
 import { Field } from "../checkpoints/json.ts";
 import { configOf, filesOf, frameOf } from "./jsonFile.ts";
 import {
@@ -11,6 +12,12 @@ import {
   type TokenizerFile,
   VocabularyTokenizer,
 } from "./tokenizer.ts";
+
+const takes = signatures({
+  WordTokenizer: "{ words: Iterable, special?: object }",
+  fromJSON: "json: any, { special?: object, file?: string }",
+  decode: "ids: number[], { skipSpecial?: boolean }",
+});
 
 /** The words of a WordTokenizer, and its special tokens. */
 export interface WordOptions {
@@ -28,7 +35,9 @@ export class WordTokenizer extends VocabularyTokenizer {
   readonly #special: SpecialTokens;
   readonly #words: ReadonlyMap<string, number>;
 
-  constructor({ words, special = {} }: WordOptions) {
+  constructor(options: WordOptions) {
+    accept(takes.WordTokenizer, arguments);
+    const { words, special = {} } = options;
     const list = [...words];
     const roles = [...new Set(Object.values(special))];
     const ids = new Map<string, number>();
@@ -48,8 +57,10 @@ export class WordTokenizer extends VocabularyTokenizer {
   /** From a tokenizer.json whose model is WordLevel; a FileError names the field that is wrong. */
   static fromJSON(
     json: unknown,
-    { special = {}, file = "tokenizer.json" }: { special?: SpecialTokens; file?: string } = {},
+    options: { special?: SpecialTokens; file?: string } = {},
   ): WordTokenizer {
+    accept(takes.fromJSON, arguments);
+    const { special = {}, file = "tokenizer.json" } = options;
     const model = new Field(file, "", json).get("model");
     const entries = model.get("vocab").entries();
     const words = new Array<string>(entries.length);
@@ -79,6 +90,7 @@ export class WordTokenizer extends VocabularyTokenizer {
 
   /** The words with a space between each two. */
   decode(ids: ArrayLike<number>, options?: DecodeOptions): string {
+    accept(takes.decode, arguments);
     return Array.from(ids)
       .filter((id) => !this.skips(id, options))
       .map((id) => this.tokenOf(id))
