@@ -1,9 +1,19 @@
 // The package installed into an empty project, with what others build and run it with beside it. It is packed
-// from a copy of the sources, so that another test file may pack at the same time: each builds a dist of its
-// own. Next: bundles.test.ts; emptyProject.ts for the project.
+// from a copy of the sources, once for all files of a run: the first that asks packs, the others wait.
+// Next: bundles.test.ts; emptyProject.ts for the project.
 
-import { cpSync, readdirSync, rmSync, symlinkSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join, relative } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { type EmptyProject, emptyProject } from "./emptyProject.ts";
 
@@ -21,6 +31,27 @@ export interface Installed extends EmptyProject {
 
 /** The tarball that npm would publish, written into a project. */
 export async function pack(project: EmptyProject): Promise<string> {
+  const shared = process.env.TWOHEADS_PACKED; // by run.ts, for all files of one run
+  if (shared === undefined) return packed(project);
+  const tarball = join(shared, "twoheads.tgz");
+  const isFirst = mkdirSync(join(shared, "begun"), { recursive: true }) !== undefined;
+  if (isFirst) {
+    const made = await packed(project).catch((error: unknown) => {
+      writeFileSync(join(shared, "failed"), String(error));
+      throw error;
+    });
+    cpSync(made, join(shared, "partial"));
+    renameSync(join(shared, "partial"), tarball);
+  }
+  while (!existsSync(tarball)) {
+    if (existsSync(join(shared, "failed"))) throw new Error("npm pack failed in another file");
+    await setTimeout(100);
+  }
+  return tarball;
+}
+
+/** Packs a copy of the sources, into the project. */
+async function packed(project: EmptyProject): Promise<string> {
   const copy = join(project.folder, "..", "sources");
   cpSync(root, copy, { recursive: true, filter: (path) => !left.has(relative(root, path)) });
   symlinkSync(join(root, "node_modules"), join(copy, "node_modules"), "junction");

@@ -240,18 +240,19 @@ describe("every layer's gradients are those of its definition", () => {
         [4, 5, 6],
       ]);
       const names = lm.namedParameters().map(([key]) => key);
+      const parameters = lm.parameters();
+      const places = lm.namedModules().flatMap(([path, module]) =>
+        Object.entries(module).flatMap(([field, value]) => {
+          const i = parameters.indexOf(value as Tensor);
+          return i < 0 || path === "" ? [] : [{ module, field, value, i }];
+        }),
+      );
       const loss = (...values: Tensor[]): Tensor => {
-        const restore = lm.namedModules().flatMap(([path, module]) =>
-          Object.entries(module).flatMap(([field, value]) => {
-            const i = lm.parameters().indexOf(value as Tensor);
-            return i < 0 || path === "" ? [] : [{ module, field, value, i }];
-          }),
-        );
-        for (const { module, field, i } of restore) Object.assign(module, { [field]: values[i] });
+        for (const { module, field, i } of places) Object.assign(module, { [field]: values[i] });
         try {
           return lm.forward(tokens).logSoftmax({ dim: -1 }).square().mean();
         } finally {
-          for (const { module, field, value } of restore) Object.assign(module, { [field]: value });
+          for (const { module, field, value } of places) Object.assign(module, { [field]: value });
         }
       };
       const leaves = lm.parameters().map((p) => p.detach());

@@ -3,8 +3,8 @@
 // Next: property.ts for what a failing property prints, ../.ci/run for everything that must hold.
 
 import { spawn } from "node:child_process";
-import { existsSync, readdirSync } from "node:fs";
-import { availableParallelism } from "node:os";
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { flagsTakenByNpm } from "../cli/npmFlags.ts";
@@ -66,7 +66,13 @@ function start(flags: readonly string[], files: readonly string[]): void {
     ...flags.filter((flag) => !flag.startsWith("--replay")),
     ...files,
   ];
-  const env = { ...process.env, ...(replay !== undefined && { TWOHEADS_REPLAY: replay }) };
+  const packed = mkdtempSync(join(tmpdir(), "twoheads-packed-")); // see installed.ts
+  process.on("exit", () => rmSync(packed, { recursive: true, force: true }));
+  const env = {
+    ...process.env,
+    ...(!flags.includes("--watch") && { TWOHEADS_PACKED: packed }),
+    ...(replay !== undefined && { TWOHEADS_REPLAY: replay }),
+  };
   const child = spawn(process.execPath, args, { cwd: root, stdio: "inherit", env });
   for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, () => child.kill(name));
   child.on("exit", (status) => {
