@@ -384,6 +384,19 @@ for (const device of ["reference", "wasm"]) {
       const [p, q] = [0.7310585786300049, 0.2689414213699951];
       both((t) => t.crossEntropy(int([0])), x, [0.31326168751822286], [p - 1, q, 0], 2e-6);
     });
+    on("crossEntropy with smoothing where a logit is infinite (PyTorch)", () => {
+      for (const [logits, target, loss, dx] of [
+        [[-inf, 0], 0, inf, [-0.875, 0.875]],
+        [[0, -inf], 0, inf, [0.125, -0.125]],
+        [[-inf, 0, -inf, 0, 0], 0, inf, [-0.8, 0.2833333, -0.05, 0.2833333, 0.2833333]],
+        [[inf, 0], 0, nan, [nan, nan]],
+        [[-inf, -inf], 1, nan, [nan, nan]],
+      ] as const) {
+        const x = leaf([logits]);
+        const options = { reduction: "sum", labelSmoothing: 0.25 } as const;
+        both((t) => t.crossEntropy(int([target]), options), x, [loss], dx, 1e-5);
+      }
+    });
     on("attention under masks of any size, by its own definition", () => {
       const [q, k] = [
         leaf([

@@ -209,8 +209,14 @@ export function crossEntropy(
     const t = load<i32>(target + (r << 2));
     let cost: f32 = 0;
     if (t != ignored) {
-      cost = less - load<f32>(row + (t << 2)) + logOf(s);
-      if (smoothing > 0) cost += smoothing * (load<f32>(row + (t << 2)) - <f32>meanOf(row, n));
+      const own = load<f32>(row + (t << 2));
+      const log = logOf(s);
+      cost = less - own + log;
+      if (smoothing > 0) {
+        const mean = <f32>meanOf(row, n);
+        if (abs(own) < f32.MAX_VALUE * 2) cost += smoothing * (own - mean);
+        else cost = (1 - smoothing) * cost + smoothing * (less - mean + log);
+      }
     }
     store<f32>(loss + (r << 2), cost);
   }
