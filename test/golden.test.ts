@@ -18,7 +18,7 @@ import { launchBrowser, noBrowser } from "./chromium.ts";
 import { float64Hash } from "./golden/float64.ts";
 import { goldenHash } from "./golden/losses.ts";
 
-const golden = "1a13d749";
+const golden = "dda3978e";
 
 test(`the golden hash of 400 training losses, in Node ${process.version}`, () => {
   assert.equal(use("wasm").name, "wasm");

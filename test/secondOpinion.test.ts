@@ -356,13 +356,29 @@ for (const device of ["reference", "wasm"]) {
         both((t) => t.tanh(), x, [-1, 1, nan], [0, 0, nan]); // PyTorch
       },
     );
-    on("gelu's tail never has the wrong sign", () => {
-      // SciPy: x ndtr(x) is -2.3730e-7 at -5.3484; rounding leaves some 3e-7 in float32
-      const x = linspace(-7, -4, 3001);
-      for (const approximate of ["none", "tanh"] as const) {
-        for (const y of x.gelu({ approximate }).data) assert.ok(y <= 0 && y > -2e-4, `${y}`);
+    on("gelu's tail keeps its digits, and its sign (mpmath)", () => {
+      const at = [-3.5, -4.5, -5, -5.25];
+      for (const [approximate, y, dx] of [
+        [
+          "none",
+          [-8.142017766e-4, -1.528952906e-5, -1.433257859e-6, -3.992604271e-7],
+          [-2.821760354e-3, -6.852916186e-5, -7.146946002e-6, -2.091397664e-6],
+        ],
+        [
+          "tanh",
+          [-6.161976554e-4, -5.136737412e-6, -2.291796197e-7, -3.958463821e-8],
+          [-2.42264376e-3, -2.932227044e-5, -1.546361988e-6, -2.891833674e-7],
+        ],
+      ] as const) {
+        for (const width of [1, 5, 16]) {
+          const x = leaf(at.flatMap((v) => Array<number>(width).fill(v)));
+          const wide = (v: readonly number[]): number[] =>
+            v.flatMap((a) => Array<number>(width).fill(a));
+          both((t) => t.gelu({ approximate }), x, wide(y), wide(dx), 1e-6);
+        }
+        const far = linspace(-20, -4, 3001).gelu({ approximate }).data;
+        for (const v of far) assert.ok(v <= 0 && v > -2e-4, `${v}`);
       }
-      assert.ok(Math.abs((tensor([-5.3484]).gelu().data[0] ?? 0) + 2.373e-7) < 5e-7);
     });
   });
 

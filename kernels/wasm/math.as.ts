@@ -70,6 +70,13 @@ function poly8(x: v128, P: usize): v128 {
   return f32x4.add(c(P), f32x4.mul(x, poly7(x, P + 4)));
 }
 
+// poly4 from pairs of terms upwards (Estrin), so that less waits for what isn't yet computed.
+@inline
+function pairs4(x: v128, x2: v128, P: usize): v128 {
+  const upper = f32x4.add(poly1(x, P + 8), f32x4.mul(x2, c(P + 16)));
+  return f32x4.add(poly1(x, P), f32x4.mul(x2, upper));
+}
+
 /** 2^i for integers -126 <= i <= 127. */
 @inline
 function power2(i: v128): v128 {
@@ -88,7 +95,8 @@ const EXP_MOST = memory.data<f32>([89]); // above it, infinity
 function reducedExp(x: v128, t: v128): v128 {
   const n = f32x4.sub(t, c(MAGIC));
   const r = f32x4.sub(f32x4.sub(x, f32x4.mul(n, c(LN2_HIGH))), f32x4.mul(n, c(LN2_LOW)));
-  return f32x4.add(r, f32x4.mul(f32x4.mul(r, r), poly4(r, EXP)));
+  const r2 = f32x4.mul(r, r);
+  return f32x4.add(r, f32x4.mul(r2, pairs4(r, r2, EXP)));
 }
 
 @inline
@@ -310,10 +318,29 @@ const TANH_SLOPE = memory.data<f32>([
   7.906968728678594e-6,
 ]);
 
-/** 1/2 + x P(x²) / Q(x²) of a table; NaN stays. */
+// Left of -3.5 a half and its opposite cancel: what is right there is e^-x²/2, or e^2u, times a function that
+// hardly bends. Few numbers are there, and right of 3.5, where |x| ends: unary.as.ts looks for them first.
+const FAR = memory.data<f32>([12.25]); // 3.5²
+const TAIL = memory.data<f32>([-3.5]);
+const TAIL_LEAST = memory.data<f32>([-15]); // below it, zero
+const MINUS_HALF = memory.data<f64>([-0.5]);
+// -x Phi(x) e^x²/2, and its slope's part in x: P(x²) / Q(x²) of degree 3, relative error 9e-10 and 3e-10.
+// A table is P[0..3] and Q[0..3].
+const CDF_TAIL = memory.data<f32>([
+  4.559556007385254, 14.641057014465332, 5.3374505043029785, 0.3989422619342804,
+  31.316225051879883, 48.079505920410156, 14.378997802734375, 1,
+]);
+const SLOPE_TAIL = memory.data<f32>([
+  -3.3433187007904053, 4.1842827796936035, 3.5917725563049316, 0.3989422917366028,
+  4.0975236892700195, 19.491849899291992, 10.0032377243042, 1,
+]);
+// 2u = x (A + B x²), and its slope A + 3 B x².
+const TWICE_U = memory.data<f64>([1.5957691216057308, 0.07135481627260025]);
+const TWICE_U_SLOPE = memory.data<f32>([1.5957691216057308, 0.21406444881780074]);
+
+/** 1/2 + x P(x²) / Q(x²) of a table, for |x| where it ends at most; NaN stays. */
 @inline
 function halfAndOdd(x: v128, table: usize): v128 {
-  x = f32x4.pmin(f32x4.pmax(x, f32x4.neg(c(table))), c(table));
   const u = f32x4.mul(x, x);
   return f32x4.add(
     c(HALF),
@@ -321,38 +348,126 @@ function halfAndOdd(x: v128, table: usize): v128 {
   );
 }
 
-/**
- * x times a distribution function; x stops at where that is 0, so that -infinity gives 0. Rounding may leave
- * less than 0 of the distribution function, and the product then would have the wrong sign.
- */
+/** e^y of four doubles: floats would leave too few digits behind the point of a large y. */
 @inline
-function timesCdf(x: v128, table: usize): v128 {
-  const share = f32x4.pmax(halfAndOdd(x, table), f32x4.splat(0));
-  return f32x4.mul(f32x4.pmax(x, f32x4.neg(c(table))), share);
+function expWide(low: v128, high: v128): v128 {
+  const y = demote(low, high);
+  const rest = demote(
+    f64x2.sub(low, f64x2.promote_low_f32x4(y)),
+    f64x2.sub(high, promoteHigh(y)),
+  );
+  const e = exp4(y);
+  return f32x4.add(e, f32x4.mul(e, rest));
 }
+
+@inline
+function demote(low: v128, high: v128): v128 {
+  const a = f32x4.demote_f64x2_zero(low),
+    b = f32x4.demote_f64x2_zero(high);
+  return v128.shuffle<f32>(a, b, 0, 1, 4, 5);
+}
+
+@inline
+function minusHalfSquare(x: v128): v128 {
+  return f64x2.mul(f64x2.mul(x, x), v128.load64_splat(MINUS_HALF));
+}
+
+/** e^-x²/2 P(x²) / Q(x²) of a table. */
+@inline
+function normalTail(x: v128, table: usize): v128 {
+  const e = expWide(minusHalfSquare(f64x2.promote_low_f32x4(x)), minusHalfSquare(promoteHigh(x)));
+  const u = f32x4.mul(x, x);
+  return f32x4.mul(e, f32x4.div(poly3(u, table), poly3(u, table + 16)));
+}
+
+@inline
+function twiceU(x: v128): v128 {
+  const bend = f64x2.mul(f64x2.mul(x, x), v128.load64_splat(TWICE_U + 8));
+  return f64x2.mul(x, f64x2.add(bend, v128.load64_splat(TWICE_U)));
+}
+
+/** (1 + tanh u) / 2. */
+@inline
+function tanhTail(x: v128): v128 {
+  const e = expWide(twiceU(f64x2.promote_low_f32x4(x)), twiceU(promoteHigh(x)));
+  return f32x4.div(e, f32x4.add(c(ONE), e));
+}
+
+/** Whether some |x| of these 16 is 3.5 or more, or NaN: as whole numbers, floats >= 0 and NaN are in order. */
+@inline
+export function anyFar(a: v128, b: v128, c4: v128, d: v128): bool {
+  const ab = i32x4.max_u(f32x4.mul(a, a), f32x4.mul(b, b));
+  const cd = i32x4.max_u(f32x4.mul(c4, c4), f32x4.mul(d, d));
+  return v128.any_true(i32x4.ge_u(i32x4.max_u(ab, cd), c(FAR)));
+}
+
+// For |x| < 3.5.
 
 /** x Phi(x). */
 @inline
-export function gelu4(x: v128): v128 {
-  return timesCdf(x, CDF);
+export function geluNear4(x: v128): v128 {
+  return f32x4.mul(x, halfAndOdd(x, CDF));
 }
 
 /** x (1 + tanh u) / 2. */
 @inline
-export function geluTanh4(x: v128): v128 {
-  return timesCdf(x, TANH_CDF);
+export function geluTanhNear4(x: v128): v128 {
+  return f32x4.mul(x, halfAndOdd(x, TANH_CDF));
 }
 
 /** (x Phi(x))' = Phi(x) + x phi(x). */
 @inline
-export function geluSlope4(x: v128): v128 {
+export function geluSlopeNear4(x: v128): v128 {
   return halfAndOdd(x, SLOPE);
 }
 
 /** (x (1 + tanh u) / 2)' = (1 + tanh u) / 2 + x (1 - tanh² u) u' / 2. */
 @inline
-export function geluTanhSlope4(x: v128): v128 {
+export function geluTanhSlopeNear4(x: v128): v128 {
   return halfAndOdd(x, TANH_SLOPE);
+}
+
+// The same for every x; in the tail they are -e^-x²/2 P / Q, x e^-x²/2 P / Q, and with s = e^2u / (1 + e^2u),
+// which is (1 + tanh u) / 2: x s, and s + x s (1 - s) 2u'.
+
+@inline
+function inTail(x: v128): v128 {
+  return f32x4.le(x, c(TAIL));
+}
+
+@inline
+export function gelu4(x: v128): v128 {
+  const y = f32x4.mul(x, halfAndOdd(f32x4.pmin(x, c(CDF)), CDF));
+  if (!v128.any_true(inTail(x))) return y;
+  const z = f32x4.pmax(x, c(TAIL_LEAST));
+  return v128.bitselect(f32x4.neg(normalTail(z, CDF_TAIL)), y, inTail(x));
+}
+
+@inline
+export function geluSlope4(x: v128): v128 {
+  const y = halfAndOdd(f32x4.pmin(x, c(SLOPE)), SLOPE);
+  if (!v128.any_true(inTail(x))) return y;
+  const z = f32x4.pmax(x, c(TAIL_LEAST));
+  return v128.bitselect(f32x4.mul(z, normalTail(z, SLOPE_TAIL)), y, inTail(x));
+}
+
+@inline
+export function geluTanh4(x: v128): v128 {
+  const y = f32x4.mul(x, halfAndOdd(f32x4.pmin(x, c(TANH_CDF)), TANH_CDF));
+  if (!v128.any_true(inTail(x))) return y;
+  const z = f32x4.pmax(x, c(TAIL_LEAST));
+  return v128.bitselect(f32x4.mul(z, tanhTail(z)), y, inTail(x));
+}
+
+@inline
+export function geluTanhSlope4(x: v128): v128 {
+  const y = halfAndOdd(f32x4.pmin(x, c(TANH_SLOPE)), TANH_SLOPE);
+  if (!v128.any_true(inTail(x))) return y;
+  const z = f32x4.pmax(x, c(TAIL_LEAST)),
+    s = tanhTail(z);
+  const steep = f32x4.add(c(TWICE_U_SLOPE), f32x4.mul(f32x4.mul(z, z), c(TWICE_U_SLOPE + 4)));
+  const bend = f32x4.mul(f32x4.mul(z, steep), f32x4.sub(c(ONE), s));
+  return v128.bitselect(f32x4.mul(s, f32x4.add(c(ONE), bend)), y, inTail(x));
 }
 
 // Angles are reduced in double precision: x - n pi/2, pi/2 in two parts of which the first has 33

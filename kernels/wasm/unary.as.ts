@@ -5,14 +5,19 @@
 
 import {
   absolute,
+  anyFar,
   cos4,
   erf4,
   exp4,
   expm14,
   gelu4,
   geluSlope4,
+  geluSlopeNear4,
   geluTanh4,
   geluTanhSlope4,
+  geluTanhSlopeNear4,
+  geluTanhNear4,
+  geluNear4,
   log1p4,
   log4,
   logSigmoid4,
@@ -50,19 +55,26 @@ function map<F>(from: usize, to: usize, x: usize, y: usize): void {
  */
 @inline
 function mapFour<F>(from: usize, to: usize, x: usize, y: usize): void {
-  const f = changetype<F>(<usize>0);
   const last = from + ((to - from) & ~15);
   for (let i = from << 2; i < last << 2; i += 64) {
-    const a = f.at(v128.load(x + i)),
-      b = f.at(v128.load(x + i, 16)),
-      c = f.at(v128.load(x + i, 32)),
-      d = f.at(v128.load(x + i, 48));
-    v128.store(y + i, a);
-    v128.store(y + i, b, 16);
-    v128.store(y + i, c, 32);
-    v128.store(y + i, d, 48);
+    const p = x + i;
+    map16<F>(v128.load(p), v128.load(p, 16), v128.load(p, 32), v128.load(p, 48), y + i);
   }
   map<F>(last, to, x, y);
+}
+
+/** f of 16 floats, to y. */
+@inline
+function map16<F>(a: v128, b: v128, c: v128, d: v128, y: usize): void {
+  const f = changetype<F>(<usize>0);
+  const a1 = f.at(a),
+    b1 = f.at(b),
+    c1 = f.at(c),
+    d1 = f.at(d);
+  v128.store(y, a1);
+  v128.store(y, b1, 16);
+  v128.store(y, c1, 32);
+  v128.store(y, d1, 48);
 }
 
 /** z[i] = f(x[i], y[i]). */
@@ -81,19 +93,67 @@ function zip<F>(from: usize, to: usize, x: usize, y: usize, z: usize): void {
 
 @inline
 function zipFour<F>(from: usize, to: usize, x: usize, y: usize, z: usize): void {
-  const f = changetype<F>(<usize>0);
   const last = from + ((to - from) & ~15);
   for (let i = from << 2; i < last << 2; i += 64) {
-    const a = f.at(v128.load(x + i), v128.load(y + i)),
-      b = f.at(v128.load(x + i, 16), v128.load(y + i, 16)),
-      c = f.at(v128.load(x + i, 32), v128.load(y + i, 32)),
-      d = f.at(v128.load(x + i, 48), v128.load(y + i, 48));
-    v128.store(z + i, a);
-    v128.store(z + i, b, 16);
-    v128.store(z + i, c, 32);
-    v128.store(z + i, d, 48);
+    const p = y + i;
+    zip16<F>(x + i, v128.load(p), v128.load(p, 16), v128.load(p, 32), v128.load(p, 48), z + i);
   }
   zip<F>(last, to, x, y, z);
+}
+
+/** f of 16 floats at x and those given, to z. */
+@inline
+function zip16<F>(x: usize, a: v128, b: v128, c: v128, d: v128, z: usize): void {
+  const f = changetype<F>(<usize>0);
+  const a1 = f.at(v128.load(x), a),
+    b1 = f.at(v128.load(x, 16), b),
+    c1 = f.at(v128.load(x, 32), c),
+    d1 = f.at(v128.load(x, 48), d);
+  v128.store(z, a1);
+  v128.store(z, b1, 16);
+  v128.store(z, c1, 32);
+  v128.store(z, d1, 48);
+}
+
+/** mapFour for gelu: 16 floats that are all near 0 go by a shorter formula. */
+@inline
+function mapNear<Near, F>(from: usize, to: usize, x: usize, y: usize): void {
+  const last = from + ((to - from) & ~15);
+  for (let i = from; i < last; i += 16) {
+    const p = x + (i << 2);
+    const a = v128.load(p),
+      b = v128.load(p, 16),
+      c = v128.load(p, 32),
+      d = v128.load(p, 48);
+    if (anyFar(a, b, c, d)) mapApart<F>(i, i + 16, x, y);
+    else map16<Near>(a, b, c, d, y + (i << 2));
+  }
+  mapApart<F>(last, to, x, y);
+}
+
+/** map, called: one copy of a long body. */
+function mapApart<F>(from: usize, to: usize, x: usize, y: usize): void {
+  map<F>(from, to, x, y);
+}
+
+/** zipFour for gelu's gradient, likewise. */
+@inline
+function zipNear<Near, F>(from: usize, to: usize, g: usize, x: usize, z: usize): void {
+  const last = from + ((to - from) & ~15);
+  for (let i = from; i < last; i += 16) {
+    const p = x + (i << 2);
+    const a = v128.load(p),
+      b = v128.load(p, 16),
+      c = v128.load(p, 32),
+      d = v128.load(p, 48);
+    if (anyFar(a, b, c, d)) zipApart<F>(i, i + 16, g, x, z);
+    else zip16<Near>(g + (i << 2), a, b, c, d, z + (i << 2));
+  }
+  zipApart<F>(last, to, g, x, z);
+}
+
+function zipApart<F>(from: usize, to: usize, x: usize, y: usize, z: usize): void {
+  zip<F>(from, to, x, y, z);
 }
 
 // Unary: y = f(x).
@@ -227,11 +287,23 @@ class Gelu {
     return gelu4(x);
   }
 }
+@unmanaged
+class GeluNear {
+  @inline at(x: v128): v128 {
+    return geluNear4(x);
+  }
+}
 /** GPT-2's, with a tanh in Phi's place. */
 @unmanaged
 class GeluTanh {
   @inline at(x: v128): v128 {
     return geluTanh4(x);
+  }
+}
+@unmanaged
+class GeluTanhNear {
+  @inline at(x: v128): v128 {
+    return geluTanhNear4(x);
   }
 }
 
@@ -296,10 +368,10 @@ export function unarySilu(from: usize, to: usize, x: usize, y: usize): void {
   mapFour<Silu>(from, to, x, y);
 }
 export function unaryGelu(from: usize, to: usize, x: usize, y: usize): void {
-  mapFour<Gelu>(from, to, x, y);
+  mapNear<GeluNear, Gelu>(from, to, x, y);
 }
 export function unaryGeluTanh(from: usize, to: usize, x: usize, y: usize): void {
-  mapFour<GeluTanh>(from, to, x, y);
+  mapNear<GeluTanhNear, GeluTanh>(from, to, x, y);
 }
 
 /** y = min(max(x, low), high), so that high wins where they cross; NaN stays NaN. */
@@ -355,11 +427,23 @@ class GeluGrad {
     return f32x4.mul(g, geluSlope4(x));
   }
 }
+@unmanaged
+class GeluNearGrad {
+  @inline at(g: v128, x: v128): v128 {
+    return f32x4.mul(g, geluSlopeNear4(x));
+  }
+}
 /** From x: f' as in math.as.ts. */
 @unmanaged
 class GeluTanhGrad {
   @inline at(g: v128, x: v128): v128 {
     return f32x4.mul(g, geluTanhSlope4(x));
+  }
+}
+@unmanaged
+class GeluTanhNearGrad {
+  @inline at(g: v128, x: v128): v128 {
+    return f32x4.mul(g, geluTanhSlopeNear4(x));
   }
 }
 
@@ -379,8 +463,8 @@ export function gradSilu(from: usize, to: usize, g: usize, x: usize, dx: usize):
   zipFour<SiluGrad>(from, to, g, x, dx);
 }
 export function gradGelu(from: usize, to: usize, g: usize, x: usize, dx: usize): void {
-  zipFour<GeluGrad>(from, to, g, x, dx);
+  zipNear<GeluNearGrad, GeluGrad>(from, to, g, x, dx);
 }
 export function gradGeluTanh(from: usize, to: usize, g: usize, x: usize, dx: usize): void {
-  zipFour<GeluTanhGrad>(from, to, g, x, dx);
+  zipNear<GeluTanhNearGrad, GeluTanhGrad>(from, to, g, x, dx);
 }
