@@ -173,7 +173,7 @@ for (const [name, entry] of opTable) {
             const there = replaceTensors(here, (x) => x.onDevice(device));
             const unit = ulps * (dtype === "float32" ? 2 ** -23 : 2 ** -52);
             const terms = own.map((d) => d.terms?.(largestOf(args)) ?? 0);
-            const room = slack + unit * Math.max(0, ...terms);
+            const room = slack + unit * Math.max(1, ...terms); // weights are 1 and more
             const moves = (): Float64Array[] => sensitivity(name, here, unit);
             agree(withGradients(name, there), want, tolerance, room, moves, `${device} ${dtype}`);
           },
