@@ -11,14 +11,21 @@ import { createWasm } from "./kernels.ts";
 import { bitsOf, isFaster } from "./laneCheck.ts";
 import { type Program, type Start, startBy } from "./module.ts";
 
+/** Versions of V8 that were tried, of Node 24 to 26. An engine's experiment may end, or crash, in any other. */
+const known = { first: 13, last: 14 };
+
+/** V8's own default of a function's work before the better compiler takes over, roughly in bytes. */
+const usualBudget = 13_000_000;
+
 /** What the kernels' results on fixed numbers hash to, without and with fused multiply-add. */
 export const knownBits = { plain: 0x3269d2bf, fma: 0x34c26207 };
 
 /**
- * Has the SIMD kernels start with wide lanes, where the engine has them: Node 24 and newer on x64. The same
+ * Has the SIMD kernels start with wide lanes, where the engine has them: Node 24 to 26 on x64. The same
  * bits in about half the time. Before the first tensor, else it is an ArgumentError. When the kernels start
  * they are checked; if anything differs they run without, and a warning says so. `TWOHEADS_WIDE=0` leaves
- * wide lanes off whatever a program asks for. `currentDevice().details.lanes` says what runs, 256 or 128.
+ * wide lanes off whatever a program asks for, `TWOHEADS_WIDE=1` tries them in a newer Node too, and says
+ * where there are none. `currentDevice().details.lanes` says what runs, 256 or 128.
  *
  * This sets a flag of V8 that holds for the whole process and every WebAssembly module in it, so it is for
  * programs, not for libraries. The command line calls it.
@@ -28,7 +35,7 @@ export function wideLanes(): void {
   if (asked !== undefined && asked !== "0" && asked !== "1")
     throw new ArgumentError(`TWOHEADS_WIDE=${asked}: 0 or 1 is needed`);
   if (asked === "0") return;
-  const missing = whatIsMissing();
+  const missing = whatIsMissing(asked === "1");
   if (missing !== null) {
     if (asked === "1") say(`TWOHEADS_WIDE=1, but ${missing}`);
   } else if (!startBy(startWide)) {
@@ -42,27 +49,35 @@ function say(why: string): void {
   console.warn(`wasm: ${why}; running with 128-bit lanes`);
 }
 
-function whatIsMissing(): string | null {
+function whatIsMissing(isAsked: boolean): string | null {
+  const other = ["bun", "deno", "electron"].find((engine) => versions[engine] !== undefined);
+  if (other !== undefined) return `wide lanes need Node, this is ${other}`;
   if (arch !== "x64") return `wide lanes need an x64 processor, this is ${arch}`;
   const version = Number.parseInt(versions.v8 ?? "0", 10);
-  return version >= 13 ? null : "wide lanes need Node 24 or newer";
+  if (version < known.first) return "wide lanes need Node 24 or newer";
+  if (version <= known.last || isAsked) return null;
+  return `wide lanes were never tried with V8 ${version}`;
 }
 
 /** Starts with wide lanes, if the results are right and the lanes are there; else without. */
 export const startWide: Start = (make) => {
   setFlagsFromString("--experimental-wasm-revectorize");
-  setFlagsFromString("--no-liftoff"); // what is checked is what stays: the compiler that joins, at once
+  // What is checked must be what stays: the compiler that joins takes over after a function's first call.
+  setFlagsFromString("--wasm-sync-tier-up");
+  setFlagsFromString("--wasm-tiering-budget=1");
   let program: Program;
   try {
     program = make(256);
     const wasm = createWasm({ program, threads: 1 });
+    bitsOf(wasm);
     const isRight = bitsOf(wasm) === knownBits[program.fma ? "fma" : "plain"];
     if (isRight && isFaster(wasm)) return program;
     if (!isRight) say("wide lanes gave other bits than the stored ones");
     else if (environment("TWOHEADS_WIDE") === "1")
       say("TWOHEADS_WIDE=1, but this processor or engine joins no lanes");
   } finally {
-    setFlagsFromString("--liftoff");
+    setFlagsFromString("--no-wasm-sync-tier-up");
+    setFlagsFromString(`--wasm-tiering-budget=${usualBudget}`);
   }
   setFlagsFromString("--no-experimental-wasm-revectorize");
   return make(128);
