@@ -1,11 +1,11 @@
 // Matrix multiplication: C[M,N] = A[M,K] · B[K,N], optionally on top of C itself or of a bias row.
 //
 // One tile of C, 4 rows by 8 columns, is held in eight vector registers while k runs; everything
-// else here only arranges for that loop to find its operands close by and in order. With wide lanes,
-// where the engine joins pairs of vectors, eight registers hold 4 rows by 16 columns. B is packed in
-// panels as wide as the tile ([panel][k][8 or 16]); the products are taken in blocks of KC x MC so that
-// a panel's block stays in the first cache and A's block in the second. Each element of C is the same
-// chain of sums whichever tile, edge or thread computes it.
+// else here only arranges for that loop to find its operands close by and in order. Where k is short, 2
+// rows by 16 columns need fewer addresses; with wide lanes, where the engine joins pairs of vectors, eight
+// registers hold 4 rows by 16 columns. B is packed in panels as wide as the tile ([panel][k][8 or 16]); the
+// products are taken in blocks of KC x MC so that a panel's block stays in the first cache and A's block in
+// the second. Each element of C is the same chain of sums whichever tile, edge or thread computes it.
 // Read next: bench/ladder.ts, which gets here from three nested loops, one idea at a time.
 
 import { madd, transpose } from "./lanes.as";
@@ -13,6 +13,7 @@ import { scratch, wide } from "./scratch.as";
 
 const KC: usize = 512;
 const MC: usize = 128;
+const LONG: usize = 256; // the most rows of a panel of 16 columns on narrow lanes
 const PACK: usize = 32; // rows that are packed at a time
 
 /**
@@ -119,6 +120,70 @@ function tileTurned(
   ldbase: usize,
 ): void {
   tileOf(true, a, 0, 0, 0, lda, b, ldb, c, ldc, k, base, ldbase);
+}
+
+/** A row to start from that changes no sum: -0 + x is x, its sign included. */
+const NOTHING = memory.data<f32>([-0, -0, -0, -0, -0, -0, -0, -0, -0, -0, -0, -0, -0, -0, -0, -0]);
+
+/**
+ * C[2,16] = base + A[2,k] · B[k,16], with operands as in `tileOf`, but that there always is a base: NOTHING for
+ * none. As many sums and products as in a tile of 4 x 8, and half as many addresses of A; but a panel twice as
+ * large, which pays while it stays in the first cache.
+ */
+function longTile(
+  a0: usize,
+  a1: usize,
+  b: usize,
+  ldb: usize,
+  c: usize,
+  ldc: usize,
+  k: usize,
+  base: usize,
+  ldbase: usize,
+): void {
+  let c00 = f32x4.splat(0),
+    c01 = c00,
+    c02 = c00,
+    c03 = c00,
+    c10 = c00,
+    c11 = c00,
+    c12 = c00,
+    c13 = c00;
+  for (let p: usize = 0, end = k << 2; p < end; p += 4) {
+    const b0 = v128.load(b);
+    const b1 = v128.load(b, 16);
+    const b2 = v128.load(b, 32);
+    const b3 = v128.load(b, 48);
+    let a = v128.load32_splat(a0 + p);
+    c00 = madd(a, b0, c00);
+    c01 = madd(a, b1, c01);
+    c02 = madd(a, b2, c02);
+    c03 = madd(a, b3, c03);
+    a = v128.load32_splat(a1 + p);
+    c10 = madd(a, b0, c10);
+    c11 = madd(a, b1, c11);
+    c12 = madd(a, b2, c12);
+    c13 = madd(a, b3, c13);
+    b += ldb;
+  }
+  c00 = f32x4.add(v128.load(base), c00);
+  c01 = f32x4.add(v128.load(base, 16), c01);
+  c02 = f32x4.add(v128.load(base, 32), c02);
+  c03 = f32x4.add(v128.load(base, 48), c03);
+  base += ldbase;
+  c10 = f32x4.add(v128.load(base), c10);
+  c11 = f32x4.add(v128.load(base, 16), c11);
+  c12 = f32x4.add(v128.load(base, 32), c12);
+  c13 = f32x4.add(v128.load(base, 48), c13);
+  v128.store(c, c00);
+  v128.store(c, c01, 16);
+  v128.store(c, c02, 32);
+  v128.store(c, c03, 48);
+  c += ldc;
+  v128.store(c, c10);
+  v128.store(c, c11, 16);
+  v128.store(c, c12, 32);
+  v128.store(c, c13, 48);
 }
 
 /**
@@ -251,9 +316,6 @@ function wideTileOf(
   v128.store(c, c33, 48);
 }
 
-/** A row to start from that changes no sum: -0 + x is x, its sign included. */
-const NOTHING = memory.data<f32>([-0, -0, -0, -0, -0, -0, -0, -0, -0, -0, -0, -0, -0, -0, -0, -0]);
-
 function wideTile(
   a: usize,
   lda: usize,
@@ -316,8 +378,8 @@ function edge(
 
 /** How many columns the next panel has, where `left` are left. */
 @inline
-function panelWidth(left: usize): usize {
-  return wide && left >= 16 ? 16 : min<usize>(8, left);
+function panelWidth(left: usize, K: usize): usize {
+  return left >= 16 && (wide || K <= LONG) ? 16 : min<usize>(8, left);
 }
 
 /**
@@ -340,20 +402,18 @@ function column(
   cols: usize,
 ): void {
   if (cols <= 8) return narrowColumn(a, lda, step, b, ldb, c, ldc, k, base, ldbase, m, cols);
-  const whole: usize = k & 1 ? 0 : m & ~3;
-  for (let i: usize = 0; i < whole; i += 4) {
-    const at = base ? base + i * ldbase : NOTHING,
-      next = base ? ldbase : 0,
-      ci = c + i * ldc,
-      ai = a + i * lda;
-    if (step != 4) wideTileTurned(ai, step, b, ldb, ci, ldc, k, at, next);
-    else wideTile(ai, lda, b, ldb, ci, ldc, k, at, next);
+  const next = base ? ldbase : 0;
+  let at = base ? base : NOTHING,
+    rows: usize = 0; // of a tile: none fits a turned A on narrow lanes, nor an odd k on wide ones
+  if (wide) rows = k & 1 ? 0 : 4;
+  else if (step == 4) rows = 2;
+  for (; rows && m >= rows; m -= rows, a += rows * lda, c += rows * ldc, at += rows * next) {
+    if (!wide) longTile(a, a + lda, b, ldb, c, ldc, k, at, next);
+    else if (step != 4) wideTileTurned(a, step, b, ldb, c, ldc, k, at, next);
+    else wideTile(a, lda, b, ldb, c, ldc, k, at, next);
   }
-  if (whole == m) return;
-  a += whole * lda;
-  c += whole * ldc;
-  if (base) base += whole * ldbase;
-  m -= whole;
+  if (m == 0) return;
+  if (base) base = at;
   narrowColumn(a, lda, step, b, ldb, c, ldc, k, base, ldbase, m, 8);
   narrowColumn(a, lda, step, b + 32, ldb, c + 32, ldc, k, base ? base + 32 : 0, ldbase, m, 8);
 }
@@ -411,14 +471,14 @@ export function multiply(
 ): void {
   for (let j: usize = 0, cols: usize = 0; j < n; j += cols) {
     const at = base ? base + 4 * j : 0;
-    cols = panelWidth(n - j);
+    cols = panelWidth(n - j, k);
     column(a, lda, step, b + 4 * j, ldb, c + 4 * j, ldc, k, at, ldbase, m, cols);
   }
 }
 
 /**
  * Packs columns of B[K,N] into panels: out[panel][k][8], zeros beyond N; two whole panels side by side,
- * [k][16], for wide lanes. One unit is one panel of 8. B's rows are `ldb` floats apart; transposed, B is
+ * [k][16], where tiles have 16 columns. One unit is one panel of 8. B's rows are `ldb` floats apart; transposed, B is
  * stored as [N,K].
  */
 export function packB(
@@ -437,7 +497,7 @@ export function packB(
     for (let j = from; j < to; j++) {
       const cols = min<usize>(8, N - j * 8),
         even = j & ~1;
-      const isPaired = panelWidth(N - even * 8) == 16,
+      const isPaired = panelWidth(N - even * 8, K) == 16,
         width: usize = isPaired ? 64 : 32;
       const panel = out + (isPaired ? even * K * 32 + (j - even) * 32 : j * K * 32) + k * width;
       if (cols < 8) memory.fill(panel, 0, rows * 32);
@@ -520,7 +580,7 @@ export function matmulPacked(
         packA(a + k0 * lda + i * 4, lda, k, m, block, (k << 4) + 64);
       }
       for (let j: usize = 0, cols: usize = 0; j < N; j += cols) {
-        cols = panelWidth(N - j);
+        cols = panelWidth(N - j, K);
         const at = c + i * ldc + j * 4;
         const onC = add || k0 > 0;
         const base = onC ? at : bias ? bias + j * 4 : 0;
