@@ -65,8 +65,12 @@ describe("with wide lanes", { skip }, () => {
     assert.equal(evaluate(lanesOf, { TWOHEADS_FMA: "1" }).out, "256\n");
   });
 
-  test("a result that differs by a bit: the kernels run without, and a sentence says so", () => {
-    const { out, err } = evaluate(`
+  for (const [what, planted] of [
+    ["a result that differs by a bit", "new Int32Array(memory.buffer)[y / 4] ^= 1;"],
+    ["a kernel that throws", 'throw new WebAssembly.RuntimeError("unreachable");'],
+  ] as const)
+    test(`${what}: the kernels run without, and a sentence says so`, () => {
+      const { out, err } = evaluate(`
       import { loadNow, startBy } from "./kernels/wasm/module.ts";
       import { startWide } from "./kernels/wasm/wide.ts";
       startBy((make) => startWide((lanes) => {
@@ -74,18 +78,18 @@ describe("with wide lanes", { skip }, () => {
         const { exports, memory } = program;
         const unaryExp = (from, to, x, y) => {
           exports.unaryExp(from, to, x, y);
-          new Int32Array(memory.buffer)[y / 4] ^= 1;
+          ${planted}
         };
         return lanes === 256 ? { ...program, exports: { ...exports, unaryExp } } : program;
       }));
       const { lanes, exports } = loadNow({});
       console.log(lanes, typeof exports.unaryExp);`);
-    assert.equal(out, "128 function\n");
-    assert.equal(
-      err,
-      "wasm: wide lanes gave other bits than the stored ones; running with 128-bit lanes\n",
-    );
-  });
+      assert.equal(out, "128 function\n");
+      assert.equal(
+        err,
+        "wasm: wide lanes gave other bits than the stored ones; running with 128-bit lanes\n",
+      );
+    });
 
   test("the command line has them, unless TWOHEADS_WIDE=0", () => {
     const program = `

@@ -103,7 +103,11 @@ function startNow(code: Uint8Array<ArrayBuffer>, shared: boolean, fma: boolean):
  */
 function markedAsWide(code: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   const name = new TextEncoder().encode("wide lanes");
-  return Uint8Array.of(...code, 0, name.length + 1, name.length, ...name); // 0: a section of one's own
+  const section = [0, name.length + 1, name.length, ...name]; // 0: a section of one's own
+  const marked = new Uint8Array(code.length + section.length);
+  marked.set(code);
+  marked.set(section, code.length);
+  return marked;
 }
 
 /** Where the kernels are, or their bytes, to load them with waiting. */
