@@ -8,8 +8,8 @@
 //   2 reordered      the two inner loops exchanged: B and C are read along their rows
 //   3 blocked        blocks of 64 x 64: what is read is used 64 times before it leaves the cache
 //   4 register tile  4 x 4 of C in local variables while k runs: each load feeds four uses
-//   5 SIMD           the tile in WebAssembly, 4 x 8 in eight vector registers, B where it lies
-//   6 SIMD, packed   B laid out first in panels of 8 columns, in the order the tile reads it
+//   5 SIMD           the tile in WebAssembly, 32 sums in eight vector registers, B where it lies
+//   6 SIMD, packed   B laid out first in panels of 8 or 16 columns, in the order the tile reads it
 //   7 threads        the same, rows shared between threads; the same bits
 //
 // Rung 2 helps once the matrices outgrow the caches, n = 1024; at 256 its loads and stores of C cost
