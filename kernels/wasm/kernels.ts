@@ -338,13 +338,17 @@ export class Wasm {
     inStrides: readonly number[],
     outStrides: readonly number[],
   ): void {
-    const pad = (values: readonly number[], by: number) => [
-      ...Array(6 - values.length).fill(by),
-      ...values,
-    ];
-    const sizes = pad(shape, 1);
-    const units = (sizes[0] as number) * sizes[1] * sizes[2] * sizes[3];
-    const at = this.layout([...sizes, ...pad(inStrides, 0), ...pad(outStrides, 0)]);
-    this.run("stridedCopy", units, sizes[4] * sizes[5], 1, at, x, out);
+    const numbers = new Array<number>(18).fill(0); // sizes, strides of x, strides of out
+    const front = 6 - shape.length;
+    let units = 1;
+    for (let d = 0; d < 6; d++) {
+      const i = d - front;
+      numbers[d] = i < 0 ? 1 : (shape[i] as number);
+      numbers[6 + d] = i < 0 ? 0 : (inStrides[i] as number);
+      numbers[12 + d] = i < 0 ? 0 : (outStrides[i] as number);
+      if (d < 4) units *= numbers[d] as number;
+    }
+    const at = this.layout(numbers);
+    this.run("stridedCopy", units, (numbers[4] as number) * (numbers[5] as number), 1, at, x, out);
   }
 }
