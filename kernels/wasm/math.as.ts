@@ -244,22 +244,11 @@ export function siluSlope4(x: v128): v128 {
   return f32x4.add(s, f32x4.mul(f32x4.mul(x, s), f32x4.sub(c(ONE), s)));
 }
 
-/** log(1 + e^-|x|), which softplus and logSigmoid share. */
-@inline
-function log1pExpNegative(x: v128): v128 {
-  return log1p4(exp4(f32x4.neg(absolute(x))));
-}
-
 /** log(1 + e^x) = max(x, 0) + log(1 + e^-|x|). */
 @inline
 export function softplus4(x: v128): v128 {
-  return f32x4.add(f32x4.pmax(x, f32x4.splat(0)), log1pExpNegative(x));
-}
-
-/** log sigmoid(x) = min(x, 0) - log(1 + e^-|x|). */
-@inline
-export function logSigmoid4(x: v128): v128 {
-  return f32x4.sub(f32x4.pmin(x, f32x4.splat(0)), log1pExpNegative(x));
+  const tail = log1p4(exp4(f32x4.neg(absolute(x))));
+  return f32x4.add(f32x4.pmax(x, f32x4.splat(0)), tail);
 }
 
 const ERF_SPLIT = memory.data<f32>([0.925]);

@@ -20,7 +20,6 @@ import {
   geluNear4,
   log1p4,
   log4,
-  logSigmoid4,
   sigmoid4,
   silu4,
   siluSlope4,
@@ -251,18 +250,6 @@ class Sigmoid {
   }
 }
 @unmanaged
-class LogSigmoid {
-  @inline at(x: v128): v128 {
-    return logSigmoid4(x);
-  }
-}
-@unmanaged
-class Softplus {
-  @inline at(x: v128): v128 {
-    return softplus4(x);
-  }
-}
-@unmanaged
 class Relu {
   @inline at(x: v128): v128 {
     return f32x4.pmax(x, f32x4.splat(0));
@@ -352,12 +339,25 @@ export function unaryTanh(from: usize, to: usize, x: usize, y: usize): void {
 export function unarySigmoid(from: usize, to: usize, x: usize, y: usize): void {
   map<Sigmoid>(from, to, x, y);
 }
+/** log sigmoid(x) = -softplus(-x); + 0 turns -0 into 0. */
 export function unaryLogSigmoid(from: usize, to: usize, x: usize, y: usize): void {
-  map<LogSigmoid>(from, to, x, y);
+  softplus(from, to, x, y, f32x4.splat(-1));
 }
 export function unarySoftplus(from: usize, to: usize, x: usize, y: usize): void {
-  map<Softplus>(from, to, x, y);
+  softplus(from, to, x, y, f32x4.splat(1));
 }
+
+/** sign * softplus(sign * x), in one copy for both signs. */
+function softplus(from: usize, to: usize, x: usize, y: usize, sign: v128): void {
+  for (let i = from << 2, end = to << 2; i < end; i += 16) {
+    const count = (end - i) >> 2;
+    const v = f32x4.mul(sign, count >= 4 ? v128.load(x + i) : loadPart(x + i, count));
+    const signed = f32x4.add(f32x4.mul(sign, softplus4(v)), f32x4.splat(0));
+    if (count >= 4) v128.store(y + i, signed);
+    else storePart(y + i, signed, count);
+  }
+}
+
 export function unaryRelu(from: usize, to: usize, x: usize, y: usize): void {
   map<Relu>(from, to, x, y);
 }
