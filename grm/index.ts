@@ -48,8 +48,10 @@ export {
   trainRecordSchema,
 } from "./trainer/records.ts";
 export {
+  beginTraining,
   type Trained,
   type TrainHooks,
+  type TrainingRun,
   type TrainOptions,
   type TrainProgress,
   type TrainSettings,

@@ -23,7 +23,7 @@ import {
 import { accept, signatures } from "../core/signature.ts";
 import { settingsFrom } from "../nn/checked.ts";
 import { AdamW, cosineSchedule, type Schedule, type StateDict } from "../nn/index.ts";
-import { changesOf, type RunHooks, stopwatch, takeSteps } from "../nn/run/loop.ts";
+import { changesOf, type RunHooks, type Steps, stopwatch, takeSteps } from "../nn/run/loop.ts";
 import { loadOptimiser, optimiserState } from "../nn/run/optimiser.ts";
 import {
   beta2,
@@ -165,15 +165,11 @@ export const trainSchema = z.strictObject({
   checkpointEvery: count.default(100).describe("number of steps from one checkpoint to the next"),
 });
 
-const takes = signatures(
-  {
-    train:
-      "model: RewardModel, pairs: any[], options: object, { validation?: any[], resume?: object, " +
-      "signal?: object, onProgress?: function, onRecord?: function, drift?: function, " +
-      "onCheckpoint?: function, now?: function }",
-  },
-  () => ({ RewardModel }),
-);
+const trainTakes =
+  "model: RewardModel, pairs: any[], options: object, { validation?: any[], resume?: object, " +
+  "signal?: object, onProgress?: function, onRecord?: function, drift?: function, " +
+  "onCheckpoint?: function, now?: function }";
+const takes = signatures({ train: trainTakes, beginTraining: trainTakes }, () => ({ RewardModel }));
 
 /** Complete settings. */
 export type TrainSettings = Readonly<z.infer<typeof trainSchema>>;
@@ -248,10 +244,31 @@ export async function train(
   hooks: TrainHooks = {},
 ): Promise<Trained> {
   accept(takes.train, arguments);
-  const run = new RewardTraining(model, pairs, trainSettings(options), hooks);
-  await run.begin();
+  const run = await beginTraining(model, pairs, options, hooks);
   await takeSteps(run, hooks.signal);
   return run.end();
+}
+
+/** A run of train() between two of its steps; next() takes one, end() says what came of it. */
+export interface TrainingRun extends Steps {
+  /** Steps taken, of how many. */
+  readonly step: number;
+  readonly steps: number;
+  readonly settings: TrainSettings;
+  end(): Promise<Trained>;
+}
+
+/** What train() does, for whoever takes the steps: a page that pauses, two runs in lock step. Same bits. */
+export async function beginTraining(
+  model: RewardModel,
+  pairs: readonly Pair[],
+  options: TrainOptions,
+  hooks: TrainHooks = {},
+): Promise<TrainingRun> {
+  accept(takes.beginTraining, arguments);
+  const run = new RewardTraining(model, pairs, trainSettings(options), hooks);
+  await run.begin();
+  return run;
 }
 
 /** What a micro-batch says. */
@@ -269,7 +286,7 @@ interface StepNumbers {
   readonly split: readonly number[] | null;
 }
 
-class RewardTraining {
+class RewardTraining implements TrainingRun {
   readonly #pairs: readonly Pair[];
   readonly #objective: Objective;
   readonly #trained: readonly (readonly [name: string, parameter: Tensor])[];

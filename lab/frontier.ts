@@ -12,7 +12,7 @@ import { RewardModel } from "../grm/rewardModel.ts";
 import { train } from "../grm/trainer.ts";
 import type { CausalLM } from "../nn/index.ts";
 import { loadCausalLM } from "../nn/node.ts";
-import { accuracies, dataOf, settingsOf } from "./demo/job.ts";
+import { accuracies, dataOf, settingsOf } from "./demo/data.ts";
 import type { DemoPlan } from "./demo/plan.ts";
 import { oodOf } from "./demo/results.ts";
 import { perplexity } from "./worlds/index.ts";

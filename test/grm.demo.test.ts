@@ -12,7 +12,8 @@ import { fileURLToPath } from "node:url";
 import "../kernels/index.ts";
 import { random } from "../core/index.ts";
 import { interval, signOf } from "../grm/statistics/index.ts";
-import { dataOf } from "../lab/demo/job.ts";
+import { committedBase } from "../lab/demo/bases.ts";
+import { dataOf } from "../lab/demo/data.ts";
 import {
   armsOf,
   type DemoPlan,
@@ -23,7 +24,6 @@ import {
 } from "../lab/demo/plan.ts";
 import { readResults, resultsOfPlan, writeResults } from "../lab/demo/resultFile.ts";
 import { type DemoResult, type DemoResultFile, inOrder } from "../lab/demo/results.ts";
-import { committedBase } from "../lab/demo/run.ts";
 import { accuracyTable, differenceTable, verdict } from "../lab/demo/table.ts";
 import { Workers } from "../lab/workers.ts";
 import { documents, perplexity, spelled } from "../lab/worlds/index.ts";

@@ -41,8 +41,8 @@ import { type Matrix, rowOf, solvePositive, symmetricEigenvalues } from "../grm/
 import { driftWatch } from "../grm/inspect/watch.ts";
 import { Objective } from "../grm/trainer/objective.ts";
 import { trainSettings } from "../grm/trainer.ts";
+import { committedBase } from "../lab/demo/bases.ts";
 import { quickPlan } from "../lab/demo/plan.ts";
-import { committedBase } from "../lab/demo/run.ts";
 import {
   committedFrontier,
   frontierAlphas,

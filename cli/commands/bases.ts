@@ -2,7 +2,7 @@
 // wherever a command takes a language model's folder, from a checkout and from an installed package alike.
 // Next: ../../lab/demo/run.ts for where they lie.
 
-import { committedBase } from "../../lab/demo/run.ts";
+import { committedBase } from "../../lab/demo/bases.ts";
 import { fileExists } from "../../nn/checkpoints/files.ts";
 
 /** For commander: the folder that `text` is the path of, or else the one of the base with this name. */

@@ -5,11 +5,12 @@
 
 import { availableParallelism } from "node:os";
 import type { Command } from "commander";
+import { committedBase } from "../../lab/demo/bases.ts";
 import { runJob } from "../../lab/demo/job.ts";
 import { type DemoPlan, fullPlan, quickPlan } from "../../lab/demo/plan.ts";
 import { demoFile, resultsOfPlan, writeResults } from "../../lab/demo/resultFile.ts";
 import type { DemoResult } from "../../lab/demo/results.ts";
-import { committedBase, type RunOptions, runDemo } from "../../lab/demo/run.ts";
+import { type RunOptions, runDemo } from "../../lab/demo/run.ts";
 import { conclusion, introduction, nextCommands } from "../../lab/demo/text.ts";
 import { serveJobs, workerOf } from "../../lab/workers.ts";
 import { joinPath } from "../../nn/checkpoints/files.ts";

@@ -8,7 +8,7 @@ import type { Pair } from "../../grm/pairs.ts";
 import { loadRewardModel } from "../../grm/rewardModelFolder.ts";
 import { scorePairs } from "../../grm/scores.ts";
 import { TrainFolder } from "../../grm/trainer/folder.ts";
-import { dataOf } from "../../lab/demo/job.ts";
+import { dataOf } from "../../lab/demo/data.ts";
 import { isKeptOf, type KeptRun, keptMethods, readKept } from "../../lab/demo/kept.ts";
 import { quickPlan, rateText, rowTitles } from "../../lab/demo/plan.ts";
 import { demoFile, readResults } from "../../lab/demo/resultFile.ts";

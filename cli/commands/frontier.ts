@@ -5,8 +5,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { type Command, InvalidArgumentError } from "commander";
+import { committedBase } from "../../lab/demo/bases.ts";
 import { fullPlan, quickPlan } from "../../lab/demo/plan.ts";
-import { committedBase } from "../../lab/demo/run.ts";
 import {
   type FrontierPoint,
   frontierAlphas,

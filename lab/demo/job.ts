@@ -1,29 +1,16 @@
 // One piece of the demo's work, done by one worker: a base pretrained from its seed, or one reward model
 // trained from a base and tested. A job depends on its own words alone, so that any worker may do it at
 // any time, and gives the same bits.
-// Next: ../workers.ts for who does them, ../../grm/trainer.ts for the training itself.
+// Next: data.ts for what it trains and tests on, ../workers.ts for who does jobs, ../../grm/trainer.ts.
 
 import { random } from "../../core/index.ts";
-import type { Pair } from "../../grm/pairs.ts";
 import { RewardModel } from "../../grm/rewardModel.ts";
-import { checkRewards, scorePairs } from "../../grm/scores.ts";
-import { mean, winsOf } from "../../grm/statistics/index.ts";
-import { type TrainOptions, train } from "../../grm/trainer.ts";
+import { train } from "../../grm/trainer.ts";
 import { type CausalLM, generateAsync } from "../../nn/index.ts";
 import { loadCausalLM, saveCausalLM, saveTokenizer } from "../../nn/node.ts";
 import { breathe } from "../../nn/run/loop.ts";
-import {
-  asPair,
-  type BaseProgress,
-  documents,
-  type LabelOptions,
-  perplexity,
-  pretrainBase,
-  type SplitName,
-  spelled,
-  spelledPairs,
-  splits,
-} from "../worlds/index.ts";
+import { type BaseProgress, perplexity, pretrainBase, spelled } from "../worlds/index.ts";
+import { accuracies, dataOf, settingsOf } from "./data.ts";
 import { Kept } from "./kept.ts";
 import type { Arm, DemoPlan, RowName } from "./plan.ts";
 import type { DemoResult } from "./results.ts";
@@ -98,28 +85,6 @@ async function sample(lm: CausalLM, seed: number): Promise<string> {
 
 // --- Reward models -----------------------------------------------------------------------------------
 
-export interface Data {
-  readonly training: readonly Pair[];
-  readonly validation: readonly Pair[];
-  readonly tests: Readonly<Record<SplitName, readonly Pair[]>>;
-  readonly held: readonly Int32Array[];
-}
-
-/** A seed's data: the same for all its arms. */
-export function dataOf(seed: number, plan: DemoPlan): Data {
-  const rng = random(`demo ${seed}`);
-  const draw = (name: string, split: SplitName, count: number, labels: LabelOptions["labels"]) =>
-    spelledPairs(split, count, { labels }, rng.fork(name)).map((c) => asPair(spelled, c, split));
-  const names = Object.keys(splits) as SplitName[];
-  const tests = names.map((name) => [name, draw(`test ${name}`, name, plan.tests, "true")]);
-  return {
-    training: draw("training", "id", plan.pairs, "noisy"),
-    validation: draw("validation", "id", plan.validation, "noisy"),
-    tests: Object.fromEntries(tests),
-    held: documents(spelled, plan.heldOut, random("held out")),
-  };
-}
-
 async function trainArm(
   { seed, folder, arm, plan, keep }: DemoJob & { kind: "arm" },
   report: (report: JobProgress) => void,
@@ -155,43 +120,4 @@ async function trainArm(
   if (trained.best !== null) results.push(await test("bt-early", trained.best.step));
   for (const p of model.parameters()) p.release();
   return results;
-}
-
-/** The demo's reward training: everything but the embeddings, whose rows preference data hardly shows. */
-export function settingsOf(seed: number, { method, lr }: Arm, plan: DemoPlan): TrainOptions {
-  const isFrozen = method === "frozen";
-  return {
-    method,
-    seed,
-    lr,
-    epochs: isFrozen ? plan.frozenEpochs : plan.epochs,
-    batchSize: 16,
-    warmup: 0.03,
-    beta2: 0.98,
-    clip: 1,
-    alpha: plan.alpha,
-    beta: plan.beta,
-    frozenParameters: isFrozen ? [] : ["model.embed_tokens.weight"],
-    best: method === "bt" ? "loss" : "none",
-    evaluateEvery: plan.validateEvery,
-    parameterGradEvery: null,
-  };
-}
-
-/** Share of the pairs of each test whose better story gets the higher reward; a tie counts half. */
-export async function accuracies(
-  model: RewardModel,
-  tests: Data["tests"],
-): Promise<DemoResult["accuracy"]> {
-  const pairs = Object.values(tests).flat();
-  const scores = await scorePairs(model, pairs);
-  checkRewards("demo", pairs, scores);
-  const { chosen, rejected } = scores;
-  const wins = winsOf(chosen.rewards, rejected.rewards);
-  const names = Object.keys(tests) as SplitName[];
-  const shares = names.map((name) => {
-    const own = wins.filter((_, i) => pairs[i]?.source === name);
-    return [name, mean(own)];
-  });
-  return Object.fromEntries(shares);
 }

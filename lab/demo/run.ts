@@ -4,9 +4,9 @@
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { fileURLToPath } from "node:url";
-import { fileExists, joinPath } from "../../nn/checkpoints/files.ts";
+import { joinPath } from "../../nn/checkpoints/files.ts";
 import { Workers } from "../workers.ts";
+import { committedBase } from "./bases.ts";
 import type { DemoJob, JobProgress } from "./job.ts";
 import { keptMethods } from "./kept.ts";
 import { type Arm, armsOf, type DemoPlan, rowsOf } from "./plan.ts";
@@ -27,12 +27,6 @@ export interface RunOptions {
   readonly onProgress: (done: number, job: DemoJob, report: JobProgress) => void;
   /** Called with all results so far whenever there are more. */
   readonly onResults: (results: readonly DemoResult[]) => Promise<void> | void;
-}
-
-/** Where the base of a seed is that came with the program, if one did. */
-export function committedBase(seed: number): string | undefined {
-  const folder = fileURLToPath(new URL(`bases/${seed}`, import.meta.url));
-  return fileExists(joinPath(folder, "model.safetensors")) ? folder : undefined;
 }
 
 /** Runs all that is missing; returns all results, or those so far if the signal came. */

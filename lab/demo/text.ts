@@ -5,10 +5,10 @@
 import { fileURLToPath } from "node:url";
 import { random } from "../../core/index.ts";
 import { type StoryComparison, spelled, spelledPairs, storyText } from "../worlds/index.ts";
+import { committedBase } from "./bases.ts";
 import { type DemoPlan, quickPlan } from "./plan.ts";
 import { readResults } from "./resultFile.ts";
 import type { DemoResult, DemoResultFile } from "./results.ts";
-import { committedBase } from "./run.ts";
 import { accuracyTable, differenceTable, verdict } from "./table.ts";
 
 /** What is going to happen. `isMade`: whether a seed's base is pretrained now. */

@@ -1,0 +1,36 @@
+// Builds the explorer into a folder for any static host: page and worker bundled, the SIMD kernels, the bases that
+// trainings begin as. Nothing in it comes from elsewhere when it runs.
+// Next: serve.ts, which serves it here; site.ts, which makes the folder.
+
+import { cpSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import { readResults } from "../lab/demo/resultFile.ts";
+import { manySeedsOf } from "./manySeeds.ts";
+import { choices } from "./settings.ts";
+
+const here = fileURLToPath(new URL(".", import.meta.url));
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+/** Writes the explorer into a folder, over what an earlier build left there. */
+export async function buildExplorer(folder: string): Promise<void> {
+  const found = readResults(join(root, "lab/demo/seeds.jsonl"));
+  if (found === null) throw new Error("explorer: lab/demo/seeds.jsonl isn't there");
+  await build({
+    absWorkingDir: here,
+    entryPoints: { page: "page.tsx", worker: "worker.ts" },
+    outdir: folder,
+    ...{ bundle: true, minify: true, format: "esm", target: "es2022", platform: "browser" },
+    define: { MANY_SEEDS: JSON.stringify(manySeedsOf(found.results)) },
+    logLevel: "warning",
+  });
+  for (const file of ["index.html", "style.css", "icon.svg"])
+    cpSync(join(here, file), join(folder, file));
+  cpSync(join(root, "kernels/wasm/kernels.wasm"), join(folder, "kernels.wasm"));
+  for (const base of choices.base.values) {
+    mkdirSync(join(folder, `bases/${base}`), { recursive: true });
+    for (const file of ["config.json", "model.safetensors"])
+      cpSync(join(root, `lab/demo/bases/${base}`, file), join(folder, `bases/${base}`, file));
+  }
+}

@@ -1,0 +1,87 @@
+// Drives trainings as a page asks for them: begins, runs until told to pause, takes single steps, looks at the
+// tests when they are due. Knows neither page nor worker: it is given a way to tell and a way to fetch bases.
+// Next: worker.ts, which connects it to a page.
+
+import type { Files } from "../nn/index.ts";
+import { codeOf } from "./code.ts";
+import { LiveTraining } from "./liveTraining.ts";
+import type { Request, Told } from "./messages.ts";
+
+/** What a host needs of where it runs. */
+export interface HostDoors {
+  readonly tell: (told: Told) => void;
+  /** The files of a base, by its number. */
+  readonly base: (number: number) => Promise<Files>;
+  /** Lets the rest of the worker have its turn, so that requests are heard. */
+  readonly turn: () => Promise<void>;
+}
+
+/** What is being trained, and under which number the page knows it. */
+interface Current {
+  readonly experiment: LiveTraining;
+  readonly training: number;
+}
+
+export class TrainingHost {
+  #current: Current | null = null;
+  /** The training that the page asked for last. */
+  #asked = 0;
+  #mayRun = false;
+  /** What was asked, done one after the other. */
+  #queue: Promise<void> = Promise.resolve();
+
+  constructor(readonly doors: HostDoors) {}
+
+  /** Hears a request; resolves when it has been done. A training stops for the next one at once. */
+  hear(request: Request): Promise<void> {
+    if (request.kind === "begin") this.#asked = request.training;
+    if (request.kind !== "step") this.#mayRun = request.kind === "run";
+    const training = this.#asked;
+    this.#queue = this.#queue.then(() => this.#answer(request, training));
+    return this.#queue;
+  }
+
+  async #answer(request: Request, training: number): Promise<void> {
+    if (training !== this.#asked) return; // somebody began anew meanwhile
+    try {
+      if (request.kind === "begin") await this.#begin(request);
+      else if (this.#current?.training !== training)
+        return; // it failed to begin
+      else if (request.kind === "step") await this.#step(this.#current);
+      else if (request.kind === "run") await this.#run(this.#current);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      this.doors.tell({ kind: "failed", training, message });
+    }
+  }
+
+  async #begin({ settings, training }: Request & { readonly kind: "begin" }): Promise<void> {
+    const files = await this.doors.base(settings.base);
+    this.#current?.experiment.release();
+    this.#current = null;
+    const experiment = await LiveTraining.begin(settings, files);
+    this.#current = { experiment, training };
+    const { steps } = experiment;
+    this.doors.tell({ kind: "begun", training, steps, code: codeOf(settings) });
+    await this.#look(this.#current);
+  }
+
+  async #run(current: Current): Promise<void> {
+    const goesOn = (): boolean => this.#mayRun && current.training === this.#asked;
+    while (goesOn() && (await this.#step(current))) await this.doors.turn();
+  }
+
+  /** A step, and the tests if they are due; whether there is another step. */
+  async #step(current: Current): Promise<boolean> {
+    const { experiment, training } = current;
+    if (experiment.finished) return false;
+    this.doors.tell({ kind: "steps", training, records: await experiment.next() });
+    if (experiment.isLookDue) await this.#look(current);
+    if (experiment.finished) this.doors.tell({ kind: "finished", training });
+    return !experiment.finished;
+  }
+
+  async #look({ experiment, training }: Current): Promise<void> {
+    this.doors.tell({ kind: "look", training, look: await experiment.look() });
+  }
+}

@@ -1,0 +1,41 @@
+// What the page and its worker say to each other. Everything is plain data; each event names the training that
+// it is of, so that one that was on its way while somebody began anew is dropped.
+// Next: host.ts, which answers.
+
+import type { StepRecord } from "../grm/index.ts";
+import type { Look } from "./liveTraining.ts";
+import type { ExplorerSettings } from "./settings.ts";
+
+/** What the page asks for. */
+export type Request =
+  /** A training from the base; what went on before ends. */
+  | { readonly kind: "begin"; readonly training: number; readonly settings: ExplorerSettings }
+  | { readonly kind: "run" }
+  | { readonly kind: "pause" }
+  | { readonly kind: "step" };
+
+/** What the worker tells. */
+export type Told =
+  /** The device that computes, why it isn't another one if so, and its threads. */
+  | {
+      readonly kind: "device";
+      readonly name: string;
+      readonly threads: number;
+      readonly why: string | null;
+    }
+  | {
+      readonly kind: "begun";
+      readonly training: number;
+      readonly steps: number;
+      /** The same as a program for Node. */
+      readonly code: string;
+    }
+  | {
+      readonly kind: "steps";
+      readonly training: number;
+      /** A record for each model, plain first. */
+      readonly records: readonly StepRecord[];
+    }
+  | { readonly kind: "look"; readonly training: number; readonly look: Look }
+  | { readonly kind: "finished"; readonly training: number }
+  | { readonly kind: "failed"; readonly training: number; readonly message: string };

@@ -1,0 +1,64 @@
+// The page: holds the state, keeps the address and the worker in step with it, and draws it at most ten times
+// a second, however fast the worker tells. Next: state.ts, views/train.tsx.
+
+import { render } from "preact";
+import type { Request, Told } from "./messages.ts";
+import { type Action, addressOf, after, type ExplorerState, heard, stateAt } from "./state.ts";
+import { App } from "./views/app.tsx";
+
+const root = document.getElementById("app");
+if (root === null) throw new Error("explorer: the page has no place for it");
+const place: HTMLElement = root;
+
+let state: ExplorerState = stateAt(location.hash);
+const worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
+const ask = (request: Request): void => worker.postMessage(request);
+
+worker.onmessage = ({ data }: MessageEvent<Told>) => show(heard(state, data));
+worker.onerror = (event) => {
+  event.preventDefault();
+  const message = event.message || "The worker that computes can't be loaded.";
+  show({ ...state, phase: "failed", failure: message });
+};
+
+function begin(): void {
+  const { training, settings } = state;
+  ask({ kind: "begin", training, settings });
+  if (state.phase === "running") ask({ kind: "run" });
+}
+
+/** Does what a reader did: in the state, in the worker, in the address. */
+function act(action: Action): void {
+  const before = state;
+  state = after(before, action);
+  if (state.training !== before.training) begin();
+  else if (state.phase === "running" && before.phase !== "running") ask({ kind: "run" });
+  else if (action.kind === "pause") ask({ kind: "pause" });
+  else if (action.kind === "step") ask({ kind: "step" });
+  history.replaceState(null, "", addressOf(state));
+  show(state);
+}
+
+// --- Drawing -----------------------------------------------------------------------------------------
+
+const shortest = 100; // milliseconds between two pictures
+let drawnAt = Number.NEGATIVE_INFINITY;
+let isDue = false;
+
+function show(next: ExplorerState): void {
+  state = next;
+  if (isDue) return;
+  isDue = true;
+  setTimeout(draw, Math.max(0, drawnAt + shortest - performance.now()));
+}
+
+function draw(): void {
+  isDue = false;
+  drawnAt = performance.now();
+  render(<App state={state} act={act} />, place);
+}
+
+addEventListener("hashchange", () => act({ kind: "address", hash: location.hash }));
+history.replaceState(null, "", addressOf(state));
+begin();
+draw();

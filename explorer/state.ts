@@ -1,0 +1,158 @@
+// All that the page shows, as one plain value, and how it changes: by what a reader does and what the worker
+// tells. Views are functions of it. Next: page.tsx, which holds it; views/.
+
+import type { StepRecord } from "../grm/index.ts";
+import type { Look } from "./liveTraining.ts";
+import type { Told } from "./messages.ts";
+import { type ExplorerSettings, queryOf, settingsFromQuery } from "./settings.ts";
+
+/** The views by the names in their addresses. */
+export const views = { train: "Train" } as const;
+export type ViewName = keyof typeof views;
+
+/** How far a training is. */
+export type Phase = "starting" | "ready" | "running" | "finished" | "failed";
+
+export interface ExplorerState {
+  readonly view: ViewName;
+  readonly settings: ExplorerSettings;
+  /** The step of the guided tour, from 1; null outside of it. */
+  readonly tour: number | null;
+  /** What the address said that can't be. */
+  readonly problems: readonly string[];
+  /** What computes; null until it has started. */
+  readonly device: (Told & { readonly kind: "device" }) | null;
+  /** The number of the training that is shown; those before are gone. */
+  readonly training: number;
+  readonly phase: Phase;
+  readonly steps: number;
+  /** For each model, plain first, a record of each step. */
+  readonly records: readonly (readonly StepRecord[])[];
+  readonly looks: readonly Look[];
+  /** The training as a program for Node. */
+  readonly code: string;
+  /** Why it failed. */
+  readonly failure: string | null;
+}
+
+/** What the page begins as, at an address. */
+export function stateAt(hash: string): ExplorerState {
+  return {
+    ...placeAt(hash),
+    device: null,
+    training: 1,
+    ...nothingYet,
+  };
+}
+
+/** What is known of a training before it began. */
+const nothingYet = {
+  phase: "starting",
+  steps: 0,
+  records: [],
+  looks: [],
+  code: "",
+  failure: null,
+} as const satisfies Partial<ExplorerState>;
+
+/** What an address says: `#train?alpha=0.5&...`. */
+function placeAt(hash: string): Pick<ExplorerState, "view" | "settings" | "tour" | "problems"> {
+  const [name = "", query = ""] = hash.replace(/^#/, "").split("?");
+  const given = new URLSearchParams(query);
+  const tour = Number(given.get("tour") ?? Number.NaN);
+  given.delete("tour");
+  const { settings, problems } = settingsFromQuery(given);
+  const isView = name === "" || Object.hasOwn(views, name);
+  return {
+    view: isView && name !== "" ? (name as ViewName) : "train",
+    settings,
+    tour: Number.isInteger(tour) && tour >= 1 && tour <= tourLength ? tour : null,
+    problems: isView ? problems : [`There is no view "${name}"; this is Train.`, ...problems],
+  };
+}
+
+/** How many steps the guided tour has. */
+export const tourLength = 6;
+
+/** The address of what is shown. */
+export function addressOf({ view, settings, tour }: ExplorerState): string {
+  const query = queryOf(settings);
+  if (tour !== null) query.set("tour", String(tour));
+  return `#${view}?${query}`;
+}
+
+/** What a reader does. */
+export type Action =
+  | { readonly kind: "set"; readonly settings: Partial<ExplorerSettings> }
+  | { readonly kind: "reset" }
+  | { readonly kind: "view"; readonly view: ViewName }
+  | { readonly kind: "tour"; readonly tour: number | null }
+  | { readonly kind: "address"; readonly hash: string }
+  | { readonly kind: "run" }
+  | { readonly kind: "pause" }
+  | { readonly kind: "step" };
+
+/** The state after something was done; a training that begins anew has a new number. */
+export function after(state: ExplorerState, action: Action): ExplorerState {
+  switch (action.kind) {
+    case "set":
+      return anew({
+        ...state,
+        problems: [],
+        settings: { ...state.settings, ...action.settings },
+      });
+    case "reset":
+      return anew({ ...state, phase: "ready" });
+    case "address": {
+      const place = placeAt(action.hash);
+      const isSame = String(queryOf(place.settings)) === String(queryOf(state.settings));
+      return isSame ? { ...state, ...place } : anew({ ...state, ...place });
+    }
+    case "view":
+      return { ...state, view: action.view };
+    case "tour":
+      return { ...state, tour: action.tour };
+    case "run":
+      return state.phase === "ready" || state.phase === "starting"
+        ? { ...state, phase: "running" }
+        : state;
+    case "pause":
+      return state.phase === "running" ? { ...state, phase: "ready" } : state;
+    case "step":
+      return state;
+  }
+}
+
+/** From the base again; what was running goes on running. */
+function anew(state: ExplorerState): ExplorerState {
+  const phase = state.phase === "running" ? "running" : "starting";
+  return { ...state, ...nothingYet, phase, training: state.training + 1 };
+}
+
+/** The state after the worker told something; what is of an earlier training is dropped. */
+export function heard(state: ExplorerState, told: Told): ExplorerState {
+  if (told.kind === "device") return { ...state, device: told };
+  if (told.training !== state.training) return state;
+  switch (told.kind) {
+    case "begun": {
+      const { steps, code } = told;
+      const phase = state.phase === "running" ? "running" : "ready";
+      return { ...state, steps, code, phase };
+    }
+    case "steps": {
+      const records = told.records.map((record, i) => [...(state.records[i] ?? []), record]);
+      return { ...state, records };
+    }
+    case "look":
+      return { ...state, looks: [...state.looks, told.look] };
+    case "finished":
+      return { ...state, phase: "finished" };
+    case "failed":
+      return { ...state, phase: "failed", failure: told.message };
+  }
+}
+
+/** Steps that were taken. */
+export function stepOf({ records }: ExplorerState): number {
+  return records[0]?.length ?? 0;
+}

@@ -1,0 +1,54 @@
+// The whole page: its head, the tour, what the address said wrong, and the view that is open.
+// Next: train.tsx.
+
+import type { JSX } from "preact";
+import type { ExplorerState } from "../state.ts";
+import type { ViewProps } from "./parts.tsx";
+import { Tour } from "./tour.tsx";
+import { Train } from "./train.tsx";
+
+export function App({ state, act }: ViewProps): JSX.Element {
+  return (
+    <>
+      <header class="top">
+        <div>
+          <h1>Two heads, one hidden state</h1>
+          <p class="lead">
+            Train two reward models in this page, from one language model: one learns from
+            preferences alone, the other must also go on predicting text.
+          </p>
+        </div>
+        <Device state={state} />
+      </header>
+      <main>
+        {state.problems.map((problem) => (
+          <p key={problem} class="failure" role="alert">
+            {problem}
+          </p>
+        ))}
+        <Tour state={state} act={act} />
+        <Train state={state} act={act} />
+      </main>
+      <footer>
+        <p>
+          Everything is computed in your browser by{" "}
+          <a href="https://github.com/twoheads/twoheads">twoheads</a>, a from-scratch autograd
+          framework in TypeScript. The method is GRM,{" "}
+          <a href="https://arxiv.org/abs/2406.10216">arXiv 2406.10216</a>.
+        </p>
+      </footer>
+    </>
+  );
+}
+
+function Device({ state: { device } }: { readonly state: ExplorerState }): JSX.Element {
+  if (device === null) return <p class="device">Starting …</p>;
+  const { name, threads, why } = device;
+  const text = threads === 1 ? "1 thread" : `${threads} threads`;
+  return (
+    <p class="device">
+      {name === "wasm" ? `SIMD device, ${text}` : `${name} device`}
+      {why !== null && <small>Slower than it could be: {why}</small>}
+    </p>
+  );
+}

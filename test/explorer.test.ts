@@ -1,0 +1,503 @@
+// The explorer: its settings and addresses, its training held against the program that it hands out, to the bit,
+// and its page in Chromium: a whole training, pauses, deep links, a telephone, the keyboard, no shared memory,
+// a policy that forbids WebAssembly, and nothing on the console or from elsewhere.
+// Next: ../explorer/index.ts.
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { availableParallelism, loadavg } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import type { Browser, Page } from "playwright-core";
+import { buildExplorer } from "../explorer/build.ts";
+import {
+  codeOf,
+  type ExplorerSettings,
+  initialSettings,
+  LiveTraining,
+  type Look,
+  queryOf,
+  type Request,
+  settingsFromQuery,
+  type Told,
+  TrainingHost,
+} from "../explorer/index.ts";
+import { isolation, serveFolder } from "../explorer/serve.ts";
+import { addressOf, after as afterAction, heard, stateAt } from "../explorer/state.ts";
+import type { StepRecord } from "../grm/index.ts";
+import "../kernels/index.ts";
+import { spelledBase } from "../lab/node.ts";
+import { launchBrowser, noBrowser } from "./chromium.ts";
+import { root, temporaryFolder } from "./folders.ts";
+
+const short: ExplorerSettings = { ...initialSettings, pairs: 100 };
+
+function filesOf(base: number): Map<string, Uint8Array> {
+  const names = ["config.json", "model.safetensors"];
+  return new Map(names.map((name) => [name, readFileSync(join(spelledBase(base), name))]));
+}
+
+// --- Settings and addresses --------------------------------------------------------------------------
+
+describe("settings", () => {
+  test("an address holds all of them, and gives them back", () => {
+    const settings: ExplorerSettings = {
+      ...{ method: "grm-dpo-noref", alpha: 0.001, lr: 3e-4, beta: 0.3, head: "mlp" },
+      ...{ pairs: 1000, flips: 0.25, seed: 8, base: 2 },
+    };
+    assert.equal([...queryOf(settings)].length, Object.keys(settings).length);
+    assert.deepEqual(settingsFromQuery(queryOf(settings)), { settings, problems: [] });
+    const state = { ...stateAt(""), settings, tour: 3 };
+    const again = stateAt(addressOf(state));
+    assert.deepEqual([again.settings, again.tour], [settings, 3]);
+  });
+
+  test("what an address says that can't be is told, and the rest holds", () => {
+    const query = new URLSearchParams("alpha=0.7&lr=5&pairs=&method=<b>&x=1");
+    const { settings, problems } = settingsFromQuery(query);
+    assert.deepEqual(settings, { ...initialSettings, alpha: 0.7 });
+    assert.equal(problems.length, 4);
+    assert.match(problems.join("\n"), /Learning rate is "5" .* 3e-4, 7e-4, .*, and 5e-3 was taken/);
+    assert.match(problems.join("\n"), /"x", which is no setting/);
+    assert.match(stateAt("#nowhere?alpha=0.7").problems.join(), /no view "nowhere"/);
+  });
+});
+
+describe("the state", () => {
+  test("a setting begins anew, and a training that ran goes on running", () => {
+    const ready = heard(stateAt(""), { kind: "begun", training: 1, steps: 128, code: "" });
+    const running = afterAction(ready, { kind: "run" });
+    assert.deepEqual([ready.phase, running.phase], ["ready", "running"]);
+    const moved = afterAction(running, { kind: "set", settings: { alpha: 0.1 } });
+    assert.deepEqual([moved.training, moved.phase, moved.settings.alpha], [2, "running", 0.1]);
+    const paused = afterAction(running, { kind: "pause" });
+    assert.equal(afterAction(paused, { kind: "reset" }).phase, "starting");
+  });
+
+  test("what an earlier training still tells is dropped", () => {
+    const state = afterAction(stateAt(""), { kind: "reset" });
+    assert.equal(heard(state, { kind: "failed", training: 1, message: "late" }), state);
+    assert.equal(heard(state, { kind: "failed", training: 2, message: "now" }).failure, "now");
+  });
+});
+
+// --- Training ----------------------------------------------------------------------------------------
+
+/** A whole training in Node. */
+async function trained(settings: ExplorerSettings) {
+  const training = await LiveTraining.begin(settings, filesOf(settings.base));
+  const records: (readonly StepRecord[])[] = [];
+  while (!training.finished) records.push(await training.next());
+  const look = await training.look();
+  training.release();
+  return { records, look };
+}
+
+/** The short training, once for all who hold something against it. */
+let shortTraining: ReturnType<typeof trained> | null = null;
+function trainedShort(): ReturnType<typeof trained> {
+  shortTraining ??= trained(short);
+  return shortTraining;
+}
+
+/** Both models' losses, step by step. */
+function lossesIn(records: readonly (readonly StepRecord[])[]) {
+  return records.map((models) => models.map(({ loss, reward_loss }) => [loss, reward_loss]));
+}
+
+/** What a program prints for a training, from its records and its last look. */
+function printedBy(settings: ExplorerSettings, code: string): string[] {
+  assert.match(code, /^\/\/ What the explorer trained, in Node/);
+  const options = {
+    cwd: root,
+    encoding: "utf8",
+    env: { ...process.env, TWOHEADS_DEVICE: "" },
+  } as const;
+  const flags = ["--import", import.meta.resolve("tsx"), "--input-type=module", "--eval", code];
+  const lines = execFileSync(process.execPath, flags, options).trim().split("\n");
+  assert.ok(lines.length > settings.pairs / 16);
+  return lines;
+}
+
+describe("a training", () => {
+  for (const change of [
+    {},
+    { method: "grm-dpo", head: "mlp", flips: 0.25, base: 2, seed: 3, lr: 2e-3, alpha: 0.1 },
+  ] as const) {
+    const settings = { ...short, ...change };
+    test(`is the copied program's to the bit: ${queryOf(settings)}`, async () => {
+      const isShort = settings.method === short.method;
+      const { records, look } = await (isShort ? trainedShort() : trained(settings));
+      const lines = printedBy(settings, codeOf(settings));
+      const methods = ["bt", settings.method] as const;
+      methods.forEach((method, m) => {
+        const steps = lines.filter((line) => line.startsWith(`${method} step`));
+        const expected = records.map((models) => {
+          const { step, reward_loss, reg_loss } = models[m] as StepRecord;
+          return `${method} step ${step} reward loss ${reward_loss} text loss ${reg_loss}`;
+        });
+        assert.deepEqual(steps, expected);
+        const found = look.models[m];
+        assert.ok(lines.includes(`${method} perplexity ${found?.perplexity}`));
+        const accuracies = lines
+          .filter((line) => line.startsWith(`${method} accuracy`))
+          .map((line) => Number(line.split(" ").at(-1)));
+        assert.equal(accuracies.length, 5);
+        const [id = 0, ...ood] = accuracies;
+        assert.equal(found?.id.value, id);
+        const mean = ood.reduce((sum, share) => sum + share, 0) / 4;
+        assert.ok(Math.abs((found?.ood.value ?? 0) - mean) < 1e-12);
+      });
+    });
+  }
+
+  test("without a regulariser there is one model", async () => {
+    const training = await LiveTraining.begin({ ...short, method: "bt" }, filesOf(1));
+    assert.equal((await training.next()).length, 1);
+    assert.equal((await training.look()).gain, null);
+    training.release();
+  });
+});
+
+describe("the host", () => {
+  /** A host that trains in Node, and all that it told. */
+  function hosted() {
+    const told: Told[] = [];
+    const host = new TrainingHost({
+      tell: (one) => told.push(one),
+      base: async (number) => filesOf(number),
+      turn: () => new Promise((resolve) => setTimeout(resolve, 0)),
+    });
+    const ask = (...requests: readonly Request[]): Promise<unknown> =>
+      Promise.all(requests.map((request) => host.hear(request)));
+    return { told, ask };
+  }
+
+  test("steps, runs, pauses and goes on, with the numbers of a training without pauses", async () => {
+    const { told, ask } = hosted();
+    await ask({ kind: "begin", training: 1, settings: short }, { kind: "step" });
+    const run = ask({ kind: "run" });
+    setTimeout(() => void ask({ kind: "pause" }), 300);
+    await run;
+    const count = () => told.filter(({ kind }) => kind === "steps").length;
+    const paused = count();
+    assert.ok(paused > 1 && paused < 28, `${paused} steps`);
+    assert.equal(
+      told.some(({ kind }) => kind === "finished"),
+      false,
+    );
+    await ask({ kind: "run" });
+    const { records, look } = await trainedShort();
+    const found = told.flatMap((one) => (one.kind === "steps" ? [one.records] : []));
+    assert.deepEqual(lossesIn(found), lossesIn(records));
+    const looks = told.flatMap((one) => (one.kind === "look" ? [one.look] : []));
+    assert.deepEqual(
+      looks.map(({ step }) => step),
+      [0, 16, 28],
+    );
+    assert.deepEqual(looks.at(-1), look);
+    assert.equal(told.at(-1)?.kind, "finished");
+  });
+
+  test("who begins anew hears no more of what was before", async () => {
+    const { told, ask } = hosted();
+    const first = ask({ kind: "begin", training: 1, settings: short }, { kind: "run" });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await ask({ kind: "begin", training: 2, settings: { ...short, alpha: 0.1 } }, { kind: "step" });
+    await first;
+    const after2 = told.findIndex((one) => one.kind === "begun" && one.training === 2);
+    const later = told.slice(after2).map((one) => ("training" in one ? one.training : 0));
+    assert.deepEqual([...new Set(later)], [2]);
+  });
+
+  test("a base that can't be had is told in a sentence", async () => {
+    const told: Told[] = [];
+    const base = () => Promise.reject(new Error("The base can't be fetched."));
+    const host = new TrainingHost({ tell: (one) => told.push(one), base, turn: async () => {} });
+    await host.hear({ kind: "begin", training: 7, settings: short });
+    await host.hear({ kind: "run" });
+    const message = "The base can't be fetched.";
+    assert.deepEqual(told, [{ kind: "failed", training: 7, message }]);
+  });
+});
+
+// --- The page ----------------------------------------------------------------------------------------
+
+describe("the page in Chromium", { skip: noBrowser }, () => {
+  const folder = noBrowser === false ? temporaryFolder("explorer") : "";
+  let browser: Browser;
+  const servers: { close(): void }[] = [];
+  const addresses: Record<string, string> = {};
+
+  before(async () => {
+    await buildExplorer(folder);
+    for (const [name, headers] of Object.entries({
+      isolated: isolation,
+      plain: {},
+      noWasm: { ...isolation, "Content-Security-Policy": "script-src 'self'; worker-src 'self'" },
+    })) {
+      const { server, address } = await serveFolder(folder, { headers });
+      servers.push(server);
+      addresses[name] = address;
+    }
+    browser = await launchBrowser();
+  });
+  after(async () => {
+    await browser?.close();
+    for (const server of servers) server.close();
+  });
+
+  interface Opened {
+    readonly page: Page;
+    /** What the console said, and what was fetched from elsewhere; empty where all is well. */
+    readonly problems: string[];
+    /** Bytes that were fetched so far. */
+    readonly bytes: () => number;
+    /** What the worker told. */
+    readonly told: () => Promise<Told[]>;
+  }
+
+  /** Opens the explorer at an address of its own, and writes down what goes wrong. */
+  async function open(
+    hash: string,
+    options: { mode?: string; width?: number; dark?: boolean } = {},
+  ) {
+    const { mode = "isolated", width = 1280, dark = false } = options;
+    const page = await browser.newPage({
+      viewport: { width, height: 900 },
+      colorScheme: dark ? "dark" : "light",
+    });
+    const problems: string[] = [];
+    let bytes = 0;
+    page.on("console", (m) => {
+      if (["error", "warning"].includes(m.type())) problems.push(m.text());
+    });
+    page.on("pageerror", (error) => problems.push(error.message));
+    page.on("request", (request) => {
+      const url = request.url();
+      if (!url.startsWith(addresses[mode] ?? "?") && !/^(data|blob):/.test(url)) problems.push(url);
+    });
+    page.on("response", async (response) => {
+      bytes += (await response.body().catch(() => "")).length;
+    });
+    await page.addInitScript(() => {
+      const kept = globalThis as unknown as { told: unknown[]; tasks: number[] };
+      [kept.told, kept.tasks] = [[], []];
+      const observer = new PerformanceObserver((list) => {
+        for (const { duration } of list.getEntries()) kept.tasks.push(duration);
+      });
+      observer.observe({ type: "longtask" });
+      const Original = Worker;
+      globalThis.Worker = class extends Original {
+        constructor(url: string | URL, given?: WorkerOptions) {
+          super(url, given);
+          this.addEventListener("message", ({ data }) => kept.told.push(data));
+        }
+      };
+    });
+    await page.goto(`${addresses[mode]}${hash}`);
+    const told = (): Promise<Told[]> => page.evaluate("globalThis.told");
+    return { page, problems, bytes: () => bytes, told } satisfies Opened;
+  }
+
+  const status = (page: Page, text: string): Promise<void> =>
+    page.getByRole("status").getByText(text, { exact: true }).waitFor({ timeout: 120_000 });
+  const press = (page: Page, name: string): Promise<void> =>
+    page.getByRole("button", { name, exact: true }).click();
+  const stepShown = async (page: Page): Promise<number> =>
+    Number(await page.locator("#step").textContent());
+
+  /** Losses of all steps as the worker told them. */
+  const lossesOf = (told: readonly Told[]) =>
+    lossesIn(told.flatMap((one) => (one.kind === "steps" ? [one.records] : [])));
+  const shortAddress = `#train?${queryOf(short)}`;
+
+  test("a whole training has Node's numbers, in the worker and on the page", async () => {
+    const { page, problems, bytes, told } = await open(shortAddress);
+    await press(page, "Start");
+    await page
+      .locator("#step")
+      .getByText(/^[1-9]/)
+      .waitFor();
+    assert.ok(bytes() < 1.5e6, `${bytes()} bytes before the first step`);
+    await status(page, "Finished");
+    const { records, look } = await trainedShort();
+    const expected = lossesIn(records);
+    assert.deepEqual(lossesOf(await told()), expected);
+    const looks = (await told()).flatMap((one): Look[] => (one.kind === "look" ? [one.look] : []));
+    assert.deepEqual(looks.at(-1), look);
+    await pageShows(page, look);
+    const isolatedThreads = await page.locator(".device").textContent();
+    assert.match(isolatedThreads ?? "", /^SIMD device, \d+ threads?$/);
+    assert.deepEqual(problems, []);
+    await page.close();
+  });
+
+  /** The numbers on the cards are those of the last look. */
+  async function pageShows(page: Page, look: Look): Promise<void> {
+    const cards = await page.locator(".card").allTextContents();
+    look.models.forEach(({ perplexity, ood, id, stories }, m) => {
+      const text = cards[m] ?? "";
+      const shown = perplexity >= 100 ? String(Math.round(perplexity)) : perplexity.toPrecision(3);
+      for (const part of [
+        shown,
+        `${(100 * ood.value).toFixed(1)} %`,
+        `${(100 * id.value).toFixed(1)} %`,
+      ])
+        assert.ok(text.includes(part), `card ${m}: ${part} in ${text}`);
+      for (const story of stories) assert.ok(text.includes(story), story);
+    });
+  }
+
+  test("one step, pause, go on, reset", async () => {
+    const { page, problems, told } = await open(shortAddress);
+    await status(page, "Ready");
+    await press(page, "One step");
+    await page.locator("#step").getByText("1", { exact: true }).waitFor();
+    await press(page, "Go on");
+    await page.waitForFunction(() => Number(document.getElementById("step")?.textContent) > 2);
+    await press(page, "Pause");
+    await status(page, "Paused");
+    await page.waitForTimeout(400); // a step that was under way ends
+    const paused = await stepShown(page);
+    await page.waitForTimeout(300);
+    assert.equal(await stepShown(page), paused);
+    await press(page, "Go on");
+    await status(page, "Finished");
+    const whole = lossesOf(await told());
+    const { records } = await trainedShort();
+    assert.deepEqual(whole, lossesIn(records));
+    await press(page, "Reset");
+    await status(page, "Ready");
+    assert.equal(await stepShown(page), 0);
+    assert.deepEqual(problems, []);
+    await page.close();
+  });
+
+  test("a deep link holds every setting, through a reload", async () => {
+    const { page, problems } = await open("");
+    await page.getByLabel("DPO", { exact: true }).check({ force: true });
+    await page.getByLabel("alpha α").fill("4"); // the fifth place
+    await page.getByText("More settings").click();
+    await page.getByLabel("Pairs").selectOption("250");
+    const address = page.url();
+    assert.match(address, /method=grm-dpo&alpha=0\.1&.*pairs=250/);
+    await page.reload();
+    await status(page, "Ready");
+    assert.equal(page.url(), address);
+    assert.equal(await page.getByLabel("DPO", { exact: true }).isChecked(), true);
+    assert.equal(await page.locator(".slider output").first().textContent(), "0.1");
+    await page.evaluate(() => {
+      location.hash = "#train?alpha=<img src=x onerror=alert(1)>";
+    });
+    const alert = await page.getByRole("alert").textContent();
+    assert.match(alert ?? "", /alpha α is "<img src=x onerror=alert\(1\)>" in the address/);
+    assert.deepEqual(problems, []);
+    await page.close();
+  });
+
+  test("on a telephone nothing is wider than it, and the keyboard alone trains", async () => {
+    const { page, problems } = await open(`${shortAddress}&tour=1`, { width: 390, dark: true });
+    await status(page, "Ready");
+    const width = await page.evaluate(() => document.documentElement.scrollWidth);
+    assert.equal(width, 390);
+    await page.getByRole("button", { name: "Next" }).focus();
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "Train at a hot rate" }).waitFor();
+    for (let tab = 0; tab < 12; tab++) {
+      const name = await page.evaluate(() => document.activeElement?.textContent);
+      if (name === "Start") break;
+      await page.keyboard.press("Tab");
+    }
+    await page.keyboard.press("Space");
+    await page.keyboard.press("Tab");
+    await status(page, "Finished");
+    assert.deepEqual(problems, []);
+    await page.close();
+  });
+
+  test("without shared memory it computes with one thread, the same bits", async () => {
+    const { page, problems, told } = await open(shortAddress, { mode: "plain" });
+    await press(page, "Start");
+    await status(page, "Finished");
+    assert.equal(await page.locator(".device").textContent(), "SIMD device, 1 thread");
+    const { records } = await trainedShort();
+    assert.deepEqual(lossesOf(await told()), lossesIn(records));
+    assert.deepEqual(problems, []);
+    await page.close();
+  });
+
+  test("a policy without WebAssembly: the reference device, and one sentence why", async () => {
+    const { page } = await open(shortAddress, { mode: "noWasm" });
+    await press(page, "One step");
+    await page.locator("#step").getByText("1", { exact: true }).waitFor({ timeout: 120_000 });
+    const device = await page.locator(".device").textContent();
+    assert.match(device ?? "", /^reference device.*'wasm-unsafe-eval'/);
+    await page.close();
+  });
+
+  test("no task of the page takes 100 ms while it trains, and steps are fast enough", async (t) => {
+    const isBusy = (): boolean => (loadavg()[0] ?? 0) > 1.5 * availableParallelism();
+    if (isBusy()) return t.skip("the machine is busy with something else: nothing can be timed");
+    const { page } = await open("");
+    await status(page, "Ready");
+    await page.evaluate("globalThis.tasks.length = 0");
+    const start = performance.now();
+    await press(page, "Start");
+    await status(page, "Finished");
+    const perSecond = 256 / ((performance.now() - start) / 1000);
+    const longest = Math.max(0, ...((await page.evaluate("globalThis.tasks")) as number[]));
+    const found = `${perSecond.toFixed(1)} optimiser steps a second, tests included; longest task ${longest} ms`;
+    t.diagnostic(found);
+    if (isBusy()) return t.skip(`the machine got busy: ${found}`);
+    assert.ok(longest < 100, found);
+    assert.ok(perSecond > 12, found); // 20 on two quiet cores
+    await page.close();
+  });
+
+  test("axe finds nothing serious, in light and dark, on the tour and with everything open", async () => {
+    const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core"), "utf8");
+    for (const dark of [false, true]) {
+      const { page } = await open(`${shortAddress}&tour=3`, { dark });
+      await status(page, "Ready");
+      await press(page, "One step");
+      await page.locator("#step").getByText("1", { exact: true }).waitFor();
+      await page.evaluate(() => {
+        for (const details of document.querySelectorAll("details")) details.open = true;
+      });
+      await page.evaluate(axe);
+      const found = (await page.evaluate("axe.run()")) as {
+        violations: { id: string; impact: string; nodes: { html: string }[] }[];
+      };
+      const serious = found.violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
+      assert.deepEqual(serious, []);
+      await page.close();
+    }
+  });
+
+  test("a figure is saved as SVG and as PNG", async () => {
+    const { page, problems } = await open(shortAddress);
+    await status(page, "Ready");
+    await press(page, "One step");
+    await page.locator("#step").getByText("1", { exact: true }).waitFor();
+    const figure = page.locator("figure").filter({ hasText: "Reward loss" });
+    await figure.getByText("Numbers and files").click();
+    for (const [button, start] of [
+      ["Save SVG", "<svg"],
+      ["Save PNG", "\x89PNG"],
+    ] as const) {
+      const [download] = await Promise.all([
+        page.waitForEvent("download"),
+        figure.getByRole("button", { name: button }).click(),
+      ]);
+      assert.match(download.suggestedFilename(), /^reward-loss\.(svg|png)$/);
+      const bytes = readFileSync(await download.path(), "latin1");
+      assert.ok(bytes.startsWith(start), bytes.slice(0, 20));
+      assert.doesNotMatch(bytes.slice(0, 400), /var\(/);
+    }
+    assert.deepEqual(problems, []);
+    await page.close();
+  });
+});
