@@ -4,6 +4,7 @@
 
 import type { Files } from "../nn/index.ts";
 import { codeOf } from "./code.ts";
+import { HiddenView } from "./hiddenView.ts";
 import { LiveTraining } from "./liveTraining.ts";
 import type { Request, Told } from "./messages.ts";
 
@@ -20,13 +21,22 @@ export interface HostDoors {
 interface Current {
   readonly experiment: LiveTraining;
   readonly training: number;
+  /** Made when somebody first looks at hidden states. */
+  hidden: HiddenView | null;
+  /** The pair and the step whose pushes were told last. */
+  detailed: string;
 }
+
+/** Steps between two pictures of the hidden states. */
+const frameEvery = 4;
 
 export class TrainingHost {
   #current: Current | null = null;
   /** The training that the page asked for last. */
   #asked = 0;
   #mayRun = false;
+  /** The pair whose hidden states are looked at; null for none. */
+  #watched: number | null = null;
   /** What was asked, done one after the other. */
   #queue: Promise<void> = Promise.resolve();
 
@@ -35,7 +45,8 @@ export class TrainingHost {
   /** Hears a request; resolves when it has been done. A training stops for the next one at once. */
   hear(request: Request): Promise<void> {
     if (request.kind === "begin") this.#asked = request.training;
-    if (request.kind !== "step") this.#mayRun = request.kind === "run";
+    if (request.kind === "watch") this.#watched = request.pair;
+    else if (request.kind !== "step") this.#mayRun = request.kind === "run";
     const training = this.#asked;
     this.#queue = this.#queue.then(() => this.#answer(request, training));
     return this.#queue;
@@ -47,7 +58,9 @@ export class TrainingHost {
       if (request.kind === "begin") await this.#begin(request);
       else if (this.#current?.training !== training)
         return; // it failed to begin
-      else if (request.kind === "step") await this.#step(this.#current);
+      else if (request.kind === "watch") await this.#detail(this.#current);
+      else if (request.kind === "step" && (await this.#step(this.#current)))
+        await this.#detail(this.#current);
       else if (request.kind === "run") await this.#run(this.#current);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
@@ -60,15 +73,20 @@ export class TrainingHost {
     this.#current?.experiment.release();
     this.#current = null;
     const experiment = await LiveTraining.begin(settings, files);
-    this.#current = { experiment, training };
+    this.#current = { experiment, training, hidden: null, detailed: "" };
     const { steps } = experiment;
     this.doors.tell({ kind: "begun", training, steps, code: codeOf(settings) });
     await this.#look(this.#current);
+    await this.#detail(this.#current);
   }
 
   async #run(current: Current): Promise<void> {
     const goesOn = (): boolean => this.#mayRun && current.training === this.#asked;
-    while (goesOn() && (await this.#step(current))) await this.doors.turn();
+    while (goesOn() && (await this.#step(current))) {
+      if (!current.detailed.startsWith(`${this.#watched} `)) await this.#detail(current); // another pair
+      await this.doors.turn();
+    }
+    await this.#detail(current);
   }
 
   /** A step, and the tests if they are due; whether there is another step. */
@@ -77,11 +95,36 @@ export class TrainingHost {
     if (experiment.finished) return false;
     this.doors.tell({ kind: "steps", training, records: await experiment.next() });
     if (experiment.isLookDue) await this.#look(current);
+    if (experiment.isLookDue) await this.#detail(current);
+    else if (experiment.step % frameEvery === 0) await this.#frame(current);
     if (experiment.finished) this.doors.tell({ kind: "finished", training });
     return !experiment.finished;
   }
 
   async #look({ experiment, training }: Current): Promise<void> {
     this.doors.tell({ kind: "look", training, look: await experiment.look() });
+  }
+
+  /** The hidden states of all stories, if somebody looks; the scene before the first. */
+  async #frame(current: Current): Promise<HiddenView | null> {
+    if (this.#watched === null) return null;
+    const { training, experiment } = current;
+    if (current.hidden === null) {
+      current.hidden = await HiddenView.begin(experiment);
+      this.doors.tell({ kind: "scene", training, scene: current.hidden.scene });
+    }
+    this.doors.tell({ kind: "frame", training, frame: await current.hidden.frame(this.#watched) });
+    return current.hidden;
+  }
+
+  /** The pushes on the watched pair too, unless they were told. */
+  async #detail(current: Current): Promise<void> {
+    const pair = this.#watched;
+    const wanted = `${pair} ${current.experiment.step}`;
+    if (pair === null || current.detailed === wanted) return;
+    current.detailed = wanted;
+    const view = await this.#frame(current);
+    const detail = await view?.detail(pair);
+    if (detail) this.doors.tell({ kind: "detail", training: current.training, detail });
   }
 }

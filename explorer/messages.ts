@@ -3,6 +3,7 @@
 // Next: host.ts, which answers.
 
 import type { StepRecord } from "../grm/index.ts";
+import type { HiddenDetail, HiddenFrame, HiddenScene } from "./hiddenView.ts";
 import type { Look } from "./liveTraining.ts";
 import type { ExplorerSettings } from "./settings.ts";
 
@@ -12,7 +13,9 @@ export type Request =
   | { readonly kind: "begin"; readonly training: number; readonly settings: ExplorerSettings }
   | { readonly kind: "run" }
   | { readonly kind: "pause" }
-  | { readonly kind: "step" };
+  | { readonly kind: "step" }
+  /** Hidden states too, and of this pair the pushes; null for no more. */
+  | { readonly kind: "watch"; readonly pair: number | null };
 
 /** What the worker tells. */
 export type Told =
@@ -37,5 +40,8 @@ export type Told =
       readonly records: readonly StepRecord[];
     }
   | { readonly kind: "look"; readonly training: number; readonly look: Look }
+  | { readonly kind: "scene"; readonly training: number; readonly scene: HiddenScene }
+  | { readonly kind: "frame"; readonly training: number; readonly frame: HiddenFrame }
+  | { readonly kind: "detail"; readonly training: number; readonly detail: HiddenDetail }
   | { readonly kind: "finished"; readonly training: number }
   | { readonly kind: "failed"; readonly training: number; readonly message: string };

@@ -27,10 +27,16 @@ function begin(): void {
   if (state.phase === "running") ask({ kind: "run" });
 }
 
+/** The pair whose hidden states are to be watched; null where nobody sees them. */
+function watched({ view, pair }: ExplorerState): number | null {
+  return view === "hidden" ? pair : null;
+}
+
 /** Does what a reader did: in the state, in the worker, in the address. */
 function act(action: Action): void {
   const before = state;
   state = after(before, action);
+  if (watched(state) !== watched(before)) ask({ kind: "watch", pair: watched(state) });
   if (state.training !== before.training) begin();
   else if (state.phase === "running" && before.phase !== "running") ask({ kind: "run" });
   else if (action.kind === "pause") ask({ kind: "pause" });
@@ -60,5 +66,6 @@ function draw(): void {
 
 addEventListener("hashchange", () => act({ kind: "address", hash: location.hash }));
 history.replaceState(null, "", addressOf(state));
+ask({ kind: "watch", pair: watched(state) });
 begin();
 draw();

@@ -142,3 +142,24 @@ export function valueText(value: string | number): string {
 
 /** What the models write stories about: one place that preferences are about, and one that they aren't. */
 export const storyTitles = ["fox woods", "sailor harbor"] as const;
+
+/** What stories of the hidden-state view are coloured by: parts of the gold reward, and the whole. */
+export const features = [
+  "gold reward",
+  "hero's pleasant words",
+  "hero's unpleasant words",
+  "others' balance",
+] as const;
+
+export type StoryFeature = (typeof features)[number];
+
+/** How many pairs are looked at of those like the training's, and of those most unlike it. */
+export const pairsOfEach = 12;
+
+/** What the plane of the hidden states is made of. */
+export const planes = {
+  reward: "the base's main direction, and the reward upwards",
+  base: "the base's two main directions",
+} as const;
+
+export type PlaneName = keyof typeof planes;

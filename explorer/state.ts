@@ -2,12 +2,22 @@
 // tells. Views are functions of it. Next: page.tsx, which holds it; views/.
 
 import type { StepRecord } from "../grm/index.ts";
+import type { HiddenDetail, HiddenFrame, HiddenScene } from "./hiddenView.ts";
 import type { Look } from "./liveTraining.ts";
 import type { Told } from "./messages.ts";
-import { type ExplorerSettings, queryOf, settingsFromQuery } from "./settings.ts";
+import {
+  type ExplorerSettings,
+  features,
+  type PlaneName,
+  pairsOfEach,
+  planes,
+  queryOf,
+  type StoryFeature,
+  settingsFromQuery,
+} from "./settings.ts";
 
 /** The views by the names in their addresses. */
-export const views = { train: "Train" } as const;
+export const views = { train: "Train", hidden: "Hidden state" } as const;
 export type ViewName = keyof typeof views;
 
 /** How far a training is. */
@@ -18,6 +28,10 @@ export interface ExplorerState {
   readonly settings: ExplorerSettings;
   /** The step of the guided tour, from 1; null outside of it. */
   readonly tour: number | null;
+  /** The pair whose pushes are shown, and what colours the stories. */
+  readonly pair: number;
+  readonly feature: StoryFeature;
+  readonly plane: PlaneName;
   /** What the address said that can't be. */
   readonly problems: readonly string[];
   /** What computes; null until it has started. */
@@ -29,6 +43,10 @@ export interface ExplorerState {
   /** For each model, plain first, a record of each step. */
   readonly records: readonly (readonly StepRecord[])[];
   readonly looks: readonly Look[];
+  /** The hidden states: what stays, where they were at some steps, and the last look into one pair. */
+  readonly scene: HiddenScene | null;
+  readonly frames: readonly HiddenFrame[];
+  readonly detail: HiddenDetail | null;
   /** The training as a program for Node. */
   readonly code: string;
   /** Why it failed. */
@@ -51,32 +69,59 @@ const nothingYet = {
   steps: 0,
   records: [],
   looks: [],
+  scene: null,
+  frames: [],
+  detail: null,
   code: "",
   failure: null,
 } as const satisfies Partial<ExplorerState>;
 
+/** What an address says: what is open, and how. */
+type Opened = Pick<
+  ExplorerState,
+  "view" | "settings" | "tour" | "pair" | "feature" | "plane" | "problems"
+>;
+
 /** What an address says: `#train?alpha=0.5&...`. */
-function placeAt(hash: string): Pick<ExplorerState, "view" | "settings" | "tour" | "problems"> {
+function placeAt(hash: string): Opened {
   const [name = "", query = ""] = hash.replace(/^#/, "").split("?");
   const given = new URLSearchParams(query);
-  const tour = Number(given.get("tour") ?? Number.NaN);
-  given.delete("tour");
-  const { settings, problems } = settingsFromQuery(given);
-  const isView = name === "" || Object.hasOwn(views, name);
-  return {
-    view: isView && name !== "" ? (name as ViewName) : "train",
-    settings,
-    tour: Number.isInteger(tour) && tour >= 1 && tour <= tourLength ? tour : null,
-    problems: isView ? problems : [`There is no view "${name}"; this is Train.`, ...problems],
+  const problems: string[] = [];
+  const take = <T>(key: string, otherwise: T, read: (text: string) => T | undefined): T => {
+    const text = given.get(key);
+    given.delete(key);
+    if (text === null) return otherwise;
+    const found = read(text);
+    if (found === undefined) problems.push(`"${text}" is no ${key}; it was left out.`);
+    return found ?? otherwise;
   };
+  const whole = (from: number, to: number) => (text: string) =>
+    /^\d+$/.test(text) && Number(text) >= from && Number(text) <= to ? Number(text) : undefined;
+  const tour = take<number | null>("tour", null, whole(1, tourLength));
+  const pair = take("pair", 1, whole(1, 2 * pairsOfEach)) - 1;
+  const feature = take<StoryFeature>("colour", features[0], (text) =>
+    features.find((one) => one === text),
+  );
+  const plane = take<PlaneName>("plane", "reward", (text) =>
+    Object.hasOwn(planes, text) ? (text as PlaneName) : undefined,
+  );
+  const isView = name === "" || Object.hasOwn(views, name);
+  if (!isView) problems.push(`There is no view "${name}"; this is Train.`);
+  const view = isView && name !== "" ? (name as ViewName) : "train";
+  const { settings, problems: others } = settingsFromQuery(given);
+  return { view, settings, tour, pair, feature, plane, problems: [...problems, ...others] };
 }
 
 /** How many steps the guided tour has. */
 export const tourLength = 6;
 
 /** The address of what is shown. */
-export function addressOf({ view, settings, tour }: ExplorerState): string {
+export function addressOf(state: ExplorerState): string {
+  const { view, settings, tour, pair, feature, plane } = state;
   const query = queryOf(settings);
+  query.set("pair", String(pair + 1));
+  query.set("colour", feature);
+  query.set("plane", plane);
   if (tour !== null) query.set("tour", String(tour));
   return `#${view}?${query}`;
 }
@@ -85,7 +130,9 @@ export function addressOf({ view, settings, tour }: ExplorerState): string {
 export type Action =
   | { readonly kind: "set"; readonly settings: Partial<ExplorerSettings> }
   | { readonly kind: "reset" }
-  | { readonly kind: "view"; readonly view: ViewName }
+  | { readonly kind: "pair"; readonly pair: number }
+  | { readonly kind: "feature"; readonly feature: StoryFeature }
+  | { readonly kind: "plane"; readonly plane: PlaneName }
   | { readonly kind: "tour"; readonly tour: number | null }
   | { readonly kind: "address"; readonly hash: string }
   | { readonly kind: "run" }
@@ -108,8 +155,12 @@ export function after(state: ExplorerState, action: Action): ExplorerState {
       const isSame = String(queryOf(place.settings)) === String(queryOf(state.settings));
       return isSame ? { ...state, ...place } : anew({ ...state, ...place });
     }
-    case "view":
-      return { ...state, view: action.view };
+    case "pair":
+      return { ...state, pair: action.pair };
+    case "feature":
+      return { ...state, feature: action.feature };
+    case "plane":
+      return { ...state, plane: action.plane };
     case "tour":
       return { ...state, tour: action.tour };
     case "run":
@@ -145,6 +196,14 @@ export function heard(state: ExplorerState, told: Told): ExplorerState {
     }
     case "look":
       return { ...state, looks: [...state.looks, told.look] };
+    case "scene":
+      return { ...state, scene: told.scene };
+    case "frame": {
+      const before = state.frames.filter(({ step }) => step !== told.frame.step);
+      return { ...state, frames: [...before, told.frame] };
+    }
+    case "detail":
+      return { ...state, detail: told.detail };
     case "finished":
       return { ...state, phase: "finished" };
     case "failed":

@@ -11,7 +11,9 @@ import { availableParallelism, loadavg } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
+import { noGrad, random, tensor } from "../core/index.ts";
 import { buildExplorer } from "../explorer/build.ts";
+import { HiddenView } from "../explorer/hiddenView.ts";
 import {
   codeOf,
   type ExplorerSettings,
@@ -24,9 +26,17 @@ import {
   type Told,
   TrainingHost,
 } from "../explorer/index.ts";
+import { principalPlane } from "../explorer/pca.ts";
 import { isolation, serveFolder } from "../explorer/serve.ts";
 import { addressOf, after as afterAction, heard, stateAt } from "../explorer/state.ts";
-import type { StepRecord } from "../grm/index.ts";
+import { inspect, type StepRecord, scorePairs, statistics } from "../grm/index.ts";
+import {
+  centredColumns,
+  crossProduct,
+  matrix,
+  symmetricEigenvalues,
+} from "../grm/inspect/matrix.ts";
+import { worlds } from "../lab/index.ts";
 import "../kernels/index.ts";
 import { spelledBase } from "../lab/node.ts";
 import { launchBrowser, noBrowser } from "./chromium.ts";
@@ -222,6 +232,131 @@ describe("the host", () => {
     assert.deepEqual(told, [{ kind: "failed", training: 7, message }]);
   });
 });
+
+// --- Hidden states -----------------------------------------------------------------------------------
+
+describe("hidden states", () => {
+  test("principal axes: at right angles, and their variances are the largest eigenvalues", () => {
+    const rng = random(3);
+    const x = matrix(
+      40,
+      6,
+      Array.from({ length: 240 }, (_, i) => rng.normal() * (6 - (i % 6))),
+    );
+    const { axes, shares } = principalPlane(x);
+    const [a, b] = axes as [Float64Array, Float64Array];
+    const { dot } = statistics;
+    assert.ok(Math.abs(dot(a, a) - 1) < 1e-12 && Math.abs(dot(b, b) - 1) < 1e-12);
+    assert.ok(Math.abs(dot(a, b)) < 1e-12);
+    const centred = centredColumns(x);
+    const values = symmetricEigenvalues(crossProduct(centred, centred));
+    const total = values.reduce((sum, value) => sum + value, 0);
+    for (const k of [0, 1])
+      assert.ok(Math.abs((shares[k] ?? 0) - (values[k] ?? 0) / total) < 1e-9, `axis ${k}`);
+    assert.deepEqual(principalPlane(matrix(3, 4)).shares, [0, 0], "states that are all alike");
+  });
+
+  test("what is drawn is what a direct computation gives", async () => {
+    const training = await LiveTraining.begin(short, filesOf(1));
+    for (let step = 0; step < 3; step++) await training.next();
+    const view = await HiddenView.begin(training);
+    const frame = await view.frame(1);
+    const [plain] = training.models;
+    const pair = view.pairs[1];
+    assert.ok(plain && pair);
+    const rewards = await scorePairs(plain.model, view.pairs);
+    rewards.chosen.rewards.forEach((r, i) => {
+      near(frame.places[0]?.[2 * i]?.[2], r, 1e-5, `reward of pair ${i}`);
+    });
+    // the better answer's last state h: minus the gradient of -log σ(w·h_c - w·h_r) there is σ(r_r - r_c) w
+    const ids = tensor(pair.chosen.ids, { shape: [1, pair.chosen.ids.length] });
+    const hidden = noGrad(() => plain.model.forward(ids).hidden.data);
+    const better = frame.arrows[0]?.[0];
+    const T = pair.chosen.ids.length;
+    const last = Float64Array.from(hidden.slice((T - 1) * 48));
+    const { mean, axes } = view.plane;
+    const weight = plain.model.namedParameters().find(([name]) => name === "v_head.summary.weight");
+    const w = Float64Array.from(weight?.[1].data ?? []);
+    assert.equal(w.length, 48);
+    const [c = 0, r = 0] = [rewards.chosen.rewards[1], rewards.rejected.rewards[1]];
+    const size = 1 / (1 + Math.exp(c - r));
+    const arrow = better?.reward[T - 1];
+    axes.forEach((axis, k) => {
+      const at = statistics.dot(
+        last.map((x, i) => x - (mean[i] ?? 0)),
+        axis,
+      );
+      near(frame.places[0]?.[2]?.[k], at, 1e-4, `place on axis ${k}`);
+      near(better?.places[T - 1]?.[k], at, 1e-4, `place of the last token on axis ${k}`);
+      near(arrow?.[k], size * statistics.dot(w, axis), 1e-5, `arrow along axis ${k}`);
+    });
+    near(arrow?.[2], size * statistics.dot(w, w), 1e-3, "rise of the reward");
+    assert.ok(better?.reward.slice(0, -1).every((push) => push.every((x) => x === 0)));
+    training.release();
+  });
+
+  test("the losses share no token at the top, and meet in the last attention's values", async () => {
+    const training = await LiveTraining.begin({ ...short, alpha: 0.3 }, filesOf(1));
+    await training.next();
+    const view = await HiddenView.begin(training);
+    const frame = await view.frame(5);
+    const { rows, disjoint, meets, drift } = await view.detail(5);
+    assert.deepEqual([disjoint, meets], [true, "block 3, attention's values"]);
+    const [top] = rows ?? [];
+    const T = view.pairs[5]?.chosen.ids.length ?? 0;
+    assert.equal(top?.better.reward.length, T);
+    top?.better.reward.forEach((norm, t) => {
+      assert.equal(norm > 0, t === T - 1);
+      assert.equal((top.better.text[t] ?? 0) > 0, t >= 3 && t < T - 1);
+    });
+    // arrows are shadows of these gradients: where there is no gradient there is no arrow
+    frame.arrows[1]?.[0]?.text.forEach((push, t) => {
+      const shadow = Math.hypot(push[0], push[1]);
+      assert.ok(shadow <= (top?.better.text[t] ?? 0) * 1.001 + 1e-9, `token ${t}`);
+    });
+    const first = view.pairs.slice(0, 8).flatMap(({ chosen, rejected }) => [chosen, rejected]);
+    const model = training.models[1]?.model;
+    assert.ok(model);
+    const states = async (of: Parameters<typeof inspect.tokenStates>[0]) =>
+      inspect.tokenStates(of, first);
+    const direct = inspect.drift(await states(training.base), await states(model));
+    direct.forEach(({ cosine, cka }, layer) => {
+      near(drift[1]?.[layer]?.cosine, cosine, 1e-12, `cosine of layer ${layer}`);
+      near(drift[1]?.[layer]?.cka ?? 0, cka ?? 0, 1e-12, `CKA of layer ${layer}`);
+    });
+    training.release();
+  });
+
+  test("watching changes no bit of a training", async () => {
+    const told: Told[] = [];
+    const host = new TrainingHost({
+      tell: (one) => told.push(one),
+      base: async (number) => filesOf(number),
+      turn: async () => {},
+    });
+    const settings = { ...short, head: "mlp" } as const; // whose dropout draws
+    await host.hear({ kind: "watch", pair: 3 });
+    await host.hear({ kind: "begin", training: 1, settings });
+    await host.hear({ kind: "run" });
+    const { records } = await trained(settings);
+    const found = told.flatMap((one) => (one.kind === "steps" ? [one.records] : []));
+    assert.deepEqual(lossesIn(found), lossesIn(records));
+    const frames = told.flatMap((one) => (one.kind === "frame" ? [one.frame.step] : []));
+    assert.deepEqual(frames, [0, 4, 8, 12, 16, 20, 24, 28]);
+    const details = told.flatMap((one) => (one.kind === "detail" ? [one.detail.step] : []));
+    assert.deepEqual(details, [0, 16, 28]);
+    await host.hear({ kind: "watch", pair: 4 });
+    const last = told.at(-1);
+    assert.deepEqual([last?.kind, last?.kind === "detail" && last.detail.pair], ["detail", 4]);
+    await host.hear({ kind: "watch", pair: null });
+    assert.equal(told.at(-1), last);
+  });
+});
+
+function near(found: number | undefined, wanted: number, most: number, what: string): void {
+  const gap = Math.abs((found ?? Number.NaN) - wanted);
+  assert.ok(gap <= most, `${what}: ${found}, not ${wanted}`);
+}
 
 // --- The page ----------------------------------------------------------------------------------------
 
@@ -476,6 +611,33 @@ describe("the page in Chromium", { skip: noBrowser }, () => {
       await page.close();
     }
   });
+
+  test("hidden states: arrows, figures and stories, and a click that chooses a pair", async () => {
+    const { page, problems } = await open(`#hidden?${queryOf(short)}&pair=2&plane=base`);
+    await page.getByText("they first meet in block 3, attention's values").waitFor();
+    const count = (selector: string): Promise<number> => page.locator(selector).count();
+    assert.equal(await count(".scatter .mark"), 2 * 48);
+    assert.equal(await count(".mark.chosen"), 4);
+    assert.equal(await count(".card.plain .arrow.text"), 0);
+    assert.equal(await count(".card.plain .arrow.reward"), 2);
+    assert.ok((await count(".card.reg .arrow.text")) > 10);
+    assert.equal(await count(".pushes .reward"), 1 + 1 + 4 * tokensOfPair(2));
+    await page.locator(".card.plain .mark").nth(7).click({ force: true });
+    await page.waitForFunction(() => !location.hash.includes("pair=2&"));
+    await page.getByText("they first meet in").waitFor();
+    await press(page, "Start");
+    await status(page, "Finished");
+    assert.deepEqual(problems, []);
+    await page.close();
+  });
+
+  /** Tokens of the better story of a pair, by the number that the page shows. */
+  function tokensOfPair(number: number): number {
+    const rng = random(`demo ${short.seed}`).fork("test id");
+    const all = worlds.spelledPairs("id", number, { labels: "true" }, rng);
+    const { title, response } = all[number - 1]?.chosen ?? { title: [], response: [] };
+    return title.length + response.length;
+  }
 
   test("a figure is saved as SVG and as PNG", async () => {
     const { page, problems } = await open(shortAddress);

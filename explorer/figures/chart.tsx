@@ -22,6 +22,8 @@ export interface ChartLine {
   readonly points: readonly ChartPoint[];
   /** A faint line beneath, of single steps. */
   readonly raw?: readonly ChartPoint[];
+  /** Whether each point has a dot, and not the last one alone. */
+  readonly dots?: boolean;
 }
 
 /** What a chart shows. */
@@ -29,6 +31,8 @@ export interface ChartData {
   /** Names it for who can't see it. */
   readonly label: string;
   readonly x: readonly [number, number];
+  /** Names of 0, 1, 2, ... on it; numbers unless said. */
+  readonly xTicks?: readonly string[];
   readonly y: readonly [number, number];
   readonly isLog?: boolean;
   readonly lines: readonly ChartLine[];
@@ -80,13 +84,21 @@ function Axes({ x, y, data }: { x: YScale; y: YScale; data: ChartData }): JSX.El
           </text>
         </g>
       ))}
-      {x.ticks(5).map((value) => (
-        <text key={`x${value}`} x={x(value)} y={height - 8} text-anchor="middle">
-          {value}
+      {(data.xTicks?.map((_, i) => i) ?? x.ticks(5)).map((value) => (
+        <text key={`x${value}`} x={x(value)} y={height - 8} text-anchor={anchorOf(value, data.x)}>
+          {data.xTicks?.[value] ?? value}
         </text>
       ))}
     </g>
   );
+}
+
+/** Words at the ends of an axis stay within the picture. */
+function anchorOf(
+  value: number,
+  [low, high]: readonly [number, number],
+): "start" | "middle" | "end" {
+  return value === high ? "end" : value === low ? "start" : "middle";
 }
 
 /** Powers of ten, and their halves and thirds where there are few. */
@@ -118,7 +130,9 @@ function Line({ line: one, x, y }: { line: ChartLine; x: YScale; y: YScale }): J
       {hasBand && <path class="band" d={band(points as ChartPoint[]) ?? ""} />}
       {raw !== undefined && <path class="raw" d={path(raw as ChartPoint[]) ?? ""} />}
       <path class="mean" d={path(points as ChartPoint[]) ?? ""} />
-      {last !== undefined && <circle cx={x(last.x)} cy={clamp(last.y)} r="3.5" />}
+      {(one.dots ? points : last === undefined ? [] : [last]).map((p) => (
+        <circle key={p.x} cx={x(p.x)} cy={clamp(p.y)} r="3.5" />
+      ))}
     </g>
   );
 }

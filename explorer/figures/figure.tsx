@@ -1,9 +1,9 @@
 // A figure of the page: title, what to look for, legend, picture, its numbers as a table, and buttons that save
-// it as SVG or PNG. Next: chart.tsx for the picture, save.ts for the files.
+// it as SVG or PNG. Next: chart.tsx for the picture, save.tsx for the files.
 
 import type { JSX } from "preact";
 import { Chart, type ChartData } from "./chart.tsx";
-import { savePng, saveSvg } from "./save.ts";
+import { SaveButtons } from "./save.tsx";
 
 interface FigureProps {
   readonly title: string;
@@ -48,14 +48,7 @@ function Numbers({ title, chart }: { title: string; chart: ChartData }): JSX.Ele
   return (
     <details class="numbers">
       <summary>Numbers and files</summary>
-      <p>
-        <button type="button" onClick={(event) => saveSvg(event.currentTarget, title)}>
-          Save SVG
-        </button>{" "}
-        <button type="button" onClick={(event) => savePng(event.currentTarget, title)}>
-          Save PNG
-        </button>
-      </p>
+      <SaveButtons title={title} />
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls is reached by keyboard */}
       <section class="scroll" tabIndex={0} aria-label={`${title}: numbers`}>
         <table>

@@ -1,8 +1,9 @@
 // The whole page: its head, the tour, what the address said wrong, and the view that is open.
-// Next: train.tsx.
+// Next: train.tsx, hidden.tsx.
 
 import type { JSX } from "preact";
-import type { ExplorerState } from "../state.ts";
+import { addressOf, type ExplorerState, type ViewName, views } from "../state.ts";
+import { Hidden } from "./hidden.tsx";
 import type { ViewProps } from "./parts.tsx";
 import { Tour } from "./tour.tsx";
 import { Train } from "./train.tsx";
@@ -20,6 +21,17 @@ export function App({ state, act }: ViewProps): JSX.Element {
         </div>
         <Device state={state} />
       </header>
+      <nav class="views" aria-label="Views">
+        {(Object.keys(views) as ViewName[]).map((view) => (
+          <a
+            key={view}
+            href={addressOf({ ...state, view })}
+            aria-current={view === state.view ? "page" : undefined}
+          >
+            {views[view]}
+          </a>
+        ))}
+      </nav>
       <main>
         {state.problems.map((problem) => (
           <p key={problem} class="failure" role="alert">
@@ -27,7 +39,8 @@ export function App({ state, act }: ViewProps): JSX.Element {
           </p>
         ))}
         <Tour state={state} act={act} />
-        <Train state={state} act={act} />
+        {state.view === "train" && <Train state={state} act={act} />}
+        {state.view === "hidden" && <Hidden state={state} act={act} />}
       </main>
       <footer>
         <p>

@@ -4,7 +4,7 @@
 import type { JSX } from "preact";
 import type { ManySeeds } from "../manySeeds.ts";
 import { type ExplorerSettings, initialSettings, valueText } from "../settings.ts";
-import { tourLength } from "../state.ts";
+import { addressOf, tourLength } from "../state.ts";
 import { points, short, type ViewProps } from "./parts.tsx";
 
 /** Put in while the page is built: see build.ts. */
@@ -16,6 +16,8 @@ interface TourStep {
   /** A button that sets what the step is about, and starts it. */
   readonly settings?: Partial<ExplorerSettings>;
   readonly button?: string;
+  /** Whether the view of hidden states belongs to it. */
+  readonly isHidden?: boolean;
 }
 
 const { seeds, gentle, hot } = MANY_SEEDS;
@@ -91,13 +93,15 @@ const steps: readonly TourStep[] = [
   },
   {
     title: "Where the two losses meet",
+    isHidden: true,
     text: (
       <>
         In each card's picture two arrows push one hidden state. They never push the same place: the
         reward is read at a story's last token, the text loss at all tokens before it. They meet one
         layer below, where the last token's attention looks back. That is how a loss on text can
-        hold a reward in place. This shows nothing about large models or human preferences:
-        lab/RESULTS.md says what was measured there.
+        hold a reward in place. The view of hidden states shows it, token by token. This shows
+        nothing about large models or human preferences: lab/RESULTS.md says what was measured
+        there.
       </>
     ),
   },
@@ -116,7 +120,7 @@ export function Tour({ state, act }: ViewProps): JSX.Element {
       </p>
     );
   }
-  const { title, text, settings, button } = steps[tour - 1] as TourStep;
+  const { title, text, settings, button, isHidden } = steps[tour - 1] as TourStep;
   const go = (to: number | null): void => act({ kind: "tour", tour: to });
   return (
     <section class="tour" aria-label="Guided tour">
@@ -137,6 +141,11 @@ export function Tour({ state, act }: ViewProps): JSX.Element {
           >
             {button}
           </button>
+        )}
+        {isHidden && state.view !== "hidden" && (
+          <a class="button" href={addressOf({ ...state, view: "hidden" })}>
+            Show it
+          </a>
         )}
         {tour > 1 && (
           <button type="button" onClick={() => go(tour - 1)}>

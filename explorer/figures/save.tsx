@@ -1,5 +1,7 @@
 // Saves a figure's picture as a file: SVG with the colours that it has on the page, or PNG of it at twice the
-// size on the page's background. Next: figure.tsx, whose buttons these are.
+// size on the page's background. Next: figure.tsx.
+
+import type { JSX } from "preact";
 
 /** What makes a picture look as it does; style sheets stay behind, so these go along. */
 const carried = [
@@ -45,11 +47,11 @@ function download(blob: Blob, title: string, ending: string): void {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
-export function saveSvg(button: Element, title: string): void {
+function saveSvg(button: Element, title: string): void {
   download(new Blob([svgText(button).text], { type: "image/svg+xml" }), title, "svg");
 }
 
-export async function savePng(button: Element, title: string): Promise<void> {
+async function savePng(button: Element, title: string): Promise<void> {
   const { text, box } = svgText(button);
   const image = new Image();
   image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(text)}`;
@@ -62,4 +64,18 @@ export async function savePng(button: Element, title: string): Promise<void> {
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.drawImage(image, 0, 0, canvas.width, canvas.height);
   canvas.toBlob((blob) => blob !== null && download(blob, title, "png"), "image/png");
+}
+
+/** Two buttons that save the picture of the figure that they stand in. */
+export function SaveButtons({ title }: { readonly title: string }): JSX.Element {
+  return (
+    <p class="save">
+      <button type="button" onClick={(event) => saveSvg(event.currentTarget, title)}>
+        Save SVG
+      </button>{" "}
+      <button type="button" onClick={(event) => void savePng(event.currentTarget, title)}>
+        Save PNG
+      </button>
+    </p>
+  );
 }
