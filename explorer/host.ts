@@ -7,6 +7,8 @@ import { codeOf } from "./code.ts";
 import { HiddenView } from "./hiddenView.ts";
 import { LiveTraining } from "./liveTraining.ts";
 import type { Request, Told } from "./messages.ts";
+import type { TypedText } from "./settings.ts";
+import { examplesOf, read, write } from "./textView.ts";
 
 /** What a host needs of where it runs. */
 export interface HostDoors {
@@ -25,6 +27,8 @@ interface Current {
   hidden: HiddenView | null;
   /** The pair and the step whose pushes were told last. */
   detailed: string;
+  /** The text and the step that were read last. */
+  read: string;
 }
 
 /** Steps between two pictures of the hidden states. */
@@ -37,6 +41,10 @@ export class TrainingHost {
   #mayRun = false;
   /** The pair whose hidden states are looked at; null for none. */
   #watched: number | null = null;
+  /** Text that is read; null for none. */
+  #text: TypedText | null = null;
+  /** What is to be written; null when it was. */
+  #toWrite: (Request & { readonly kind: "write" }) | null = null;
   /** What was asked, done one after the other. */
   #queue: Promise<void> = Promise.resolve();
 
@@ -46,6 +54,8 @@ export class TrainingHost {
   hear(request: Request): Promise<void> {
     if (request.kind === "begin") this.#asked = request.training;
     if (request.kind === "watch") this.#watched = request.pair;
+    else if (request.kind === "read") this.#text = request.text;
+    else if (request.kind === "write") this.#toWrite = request;
     else if (request.kind !== "step") this.#mayRun = request.kind === "run";
     const training = this.#asked;
     this.#queue = this.#queue.then(() => this.#answer(request, training));
@@ -58,10 +68,9 @@ export class TrainingHost {
       if (request.kind === "begin") await this.#begin(request);
       else if (this.#current?.training !== training)
         return; // it failed to begin
-      else if (request.kind === "watch") await this.#detail(this.#current);
-      else if (request.kind === "step" && (await this.#step(this.#current)))
-        await this.#detail(this.#current);
+      else if (request.kind === "step") await this.#step(this.#current);
       else if (request.kind === "run") await this.#run(this.#current);
+      if (this.#current !== null) await this.#views(this.#current);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       this.doors.tell({ kind: "failed", training, message });
@@ -73,20 +82,22 @@ export class TrainingHost {
     this.#current?.experiment.release();
     this.#current = null;
     const experiment = await LiveTraining.begin(settings, files);
-    this.#current = { experiment, training, hidden: null, detailed: "" };
+    this.#current = { experiment, training, hidden: null, detailed: "", read: "" };
     const { steps } = experiment;
-    this.doors.tell({ kind: "begun", training, steps, code: codeOf(settings) });
+    const [code, examples] = [codeOf(settings), examplesOf(experiment)];
+    this.doors.tell({ kind: "begun", training, steps, code, examples });
     await this.#look(this.#current);
-    await this.#detail(this.#current);
   }
 
   async #run(current: Current): Promise<void> {
     const goesOn = (): boolean => this.#mayRun && current.training === this.#asked;
     while (goesOn() && (await this.#step(current))) {
-      if (!current.detailed.startsWith(`${this.#watched} `)) await this.#detail(current); // another pair
+      const { detailed, read } = current;
+      const isOther =
+        !detailed.startsWith(`${this.#watched} `) || !read.endsWith(textKey(this.#text));
+      if (isOther || this.#toWrite !== null) await this.#views(current);
       await this.doors.turn();
     }
-    await this.#detail(current);
   }
 
   /** A step, and the tests if they are due; whether there is another step. */
@@ -95,7 +106,7 @@ export class TrainingHost {
     if (experiment.finished) return false;
     this.doors.tell({ kind: "steps", training, records: await experiment.next() });
     if (experiment.isLookDue) await this.#look(current);
-    if (experiment.isLookDue) await this.#detail(current);
+    if (experiment.isLookDue) await this.#views(current);
     else if (experiment.step % frameEvery === 0) await this.#frame(current);
     if (experiment.finished) this.doors.tell({ kind: "finished", training });
     return !experiment.finished;
@@ -117,14 +128,37 @@ export class TrainingHost {
     return current.hidden;
   }
 
+  /** What views show beside the training, unless it was told. */
+  async #views(current: Current): Promise<void> {
+    await this.#detail(current);
+    const { experiment, training } = current;
+    const wanted = `${experiment.step} ${textKey(this.#text)}`;
+    if (this.#text !== null && current.read !== wanted) {
+      const reading = await read(experiment, this.#text);
+      this.doors.tell({ kind: "reading", training, reading });
+    }
+    current.read = wanted;
+    const asked = this.#toWrite;
+    this.#toWrite = null;
+    if (asked !== null)
+      write(experiment, asked, asked.luck, (writing) =>
+        this.doors.tell({ kind: "writing", training, writing }),
+      );
+  }
+
   /** The pushes on the watched pair too, unless they were told. */
   async #detail(current: Current): Promise<void> {
     const pair = this.#watched;
     const wanted = `${pair} ${current.experiment.step}`;
-    if (pair === null || current.detailed === wanted) return;
+    if (current.detailed === wanted) return;
     current.detailed = wanted;
+    if (pair === null) return;
     const view = await this.#frame(current);
     const detail = await view?.detail(pair);
     if (detail) this.doors.tell({ kind: "detail", training: current.training, detail });
   }
+}
+
+function textKey(text: TypedText | null): string {
+  return JSON.stringify(text);
 }

@@ -5,7 +5,8 @@
 import type { StepRecord } from "../grm/index.ts";
 import type { HiddenDetail, HiddenFrame, HiddenScene } from "./hiddenView.ts";
 import type { Look } from "./liveTraining.ts";
-import type { ExplorerSettings } from "./settings.ts";
+import type { ExplorerSettings, TypedText } from "./settings.ts";
+import type { TextReading, Writing } from "./textView.ts";
 
 /** What the page asks for. */
 export type Request =
@@ -15,7 +16,11 @@ export type Request =
   | { readonly kind: "pause" }
   | { readonly kind: "step" }
   /** Hidden states too, and of this pair the pushes; null for no more. */
-  | { readonly kind: "watch"; readonly pair: number | null };
+  | { readonly kind: "watch"; readonly pair: number | null }
+  /** Typed text too; null for no more. */
+  | { readonly kind: "read"; readonly text: TypedText | null }
+  /** What each model writes after a prompt; another luck, another text. */
+  | { readonly kind: "write"; readonly prompt: string; readonly luck: number };
 
 /** What the worker tells. */
 export type Told =
@@ -32,6 +37,8 @@ export type Told =
       readonly steps: number;
       /** The same as a program for Node. */
       readonly code: string;
+      /** Held-out pairs to read. */
+      readonly examples: readonly TypedText[];
     }
   | {
       readonly kind: "steps";
@@ -43,5 +50,7 @@ export type Told =
   | { readonly kind: "scene"; readonly training: number; readonly scene: HiddenScene }
   | { readonly kind: "frame"; readonly training: number; readonly frame: HiddenFrame }
   | { readonly kind: "detail"; readonly training: number; readonly detail: HiddenDetail }
+  | { readonly kind: "reading"; readonly training: number; readonly reading: TextReading }
+  | { readonly kind: "writing"; readonly training: number; readonly writing: Writing }
   | { readonly kind: "finished"; readonly training: number }
   | { readonly kind: "failed"; readonly training: number; readonly message: string };

@@ -3,6 +3,7 @@
 
 import { render } from "preact";
 import type { Request, Told } from "./messages.ts";
+import type { TypedText } from "./settings.ts";
 import { type Action, addressOf, after, type ExplorerState, heard, stateAt } from "./state.ts";
 import { App } from "./views/app.tsx";
 
@@ -32,17 +33,33 @@ function watched({ view, pair }: ExplorerState): number | null {
   return view === "hidden" ? pair : null;
 }
 
+/** The text that is to be read; null where nobody sees it. */
+function readText({ view, text }: ExplorerState): TypedText | null {
+  return view === "text" ? text : null;
+}
+
+let luck = 0;
+let addressTimer: ReturnType<typeof setTimeout> | undefined;
+
+/** The address follows, not more often than browsers allow. */
+function keepAddress(): void {
+  clearTimeout(addressTimer);
+  addressTimer = setTimeout(() => history.replaceState(null, "", addressOf(state)), 150);
+}
+
 /** Does what a reader did: in the state, in the worker, in the address. */
 function act(action: Action): void {
   const before = state;
   state = after(before, action);
+  if (readText(state) !== readText(before)) ask({ kind: "read", text: readText(state) });
+  if (action.kind === "write") ask({ kind: "write", prompt: state.text.prompt, luck: luck++ });
   if (watched(state) !== watched(before)) ask({ kind: "watch", pair: watched(state) });
   if (state.training !== before.training) begin();
   else if (state.phase === "running" && before.phase !== "running") ask({ kind: "run" });
   else if (action.kind === "pause") ask({ kind: "pause" });
   else if (action.kind === "step") ask({ kind: "step" });
-  history.replaceState(null, "", addressOf(state));
-  show(state);
+  if (addressOf(state) !== addressOf(before)) keepAddress();
+  requestAnimationFrame(draw); // a reader's own doing is seen at once
 }
 
 // --- Drawing -----------------------------------------------------------------------------------------
@@ -65,7 +82,8 @@ function draw(): void {
 }
 
 addEventListener("hashchange", () => act({ kind: "address", hash: location.hash }));
-history.replaceState(null, "", addressOf(state));
+keepAddress();
 ask({ kind: "watch", pair: watched(state) });
+ask({ kind: "read", text: readText(state) });
 begin();
 draw();

@@ -163,3 +163,18 @@ export const planes = {
 } as const;
 
 export type PlaneName = keyof typeof planes;
+
+/** A prompt, who and where, and two answers to it, as somebody typed them. */
+export interface TypedText {
+  readonly prompt: string;
+  readonly answers: readonly [string, string];
+}
+
+/** What stands there before anybody types: the hero is well off in the first answer, others in the second. */
+export const initialText: TypedText = {
+  prompt: "fox woods",
+  answers: [
+    "the fox was ra-mor. the fox ni-lin gu-kas. the owl ra-py in the woods.",
+    "the fox was ka-ter. the fox ni-ven do-kas. the owl ni-lin in the woods.",
+  ],
+};

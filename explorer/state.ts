@@ -8,16 +8,19 @@ import type { Told } from "./messages.ts";
 import {
   type ExplorerSettings,
   features,
+  initialText,
   type PlaneName,
   pairsOfEach,
   planes,
   queryOf,
   type StoryFeature,
   settingsFromQuery,
+  type TypedText,
 } from "./settings.ts";
+import type { TextReading, Writing } from "./textView.ts";
 
 /** The views by the names in their addresses. */
-export const views = { train: "Train", hidden: "Hidden state" } as const;
+export const views = { train: "Train", hidden: "Hidden state", text: "Text" } as const;
 export type ViewName = keyof typeof views;
 
 /** How far a training is. */
@@ -32,6 +35,11 @@ export interface ExplorerState {
   readonly pair: number;
   readonly feature: StoryFeature;
   readonly plane: PlaneName;
+  /** What somebody typed, and the token that is pointed at. */
+  readonly text: TypedText;
+  readonly pointed: PointedToken | null;
+  /** The block whose attention is shown. */
+  readonly block: number;
   /** What the address said that can't be. */
   readonly problems: readonly string[];
   /** What computes; null until it has started. */
@@ -47,10 +55,22 @@ export interface ExplorerState {
   readonly scene: HiddenScene | null;
   readonly frames: readonly HiddenFrame[];
   readonly detail: HiddenDetail | null;
+  /** The typed text as the models read it, and what each has written. */
+  readonly reading: TextReading | null;
+  readonly writings: readonly Writing[];
+  /** Held-out pairs to read. */
+  readonly examples: readonly TypedText[];
   /** The training as a program for Node. */
   readonly code: string;
   /** Why it failed. */
   readonly failure: string | null;
+}
+
+/** A token of an answer under a model. */
+export interface PointedToken {
+  readonly answer: number;
+  readonly model: number;
+  readonly token: number;
 }
 
 /** What the page begins as, at an address. */
@@ -59,6 +79,7 @@ export function stateAt(hash: string): ExplorerState {
     ...placeAt(hash),
     device: null,
     training: 1,
+    pointed: null,
     ...nothingYet,
   };
 }
@@ -72,6 +93,9 @@ const nothingYet = {
   scene: null,
   frames: [],
   detail: null,
+  reading: null,
+  writings: [],
+  examples: [],
   code: "",
   failure: null,
 } as const satisfies Partial<ExplorerState>;
@@ -79,7 +103,7 @@ const nothingYet = {
 /** What an address says: what is open, and how. */
 type Opened = Pick<
   ExplorerState,
-  "view" | "settings" | "tour" | "pair" | "feature" | "plane" | "problems"
+  "view" | "settings" | "tour" | "pair" | "feature" | "plane" | "text" | "block" | "problems"
 >;
 
 /** What an address says: `#train?alpha=0.5&...`. */
@@ -105,11 +129,27 @@ function placeAt(hash: string): Opened {
   const plane = take<PlaneName>("plane", "reward", (text) =>
     Object.hasOwn(planes, text) ? (text as PlaneName) : undefined,
   );
+  const typed = (key: string, otherwise: string): string => take(key, otherwise, (text) => text);
+  const text: TypedText = {
+    prompt: typed("prompt", initialText.prompt),
+    answers: [typed("a", initialText.answers[0]), typed("b", initialText.answers[1])],
+  };
+  const block = take("block", 3, whole(1, 3));
   const isView = name === "" || Object.hasOwn(views, name);
   if (!isView) problems.push(`There is no view "${name}"; this is Train.`);
   const view = isView && name !== "" ? (name as ViewName) : "train";
   const { settings, problems: others } = settingsFromQuery(given);
-  return { view, settings, tour, pair, feature, plane, problems: [...problems, ...others] };
+  return {
+    view,
+    settings,
+    tour,
+    pair,
+    feature,
+    plane,
+    text,
+    block,
+    problems: [...problems, ...others],
+  };
 }
 
 /** How many steps the guided tour has. */
@@ -117,11 +157,18 @@ export const tourLength = 6;
 
 /** The address of what is shown. */
 export function addressOf(state: ExplorerState): string {
-  const { view, settings, tour, pair, feature, plane } = state;
+  const { view, settings, tour, pair, feature, plane, text, block } = state;
   const query = queryOf(settings);
   query.set("pair", String(pair + 1));
   query.set("colour", feature);
   query.set("plane", plane);
+  query.set("block", String(block));
+  if (text.prompt !== initialText.prompt) query.set("prompt", text.prompt);
+  for (const [key, i] of [
+    ["a", 0],
+    ["b", 1],
+  ] as const)
+    if (text.answers[i] !== initialText.answers[i]) query.set(key, text.answers[i]);
   if (tour !== null) query.set("tour", String(tour));
   return `#${view}?${query}`;
 }
@@ -133,6 +180,17 @@ export type Action =
   | { readonly kind: "pair"; readonly pair: number }
   | { readonly kind: "feature"; readonly feature: StoryFeature }
   | { readonly kind: "plane"; readonly plane: PlaneName }
+  | { readonly kind: "text"; readonly text: TypedText }
+  | { readonly kind: "point"; readonly pointed: PointedToken | null }
+  /** The pointer goes on by so many tokens of an answer that has `count`. */
+  | {
+      readonly kind: "walk";
+      readonly at: Omit<PointedToken, "token">;
+      readonly by: number;
+      readonly count: number;
+    }
+  | { readonly kind: "block"; readonly block: number }
+  | { readonly kind: "write" }
   | { readonly kind: "tour"; readonly tour: number | null }
   | { readonly kind: "address"; readonly hash: string }
   | { readonly kind: "run" }
@@ -161,6 +219,16 @@ export function after(state: ExplorerState, action: Action): ExplorerState {
       return { ...state, feature: action.feature };
     case "plane":
       return { ...state, plane: action.plane };
+    case "text":
+      return { ...state, text: action.text, writings: [], pointed: null };
+    case "point":
+      return { ...state, pointed: action.pointed };
+    case "walk":
+      return { ...state, pointed: walked(state.pointed, action) };
+    case "block":
+      return { ...state, block: action.block };
+    case "write":
+      return { ...state, writings: [] };
     case "tour":
       return { ...state, tour: action.tour };
     case "run":
@@ -172,6 +240,16 @@ export function after(state: ExplorerState, action: Action): ExplorerState {
     case "step":
       return state;
   }
+}
+
+/** The token after a walk; it begins at the first one of an answer that wasn't pointed at. */
+function walked(
+  pointed: PointedToken | null,
+  { at, by, count }: Action & { readonly kind: "walk" },
+): PointedToken {
+  const isThere = pointed?.answer === at.answer && pointed.model === at.model;
+  const token = (isThere ? pointed.token : -1) + by;
+  return { ...at, token: Math.max(0, Math.min(count - 1, token)) };
 }
 
 /** From the base again; what was running goes on running. */
@@ -186,9 +264,9 @@ export function heard(state: ExplorerState, told: Told): ExplorerState {
   if (told.training !== state.training) return state;
   switch (told.kind) {
     case "begun": {
-      const { steps, code } = told;
+      const { steps, code, examples } = told;
       const phase = state.phase === "running" ? "running" : "ready";
-      return { ...state, steps, code, phase };
+      return { ...state, steps, code, examples, phase };
     }
     case "steps": {
       const records = told.records.map((record, i) => [...(state.records[i] ?? []), record]);
@@ -204,6 +282,12 @@ export function heard(state: ExplorerState, told: Told): ExplorerState {
     }
     case "detail":
       return { ...state, detail: told.detail };
+    case "reading":
+      return { ...state, reading: told.reading };
+    case "writing": {
+      const others = state.writings.filter(({ model }) => model !== told.writing.model);
+      return { ...state, writings: [...others, told.writing] };
+    }
     case "finished":
       return { ...state, phase: "finished" };
     case "failed":

@@ -29,6 +29,7 @@ import {
 import { principalPlane } from "../explorer/pca.ts";
 import { isolation, serveFolder } from "../explorer/serve.ts";
 import { addressOf, after as afterAction, heard, stateAt } from "../explorer/state.ts";
+import { examplesOf, read, type Writing, write } from "../explorer/textView.ts";
 import { inspect, type StepRecord, scorePairs, statistics } from "../grm/index.ts";
 import {
   centredColumns,
@@ -77,7 +78,13 @@ describe("settings", () => {
 
 describe("the state", () => {
   test("a setting begins anew, and a training that ran goes on running", () => {
-    const ready = heard(stateAt(""), { kind: "begun", training: 1, steps: 128, code: "" });
+    const ready = heard(stateAt(""), {
+      kind: "begun",
+      training: 1,
+      steps: 128,
+      code: "",
+      examples: [],
+    });
     const running = afterAction(ready, { kind: "run" });
     assert.deepEqual([ready.phase, running.phase], ["ready", "running"]);
     const moved = afterAction(running, { kind: "set", settings: { alpha: 0.1 } });
@@ -353,6 +360,115 @@ describe("hidden states", () => {
   });
 });
 
+// --- Text --------------------------------------------------------------------------------------------
+
+describe("typed text", () => {
+  let training: LiveTraining;
+  before(async () => {
+    training = await LiveTraining.begin(short, filesOf(1));
+    for (let step = 0; step < 2; step++) await training.next();
+  });
+  after(() => training.release());
+
+  test("each number is what a direct computation gives", async () => {
+    const text = {
+      prompt: "Fox woods",
+      answers: ["The fox was ra-mor.", "the owl ra-py."],
+    } as const;
+    const { problems, gold, models } = await read(training, text);
+    assert.deepEqual([problems, gold], [[], [0.8, 0]]);
+    models.forEach((answers, m) => {
+      const model = training.models[m]?.model;
+      assert.ok(model);
+      const { tokens = [], attention = [] } = answers[0] ?? {};
+      const words = "<bos> fox woods : the fox was ra -mor .".split(" ");
+      assert.deepEqual(
+        tokens.map((token) => token.text),
+        words,
+      );
+      const ids = worlds.spelled.tokenizer.encode(words.join(" "));
+      const { rewards, logits } = noGrad(() => {
+        const { hidden } = model.forward(tensor(ids, { shape: [1, ids.length] }));
+        return { rewards: model.reward(hidden).data, logits: model.logits(hidden) };
+      });
+      const logProbs = logits.logSoftmax({ dim: -1 }).data;
+      for (const [t, { reward, adds, surprise }] of tokens.entries()) {
+        near(reward, rewards[t] ?? 0, 1e-5, `reward ${t}`);
+        assert.equal(adds === null && surprise === null, t === 0);
+        if (t === 0) continue;
+        near(adds ?? 0, (rewards[t] ?? 0) - (rewards[t - 1] ?? 0), 1e-5, `step ${t}`);
+        const logProb = logProbs[(t - 1) * worlds.spelled.tokenizer.vocabSize + (ids[t] ?? 0)];
+        near(surprise ?? 0, -(logProb ?? 0), 1e-4, `surprise ${t}`);
+      }
+      assert.equal(attention.length, 3);
+      for (const block of attention)
+        block.forEach((row, t) => {
+          near(
+            row.reduce((sum, x) => sum + x, 0),
+            1,
+            1e-5,
+            `row ${t}`,
+          );
+          assert.ok(
+            row.slice(t + 1).every((x) => x === 0),
+            "nothing ahead is seen",
+          );
+        });
+    });
+  });
+
+  test("what can't be read is said, and nothing is taken for what it isn't", async () => {
+    const problemsOf = async (prompt: string, ...answers: [string, string]) =>
+      (await read(training, { prompt, answers })).problems.join("\n");
+    const fine = "the fox was ra-mor.";
+    assert.equal(await problemsOf("fox woods", fine, fine), "");
+    assert.match(await problemsOf("fox", fine, fine), /The prompt has 1 words; it needs two/);
+    assert.match(await problemsOf("fox woods", "", fine), /Answer A is empty/);
+    assert.match(
+      await problemsOf("fox woods", fine, "the <bos> <b>fox zebra"),
+      /Answer B has words that the models never saw: “<bos>”, “<b>fox”, “zebra”/,
+    );
+    const long = "the ".repeat(45);
+    assert.match(
+      await problemsOf("fox woods", long, fine),
+      /Answer A has 49 tokens with its title; the models read 48/,
+    );
+    assert.equal(await problemsOf("fox woods", "the ".repeat(44), fine), "");
+  });
+
+  test("what a model writes comes token by token, and depends on luck alone", () => {
+    const written = (luck: number): Writing[] => {
+      const all: Writing[] = [];
+      write(training, { prompt: "fox woods" }, luck, (writing) => all.push(writing));
+      return all;
+    };
+    const first = written(1);
+    assert.deepEqual(first, written(1));
+    assert.notDeepEqual(first.at(-1), written(2).at(-1));
+    assert.deepEqual(
+      first.filter(({ isDone }) => isDone).map(({ model }) => model),
+      [0, 1],
+    );
+    const growing = first.filter(({ model, isDone }) => model === 0 && !isDone);
+    growing.forEach(({ text }, i) => {
+      const before = growing[i - 1]?.text ?? "";
+      assert.ok(text.startsWith(before), text);
+    });
+    assert.ok(growing.length > 3);
+  });
+
+  test("held-out pairs are there to be read", async () => {
+    const examples = examplesOf(training);
+    assert.equal(examples.length, 16);
+    for (const [i, text] of examples.entries()) {
+      const { problems, gold } = await read(training, text);
+      assert.deepEqual(problems, []);
+      const [a = 0, b = 0] = gold;
+      assert.equal(a > b, i % 2 === 0);
+    }
+  });
+});
+
 function near(found: number | undefined, wanted: number, most: number, what: string): void {
   const gap = Math.abs((found ?? Number.NaN) - wanted);
   assert.ok(gap <= most, `${what}: ${found}, not ${wanted}`);
@@ -517,6 +633,7 @@ describe("the page in Chromium", { skip: noBrowser }, () => {
     await page.getByLabel("alpha α").fill("4"); // the fifth place
     await page.getByText("More settings").click();
     await page.getByLabel("Pairs").selectOption("250");
+    await page.waitForURL(/pairs=250/);
     const address = page.url();
     assert.match(address, /method=grm-dpo&alpha=0\.1&.*pairs=250/);
     await page.reload();
@@ -592,13 +709,15 @@ describe("the page in Chromium", { skip: noBrowser }, () => {
     await page.close();
   });
 
-  test("axe finds nothing serious, in light and dark, on the tour and with everything open", async () => {
+  test("axe finds nothing serious in any view, in light and dark, with everything open", async () => {
     const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core"), "utf8");
-    for (const dark of [false, true]) {
-      const { page } = await open(`${shortAddress}&tour=3`, { dark });
+    const views = ["train", "hidden", "text"];
+    for (const [dark, view] of [false, true].flatMap((d) => views.map((v) => [d, v] as const))) {
+      const { page } = await open(`#${view}?${queryOf(short)}&tour=3`, { dark });
       await status(page, "Ready");
       await press(page, "One step");
       await page.locator("#step").getByText("1", { exact: true }).waitFor();
+      await page.waitForTimeout(500);
       await page.evaluate(() => {
         for (const details of document.querySelectorAll("details")) details.open = true;
       });
@@ -638,6 +757,29 @@ describe("the page in Chromium", { skip: noBrowser }, () => {
     const { title, response } = all[number - 1]?.chosen ?? { title: [], response: [] };
     return title.length + response.length;
   }
+
+  test("text: typed markup is text, tokens are walked by keyboard, both models write", async () => {
+    const { page, problems } = await open(`#text?${queryOf(short)}`);
+    await page.locator(".token").first().waitFor();
+    assert.equal(await page.locator(".tokens").count(), 4);
+    await page.locator(".tokens").first().focus();
+    for (let i = 0; i < 3; i++) await page.keyboard.press("ArrowRight");
+    await page.getByText(/^Reward up to here -?\d+\.\d\d, of which “woods” adds /).waitFor();
+    await press(page, "Write");
+    await page.locator(".written q").nth(1).getByText(/\w/).waitFor();
+    await page.getByLabel("Or a held-out pair").selectOption({ index: 9 });
+    await page.waitForFunction(() => document.querySelectorAll(".token").length > 60);
+    const attack = "the <img src=x onerror=alert(1)> <script>alert(1)</script>";
+    await page.getByRole("textbox", { name: "Answer A" }).fill(attack);
+    await page.getByText("Answer A has words that the models never saw: “<img”").waitFor();
+    await page.waitForURL(/a=the\+%3Cimg/);
+    await page.reload();
+    await page.getByText("Answer A has words that the models never saw: “<img”").waitFor();
+    assert.equal(await page.getByRole("textbox", { name: "Answer A" }).inputValue(), attack);
+    assert.equal(await page.locator("img, script:not([src])").count(), 0);
+    assert.deepEqual(problems, []);
+    await page.close();
+  });
 
   test("a figure is saved as SVG and as PNG", async () => {
     const { page, problems } = await open(shortAddress);

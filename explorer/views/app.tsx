@@ -5,6 +5,7 @@ import type { JSX } from "preact";
 import { addressOf, type ExplorerState, type ViewName, views } from "../state.ts";
 import { Hidden } from "./hidden.tsx";
 import type { ViewProps } from "./parts.tsx";
+import { Text } from "./text.tsx";
 import { Tour } from "./tour.tsx";
 import { Train } from "./train.tsx";
 
@@ -41,6 +42,7 @@ export function App({ state, act }: ViewProps): JSX.Element {
         <Tour state={state} act={act} />
         {state.view === "train" && <Train state={state} act={act} />}
         {state.view === "hidden" && <Hidden state={state} act={act} />}
+        {state.view === "text" && <Text state={state} act={act} />}
       </main>
       <footer>
         <p>
