@@ -28,9 +28,13 @@ export async function buildExplorer(folder: string): Promise<void> {
   for (const file of ["index.html", "style.css", "icon.svg"])
     cpSync(join(here, file), join(folder, file));
   cpSync(join(root, "kernels/wasm/kernels.wasm"), join(folder, "kernels.wasm"));
-  for (const base of choices.base.values) {
-    mkdirSync(join(folder, `bases/${base}`), { recursive: true });
+  const bases = new Map<string, string>(
+    choices.base.values.map((base) => [String(base), join(root, `lab/demo/bases/${base}`)]),
+  );
+  bases.set("tales", join(here, "bases/tales"));
+  for (const [name, from] of bases) {
+    mkdirSync(join(folder, `bases/${name}`), { recursive: true });
     for (const file of ["config.json", "model.safetensors"])
-      cpSync(join(root, `lab/demo/bases/${base}`, file), join(folder, `bases/${base}`, file));
+      cpSync(join(from, file), join(folder, `bases/${name}`, file));
   }
 }

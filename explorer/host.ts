@@ -7,14 +7,15 @@ import { codeOf } from "./code.ts";
 import { HiddenView } from "./hiddenView.ts";
 import { LiveTraining } from "./liveTraining.ts";
 import type { Request, Told } from "./messages.ts";
+import { type OveroptProgress, overoptimise } from "./overoptView.ts";
 import type { TypedText } from "./settings.ts";
 import { examplesOf, read, write } from "./textView.ts";
 
 /** What a host needs of where it runs. */
 export interface HostDoors {
   readonly tell: (told: Told) => void;
-  /** The files of a base, by its number. */
-  readonly base: (number: number) => Promise<Files>;
+  /** The files of a base, by its number or name. */
+  readonly base: (name: number | "tales") => Promise<Files>;
   /** Lets the rest of the worker have its turn, so that requests are heard. */
   readonly turn: () => Promise<void>;
 }
@@ -43,6 +44,9 @@ export class TrainingHost {
   #watched: number | null = null;
   /** Text that is read; null for none. */
   #text: TypedText | null = null;
+  /** The seed of the over-optimisation that is to be shown, and of the one that was. */
+  #overoptSeed: number | null = null;
+  #overoptTold: number | null = null;
   /** What is to be written; null when it was. */
   #toWrite: (Request & { readonly kind: "write" }) | null = null;
   /** What was asked, done one after the other. */
@@ -55,6 +59,7 @@ export class TrainingHost {
     if (request.kind === "begin") this.#asked = request.training;
     if (request.kind === "watch") this.#watched = request.pair;
     else if (request.kind === "read") this.#text = request.text;
+    else if (request.kind === "overopt") this.#overoptSeed = request.seed;
     else if (request.kind === "write") this.#toWrite = request;
     else if (request.kind !== "step") this.#mayRun = request.kind === "run";
     const training = this.#asked;
@@ -95,7 +100,8 @@ export class TrainingHost {
       const { detailed, read } = current;
       const isOther =
         !detailed.startsWith(`${this.#watched} `) || !read.endsWith(textKey(this.#text));
-      if (isOther || this.#toWrite !== null) await this.#views(current);
+      const isAsked = this.#toWrite !== null || this.#isOveroptDue;
+      if (isOther || isAsked) await this.#views(current);
       await this.doors.turn();
     }
   }
@@ -138,12 +144,27 @@ export class TrainingHost {
       this.doors.tell({ kind: "reading", training, reading });
     }
     current.read = wanted;
+    await this.#overopt();
     const asked = this.#toWrite;
     this.#toWrite = null;
     if (asked !== null)
       write(experiment, asked, asked.luck, (writing) =>
         this.doors.tell({ kind: "writing", training, writing }),
       );
+  }
+
+  get #isOveroptDue(): boolean {
+    return this.#overoptSeed !== null && this.#overoptSeed !== this.#overoptTold;
+  }
+
+  /** The over-optimisation that is to be shown, unless it was told. */
+  async #overopt(): Promise<void> {
+    const seed = this.#overoptSeed;
+    if (seed === null || !this.#isOveroptDue) return;
+    const { tell, base } = this.doors;
+    const progress = (at: OveroptProgress): void => tell({ kind: "overoptProgress", progress: at });
+    tell({ kind: "overopt", overopt: await overoptimise(seed, await base("tales"), progress) });
+    this.#overoptTold = seed;
   }
 
   /** The pushes on the watched pair too, unless they were told. */

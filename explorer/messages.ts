@@ -5,6 +5,7 @@
 import type { StepRecord } from "../grm/index.ts";
 import type { HiddenDetail, HiddenFrame, HiddenScene } from "./hiddenView.ts";
 import type { Look } from "./liveTraining.ts";
+import type { Overopt, OveroptProgress } from "./overoptView.ts";
 import type { ExplorerSettings, TypedText } from "./settings.ts";
 import type { TextReading, Writing } from "./textView.ts";
 
@@ -19,6 +20,8 @@ export type Request =
   | { readonly kind: "watch"; readonly pair: number | null }
   /** Typed text too; null for no more. */
   | { readonly kind: "read"; readonly text: TypedText | null }
+  /** Best-of-n by two proxies, with a seed; null for no more. */
+  | { readonly kind: "overopt"; readonly seed: number | null }
   /** What each model writes after a prompt; another luck, another text. */
   | { readonly kind: "write"; readonly prompt: string; readonly luck: number };
 
@@ -31,6 +34,8 @@ export type Told =
       readonly threads: number;
       readonly why: string | null;
     }
+  | { readonly kind: "overoptProgress"; readonly progress: OveroptProgress }
+  | { readonly kind: "overopt"; readonly overopt: Overopt }
   | {
       readonly kind: "begun";
       readonly training: number;

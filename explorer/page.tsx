@@ -38,6 +38,11 @@ function readText({ view, text }: ExplorerState): TypedText | null {
   return view === "text" ? text : null;
 }
 
+/** The seed of the over-optimisation that is shown; null where nobody sees it. */
+function overoptSeed({ view, settings }: ExplorerState): number | null {
+  return view === "overopt" ? settings.seed : null;
+}
+
 let luck = 0;
 let addressTimer: ReturnType<typeof setTimeout> | undefined;
 
@@ -52,6 +57,8 @@ function act(action: Action): void {
   const before = state;
   state = after(before, action);
   if (readText(state) !== readText(before)) ask({ kind: "read", text: readText(state) });
+  if (overoptSeed(state) !== overoptSeed(before))
+    ask({ kind: "overopt", seed: overoptSeed(state) });
   if (action.kind === "write") ask({ kind: "write", prompt: state.text.prompt, luck: luck++ });
   if (watched(state) !== watched(before)) ask({ kind: "watch", pair: watched(state) });
   if (state.training !== before.training) begin();
@@ -85,5 +92,6 @@ addEventListener("hashchange", () => act({ kind: "address", hash: location.hash 
 keepAddress();
 ask({ kind: "watch", pair: watched(state) });
 ask({ kind: "read", text: readText(state) });
+ask({ kind: "overopt", seed: overoptSeed(state) });
 begin();
 draw();

@@ -178,3 +178,12 @@ export const initialText: TypedText = {
     "the fox was ka-ter. the fox ni-ven do-kas. the owl ni-lin in the woods.",
   ],
 };
+
+/** Who chooses the best of n answers: two proxies, and the truth. */
+export const chooserNames = ["bt", "grm-sft", "gold"] as const;
+
+export type OveroptChooser = (typeof chooserNames)[number];
+
+/** Titles that answers are written to, and how many sizes of n there are. */
+export const overoptPrompts = 10;
+export const overoptSizes = 16;

@@ -5,10 +5,13 @@ import type { StepRecord } from "../grm/index.ts";
 import type { HiddenDetail, HiddenFrame, HiddenScene } from "./hiddenView.ts";
 import type { Look } from "./liveTraining.ts";
 import type { Told } from "./messages.ts";
+import type { Overopt, OveroptProgress } from "./overoptView.ts";
 import {
   type ExplorerSettings,
   features,
   initialText,
+  overoptPrompts,
+  overoptSizes,
   type PlaneName,
   pairsOfEach,
   planes,
@@ -20,7 +23,12 @@ import {
 import type { TextReading, Writing } from "./textView.ts";
 
 /** The views by the names in their addresses. */
-export const views = { train: "Train", hidden: "Hidden state", text: "Text" } as const;
+export const views = {
+  train: "Train",
+  hidden: "Hidden state",
+  text: "Text",
+  overopt: "Over-optimisation",
+} as const;
 export type ViewName = keyof typeof views;
 
 /** How far a training is. */
@@ -35,6 +43,12 @@ export interface ExplorerState {
   readonly pair: number;
   readonly feature: StoryFeature;
   readonly plane: PlaneName;
+  /** The place of n among the sizes, and the title whose answers are shown. */
+  readonly n: number;
+  readonly title: number;
+  /** Best-of-n by two proxies, and how far it is before it is there. */
+  readonly overopt: Overopt | null;
+  readonly overoptProgress: OveroptProgress | null;
   /** What somebody typed, and the token that is pointed at. */
   readonly text: TypedText;
   readonly pointed: PointedToken | null;
@@ -80,6 +94,8 @@ export function stateAt(hash: string): ExplorerState {
     device: null,
     training: 1,
     pointed: null,
+    overopt: null,
+    overoptProgress: null,
     ...nothingYet,
   };
 }
@@ -103,7 +119,17 @@ const nothingYet = {
 /** What an address says: what is open, and how. */
 type Opened = Pick<
   ExplorerState,
-  "view" | "settings" | "tour" | "pair" | "feature" | "plane" | "text" | "block" | "problems"
+  | "view"
+  | "settings"
+  | "tour"
+  | "pair"
+  | "feature"
+  | "plane"
+  | "text"
+  | "block"
+  | "n"
+  | "title"
+  | "problems"
 >;
 
 /** What an address says: `#train?alpha=0.5&...`. */
@@ -135,19 +161,14 @@ function placeAt(hash: string): Opened {
     answers: [typed("a", initialText.answers[0]), typed("b", initialText.answers[1])],
   };
   const block = take("block", 3, whole(1, 3));
+  const n = take("n", 5, whole(1, overoptSizes)) - 1;
+  const title = take("title", 1, whole(1, overoptPrompts)) - 1;
   const isView = name === "" || Object.hasOwn(views, name);
   if (!isView) problems.push(`There is no view "${name}"; this is Train.`);
   const view = isView && name !== "" ? (name as ViewName) : "train";
   const { settings, problems: others } = settingsFromQuery(given);
   return {
-    view,
-    settings,
-    tour,
-    pair,
-    feature,
-    plane,
-    text,
-    block,
+    ...{ view, settings, tour, pair, feature, plane, text, block, n, title },
     problems: [...problems, ...others],
   };
 }
@@ -157,12 +178,14 @@ export const tourLength = 6;
 
 /** The address of what is shown. */
 export function addressOf(state: ExplorerState): string {
-  const { view, settings, tour, pair, feature, plane, text, block } = state;
+  const { view, settings, tour, pair, feature, plane, text, block, n, title } = state;
   const query = queryOf(settings);
   query.set("pair", String(pair + 1));
   query.set("colour", feature);
   query.set("plane", plane);
   query.set("block", String(block));
+  query.set("n", String(n + 1));
+  query.set("title", String(title + 1));
   if (text.prompt !== initialText.prompt) query.set("prompt", text.prompt);
   for (const [key, i] of [
     ["a", 0],
@@ -190,6 +213,8 @@ export type Action =
       readonly count: number;
     }
   | { readonly kind: "block"; readonly block: number }
+  | { readonly kind: "n"; readonly n: number }
+  | { readonly kind: "title"; readonly title: number }
   | { readonly kind: "write" }
   | { readonly kind: "tour"; readonly tour: number | null }
   | { readonly kind: "address"; readonly hash: string }
@@ -227,6 +252,10 @@ export function after(state: ExplorerState, action: Action): ExplorerState {
       return { ...state, pointed: walked(state.pointed, action) };
     case "block":
       return { ...state, block: action.block };
+    case "n":
+      return { ...state, n: action.n };
+    case "title":
+      return { ...state, title: action.title };
     case "write":
       return { ...state, writings: [] };
     case "tour":
@@ -261,6 +290,8 @@ function anew(state: ExplorerState): ExplorerState {
 /** The state after the worker told something; what is of an earlier training is dropped. */
 export function heard(state: ExplorerState, told: Told): ExplorerState {
   if (told.kind === "device") return { ...state, device: told };
+  if (told.kind === "overoptProgress") return { ...state, overoptProgress: told.progress };
+  if (told.kind === "overopt") return { ...state, overopt: told.overopt, overoptProgress: null };
   if (told.training !== state.training) return state;
   switch (told.kind) {
     case "begun": {

@@ -31,19 +31,19 @@ async function startDevice(): Promise<Told> {
   return { kind: "device", name: device.name, threads, why };
 }
 
-const bases = new Map<number, Promise<Files>>();
+const bases = new Map<number | "tales", Promise<Files>>();
 
 /** The files of a base, fetched once. */
-function base(number: number): Promise<Files> {
-  const known = bases.get(number) ?? fetchBase(number);
-  bases.set(number, known);
+function base(name: number | "tales"): Promise<Files> {
+  const known = bases.get(name) ?? fetchBase(name);
+  bases.set(name, known);
   return known;
 }
 
-async function fetchBase(number: number): Promise<Files> {
+async function fetchBase(base: number | "tales"): Promise<Files> {
   const names = ["config.json", "model.safetensors"];
   const files = names.map(async (name) => {
-    const response = await fetch(new URL(`bases/${number}/${name}`, import.meta.url));
+    const response = await fetch(new URL(`bases/${base}/${name}`, import.meta.url));
     if (!response.ok)
       throw new Error(`The base's ${name} can't be fetched: status ${response.status}.`);
     return [name, new Uint8Array(await response.arrayBuffer())] as const;

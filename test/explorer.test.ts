@@ -26,8 +26,10 @@ import {
   type Told,
   TrainingHost,
 } from "../explorer/index.ts";
+import { type OveroptProgress, overoptimise } from "../explorer/overoptView.ts";
 import { principalPlane } from "../explorer/pca.ts";
 import { isolation, serveFolder } from "../explorer/serve.ts";
+import { overoptSizes } from "../explorer/settings.ts";
 import { addressOf, after as afterAction, heard, stateAt } from "../explorer/state.ts";
 import { examplesOf, read, type Writing, write } from "../explorer/textView.ts";
 import { inspect, type StepRecord, scorePairs, statistics } from "../grm/index.ts";
@@ -45,9 +47,10 @@ import { root, temporaryFolder } from "./folders.ts";
 
 const short: ExplorerSettings = { ...initialSettings, pairs: 100 };
 
-function filesOf(base: number): Map<string, Uint8Array> {
+function filesOf(base: number | "tales"): Map<string, Uint8Array> {
+  const folder = base === "tales" ? join(root, "explorer/bases/tales") : spelledBase(base);
   const names = ["config.json", "model.safetensors"];
-  return new Map(names.map((name) => [name, readFileSync(join(spelledBase(base), name))]));
+  return new Map(names.map((name) => [name, readFileSync(join(folder, name))]));
 }
 
 // --- Settings and addresses --------------------------------------------------------------------------
@@ -469,6 +472,46 @@ describe("typed text", () => {
   });
 });
 
+// --- Over-optimisation -------------------------------------------------------------------------------
+
+describe("over-optimisation", () => {
+  test("picks and curves are what the answers say, and the seed decides them", async () => {
+    const told: OveroptProgress[] = [];
+    const found = await overoptimise(2, filesOf("tales"), (progress) => told.push(progress));
+    const { ns, prompts, curves, right } = found;
+    assert.deepEqual([ns[0], ns.at(-1), ns.length, prompts.length], [1, 405, overoptSizes, 10]);
+    assert.ok(right > 0.5 && right < 0.85, `${right}`);
+    const { gold } = worlds.worldNamed("tales");
+    for (const { title, picks } of prompts) {
+      const [C = "", P = ""] = title.split(" ");
+      picks.forEach((pick, i) => {
+        for (const who of ["bt", "grm-sft", "gold"] as const) {
+          const { text, score, gold: worth } = pick[who];
+          const response = text.replaceAll(".", " .").split(" ").filter(Boolean);
+          near(worth, gold({ title: ["<bos>", C, P, ":"], response }), 1e-9, text);
+          assert.ok(i === 0 || score >= (picks[i - 1]?.[who].score ?? 0), "more to choose from");
+        }
+        assert.ok(pick.gold.gold >= Math.max(pick.bt.gold, pick["grm-sft"].gold));
+      });
+    }
+    // of all answers there is one draw: the curve ends in the mean of the picks
+    for (const who of ["bt", "grm-sft", "gold"] as const) {
+      const last = prompts.map(({ picks }) => picks.at(-1)?.[who].gold ?? Number.NaN);
+      near(curves[who].gold.at(-1), statistics.mean(last), 1e-9, who);
+    }
+    near(curves.bt.gold[0], curves.gold.gold[0] ?? 0, 1e-9, "one answer is no choice");
+    assert.ok(told.length >= 4 && told.every(({ done }, i) => done >= (told[i - 1]?.done ?? 0)));
+  });
+
+  test("what the page says of twenty seeds stands in the results", () => {
+    const results = readFileSync(join(root, "lab/RESULTS.md"), "utf8");
+    const page = readFileSync(join(root, "explorer/views/overopt.tsx"), "utf8");
+    const said = [...page.matchAll(/\d\.\d\d ± \d\.\d\d/g)].map(([text]) => text);
+    assert.equal(said.length, 2);
+    for (const text of said) assert.ok(results.includes(text), text);
+  });
+});
+
 function near(found: number | undefined, wanted: number, most: number, what: string): void {
   const gap = Math.abs((found ?? Number.NaN) - wanted);
   assert.ok(gap <= most, `${what}: ${found}, not ${wanted}`);
@@ -711,7 +754,7 @@ describe("the page in Chromium", { skip: noBrowser }, () => {
 
   test("axe finds nothing serious in any view, in light and dark, with everything open", async () => {
     const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core"), "utf8");
-    const views = ["train", "hidden", "text"];
+    const views = ["train", "hidden", "text"]; // the fourth has the first one's parts
     for (const [dark, view] of [false, true].flatMap((d) => views.map((v) => [d, v] as const))) {
       const { page } = await open(`#${view}?${queryOf(short)}&tour=3`, { dark });
       await status(page, "Ready");
@@ -777,6 +820,28 @@ describe("the page in Chromium", { skip: noBrowser }, () => {
     await page.getByText("Answer A has words that the models never saw: “<img”").waitFor();
     assert.equal(await page.getByRole("textbox", { name: "Answer A" }).inputValue(), attack);
     assert.equal(await page.locator("img, script:not([src])").count(), 0);
+    assert.deepEqual(problems, []);
+    await page.close();
+  });
+
+  test("over-optimisation: n slides by keyboard, and curve, texts and address follow", async () => {
+    const { page, problems } = await open(`#overopt?${queryOf(short)}&n=1`);
+    await page
+      .getByRole("heading", { name: "Best of 1 by the truth itself" })
+      .waitFor({ timeout: 120_000 });
+    const dots = (): Promise<string | null> =>
+      page.locator(".line.plain .mean").first().getAttribute("d");
+    assert.doesNotMatch((await dots()) ?? "", /L/, "one point");
+    await page.getByLabel("n: answers to choose from").focus();
+    await page.keyboard.press("End");
+    await page.getByRole("heading", { name: "Best of 405 by plain proxy" }).waitFor();
+    assert.equal(((await dots()) ?? "").match(/L/g)?.length, overoptSizes - 1);
+    await page.waitForURL(/n=16/);
+    await page.reload();
+    await page
+      .getByRole("heading", { name: "Best of 405 by plain proxy" })
+      .waitFor({ timeout: 120_000 });
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 1280);
     assert.deepEqual(problems, []);
     await page.close();
   });

@@ -245,7 +245,7 @@ const budget: readonly (readonly [part: string, most: number, of: (file: string)
   ["lab", 4_000, (file) => file.startsWith("lab/")],
   ["report", 3_200, (file) => file.startsWith("report/")],
   ["cli", 4_500, (file) => file.startsWith("cli/")],
-  ["the explorer", 4_000, (file) => file.startsWith("explorer/")],
+  ["the explorer", 4_500, (file) => file.startsWith("explorer/")],
 ];
 
 function linesOf(file: string): number {

@@ -33,6 +33,8 @@ export interface ChartData {
   readonly x: readonly [number, number];
   /** Names of 0, 1, 2, ... on it; numbers unless said. */
   readonly xTicks?: readonly string[];
+  /** What a place on it is called in a table; its number unless said. */
+  readonly xName?: (x: number) => string;
   readonly y: readonly [number, number];
   readonly isLog?: boolean;
   readonly lines: readonly ChartLine[];

@@ -54,7 +54,7 @@ function Numbers({ title, chart }: { title: string; chart: ChartData }): JSX.Ele
         <table>
           <thead>
             <tr>
-              <th scope="col">step</th>
+              <th scope="col">{chart.xName === undefined ? "step" : "n"}</th>
               {chart.lines.map(({ name }) => (
                 <th key={name} scope="col">
                   {name}
@@ -65,7 +65,7 @@ function Numbers({ title, chart }: { title: string; chart: ChartData }): JSX.Ele
           <tbody>
             {xs.map((x) => (
               <tr key={x}>
-                <td>{x}</td>
+                <td>{chart.xName?.(x) ?? x}</td>
                 {chart.lines.map(({ name, points }) => (
                   <td key={name}>{cell(points, x)}</td>
                 ))}

@@ -4,6 +4,7 @@
 import type { JSX } from "preact";
 import { addressOf, type ExplorerState, type ViewName, views } from "../state.ts";
 import { Hidden } from "./hidden.tsx";
+import { Overoptimise } from "./overopt.tsx";
 import type { ViewProps } from "./parts.tsx";
 import { Text } from "./text.tsx";
 import { Tour } from "./tour.tsx";
@@ -42,6 +43,7 @@ export function App({ state, act }: ViewProps): JSX.Element {
         <Tour state={state} act={act} />
         {state.view === "train" && <Train state={state} act={act} />}
         {state.view === "hidden" && <Hidden state={state} act={act} />}
+        {state.view === "overopt" && <Overoptimise state={state} act={act} />}
         {state.view === "text" && <Text state={state} act={act} />}
       </main>
       <footer>
