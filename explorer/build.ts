@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { readResults } from "../lab/demo/resultFile.ts";
+import { committedFrontier } from "../lab/frontier.ts";
 import { manySeedsOf } from "./manySeeds.ts";
 import { choices } from "./settings.ts";
 
@@ -16,13 +17,15 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 /** Writes the explorer into a folder, over what an earlier build left there. */
 export async function buildExplorer(folder: string): Promise<void> {
   const found = readResults(join(root, "lab/demo/seeds.jsonl"));
-  if (found === null) throw new Error("explorer: lab/demo/seeds.jsonl isn't there");
+  const frontier = committedFrontier();
+  if (found === null || frontier === null)
+    throw new Error("explorer: lab/demo/seeds.jsonl or lab/frontier.jsonl isn't there");
   await build({
     absWorkingDir: here,
     entryPoints: { page: "page.tsx", worker: "worker.ts" },
     outdir: folder,
     ...{ bundle: true, minify: true, format: "esm", target: "es2022", platform: "browser" },
-    define: { MANY_SEEDS: JSON.stringify(manySeedsOf(found.results)) },
+    define: { MANY_SEEDS: JSON.stringify(manySeedsOf(found.results, frontier.points)) },
     logLevel: "warning",
   });
   for (const file of ["index.html", "style.css", "icon.svg"])

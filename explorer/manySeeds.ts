@@ -1,9 +1,10 @@
 // What thirty seeds of the demo say about GRM-SFT against plain Bradley-Terry, for the tour: read from
-// lab/demo/seeds.jsonl while the page is built, so that the page says what was measured last.
+// lab/demo/seeds.jsonl and lab/frontier.jsonl while the page is built, so that the page says what was measured last.
 // Next: build.ts, which puts it into the page; views/tour.tsx.
 
 import { interval } from "../grm/statistics/index.ts";
 import { type DemoResult, oodOf } from "../lab/demo/results.ts";
+import type { FrontierPoint } from "../lab/frontier.ts";
 
 /** GRM-SFT against plain Bradley-Terry at one learning rate, over seeds. */
 export interface SeedsAtRate {
@@ -19,6 +20,11 @@ export interface ManySeeds {
   readonly seeds: number;
   readonly gentle: SeedsAtRate;
   readonly hot: SeedsAtRate;
+  /** GRM-SFT at the hottest rate, by alpha: mean accuracy out of distribution over fewer seeds. */
+  readonly alphas: {
+    readonly seeds: number;
+    readonly ood: readonly { readonly alpha: number; readonly mean: number }[];
+  };
 }
 
 function atRate(results: readonly DemoResult[], lr: number): SeedsAtRate {
@@ -44,12 +50,26 @@ function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? high : (high + (sorted[middle - 1] ?? Number.NaN)) / 2;
 }
 
-/** The summary of the demo's results over many seeds. */
-export function manySeedsOf(results: readonly DemoResult[]): ManySeeds {
+function byAlpha(points: readonly FrontierPoint[], hot: number): ManySeeds["alphas"] {
+  const own = points.filter(({ lr }) => lr === hot);
+  const alphas = [...new Set(own.map(({ alpha }) => alpha))].sort((a, b) => a - b);
+  const ood = alphas.map((alpha) => {
+    const found = own.filter((point) => point.alpha === alpha);
+    return { alpha, mean: interval(found.map((point) => point.ood)).mean };
+  });
+  return { seeds: new Set(own.map(({ seed }) => seed)).size, ood };
+}
+
+/** The summary of the demo's results over many seeds, and of the frontier over alpha. */
+export function manySeedsOf(
+  results: readonly DemoResult[],
+  frontier: readonly FrontierPoint[],
+): ManySeeds {
   const rates = [...new Set(results.filter(({ row }) => row === "bt").map(({ lr }) => lr))];
   return {
     seeds: new Set(results.map(({ seed }) => seed)).size,
     gentle: atRate(results, Math.min(...rates)),
     hot: atRate(results, Math.max(...rates)),
+    alphas: byAlpha(frontier, Math.max(...rates)),
   };
 }

@@ -4,7 +4,15 @@
 import { render } from "preact";
 import type { Request, Told } from "./messages.ts";
 import type { TypedText } from "./settings.ts";
-import { type Action, addressOf, after, type ExplorerState, heard, stateAt } from "./state.ts";
+import {
+  type Action,
+  addressOf,
+  after,
+  type ExplorerState,
+  heard,
+  stateAt,
+  views,
+} from "./state.ts";
 import { App } from "./views/app.tsx";
 
 const root = document.getElementById("app");
@@ -85,6 +93,7 @@ function show(next: ExplorerState): void {
 function draw(): void {
   isDue = false;
   drawnAt = performance.now();
+  document.title = `${views[state.view]}: two heads, one hidden state`;
   render(<App state={state} act={act} />, place);
 }
 

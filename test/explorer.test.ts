@@ -26,6 +26,7 @@ import {
   type Told,
   TrainingHost,
 } from "../explorer/index.ts";
+import { manySeedsOf } from "../explorer/manySeeds.ts";
 import { type OveroptProgress, overoptimise } from "../explorer/overoptView.ts";
 import { principalPlane } from "../explorer/pca.ts";
 import { isolation, serveFolder } from "../explorer/serve.ts";
@@ -41,6 +42,9 @@ import {
 } from "../grm/inspect/matrix.ts";
 import { worlds } from "../lab/index.ts";
 import "../kernels/index.ts";
+import { readResults } from "../lab/demo/resultFile.ts";
+import { differenceTable } from "../lab/demo/table.ts";
+import { committedFrontier } from "../lab/frontier.ts";
 import { spelledBase } from "../lab/node.ts";
 import { launchBrowser, noBrowser } from "./chromium.ts";
 import { root, temporaryFolder } from "./folders.ts";
@@ -100,6 +104,31 @@ describe("the state", () => {
     const state = afterAction(stateAt(""), { kind: "reset" });
     assert.equal(heard(state, { kind: "failed", training: 1, message: "late" }), state);
     assert.equal(heard(state, { kind: "failed", training: 2, message: "now" }).failure, "now");
+  });
+});
+
+describe("what many seeds say", () => {
+  test("is counted from the committed results", () => {
+    const found = readResults(join(root, "lab/demo/seeds.jsonl"));
+    const frontier = committedFrontier();
+    assert.ok(found && frontier);
+    const { seeds, gentle, hot, alphas } = manySeedsOf(found.results, frontier.points);
+    assert.equal(seeds, 30);
+    const table = differenceTable(found.results, found.plan); // the demo's own words for it
+    for (const { gain } of [gentle, hot]) {
+      const ends = [gain.mean, gain.mean - gain.half, gain.mean + gain.half];
+      const [mean = "", low = "", high = ""] = ends.map((x) =>
+        (100 * x).toFixed(1).replace(/^(?=\d)/, "+"),
+      );
+      assert.ok(
+        table.includes(`${mean} [${low}, ${high}]`),
+        `${mean} [${low}, ${high}] in ${table}`,
+      );
+    }
+    assert.ok(hot.perplexity.plain > 10 * hot.perplexity.reg);
+    const zero = frontier.points.filter(({ alpha, lr }) => alpha === 0 && lr === hot.lr);
+    near(alphas.ood[0]?.mean, statistics.mean(zero.map(({ ood }) => ood)), 1e-12, "alpha 0");
+    assert.equal(alphas.seeds, zero.length);
   });
 });
 
@@ -663,6 +692,8 @@ describe("the page in Chromium", { skip: noBrowser }, () => {
     const whole = lossesOf(await told());
     const { records } = await trainedShort();
     assert.deepEqual(whole, lossesIn(records));
+    await press(page, "Train again");
+    await page.waitForFunction(() => Number(document.getElementById("step")?.textContent) === 3);
     await press(page, "Reset");
     await status(page, "Ready");
     assert.equal(await stepShown(page), 0);

@@ -98,10 +98,12 @@ function Buttons({ state, act }: ViewProps): JSX.Element {
         <button
           type="button"
           class="primary"
-          disabled={isOver}
-          onClick={() => act({ kind: "run" })}
+          onClick={() => {
+            if (isOver) act({ kind: "reset" });
+            act({ kind: "run" });
+          }}
         >
-          {step > 0 && !isOver ? "Go on" : "Start"}
+          {isOver ? "Train again" : step > 0 ? "Go on" : "Start"}
         </button>
       )}
       <button type="button" disabled={phase !== "ready"} onClick={() => act({ kind: "step" })}>

@@ -5,7 +5,7 @@ import type { JSX } from "preact";
 import type { ManySeeds } from "../manySeeds.ts";
 import { type ExplorerSettings, initialSettings, valueText } from "../settings.ts";
 import { addressOf, tourLength } from "../state.ts";
-import { points, short, type ViewProps } from "./parts.tsx";
+import { percent, points, short, type ViewProps } from "./parts.tsx";
 
 /** Put in while the page is built: see build.ts. */
 declare const MANY_SEEDS: ManySeeds;
@@ -20,7 +20,13 @@ interface TourStep {
   readonly isHidden?: boolean;
 }
 
-const { seeds, gentle, hot } = MANY_SEEDS;
+const { seeds, gentle, hot, alphas } = MANY_SEEDS;
+
+/** 68.5 % at α = 0, ... for some of the alphas that were measured. */
+function alphaText(): string {
+  const some = alphas.ood.filter(({ alpha }) => [0, 0.01, 0.5, 0.7, 0.97].includes(alpha));
+  return some.map(({ alpha, mean }) => `${percent(mean)} at ${alpha}`).join(", ");
+}
 
 /** +3.1 points [+2.2, +4.0] */
 function gainText({ gain: { mean, half } }: ManySeeds["hot"]): string {
@@ -58,11 +64,11 @@ const steps: readonly TourStep[] = [
     text: (
       <>
         Look at accuracy out of distribution: pairs about other animals, with rarer words, in other
-        sentences. What a model forgot of its language it can't judge there. One run has wide bands
-        and may say anything. Over {seeds} seeds GRM-SFT is ahead at this rate by{" "}
-        <b>{gainText(hot)}</b>; typical perplexities are {short(hot.perplexity.plain)} for plain
-        Bradley-Terry and {short(hot.perplexity.reg)} for GRM-SFT. Try other seeds under “More
-        settings”.
+        sentences. Training at this rate overwrites what the base knew of words and sentences that
+        the preferences don't show, and the second model is held to it. One run has wide bands and
+        may say anything. Over {seeds} seeds GRM-SFT is ahead at this rate by <b>{gainText(hot)}</b>
+        ; typical perplexities are {short(hot.perplexity.plain)} for plain Bradley-Terry and{" "}
+        {short(hot.perplexity.reg)} for GRM-SFT. Try other seeds under “More settings”.
       </>
     ),
   },
@@ -71,8 +77,9 @@ const steps: readonly TourStep[] = [
     text: (
       <>
         α is the text loss's share. Press the button: with α = 0.01, a hundredth, most of the
-        language is kept already. Accuracy needs more: drag the slider between 0.01 and 0.97, and
-        each place trains anew. With α near 1 nothing is left for the reward to be learnt with.
+        language is kept already. Then drag the slider; each place trains anew. Mean accuracy out of
+        distribution over {alphas.seeds} seeds: {alphaText()}. With α near 1 too little is left for
+        the reward to be learnt with.
       </>
     ),
     settings: { ...initialSettings, lr: 5e-3, alpha: 0.01 },
