@@ -3,6 +3,7 @@
 // at once what the others can do step by step. Next: ../index.ts, which makes the ops methods of Tensor.
 
 export * from "./arithmetic.ts";
+export * from "./clamp.ts";
 export * from "./functions.ts";
 export * from "./activations.ts";
 export * from "./fused/activations.ts";
