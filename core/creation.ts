@@ -304,9 +304,9 @@ export function randn(shape: Shape, options: TensorOptions & { readonly rng: Ran
 /** From where to where a dtype has every whole number. */
 const wholeNumbers: Readonly<Record<DType, readonly [number, number]>> = {
   bool: [0, 1],
-  int32: [-(2 ** 31), 2 ** 31 - 1],
-  float32: [-(2 ** 24), 2 ** 24],
-  float64: [-(2 ** 53), 2 ** 53],
+  int32: [-0x80000000, 0x7fffffff],
+  float32: [-0x1000000, 0x1000000],
+  float64: [-0x20000000000000, 0x20000000000000],
 };
 
 /** Whole numbers in [low, high), int32 unless said. A DTypeError where the dtype doesn't hold all of them. */

@@ -31,9 +31,14 @@ export function refuse(what: Signature, at: Parameter, value: unknown, path?: st
   const { name, types, isOptional } = at;
   const { options, isOpen = false } = types.find((type) => type.options) ?? {};
   const full = `${path ?? ""}${name}`;
-  if (options && isOpen && isPlain(value)) refuseField(what, options, value, `${full}.`);
-  if (options && !isOpen && (isPlain(value) || value === undefined))
-    refuseOption(what, options, value ?? {}, path === undefined ? "" : `${full}.`);
+  if (options && (isPlain(value) || (value === undefined && !isOpen)))
+    refuseOption(
+      what,
+      options,
+      value ?? {},
+      path === undefined && !isOpen ? "" : `${full}.`,
+      isOpen,
+    );
   if (options && name === "") refusePosition(what, options, value);
   const needed = types.map(({ says }) => says).join(", ");
   const remedies: string[] = [];
@@ -62,13 +67,14 @@ function refuseOption(
   options: readonly Parameter[],
   given: Readonly<Record<string, unknown>>,
   path: string,
+  isOpen: boolean,
 ): never {
   const takes = (name: string, value: unknown): boolean =>
     options.some((option) => option.name === name && fits(option, value));
   for (const key in given) {
     const value = given[key];
     const option = options.find(({ name }) => name === key);
-    if (option && fits(option, value)) continue;
+    if (option ? fits(option, value) : isOpen) continue;
     if (option) refuse(what, option, value, path);
     const known = options.map(({ name }) => name);
     const name = meant(key, known, (other) => takes(other, value));
@@ -81,17 +87,6 @@ function refuseOption(
   }
   const missing = options.find(({ name, isOptional }) => !isOptional && given[name] === undefined);
   return refuse(what, missing ?? (options[0] as Parameter), undefined, path);
-}
-
-/** An object of which a field is wrong or missing. */
-function refuseField(
-  what: Signature,
-  fields: readonly Parameter[],
-  given: Readonly<Record<string, unknown>>,
-  path: string,
-): never {
-  const wrong = fields.find((field) => !fits(field, given[field.name])) ?? (fields[0] as Parameter);
-  return refuse(what, wrong, given[wrong.name], path);
 }
 
 // --- Words -------------------------------------------------------------------------------------------

@@ -129,7 +129,7 @@ function parse({ takes, classes }: Signature): readonly Parameter[] {
   const type = (): Type => {
     if (skips("{")) {
       const fields = list();
-      return tokens[at - 2] === "..." ? openType(fields) : optionsType(fields);
+      return optionsType(fields, tokens[at - 2] === "...");
     }
     const word = tokens[at++] ?? "";
     const text = word.slice(1, -1);
@@ -178,10 +178,11 @@ export function fits({ kinds, some }: Parameter, x: unknown): boolean {
   return false;
 }
 
-/** An object of these options: all that must be there, nothing else, each of its type. */
-function optionsType(options: readonly Parameter[]): Type {
+/** An object of these options: all that must be there, each of its type, and nothing else unless it is open. */
+function optionsType(options: readonly Parameter[], isOpen: boolean): Type {
   const required = options.filter(({ isOptional }) => !isOptional).length;
   const only = (x: unknown): boolean => {
+    if (isOpen) return options.every((o) => fits(o, (x as Record<string, unknown>)[o.name]));
     let count = 0;
     let found = 0;
     for (const key in x as object) {
@@ -194,14 +195,7 @@ function optionsType(options: readonly Parameter[]): Type {
     }
     return found === required && (count > 0 || isPlain(x));
   };
-  return { kinds: OBJECT, only, says: `an object ${fieldsOf(options)}`, options };
-}
-
-/** An object with these fields, which may be a class's own, and any others. */
-function openType(options: readonly Parameter[]): Type {
-  const only = (x: unknown): boolean =>
-    options.every((option) => fits(option, (x as Record<string, unknown>)[option.name]));
-  return { kinds: OBJECT, only, says: `an object ${fieldsOf(options)}`, options, isOpen: true };
+  return { kinds: OBJECT, only, says: `an object ${fieldsOf(options)}`, options, isOpen };
 }
 
 /** The option of this name: the lists are short, and comparing is quicker than a look into a table. */

@@ -2,6 +2,7 @@
 // loads none. They are functions; the package's main entry makes them methods too. Next: make.ts, shape.ts.
 
 export * from "./checkpoint.ts";
+export * from "./einsum.ts";
 export * from "./functional.ts";
 export * from "./logic.ts";
 export * from "./losses.ts";

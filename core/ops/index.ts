@@ -13,7 +13,6 @@ export * from "./view.ts";
 export * from "./indexing.ts";
 export * from "./contract.ts";
 export * from "./fused/linear.ts";
-export * from "./einsum.ts";
 export * from "./fused/softmax.ts";
 export * from "./fused/crossEntropy.ts";
 export * from "./fused/normalization.ts";

@@ -1,4 +1,4 @@
-// The layers' product: a matrix product and a bias in one go. Next: ../einsum.ts.
+// The layers' product: a matrix product and a bias in one go. Next: softmax.ts.
 
 import type { Draw } from "../../draw.ts";
 import { isFloat } from "../../dtype.ts";

@@ -1,12 +1,12 @@
 // Sums of products by naming axes, made of products, sums and moves that have gradients already: an op that
-// no device knows. Next: fused/softmax.ts.
+// no device knows. Next: losses.ts.
 
 import { indicesLike } from "../creation.ts";
 import { ArgumentError, ShapeError } from "../errors.ts";
-import { composed } from "../kinds.ts";
 import type { FreeOp } from "../op.ts";
 import { formatShape, type Shape, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
+import { further } from "./make.ts";
 
 interface Term {
   readonly letters: readonly string[];
@@ -17,29 +17,34 @@ interface Term {
  * Sums of products by naming axes, as in numpy: einsum("bij,bjk->bik", a, b). A letter that the result
  * lacks is summed; one that a tensor repeats takes the diagonal; "..." stands for axes that broadcast.
  */
-export const einsum: FreeOp<(equation: string, ...operands: Tensor[]) => Tensor> = composed({
-  definition: (equation: string, ...operands: Tensor[]) => {
-    const { terms, result } = parse(equation, operands);
-    const diagonal = terms.map(takeDiagonals);
-    const total = diagonal.reduce((left, right, i) => {
-      const later = new Set([...result, ...diagonal.slice(i + 1).flatMap((term) => term.letters)]);
-      return multiply(left, right, later);
-    });
-    return arrange(total, result);
-  },
-  takes: "equation: string, ...operand: Tensor",
-  example: 'einsum("ij,j->i", tensor([[1, 2], [3, 4]]), tensor([1, 1]))  // [3, 7]',
-  draw: (d) => {
-    const [i, j, k] = [d.integer(1, 3), d.integer(1, 3), d.integer(1, 3)];
-    return d.pick<readonly unknown[]>(
-      ["ij,jk->ik", d.tensor([i, j]), d.tensor([j, k])],
-      ["bij,kj->bki", d.tensor([2, i, j]), d.tensor([k, j])],
-      ["ii->i", d.tensor([i, i])],
-      ["...i,i->...", d.tensor([2, i]), d.tensor([i])],
-      ["ij,jk,k", d.tensor([i, j]), d.tensor([j, k]), d.tensor([k])],
-    );
-  },
-});
+export const einsum: FreeOp<(equation: string, ...operands: Tensor[]) => Tensor> =
+  /* @__PURE__ */ further({
+    name: "einsum",
+    definition: (equation: string, ...operands: Tensor[]) => {
+      const { terms, result } = parse(equation, operands);
+      const diagonal = terms.map(takeDiagonals);
+      const total = diagonal.reduce((left, right, i) => {
+        const later = new Set([
+          ...result,
+          ...diagonal.slice(i + 1).flatMap((term) => term.letters),
+        ]);
+        return multiply(left, right, later);
+      });
+      return arrange(total, result);
+    },
+    takes: "equation: string, ...operand: Tensor",
+    example: 'einsum("ij,j->i", tensor([[1, 2], [3, 4]]), tensor([1, 1]))  // [3, 7]',
+    draw: (d) => {
+      const [i, j, k] = [d.integer(1, 3), d.integer(1, 3), d.integer(1, 3)];
+      return d.pick<readonly unknown[]>(
+        ["ij,jk->ik", d.tensor([i, j]), d.tensor([j, k])],
+        ["bij,kj->bki", d.tensor([2, i, j]), d.tensor([k, j])],
+        ["ii->i", d.tensor([i, i])],
+        ["...i,i->...", d.tensor([2, i]), d.tensor([i])],
+        ["ij,jk,k", d.tensor([i, j]), d.tensor([j, k]), d.tensor([k])],
+      );
+    },
+  });
 
 /** The letters of each operand and of the result, with "..." spelled out as digits. */
 function parse(equation: string, operands: readonly Tensor[]): { terms: Term[]; result: string[] } {
