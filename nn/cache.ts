@@ -12,15 +12,14 @@ import {
   ones,
   type Tensor,
 } from "../core/index.ts";
-import { accept, signature, signatures } from "../core/signature.ts";
+import { accept, signatures } from "../core/signature.ts";
 import { writeRows } from "../core/update.ts";
 import type { Cache } from "./backbone.ts";
 
-const takesToo = signatures({
+const takes = signatures({
+  KVCache: "layers: number, context?: number",
   select: "rows: Tensor",
 });
-
-const takes = signature("KVCache", "layers: number, context?: number");
 
 /** The tensor that a cache holds from now on in place of `old`. */
 function replace(old: Tensor | null, fresh: Tensor): Tensor {
@@ -103,7 +102,7 @@ export class KVCache implements Cache {
     layers: number,
     readonly context = Number.POSITIVE_INFINITY,
   ) {
-    accept(takes, arguments);
+    accept(takes.KVCache, arguments);
     this.layers = Array.from({ length: layers }, () => new LayerCache(this));
   }
 
@@ -134,7 +133,7 @@ export class KVCache implements Cache {
   }
 
   select(rows: Tensor): void {
-    accept(takesToo.select, arguments);
+    accept(takes.select, arguments);
     for (const layer of this.layers) layer.select(rows);
     if (this.#mask) this.#mask = replace(this.#mask, this.#mask.indexSelect(rows));
     if (this.#count) this.#count = replace(this.#count, this.#count.indexSelect(rows));

@@ -4,7 +4,7 @@
 // configuration.
 
 import { ArgumentError, random } from "../core/index.ts";
-import { accept, signature, signatures } from "../core/signature.ts";
+import { accept, signatures } from "../core/signature.ts";
 import { CausalLM } from "./causalLM.ts";
 import {
   type Files,
@@ -17,11 +17,10 @@ import { configFromHF, configToHF } from "./configHF.ts";
 import { loraStateDict } from "./lora.ts";
 import type { StateDict } from "./module.ts";
 
-const takesToo = signatures({
-  causalLMFromFiles: "files: object",
-});
-
-const takes = signature("causalLMFiles", "lm: CausalLM", () => ({ CausalLM }));
+const takes = signatures(
+  { causalLMFromFiles: "files: object", causalLMFiles: "lm: CausalLM" },
+  () => ({ CausalLM }),
+);
 
 /**
  * A language model from files in memory, by name: config.json, and model.safetensors or an index with its
@@ -29,13 +28,13 @@ const takes = signature("causalLMFiles", "lm: CausalLM", () => ({ CausalLM }));
  * same files.
  */
 export function causalLMFromFiles(files: Files): CausalLM {
-  accept(takesToo.causalLMFromFiles, arguments);
+  accept(takes.causalLMFromFiles, arguments);
   return causalLMOf(modelFromFiles(files));
 }
 
 /** The files that causalLMFromFiles reads, in memory. Adapters are merged before, or saved apart. */
 export function causalLMFiles(lm: CausalLM): Promise<Map<string, Uint8Array>> {
-  accept(takes, arguments);
+  accept(takes.causalLMFiles, arguments);
   return modelFiles(partsOf("causalLMFiles", lm));
 }
 

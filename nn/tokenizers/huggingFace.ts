@@ -4,7 +4,7 @@
 
 import { Tokenizer as Library } from "@huggingface/tokenizers";
 import { ArgumentError, IndexError, TwoheadsError } from "../../core/index.ts";
-import { accept, signature, signatures } from "../../core/signature.ts";
+import { accept, signatures } from "../../core/signature.ts";
 import { FileError } from "../checkpoints/byteSource.ts";
 import { Field } from "../checkpoints/json.ts";
 import { addedFields, configName, filesOf, readId, readRoles } from "./jsonFile.ts";
@@ -19,13 +19,12 @@ import {
   type TokenizerFile,
 } from "./tokenizer.ts";
 
-const takesToo = signatures({
+const takes = signatures({
   HuggingFaceTokenizer: "ids: { values: function, ... }, json: object, config: object",
   fromJSON: "json: any, { config?: object, file?: string }",
+  encode: `text: string, { ${encodeOptions}, template?: boolean }`,
   decode: "ids: number[], { skipSpecial?: boolean }",
 });
-
-const takes = signature("encode", `text: string, { ${encodeOptions}, template?: boolean }`);
 
 /** EncodeOptions, and what the file's own post-processor adds. */
 export interface HuggingFaceEncodeOptions extends EncodeOptions {
@@ -42,7 +41,7 @@ export class HuggingFaceTokenizer implements Tokenizer {
   readonly #config: object;
 
   private constructor(ids: ReadonlyMap<string, number>, json: object, config: object) {
-    accept(takesToo.HuggingFaceTokenizer, arguments);
+    accept(takes.HuggingFaceTokenizer, arguments);
     this.vocabSize = 1 + [...ids.values()].reduce((most, id) => Math.max(most, id), -1);
     this.special = rolesOf(ids, readRoles(new Field(configName, "", config)));
     this.#library = new Library(json, config);
@@ -55,7 +54,7 @@ export class HuggingFaceTokenizer implements Tokenizer {
     json: unknown,
     options: { config?: object; file?: string } = {},
   ): HuggingFaceTokenizer {
-    accept(takesToo.fromJSON, arguments);
+    accept(takes.fromJSON, arguments);
     const { config = {}, file = "tokenizer.json" } = options;
     const root = new Field(file, "", json);
     const ids = readIds(root);
@@ -70,7 +69,7 @@ export class HuggingFaceTokenizer implements Tokenizer {
   }
 
   encode(text: string, options: HuggingFaceEncodeOptions = {}): Int32Array {
-    accept(takes, arguments);
+    accept(takes.encode, arguments);
     if (options.parseSpecial === false) {
       throw new ArgumentError(
         "HuggingFaceTokenizer: always finds special tokens in the text; parseSpecial: false needs a " +
@@ -91,7 +90,7 @@ export class HuggingFaceTokenizer implements Tokenizer {
   }
 
   decode(ids: ArrayLike<number>, options: DecodeOptions = {}): string {
-    accept(takesToo.decode, arguments);
+    accept(takes.decode, arguments);
     const { skipSpecial = false } = options;
     const list = Array.from(ids);
     for (const id of list) this.tokenOf(id);
