@@ -192,5 +192,6 @@ export class Random {
 
 /** A generator for `seed`; the same seed gives the same numbers on every machine. */
 export function random(seed: number | string): Random {
+  accept(takes.random, arguments);
   return Random.from(seed);
 }

@@ -5,7 +5,17 @@
 import * as inspectRoom from "./inspect/index.ts";
 import * as statisticsRoom from "./statistics/index.ts";
 
-export * from "./batches.ts";
+export {
+  type BatchOptions,
+  batchesByLength,
+  chunks,
+  type DataPosition,
+  epochBatches,
+  makeBatch,
+  makePairBatch,
+  type PaddedBatch,
+  pairLength,
+} from "./batches.ts";
 export * from "./data/index.ts";
 export * from "./ensemble.ts";
 export * from "./evaluation.ts";
