@@ -9,6 +9,7 @@ export {
   type BatchOptions,
   batchesByLength,
   chunks,
+  DataOrder,
   type DataPosition,
   epochBatches,
   makeBatch,
