@@ -580,6 +580,11 @@ check("matmul: one row, shared operands, folded batches", () => {
   holds(fc.tuple(products, flag), ([p, shareA]) =>
     checkProduct({ ...p, ...(shareA ? { strideA: 0 } : { strideB: 0 }) }, "nothing"),
   );
+  // few rows times a transposed matrix, of nothing: sums of no products are 0
+  checkProduct(
+    { M: 1, N: 32, K: 0, batch: 2, transposeA: false, transposeB: true, strideB: 0 },
+    "nothing",
+  );
 });
 
 // --- reductions

@@ -186,7 +186,7 @@ export class Wasm {
     } else if (M === 1 && batch === 1) {
       const strips = Math.ceil(N / 32);
       this.run("matmulRow", strips, ns / strips, 1, a, b, ldb, c, K, N, add, bias);
-    } else if (M <= fewRows && N >= 32 && batch === 1 && tB && !tA) {
+    } else if (M <= fewRows && N >= 32 && K > 0 && batch === 1 && tB && !tA) {
       const panels = Math.ceil(N / 8);
       this.run("matmulFewRows", panels, ns / panels, 2, a, b, c, M, N, K, add, bias);
     } else if (this.isSmall(M, N, K, batch, tA, tB)) {
