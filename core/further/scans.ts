@@ -6,14 +6,11 @@ import { within } from "../draw.ts";
 import { axesOf, type ReduceOptions, reducedShape, reduceOptions } from "../kinds.ts";
 import type { Op } from "../op.ts";
 import { type Along, paired, type Sorted } from "../ops/indices.ts";
+import { counted } from "../ops/lines.ts";
 import { cat } from "../ops/view.ts";
 import { checkDim, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
 import { drawAxis, further } from "./make.ts";
-
-function counted(x: Tensor): Tensor {
-  return x.dtype === "bool" ? x.to("int32") : x;
-}
 
 /** The product over axes (all unless said). Of nothing: 1. */
 export const prod: Op<(x: Tensor, options?: ReduceOptions) => Tensor> = /* @__PURE__ */ further({

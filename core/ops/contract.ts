@@ -8,7 +8,7 @@ import { contract } from "../kinds.ts";
 import type { Contraction, Op } from "../op.ts";
 import { broadcastShapes, broadcastStrides, formatShape, type Shape, sizeOf } from "../shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { asRows } from "./lines.ts";
+import { asRows, counted } from "./lines.ts";
 
 /** Which operands of matmul are taken transposed. */
 export interface MatmulOptions {
@@ -76,7 +76,7 @@ function matmulCall(run: MatmulRule, a: Tensor, b: Tensor, options: MatmulOption
       `matmul: a is ${a.dtype}, b is ${b.dtype}; b.to("${a.dtype}") converts it`,
     );
   }
-  if (a.dtype === "bool") return matmulCall(run, a.to("int32"), b.to("int32"), options); // as in mul and add
+  if (a.dtype === "bool") return matmulCall(run, counted(a), counted(b), options);
   const flags = { transposeA: transposeA && a.rank > 1, transposeB: transposeB && b.rank > 1 };
   if (a.rank === 1)
     return dropAxis(

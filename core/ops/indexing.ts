@@ -19,14 +19,9 @@ import {
   paired,
   type Sorted,
 } from "./indices.ts";
-import { compareNumbers, eachLine } from "./lines.ts";
+import { compareNumbers, counted, eachLine } from "./lines.ts";
 
 export type { Sorted } from "./indices.ts";
-
-/** What can be added up: bools count as 0 and 1 of int32, as in add. */
-function addable(x: Tensor): Tensor {
-  return x.dtype === "bool" ? x.to("int32") : x;
-}
 
 /** y[i][j][k] = x[index[i][j][k]][j][k] for dim 0, and so on for the others; the shape is index's. */
 export const gather: Op<
@@ -76,7 +71,7 @@ export const scatterAdd: Op<
     (x, index, source, { dim }) => {
       const at = checkAlong(name, x, index, dim);
       checkSource(name, source, x, index.shape);
-      return run(addable(x), index, addable(source), { dim: at });
+      return run(counted(x), index, counted(source), { dim: at });
     },
   takes: "x: Tensor, index: Tensor, source: Tensor, { dim: number }",
   example:
@@ -150,7 +145,7 @@ export const indexAdd: Op<
       checkList(name, index);
       const at = checkDim(name, dim, x.rank);
       checkSource(name, source, x, replaceSide(x.shape, at, index.size));
-      return run(addable(x), index, addable(source), { dim: at });
+      return run(counted(x), index, counted(source), { dim: at });
     },
   takes: "x: Tensor, index: Tensor, source: Tensor, { dim?: number }",
   example: 'zeros([3]).indexAdd(tensor([0, 0], { dtype: "int32" }), tensor([1, 5]))  // [6, 0, 0]',

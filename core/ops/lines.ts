@@ -53,3 +53,8 @@ export function compareNumbers(a: number, b: number): number {
   if (Number.isNaN(a) || Number.isNaN(b)) return Number(Number.isNaN(a)) - Number(Number.isNaN(b));
   return a - b || 0;
 }
+
+/** What can be added up: bools count as 0 and 1 of int32, as in add. */
+export function counted(x: Tensor): Tensor {
+  return x.dtype === "bool" ? x.to("int32") : x;
+}
