@@ -13,13 +13,13 @@ const { exp, log1p } = portable;
 
 /** ln(1 + e^x) without overflow. */
 export function softplus(x: number): number {
-  accept(takes.softplus, arguments);
+  if (typeof x !== "number" || arguments.length > 1) accept(takes.softplus, arguments); // called for every number
   return Math.max(x, 0) + log1p(exp(-Math.abs(x)));
 }
 
 /** 1 / (1 + e^-x) without overflow. */
 export function sigmoid(x: number): number {
-  accept(takes.sigmoid, arguments);
+  if (typeof x !== "number" || arguments.length > 1) accept(takes.sigmoid, arguments);
   const e = exp(-Math.abs(x));
   return x >= 0 ? 1 / (1 + e) : e / (1 + e);
 }
