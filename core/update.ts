@@ -251,14 +251,25 @@ export function sgdStep(
 
 // --- Clipping ----------------------------------------------------------------------------------------
 
+/** The norm; where squares leave the range of numbers, by what the largest element makes of them. */
+function normOf(list: BlockList): number {
+  let squares = 0;
+  for (const { data } of list) for (const x of data) squares += x * x;
+  if (squares > 1e-280 && squares < Infinity) return Math.sqrt(squares);
+  let largest = 0;
+  for (const { data } of list) for (const x of data) largest = Math.max(largest, Math.abs(x)); // NaN stays
+  if (!(largest > 0 && largest < Infinity)) return largest;
+  squares = 0;
+  for (const { data } of list) for (const x of data) squares += (x / largest) ** 2;
+  return largest * Math.sqrt(squares);
+}
+
 const normEntry: UpdateEntry<[list: TensorList]> = {
   name: "globalNorm",
   kernel: {
     kind: "update",
     forward: ([y], list) => {
-      let squares = 0;
-      for (const { data } of list) for (const x of data) squares += x * x;
-      if (y) y.data[0] = Math.sqrt(squares);
+      if (y) y.data[0] = normOf(list);
     },
     writes: () => [],
   },

@@ -61,6 +61,13 @@ export async function exportRewardModel(
 }
 
 function checkFits(model: RewardModel): void {
+  for (const [name, { data }] of Object.entries(model.stateDict())) {
+    const at = data.findIndex((x) => !Number.isFinite(x));
+    if (at < 0) continue;
+    throw new ArgumentError(
+      `export: "${name}" holds ${data[at]}: this model's training diverged; train it again, at a lower rate`,
+    );
+  }
   if (model.config.style === "lstm") {
     throw new ArgumentError("export: transformers has no LSTM language model to open this with");
   }

@@ -121,6 +121,7 @@ export function clipFactor(
   maxNorm: number,
 ): { readonly norm: Tensor; readonly factor: Tensor } {
   accept(takes.clipFactor, arguments);
+  checkMaxNorm("clipFactor", maxNorm);
   const norm = globalNorm(gradients);
   return { norm, factor: norm.add(1e-6).reciprocal().mul(maxNorm).minimum(1) };
 }
@@ -131,6 +132,7 @@ export function clipFactor(
  */
 export function clipGradNorm(parameters: readonly Tensor[], maxNorm: number): Tensor {
   accept(takes.clipGradNorm, arguments);
+  checkMaxNorm("clipGradNorm", maxNorm);
   const given = parameters.filter((p) => p.grad !== null);
   return noGrad(() =>
     scope(() => {
@@ -158,7 +160,9 @@ export abstract class Optimiser {
   #steps = 0;
 
   constructor(optimised: Optimised | readonly ParameterGroup[], options: OptimiserOptions) {
-    this.lr = options.lr;
+    const { lr, weightDecay } = options;
+    checkAll(this.constructor.name, { lr, weightDecay });
+    this.lr = lr;
     this.#members = membersOf(this.constructor.name, optimised, options);
   }
 
@@ -181,6 +185,8 @@ export abstract class Optimiser {
   step(options: StepOptions = {}): Tensor | null {
     accept(takes.step, arguments);
     const { maxNorm } = options;
+    checkAll(this.constructor.name, { lr: this.lr }); // which anybody may have set
+    checkMaxNorm(this.constructor.name, maxNorm);
     const turns = this.#turns();
     if (turns.length === 0) {
       throw new ArgumentError(
@@ -318,6 +324,7 @@ function membersOf(
   const members = new Map<string, Member>();
   const names = new Map<Tensor, string>();
   for (const group of groupsOf(optimiser, optimised)) {
+    checkAll(`${optimiser}: a group`, { lr: group.lr, weightDecay: group.weightDecay });
     if (group.lr !== undefined && !(lr > 0))
       throw new ArgumentError(`${optimiser}: a group's lr needs an lr > 0 beside it, got ${lr}`);
     const own = {
@@ -334,6 +341,25 @@ function membersOf(
   }
   if (members.size === 0) throw new ArgumentError(`${optimiser}: got no parameters to optimise`);
   return members;
+}
+
+/** Settings that are given must be numbers from 0 to below a bound, as PyTorch has it too. */
+function checkAll(
+  optimiser: string,
+  settings: Readonly<Record<string, number | undefined>>,
+  below = Infinity,
+): void {
+  for (const [name, value] of Object.entries(settings)) {
+    if (value === undefined || (value >= 0 && value < below)) continue;
+    const needed = below < Infinity ? `at least 0 and below ${below}` : "finite, at least 0";
+    throw new ArgumentError(`${optimiser}: ${name} is ${value}; needed a number that is ${needed}`);
+  }
+}
+
+/** Infinity only measures; a NaN would make every parameter one. */
+function checkMaxNorm(name: string, maxNorm: number | undefined): void {
+  if (maxNorm !== undefined && !(maxNorm >= 0))
+    throw new ArgumentError(`${name}: maxNorm is ${maxNorm}; needed a number that is at least 0`);
 }
 
 function checkTwice(optimiser: string, name: string, isTaken: boolean, before?: string): void {
@@ -413,6 +439,7 @@ export class SGD extends Optimiser {
     accept(takes.SGD, arguments);
     const { momentum = 0, nesterov = false, dampening = 0, ...options } = config;
     super(optimised, options);
+    checkAll("SGD", { momentum, dampening });
     if (nesterov && !(momentum > 0 && dampening === 0)) {
       throw new ArgumentError(
         `SGD: nesterov needs momentum > 0 and dampening 0, got ${momentum} and ${dampening}`,
@@ -462,6 +489,8 @@ export class AdamW extends Optimiser {
     const { beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weightDecay = 0.01, ...rest } = config;
     const { amsgrad = false, ...options } = rest;
     super(optimised, { weightDecay, ...options });
+    checkAll("AdamW", { eps });
+    checkAll("AdamW", { beta1, beta2 }, 1);
     this.beta1 = beta1;
     this.beta2 = beta2;
     this.eps = eps;

@@ -185,6 +185,18 @@ describe("what would be computed otherwise is refused", () => {
   });
 });
 
+test("weights that are no numbers are written nowhere", async () => {
+  const model = drawnModel(llama, {});
+  const [name, first] = Object.entries(model.stateDict())[0] ?? [];
+  first?.assign(first.mul(Number.NaN));
+  const at = join(folder, "diverged");
+  await assert.rejects(exportRewardModel(at, whole(model)), {
+    name: "ArgumentError",
+    message: `export: "${name}" holds NaN: this model's training diverged; train it again, at a lower rate`,
+  });
+  assert.ok(!existsSync(at));
+});
+
 describe("twoheads export", () => {
   test("writes a folder, and not over another model", async (t) => {
     const from = join(folder, "from");

@@ -111,6 +111,14 @@ describe("PPO's clipped objective", () => {
     assert.deepEqual([...(logProbs.grad?.data ?? [])], [-1.5, 2.5]);
   });
 
+  test("a ratio too large for a float that is clipped away has gradient 0, not NaN", () => {
+    const logProbs = f64([800, -1, 2]).requiresGrad_();
+    const loss = ppoLoss(logProbs, f64([0, -1, 2]), f64([1, 1, 0]));
+    near(numberOf(loss), -(1.2 + 1) / 3);
+    loss.backward();
+    assert.deepEqual([...(logProbs.grad?.data ?? [])].map(Math.abs), [0, 1 / 3, 0]);
+  });
+
   test("its gradient against finite differences, away from the corners", () => {
     holds(
       "ppo gradient",

@@ -367,6 +367,8 @@ describe("the gold optimum", () => {
       near(goldOptimum([0.2, 0.3, 0.5], gold, 0), 2.1 * unit);
     }
     assert.equal(goldOptimum([0.3, 0.7], [2, 2], 0), 2);
+    const [largest, smallest] = [Number.MAX_VALUE, -Number.MAX_VALUE]; // their difference is no number
+    near(goldOptimum([0.5, 0.5], [largest, smallest], 0.1) / largest, 2 * 0.7197946261614098 - 1);
   });
 });
 

@@ -366,6 +366,40 @@ describe("what an optimiser is given", () => {
     assert.throws(() => new SGD(groups, { lr: 0 }), /SGD: a group's lr needs an lr > 0 beside it/);
     assert.throws(() => new SGD(new Net(), { lr: 1, nesterov: true }), /needs momentum > 0/);
   });
+
+  test("numbers that no step can be taken with, before a parameter is lost", () => {
+    const refusedWith = (make: () => unknown, message: RegExp): void => {
+      assert.throws(make, { name: "ArgumentError", message });
+    };
+    const net = new Net();
+    for (const wrong of [Number.NaN, -1, Number.POSITIVE_INFINITY]) {
+      refusedWith(
+        () => new AdamW(net, { lr: wrong }),
+        /^AdamW: lr is \S+; needed a number that is/,
+      );
+      refusedWith(() => new AdamW(net, { lr: 1, weightDecay: wrong }), /^AdamW: weightDecay is/);
+      refusedWith(() => new AdamW(net, { lr: 1, eps: wrong }), /^AdamW: eps is/);
+      refusedWith(() => new SGD(net, { lr: 1, momentum: wrong }), /^SGD: momentum is/);
+      refusedWith(() => new SGD(net, { lr: 1, momentum: 0.9, dampening: wrong }), /dampening is/);
+      refusedWith(
+        () => new SGD([{ parameters: net, lr: wrong }], { lr: 1 }),
+        /^SGD: a group: lr is/,
+      );
+    }
+    for (const wrong of [Number.NaN, -0.1, 1, 1.5]) {
+      refusedWith(() => new AdamW(net, { lr: 1, beta1: wrong }), /beta1 is .* below 1$/);
+      refusedWith(() => new AdamW(net, { lr: 1, beta2: wrong }), /beta2 is .* below 1$/);
+    }
+    const optimiser = new AdamW(net, { lr: 0 });
+    net.loss(batch(1)).backward();
+    const before = net.norm.bias.data.slice();
+    refusedWith(() => optimiser.step({ maxNorm: Number.NaN }), /^AdamW: maxNorm is NaN/);
+    optimiser.lr = Number.NaN;
+    refusedWith(() => optimiser.step(), /^AdamW: lr is NaN/);
+    assert.deepEqual([...net.norm.bias.data], [...before]);
+    assert.equal(optimiser.steps, 0);
+    refusedWith(() => clipGradNorm(net.parameters(), -1), /^clipGradNorm: maxNorm is -1/);
+  });
 });
 
 describe("learning rates", () => {

@@ -138,6 +138,20 @@ for (const device of ["reference", "wasm"]) {
         const squares = list.flatMap((x) => [...x.data]).reduce((sum, x) => sum + x * x, 0);
         near(globalNorm(list), [Math.sqrt(squares)], tolerance);
       });
+
+      test("globalNorm where squares leave the range, and of what is no number", () => {
+        const of = (...list: number[]): number =>
+          globalNorm([tensor(list, { dtype })]).data[0] as number;
+        const [huge, tiny] = dtype === "float64" ? [1e200, 1e-200] : [1e30, 1e-30];
+        for (const unit of [huge, tiny]) {
+          const norm = of(3 * unit, -4 * unit);
+          assert.ok(Math.abs(norm / (5 * unit) - 1) < 1e-6, `${norm}`);
+        }
+        assert.equal(of(0, 0), 0);
+        assert.equal(of(1, Number.NEGATIVE_INFINITY), Number.POSITIVE_INFINITY);
+        assert.equal(of(1, Number.NaN), Number.NaN);
+        assert.equal(of(Number.NaN, huge, Number.POSITIVE_INFINITY), Number.NaN);
+      });
     });
   }
 }

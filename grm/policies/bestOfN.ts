@@ -153,7 +153,9 @@ export function goldOptimum(q: ArrayLike<number>, gold: ArrayLike<number>, kl: n
   const least = possible.reduce((worst, one) => Math.min(worst, one.gold), Infinity);
   const best = possible.reduce((sum, one) => sum + (one.gold === most ? one.mass : 0), 0);
   if (most === least || kl >= -log(best)) return most;
-  const behind = possible.map((one) => (most - one.gold) / (most - least)); // 0 the best, 1 the worst
+  const unit = most - least < Infinity ? 1 : 0.25; // a difference of two numbers may be larger than any
+  const range = unit * most - unit * least;
+  const behind = possible.map((one) => (unit * most - unit * one.gold) / range); // 0 the best, 1 the worst
   const tilted = (lambda: number): Float64Array => {
     const p = Float64Array.from(masses, (mass, i) => mass * exp(-lambda * (behind[i] ?? 0)));
     const total = p.reduce((sum, x) => sum + x, 0);

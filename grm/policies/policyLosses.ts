@@ -32,9 +32,18 @@ export function ppoLoss(
   accept(takes.ppoLoss, arguments);
   const { clip = 0.2 } = options;
   checkClipped("ppoLoss", { logProbs, old, advantages }, clip);
-  const ratio = logProbs.sub(old).exp();
+  const ratio = boundedRatio(logProbs.sub(old), advantages, clip);
   const clipped = ratio.clamp({ min: 1 - clip, max: 1 + clip });
   return ratio.mul(advantages).minimum(clipped.mul(advantages)).mean().neg();
+}
+
+/**
+ * ρ, where it could count: beyond 1 + ε it is cut off wherever A >= 0, so that a ratio too large for a float
+ * can't make a NaN of a gradient that is 0.
+ */
+function boundedRatio(logRatio: Tensor, advantages: Tensor, clip: number): Tensor {
+  const bounded = logRatio.clamp({ max: 1 + clip }); // e^(1 + ε) > 1 + ε
+  return advantages.lt(0).where(logRatio, bounded).exp();
 }
 
 /** Share of the tokens whose ratio lies outside of 1 ± ε, a scalar off the tape. */
