@@ -20,6 +20,7 @@ import { addPretrain } from "./commands/pretrain.ts";
 import { addReport } from "./commands/report.ts";
 import { addRloo } from "./commands/rloo.ts";
 import { addScore } from "./commands/score.ts";
+import { addTape } from "./commands/tape.ts";
 import { addTrain } from "./commands/train.ts";
 import { addWorld } from "./commands/world.ts";
 import { flagsTakenByNpm } from "./npmFlags.ts";
@@ -128,6 +129,7 @@ export function program(): Command {
   addExport(command);
   addInspect(command);
   addReport(command);
+  addTape(command);
   addBase(command);
   addOveropt(command);
   addBon(command);

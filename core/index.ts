@@ -48,7 +48,16 @@ export { type AleaState, Random, type RandomState, random } from "./random.ts";
 export { runLoops } from "./reference.ts";
 export { scope } from "./scope.ts";
 export type { Shape } from "./shape.ts";
-export * from "./showTape.ts";
+export {
+  type Json,
+  showTape,
+  showTree,
+  type TapeLine,
+  type TapeRecord,
+  tapeOf,
+  tapeToDot,
+  tapeToJSON,
+} from "./showTape.ts";
 export type { Storage } from "./storage.ts";
 export { backward, grad, type WalkOptions } from "./tape.ts";
 export { type Nested, Tensor } from "./tensor.ts";

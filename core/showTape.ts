@@ -51,27 +51,41 @@ export function tapeOf(outputs: Tensor | readonly Tensor[]): TapeRecord {
   accept(takes.tapeOf, arguments);
   const roots = outputs instanceof Tensor ? [outputs] : outputs;
   for (const x of roots) checkTensor("tapeOf", x, "each output");
+  const entries = tapeEntries(roots);
+  const nameOf = new Map(entries.map(({ tensor, line }) => [tensor, line.name]));
+  return {
+    lines: entries.map(({ line }) => line),
+    outputs: roots.map((x) => nameOf.get(x) ?? x.name),
+  };
+}
+
+/** A line of the tape with the tensor that it is about, and the node that made it; null for a leaf. */
+export interface TapeEntry {
+  readonly line: TapeLine;
+  readonly tensor: Tensor;
+  readonly node: Node | null;
+}
+
+/** The lines of tapeOf with what they were read from: for those who look at numbers, too. */
+export function tapeEntries(roots: readonly Tensor[]): TapeEntry[] {
   const nodes = nodesBehind(roots).reverse();
   const leaves = leavesOf(nodes, roots);
   const names = nameAll([...leaves, ...nodes.map((node) => node.y)]);
   const nameOf = (x: Tensor): string => names.get(x) ?? x.name;
-  const lines = [
-    ...leaves.map((x) => ({ x, op: "leaf", inputs: [], options: [] })),
+  return [
+    ...leaves.map((x) => ({ x, node: null, op: "leaf", inputs: [], options: [] })),
     ...nodes.map((node) => ({
       x: node.y,
+      node,
       op: node.released ? `${node.entry.name} (released)` : node.entry.name,
       inputs: node.inputs.map(nameOf),
       options: optionsOf(node, nameOf),
     })),
-  ].map(({ x, ...line }, id) => ({
-    id,
-    name: nameOf(x),
-    ...line,
-    shape: x.shape,
-    dtype: x.dtype,
-    requiresGrad: x.requiresGrad,
-  }));
-  return { lines, outputs: roots.map(nameOf) };
+  ].map(({ x, node, op, inputs, options }, id) => {
+    const { shape, dtype, requiresGrad } = x;
+    const line = { id, name: nameOf(x), op, inputs, options, shape, dtype, requiresGrad };
+    return { line, tensor: x, node };
+  });
 }
 
 function leavesOf(nodes: readonly Node[], roots: readonly Tensor[]): Tensor[] {
@@ -139,10 +153,10 @@ function toJson(value: unknown, nameOf: (x: Tensor) => string): Json {
 }
 
 /** An option as it stands in code: {dims: [1], keepDims: true}. */
-function code(value: Json): string {
+export function optionCode(value: Json): string {
   if (value === null || typeof value !== "object") return String(value);
-  if (Array.isArray(value)) return `[${value.map(code).join(", ")}]`;
-  const fields = Object.entries(value).map(([key, item]) => `${key}: ${code(item as Json)}`);
+  if (Array.isArray(value)) return `[${value.map(optionCode).join(", ")}]`;
+  const fields = Object.entries(value).map(([key, item]) => `${key}: ${optionCode(item as Json)}`);
   return `{${fields.join(", ")}}`;
 }
 
@@ -155,7 +169,7 @@ export function showTape(outputs: Tensor | readonly Tensor[]): string {
 function showLine(line: TapeLine): string {
   const head = typed(line);
   if (line.op === "leaf") return `${head} leaf${line.requiresGrad ? " requiresGrad" : ""}`;
-  return `${head} = ${[line.op, ...line.inputs, ...line.options.map(code)].join(" ")}`;
+  return `${head} = ${[line.op, ...line.inputs, ...line.options.map(optionCode)].join(" ")}`;
 }
 
 const typed = (line: TapeLine): string => header(line);
@@ -173,7 +187,7 @@ export function tapeToDot(outputs: Tensor | readonly Tensor[]): string {
   const idOf = new Map(lines.map((line) => [line.name, line.id]));
   const drawn = lines.flatMap((line) => {
     const constants = line.inputs.filter((name) => !idOf.has(name));
-    const what = [line.op, ...constants, ...line.options.map(code)].join(" ");
+    const what = [line.op, ...constants, ...line.options.map(optionCode)].join(" ");
     const shape = line.op === "leaf" ? "box" : "ellipse";
     const label = `${quoted(what)}\\n${quoted(typed(line))}`;
     const arrows = line.inputs.flatMap((name) =>

@@ -1,6 +1,7 @@
 // The report: one HTML file for each run, with figures, tables and texts in it, that opens from disk.
 // charts.ts draws, the sections choose what to show, the pages put them together; nothing here reads
-// files or runs models. Read figure.ts, charts.ts, training.ts, rewardPage.ts in this order.
+// files or runs models. Read figure.ts, charts.ts, training.ts, rewardPage.ts in this order;
+// tape/svg.ts draws a tape.
 
 export * from "./charts.ts";
 export * from "./demoPage.ts";
@@ -13,3 +14,4 @@ export { figureSvg, type Panel, type Point, palette, type Series } from "./panel
 export * from "./policyPage.ts";
 export * from "./pretrainPage.ts";
 export * from "./rewardPage.ts";
+export { type NamedLosses, type TapeSvgOptions, tapeToSvg } from "./tape/svg.ts";

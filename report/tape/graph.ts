@@ -1,0 +1,142 @@
+// The tape behind a loss as a graph of plain data: a box for each leaf and each op, with its numbers, its gradient
+// and the module that it ran in. What draws it (draw.ts) knows no tensors, and so runs in a page as it does here.
+// Next: modules.ts for who says what ran in which module, layout.ts for where boxes stand.
+
+import { grad, type Tensor } from "../../core/index.ts";
+import { type Node, nodesBehind } from "../../core/node.ts";
+import { header } from "../../core/show.ts";
+import { optionCode, type TapeEntry, tapeEntries } from "../../core/showTape.ts";
+import type { TapeModules } from "./modules.ts";
+
+/** A leaf or an op of the tape. */
+export interface TapeBox {
+  /** Its place among the boxes: leaves first, then ops in the order in which they ran. */
+  readonly id: number;
+  readonly name: string;
+  /** The op's name; "leaf" for what nothing on the tape made. */
+  readonly op: string;
+  /** Places of the boxes that it reads. */
+  readonly inputs: readonly number[];
+  /** Numbers and options that stand beside its inputs, as code. */
+  readonly options: readonly string[];
+  /** The path of the module that it ran in, or that it is a parameter of; "" outside of all. */
+  readonly module: string;
+  /** f32[2,3] */
+  readonly type: string;
+  readonly shape: readonly number[];
+  readonly requiresGrad: boolean;
+  readonly values: readonly number[];
+  /** Derivatives of the loss by its numbers; null where there are none, or where they weren't asked for. */
+  readonly gradient: readonly number[] | null;
+}
+
+/** A tape as plain data. */
+export interface TapeGraph {
+  readonly boxes: readonly TapeBox[];
+  /** Paths of modules that have boxes; those above them too. */
+  readonly modules: readonly string[];
+}
+
+/** The module that a path lies in, by its longest beginning that is one; "" for none. */
+export function moduleAbove(path: string, modules: readonly string[]): string {
+  const above = modules.filter((other) => path.startsWith(`${other}.`));
+  return above.reduce((a, b) => (b.length > a.length ? b : a), "");
+}
+
+/**
+ * Modules without the inner ones of a single op: a projection is its op and its weight, and no frame.
+ * `ran`: the path of each op.
+ */
+function worthAFrame(paths: readonly string[], ran: readonly string[]): string[] {
+  const countIn = (path: string): number =>
+    ran.filter((at) => at === path || at.startsWith(`${path}.`)).length;
+  return paths.filter((path) => countIn(path) > 1 || moduleAbove(path, paths) === "");
+}
+
+/** All modules around a box, the outermost first. */
+export function modulesAround(path: string, modules: readonly string[]): string[] {
+  const around: string[] = [];
+  for (let at = path; at !== ""; at = moduleAbove(at, modules)) around.unshift(at);
+  return around;
+}
+
+/**
+ * The graph behind a loss. `gradients`: those of every box, by a walk that keeps the graph and writes no
+ * `.grad`. It waits for numbers that are still on their way from a GPU.
+ */
+export async function tapeGraph(
+  loss: Tensor,
+  watched: TapeModules,
+  { gradients }: { readonly gradients: boolean },
+): Promise<TapeGraph> {
+  const entries = tapeEntries([loss]);
+  const modules = framed(watched, entries);
+  const found = gradients ? gradientsOf(loss, entries) : [];
+  const places = new Map(entries.map(({ tensor }, i) => [tensor, i]));
+  const pathOf = pathsIn(entries, modules);
+  const boxes: TapeBox[] = [];
+  for (const [id, { line, tensor, node }] of entries.entries()) {
+    const gradient = found[id] ?? null;
+    boxes.push({
+      id,
+      name: modules.parameters.get(tensor) ?? line.name,
+      op: line.op,
+      inputs: node?.inputs.flatMap((x) => places.get(x) ?? []) ?? [],
+      options: optionsOf({ line, tensor, node }, places),
+      module: pathOf[id] ?? "",
+      type: header({ dtype: line.dtype, shape: line.shape }).replace(/^:/, ""),
+      shape: line.shape,
+      requiresGrad: line.requiresGrad,
+      values: Array.from(await tensor.read()),
+      gradient: gradient && Array.from(await gradient.read()),
+    });
+  }
+  const paths = new Set(boxes.flatMap(({ module }) => modulesAround(module, modules.paths)));
+  return { boxes, modules: modules.paths.filter((path) => paths.has(path)) };
+}
+
+/** The same modules, where those without a frame are part of the one around them. */
+function framed(modules: TapeModules, entries: readonly TapeEntry[]): TapeModules {
+  const ran = entries.flatMap(({ node }) => (node === null ? [] : modules.of(node)));
+  const paths = worthAFrame(modules.paths, ran);
+  const of = (node: Node): string => {
+    const path = modules.of(node);
+    return paths.includes(path) ? path : moduleAbove(path, paths);
+  };
+  return { ...modules, paths, of };
+}
+
+/** Derivatives of a loss by each line's tensor, by one walk that keeps the graph. */
+export function gradientsOf(loss: Tensor, entries: readonly TapeEntry[]): (Tensor | null)[] {
+  const asking = entries.filter(({ tensor }) => tensor.requiresGrad).map(({ tensor }) => tensor);
+  const found = grad(loss, asking, { retainGraph: true, allowUnused: true });
+  const byTensor = new Map(asking.map((x, i) => [x, found[i] ?? null]));
+  return entries.map(({ tensor }) => byTensor.get(tensor) ?? null);
+}
+
+/** What stands beside the inputs: numbers that were written between tensors, and options. */
+function optionsOf({ line, node }: TapeEntry, places: ReadonlyMap<Tensor, number>): string[] {
+  const constants = node?.inputs.filter((x) => !places.has(x)).map((x) => x.name) ?? [];
+  return [...constants, ...line.options.map(optionCode)];
+}
+
+/** The module of each line: of an op the one it ran in, of a parameter its own, of other leaves their users'. */
+function pathsIn(entries: readonly TapeEntry[], modules: TapeModules): string[] {
+  const usersOf = new Map<Tensor, Node[]>();
+  const nodes = entries.flatMap(({ node }) => node ?? []);
+  for (const node of nodes)
+    for (const x of node.inputs) usersOf.set(x, [...(usersOf.get(x) ?? []), node]);
+  const around = (node: Node): string[] => modulesAround(modules.of(node), modules.paths);
+  return entries.map(({ tensor, node }) => {
+    if (node !== null) return modules.of(node);
+    const users = (usersOf.get(tensor) ?? []).map(around);
+    const [first = [], ...others] = users;
+    const shared = first.filter((path, i) => others.every((paths) => paths[i] === path));
+    return shared.at(-1) ?? "";
+  });
+}
+
+/** Whether a walk has let go of what is behind a loss. */
+export function isReleased(loss: Tensor): boolean {
+  return nodesBehind([loss]).some(({ released }) => released);
+}
