@@ -134,8 +134,16 @@ describe("what many seeds say", () => {
 
 // --- Training ----------------------------------------------------------------------------------------
 
-/** A whole training in Node. */
-async function trained(settings: ExplorerSettings) {
+/** A whole training in Node, once for all who hold something against it. */
+function trained(settings: ExplorerSettings): ReturnType<typeof train> {
+  const known = trainings.get(String(queryOf(settings))) ?? train(settings);
+  trainings.set(String(queryOf(settings)), known);
+  return known;
+}
+
+const trainings = new Map<string, ReturnType<typeof train>>();
+
+async function train(settings: ExplorerSettings) {
   const training = await LiveTraining.begin(settings, filesOf(settings.base));
   const records: (readonly StepRecord[])[] = [];
   while (!training.finished) records.push(await training.next());
@@ -144,12 +152,12 @@ async function trained(settings: ExplorerSettings) {
   return { records, look };
 }
 
-/** The short training, once for all who hold something against it. */
-let shortTraining: ReturnType<typeof trained> | null = null;
-function trainedShort(): ReturnType<typeof trained> {
-  shortTraining ??= trained(short);
-  return shortTraining;
-}
+/** Another regulariser, head and base; its head's dropout draws. */
+const other: ExplorerSettings = {
+  ...short,
+  ...({ method: "grm-dpo", head: "mlp", flips: 0.25, base: 2, seed: 3, lr: 2e-3 } as const),
+  alpha: 0.1,
+};
 
 /** Both models' losses, step by step. */
 function lossesIn(records: readonly (readonly StepRecord[])[]) {
@@ -171,14 +179,9 @@ function printedBy(settings: ExplorerSettings, code: string): string[] {
 }
 
 describe("a training", () => {
-  for (const change of [
-    {},
-    { method: "grm-dpo", head: "mlp", flips: 0.25, base: 2, seed: 3, lr: 2e-3, alpha: 0.1 },
-  ] as const) {
-    const settings = { ...short, ...change };
+  for (const settings of [short, other]) {
     test(`is the copied program's to the bit: ${queryOf(settings)}`, async () => {
-      const isShort = settings.method === short.method;
-      const { records, look } = await (isShort ? trainedShort() : trained(settings));
+      const { records, look } = await trained(settings);
       const lines = printedBy(settings, codeOf(settings));
       const methods = ["bt", settings.method] as const;
       methods.forEach((method, m) => {
@@ -238,7 +241,7 @@ describe("the host", () => {
       false,
     );
     await ask({ kind: "run" });
-    const { records, look } = await trainedShort();
+    const { records, look } = await trained(short);
     const found = told.flatMap((one) => (one.kind === "steps" ? [one.records] : []));
     assert.deepEqual(lossesIn(found), lossesIn(records));
     const looks = told.flatMap((one) => (one.kind === "look" ? [one.look] : []));
@@ -373,11 +376,10 @@ describe("hidden states", () => {
       base: async (number) => filesOf(number),
       turn: async () => {},
     });
-    const settings = { ...short, head: "mlp" } as const; // whose dropout draws
     await host.hear({ kind: "watch", pair: 3 });
-    await host.hear({ kind: "begin", training: 1, settings });
+    await host.hear({ kind: "begin", training: 1, settings: other });
     await host.hear({ kind: "run" });
-    const { records } = await trained(settings);
+    const { records } = await trained(other);
     const found = told.flatMap((one) => (one.kind === "steps" ? [one.records] : []));
     assert.deepEqual(lossesIn(found), lossesIn(records));
     const frames = told.flatMap((one) => (one.kind === "frame" ? [one.frame.step] : []));
@@ -646,7 +648,7 @@ describe("the page in Chromium", { skip: noBrowser }, () => {
       .waitFor();
     assert.ok(bytes() < 1.5e6, `${bytes()} bytes before the first step`);
     await status(page, "Finished");
-    const { records, look } = await trainedShort();
+    const { records, look } = await trained(short);
     const expected = lossesIn(records);
     assert.deepEqual(lossesOf(await told()), expected);
     const looks = (await told()).flatMap((one): Look[] => (one.kind === "look" ? [one.look] : []));
@@ -690,7 +692,7 @@ describe("the page in Chromium", { skip: noBrowser }, () => {
     await press(page, "Go on");
     await status(page, "Finished");
     const whole = lossesOf(await told());
-    const { records } = await trainedShort();
+    const { records } = await trained(short);
     assert.deepEqual(whole, lossesIn(records));
     await press(page, "Train again");
     await page.waitForFunction(() => Number(document.getElementById("step")?.textContent) === 3);
@@ -749,7 +751,7 @@ describe("the page in Chromium", { skip: noBrowser }, () => {
     await press(page, "Start");
     await status(page, "Finished");
     assert.equal(await page.locator(".device").textContent(), "SIMD device, 1 thread");
-    const { records } = await trainedShort();
+    const { records } = await trained(short);
     assert.deepEqual(lossesOf(await told()), lossesIn(records));
     assert.deepEqual(problems, []);
     await page.close();

@@ -49,9 +49,16 @@ function fileNamed(name: string): string | undefined {
   );
 }
 
+/** The files that take longest, first, so that no core waits at the end for one of them. */
+const longest = [
+  ...["walkthroughs", "package", "grm.demo", "explorer", "bundles", "grm.overopt.comparison"],
+  ...["kernels", "ops", "pretrain", "seam", "gpu"],
+].map((name) => `test/${name}.test.ts`);
+
 function allFiles(): string[] {
   const names = readdirSync(join(root, "test")).filter((name) => name.endsWith(".test.ts"));
-  return names.sort().map((name) => `test/${name}`);
+  const files = names.sort().map((name) => `test/${name}`);
+  return [...longest, ...files.filter((file) => !longest.includes(file))];
 }
 
 /** Runs Node's runner: flags before files, as Node 22 and later don't look behind them. */
