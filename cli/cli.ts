@@ -8,6 +8,7 @@ import { ArgumentError, type Entry, furtherOps, opTable, TwoheadsError } from ".
 import { addBase } from "./commands/base.ts";
 import { addBon } from "./commands/bon.ts";
 import { addCompare } from "./commands/compare.ts";
+import { addData } from "./commands/data.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addEval } from "./commands/eval.ts";
 import { addExport } from "./commands/export.ts";
@@ -36,6 +37,7 @@ Examples:
   $ twoheads pretrain --corpus a.txt --minutes 5    a language model of your own
   $ twoheads generate runs/pretrain-1               what it writes
   $ twoheads world spelled --samples 5              stories of a demo world
+  $ twoheads data pairs.jsonl                       preference pairs as a model would read them
   $ twoheads report runs/demo                       a run as one page, to look into
 `;
 
@@ -122,6 +124,7 @@ export function program(): Command {
   addGenerate(command);
   addWorld(command);
   addFrontier(command);
+  addData(command);
   addTrain(command);
   addEval(command);
   addCompare(command);

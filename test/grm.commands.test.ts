@@ -136,6 +136,62 @@ describe("train, eval, compare", () => {
   });
 });
 
+describe("data of one's own", () => {
+  const row = (i: number) => ({ task: `how is ${i % 6}?`, good: `kind ${i}`, bad: `grim ${i}` });
+  const names = ["--prompt-key", "task", "--chosen-key", "good", "--rejected-key", "bad"];
+  const rows = Array.from({ length: 24 }, (_, i) => row(i));
+
+  before(() => {
+    const cells = rows.map((one) => Object.values(one).join(",")).join("\n");
+    writeFileSync(at("own.csv"), `task,good,bad\n${cells}\n`);
+  });
+
+  test("data shows counts, layout and the first pair with its mask", async () => {
+    const { out, code } = await twoheads("data", at("own.csv"), ...names);
+    assert.equal(code, 0);
+    assert.match(out, /own\.csv: 24 pairs of 24 lines\n {2}CSV: chosen and rejected\n6 prompts; /);
+    assert.match(
+      out,
+      /chosen \(\d+ tokens, \d+ of them masked\):\n⟦<s>Human: how is 0\?\n\nAssistant:⟧ kind 0<\/s>/,
+    );
+    const json = await twoheads("data", at("own.csv"), ...names, "--json", "--base", at("base"));
+    const found = JSON.parse(json.out) as {
+      pairs: number;
+      prompts: number;
+      first: { chosen: object };
+    };
+    assert.deepEqual([found.pairs, found.prompts], [24, 6]);
+    assert.match(JSON.stringify(found.first.chosen), /"answer":" kind 0<\/s>"/);
+    const unnamed = await twoheads("data", at("own.csv"));
+    assert.equal(unnamed.code, 1);
+    assert.match(
+      unnamed.err,
+      /own\.csv:2: needs the fields chosen and rejected, has task, good, bad \(--chosen-key/,
+    );
+  });
+
+  test("train holds out whole prompts, keeps what was read, and eval counts what is in common", async () => {
+    const from = ["--data", at("own.csv"), ...names];
+    const { out } = await twoheads(
+      ...["train", "--base", at("base"), ...from, "--method", "bt", "--hold-out", "0.2"],
+      ...["--lr", "0.01", "--batch-size", "8", "--out", at("own"), "--json"],
+    );
+    const { data } = JSON.parse(out) as {
+      data: { validation: number; overlap: { prompts: number } };
+    };
+    assert.deepEqual([data.validation, data.overlap.prompts], [4, 0]);
+    assert.deepEqual(JSON.parse(readFileSync(join(at("own"), "data.json"), "utf8")), data);
+    const again = await twoheads("eval", at("own"), ...from, "--json");
+    const { overlap } = JSON.parse(again.out) as { overlap: object };
+    assert.deepEqual(overlap, { prompts: 5, ofPrompts: 6, pairs: 20, ofPairs: 24 });
+    const told = await twoheads("eval", at("own"), ...from);
+    assert.match(
+      told.out,
+      /5 of 6 prompts to evaluate on are trained on as well \(20 of 24 pairs\)/,
+    );
+  });
+});
+
 test("rewards that are no numbers aren't results: eval, compare and ensembles name the pairs", async () => {
   const opened = loadRewardModel(at("bt"));
   const [weight] = opened.model.vHead.parameters();

@@ -303,8 +303,12 @@ describe("no line is lost in silence", () => {
     assert.deepEqual(Object.fromEntries(found), {
       cutPrompt: [6],
       cutAnswer: [],
+      promptRepeated: [],
+      answerInPrompt: [],
+      unusedPrompt: [],
       unselected: [10],
       malformed: [9],
+      unpaired: [],
       tied: [2],
       empty: [3],
       otherPrompt: [5],
@@ -318,7 +322,7 @@ describe("no line is lost in silence", () => {
       [1, 6],
     );
     const printed = String(report);
-    assert.match(printed, /: 2 pairs of 10 lines\n/);
+    assert.match(printed, /: 2 pairs of 10 lines\n {2}JSON Lines: chosen and rejected\n/);
     assert.match(printed, /dropped, too long: 2 \(line 7-8\)/);
     assert.match(printed, /\.jsonl:9: is not JSON/);
     const json = JSON.parse(JSON.stringify(report)) as { reasons: object };
@@ -437,16 +441,19 @@ describe("damaged input", () => {
       /jsonl:2: is not UTF-8$/,
     ],
     "what is no JSON": [file(`${good}{"prompt"\n`), /jsonl:2: is not JSON: /],
-    "an array": [file("[1]\n"), /jsonl:1: needs an object, got \[1\]$/],
+    "an array": [file("[1]\n"), /jsonl:1: needs an object, got 1$/],
     "a field twice": [file('{"a":1,"a":2}\n'), /:1: the key "a" stands twice/],
-    "other fields": [file('{"text":"a"}\n'), /:1: needs the fields chosen and rejected, has text$/],
+    "other fields": [
+      file('{"text":"a"}\n'),
+      /:1: needs the fields chosen and rejected, has text \(--chosen-key and --rejected-key name others\)$/,
+    ],
     "a number for an answer": [
       file('{"prompt":"p","chosen":5,"rejected":"no"}\n'),
       /:1: chosen: needs a text or messages, a list of \{role, content\}$/,
     ],
     "an unknown role": [
-      file('{"messages":[{"role":"gpt","content":""}],"chosen":"a","rejected":"b"}\n'),
-      /:1: messages\[0\].role: needs one of system, user, assistant$/,
+      file('{"messages":[{"role":"narrator","content":""}],"chosen":"a","rejected":"b"}\n'),
+      /:1: messages\[0\].role: names no known speaker; needs one of system, developer, user, /,
     ],
     "a conversation that ends with the user": [
       file('{"chosen":[{"role":"user","content":"a"}],"rejected":[]}\n'),

@@ -112,7 +112,7 @@ describe("--json", () => {
 
   test("is a switch with one meaning in every command that has it", () => {
     const names = having.map((command) => command.name());
-    assert.deepEqual(names, ["demo", "train", "eval", "compare", "inspect", "bon"]);
+    assert.deepEqual(names, ["demo", "data", "train", "eval", "compare", "inspect", "bon"]);
     const texts = having.map(({ options }) => options.find(({ long }) => long === "--json"));
     assert.equal(
       new Set(texts.map((option) => `${option?.flags}: ${option?.description}`)).size,

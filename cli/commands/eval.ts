@@ -3,6 +3,7 @@
 
 import { type Command, Option } from "commander";
 import { ArgumentError } from "../../core/index.ts";
+import { overlapOf } from "../../grm/data/index.ts";
 import {
   combineRewards,
   disagreement,
@@ -35,7 +36,7 @@ import { quiet } from "./quiet.ts";
 import { addReadingOptions, type ReadingFlags, readingOf } from "./reading.ts";
 import { baseOf } from "./runs.ts";
 import { readAndScore } from "./scored.ts";
-import { hasTrainRun, readRunData, readTrainRun } from "./trainRun.ts";
+import { describeOverlap, hasTrainRun, readRunData, readTrainRun } from "./trainRun.ts";
 
 interface Given extends PreferenceFlags, ReadingFlags {
   readonly training?: readonly string[];
@@ -150,13 +151,20 @@ async function evaluateOne(path: string, given: Given, screen: Display): Promise
   const run = hasTrainRun(path) ? readTrainRun(path) : null;
   const base = given.base ?? run?.base;
   const neutral = neutralText(given, reader);
+  const training = await trainingPairs(path, given, reader, screen);
+  const overlap = training === undefined ? null : overlapOf(pairs, training);
+  const common = overlap === null ? null : describeOverlap(overlap);
+  if (common !== null) screen.say(common);
   const found = await evaluate(opened.model, pairs, {
-    training: await trainingPairs(path, given, reader, screen),
+    training,
     base: base === undefined ? undefined : baseOf(base, (message) => screen.say(message)),
     neutral,
     onProgress: (done) => screen.show(done, `evaluating ${path}`),
   });
-  return { data: { model: path, ...found }, text: describeEvaluation(path, found) };
+  return {
+    data: { model: path, read: report, overlap, ...found },
+    text: describeEvaluation(path, found),
+  };
 }
 
 /** The begin of the neutral files, as sequences that are labelled throughout. */

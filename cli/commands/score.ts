@@ -17,6 +17,7 @@ import { tokenRewards } from "../../grm/tokenRewards.ts";
 import type { Tokenizer } from "../../nn/index.ts";
 import { replaceFile } from "../../nn/node.ts";
 import { wholeNumber } from "./numbers.ts";
+import { kindsOfFiles } from "./preferences.ts";
 import { addReadingOptions, type ReadingFlags, readingOf } from "./reading.ts";
 
 interface Given extends ReadingFlags {
@@ -42,7 +43,7 @@ export function addScore(program: Command): void {
     .command("score")
     .description("give each answer in a file its reward")
     .argument("<model>", "folder of the reward model that scores")
-    .argument("[files...]", "files of answers: JSON Lines, plain or .gz (default: standard input)")
+    .argument("[files...]", `files of answers: ${kindsOfFiles} (default: standard input)`)
     .option(
       "--out <file>",
       "JSON Lines file that the rewards are written to (default: standard output)",

@@ -40,7 +40,14 @@ import { reportOf } from "./report.ts";
 import { baseOf, type OpenRun } from "./runs.ts";
 import { exitAsStopped } from "./stop.ts";
 import { checkFree, howToGoOn, keepAndTell, stoppable } from "./training.ts";
-import { type RunData, readRunData, readTrainRun, resolved, type TrainRun } from "./trainRun.ts";
+import {
+  describeOverlap,
+  type RunData,
+  readRunData,
+  readTrainRun,
+  resolved,
+  type TrainRun,
+} from "./trainRun.ts";
 
 interface Own {
   readonly base?: string;
@@ -106,7 +113,7 @@ export function addTrain(program: Command): void {
     )
     .option(
       "--hold-out <share>",
-      "share of the pairs that is held out to evaluate on, where there is no --validation (default: 0.05)",
+      "share of the pairs that is held out to evaluate on, by prompt, where there is no --validation (default: 0.05)",
       Number,
     );
   command.option(
@@ -190,7 +197,13 @@ async function begin(given: Given): Promise<Prepared> {
   const reading = readingFor(given, model, tokenizer);
   const pairs = await readRunData(run, { tokenizer, reading });
   await folder.begin(resolved(run));
+  await replaceFile(folder.at("data.json"), `${JSON.stringify(readAs(pairs))}\n`);
   return { folder, run, model, tokenizer, reading, data: pairs, notes: [] };
+}
+
+/** What was read, dropped and cut, and how it was divided: kept with the run. */
+function readAs({ training, validation, reports, overlap }: RunData): object {
+  return { training: training.length, validation: validation.length, overlap, reports };
 }
 
 /** The settings among the options. */
@@ -207,7 +220,16 @@ function settingsIn(file: string | undefined): TrainOptions {
 }
 
 function runOf(
-  { where: fields, limit, lenient, validation, validationWhere, holdOut = 0.05, inspect }: Given,
+  {
+    where: fields,
+    limit,
+    lenient,
+    validation,
+    validationWhere,
+    holdOut = 0.05,
+    inspect,
+    ...given
+  }: Given,
   base: string,
   data: readonly string[],
   settings: TrainSettings,
@@ -221,12 +243,24 @@ function runOf(
     ...(fields && { where: fields }),
     ...(limit !== undefined && { limit }),
     ...(lenient !== undefined && { lenient }),
+    ...columnsOf(given),
     ...(validation && { validation: [...validation] }),
     ...(validationWhere && { validationWhere }),
-    holdOut,
+    ...{ holdOut, holdOutBy: "prompt" },
     ...(inspect && { inspect }),
     settings,
   };
+}
+
+/** The columns among the options. */
+function columnsOf({
+  promptKey,
+  chosenKey,
+  rejectedKey,
+  groupBy,
+}: PreferenceFlags): Omit<PreferenceFlags, "data"> {
+  const all = Object.entries({ promptKey, chosenKey, rejectedKey, groupBy });
+  return Object.fromEntries(all.filter(([, name]) => name !== undefined));
 }
 
 /** A fresh reward head on the base, drawn by the seed. */
@@ -308,6 +342,7 @@ function introduction({ folder, run, model, data, reading, notes }: Prepared): s
   const regularized = method.startsWith("grm") ? `, alpha ${alpha}, beta ${beta}` : "";
   return [
     ...data.reports.map(String),
+    ...[describeOverlap(data.overlap) ?? []].flat(),
     `pairs: ${count(data.training.length)} to train on, ${count(data.validation.length)} to evaluate on, of at most ${reading.maxLength} tokens`,
     `model: ${style}, ${count(model.parameterCount())} parameters, ${layers} layers of ${dim}, on ${describeDevice()}`,
     `method: ${method} (${mode})${regularized}; in ${folder.path}`,
@@ -387,9 +422,14 @@ async function report(
   return written.path;
 }
 
-function summaryOf({ folder }: Prepared, trained: Trained, evaluation: Evaluation | null): object {
+function summaryOf(
+  { folder, data }: Prepared,
+  trained: Trained,
+  evaluation: Evaluation | null,
+): object {
   const { settings, step, steps, finished, best } = trained;
-  return { folder: folder.path, step, steps, finished, best, settings, evaluation };
+  const path = folder.path;
+  return { folder: path, data: readAs(data), step, steps, finished, best, settings, evaluation };
 }
 
 function conclusion(

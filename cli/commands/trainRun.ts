@@ -4,7 +4,7 @@
 import { resolve } from "node:path";
 import * as z from "zod";
 import { random } from "../../core/index.ts";
-import type { PairReport } from "../../grm/data/index.ts";
+import { holdOut, type Overlap, overlapOf, type PairReport } from "../../grm/data/index.ts";
 import type { Pair } from "../../grm/pairs.ts";
 import { trainSchema } from "../../grm/trainer.ts";
 import { problemsOf } from "../../nn/checked.ts";
@@ -23,10 +23,17 @@ export const trainRunSchema = z.strictObject({
   where: fields.optional(),
   limit: count.optional(),
   lenient: z.boolean().optional(),
+  /** The columns of prompt and answers, where they have other names than the usual ones. */
+  promptKey: z.string().optional(),
+  chosenKey: z.string().optional(),
+  rejectedKey: z.string().optional(),
+  groupBy: z.string().optional(),
   /** Files to evaluate on; without any, `holdOut` of the pairs are held out. */
   validation: z.array(z.string()).optional(),
   validationWhere: fields.optional(),
   holdOut: z.number().min(0).lt(1),
+  /** By what pairs are held out. Runs of earlier versions held out single pairs, whatever their prompts. */
+  holdOutBy: z.literal("prompt").optional(),
   /** Whether the drift of hidden states from the base is recorded at every evaluation. */
   inspect: z.boolean().optional(),
   settings: trainSchema,
@@ -66,36 +73,44 @@ export interface RunData {
   readonly validation: readonly Pair[];
   /** Of the training files, and of the validation files if there are any. */
   readonly reports: readonly PairReport[];
+  /** Prompts that are on both sides. */
+  readonly overlap: Overlap;
 }
 
 /** The pairs of a run: the same ones every time. */
 export async function readRunData(run: TrainRun, reader: Reader): Promise<RunData> {
-  const { data, limit, lenient, validation, validationWhere, holdOut, settings } = run;
-  const asked: PreferenceFlags = {
-    data,
-    ...(run.where && { where: run.where }),
-    ...(limit !== undefined && { limit }),
-    ...(lenient !== undefined && { lenient }),
-  };
+  const { data, limit, validation, validationWhere, holdOut: share, settings } = run;
+  const { lenient, promptKey, chosenKey, rejectedKey, groupBy } = run;
+  const columns = { lenient, promptKey, chosenKey, rejectedKey, groupBy };
+  const asked = given({ data, limit, where: run.where, ...columns });
   const { pairs, report } = await readPreferences("train", asked, reader);
   if (validation === undefined) {
-    return { ...holdPairsOut(pairs, holdOut, settings.seed), reports: [report] };
+    const loose = pairs.map(({ promptKey: _, ...pair }) => pair);
+    const rng = random(settings.seed).fork("hold out");
+    const split = holdOut(run.holdOutBy === "prompt" ? pairs : loose, share, rng);
+    return { ...split, reports: [report], overlap: overlapOf(split.validation, split.training) };
   }
-  const other: PreferenceFlags = {
-    data: validation,
-    ...(validationWhere && { where: validationWhere }),
-    ...(lenient !== undefined && { lenient }),
-  };
+  const other = given({ data: validation, where: validationWhere, ...columns });
   const held = await readPreferences("train", other, reader);
-  return { training: pairs, validation: held.pairs, reports: [report, held.report] };
+  return {
+    training: pairs,
+    validation: held.pairs,
+    reports: [report, held.report],
+    overlap: overlapOf(held.pairs, pairs),
+  };
 }
 
-/** Splits off a share of the pairs, drawn by the seed, in the order of the files. */
-function holdPairsOut(pairs: readonly Pair[], share: number, seed: number) {
-  const order = random(seed).fork("hold out").permutation(pairs.length);
-  const held = new Set(order.subarray(0, Math.floor(pairs.length * share)));
-  return {
-    training: pairs.filter((_, i) => !held.has(i)),
-    validation: pairs.filter((_, i) => held.has(i)),
-  };
+/** Flags without those that aren't given. */
+function given(
+  flags: { readonly [flag in keyof PreferenceFlags]: PreferenceFlags[flag] | undefined },
+): PreferenceFlags {
+  return Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
+}
+
+/** What there is to say of prompts on both sides; null where there are none. */
+export function describeOverlap({ prompts, ofPrompts, pairs, ofPairs }: Overlap): string | null {
+  if (prompts === 0) return null;
+  const share = (n: number, of: number): string =>
+    `${n.toLocaleString("en-US")} of ${of.toLocaleString("en-US")}`;
+  return `${share(prompts, ofPrompts)} prompts to evaluate on are trained on as well (${share(pairs, ofPairs)} pairs): what is measured on them is not what new prompts would show`;
 }

@@ -1,10 +1,9 @@
 // The lines of a file as they come, so that a file of any size takes the memory of its longest line, and a
-// line without end is refused before it fills the machine. Plain or gzip, from memory here.
-// Next: onDisk.ts for paths and standard input, formats.ts for what a line holds.
+// line without end is refused before it fills the machine. Next: rows.ts, for which a line is a row.
 
 import { accept, signatures } from "../../core/signature.ts";
 import { joinBytes } from "../../nn/arrays.ts";
-import { FileError, type Files, filesAsFolder } from "../../nn/checkpoints/byteSource.ts";
+import { FileError } from "../../nn/checkpoints/byteSource.ts";
 import { type Field, parseJson } from "../../nn/checkpoints/json.ts";
 
 const takes = signatures({
@@ -25,51 +24,28 @@ export const mostLineBytes = 2 ** 24;
 /** The path that means standard input. */
 export const standardInput = "-";
 
-/** A file by name, whose lines come when they are asked for, none longer than `most` bytes. */
-export interface LineSource {
-  readonly file: string;
-  lines(most: number): AsyncIterable<Line>;
-}
-
-/** Files in memory, by name; an ArgumentError unless they are what they should be. */
-export function sourcesOf(files: Files): LineSource[] {
-  filesAsFolder(files);
-  return Array.from(files, ([name, bytes]) => linesInMemory(name, bytes));
-}
-
-/** The lines of a source, blank ones left out. */
-export async function* writtenLines(
-  source: LineSource,
-  most = mostLineBytes,
-): AsyncGenerator<Line> {
-  for await (const line of source.lines(most)) if (!isBlank(line)) yield line;
-}
-
-/** A file in memory, plain or gzip. Damaged gzip data and an empty file are FileErrors. */
-function linesInMemory(file: string, bytes: Uint8Array): LineSource {
-  return {
-    file,
-    lines: (most) =>
-      counted(file, split(unpacked(bytes), most), (_, last) =>
-        isGzip(bytes) ? `its gzip data is damaged or cut short after line ${last}` : null,
-      ),
-  };
+/** The bytes of a file in memory, unpacked if they are gzip. */
+export async function* unpacked(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  if (!isGzip(bytes)) return yield bytes;
+  const packed = new Blob([Uint8Array.from(bytes)]).stream();
+  const reader = packed.pipeThrough(new DecompressionStream("gzip")).getReader();
+  for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) yield chunk.value;
 }
 
 /**
- * The lines of a file, of which there is at least one. Where reading breaks off, `problemOf` says what that
- * means after the last line that came; null if it isn't the file's fault.
+ * Lines or rows of a file, of which there is at least one. Where reading breaks off, `problemOf` says what that
+ * means after the last one that came; null if it isn't the file's fault.
  */
-export async function* counted(
+export async function* counted<T extends { readonly line: number }>(
   file: string,
-  lines: AsyncIterable<Line>,
+  rows: AsyncIterable<T>,
   problemOf: (error: unknown, last: number) => string | null,
-): AsyncGenerator<Line> {
+): AsyncGenerator<T> {
   let last = 0;
   try {
-    for await (const line of lines) {
-      last = line.line;
-      yield line;
+    for await (const row of rows) {
+      last = row.line;
+      yield row;
     }
   } catch (cause) {
     const problem = cause instanceof FileError ? null : problemOf(cause, last);
@@ -77,13 +53,6 @@ export async function* counted(
     throw new FileError(file, "", problem, { cause });
   }
   if (last === 0) throw new FileError(file, "", "is empty");
-}
-
-async function* unpacked(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  if (!isGzip(bytes)) return yield bytes;
-  const packed = new Blob([Uint8Array.from(bytes)]).stream();
-  const reader = packed.pipeThrough(new DecompressionStream("gzip")).getReader();
-  for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) yield chunk.value;
 }
 
 const newline = 0x0a;
@@ -127,7 +96,7 @@ export function isGzip(bytes: Uint8Array): boolean {
 }
 
 /** Whether there is nothing but white space in a line. */
-function isBlank({ bytes }: Line): boolean {
+export function isBlank({ bytes }: Line): boolean {
   return bytes?.every((byte) => byte === 0x20 || (byte >= 0x09 && byte <= 0x0d)) === true;
 }
 

@@ -1,7 +1,7 @@
-// Preference data and answers from paths and standard input: lines.ts, readPairs.ts and readResponses.ts, with
-// Node's streams. Next: readPairs.ts.
+// Preference data and answers from paths and standard input: rows.ts, readPairs.ts and readResponses.ts, with
+// Node's streams, and with tables. Next: readPairs.ts.
 
-import { createReadStream } from "node:fs";
+import { closeSync, createReadStream, openSync, readSync } from "node:fs";
 import { pipeline, Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { accept, signatures } from "../../core/signature.ts";
@@ -10,7 +10,6 @@ import {
   counted,
   isGzip,
   type Line,
-  type LineSource,
   mostLineBytes,
   nameOf,
   split,
@@ -23,6 +22,8 @@ import {
   takes as takesPairs,
 } from "./readPairs.ts";
 import { type ReadResponsesOptions, type Response, responsesOf } from "./readResponses.ts";
+import { follow, type RowSource, rowsOf } from "./rows.ts";
+import { tablesAt } from "./tables.ts";
 
 const takes = signatures({
   linesOf: "path: string, most?: number",
@@ -56,7 +57,7 @@ async function* contentOf(path: string): AsyncGenerator<Uint8Array> {
   const chunks = stream[Symbol.asyncIterator]();
   const first = await chunks.next();
   if (first.done) return;
-  const all = follow(first.value, chunks);
+  const all = follow([first.value], chunks);
   if (isGzip(first.value)) {
     yield* pipeline(Readable.from(all), createGunzip(), () => {}); // its errors come out of the loop
   } else if (path.endsWith(".gz")) {
@@ -67,24 +68,32 @@ async function* contentOf(path: string): AsyncGenerator<Uint8Array> {
   }
 }
 
-async function* follow(
-  first: Uint8Array,
-  rest: AsyncIterator<Uint8Array>,
-): AsyncGenerator<Uint8Array, void, void> {
+function sourceOf(file: string): RowSource {
+  const tables = tablesAt(file === standardInput || isPacked(file) ? undefined : file);
+  return {
+    file,
+    rows: (most, found) =>
+      rowsOf(file, contentOf(file), { most, found, tables }, (error, last) =>
+        problemOf(error as NodeJS.ErrnoException, last),
+      ),
+  };
+}
+
+/** Whether a file begins as gzip does; false for what can't be opened, of which reading will tell. */
+function isPacked(path: string): boolean {
   try {
-    yield first;
-    yield* { [Symbol.asyncIterator]: () => rest };
-  } finally {
-    await rest.return?.();
+    const file = openSync(path, "r");
+    const head = new Uint8Array(2);
+    readSync(file, head);
+    closeSync(file);
+    return isGzip(head);
+  } catch {
+    return false;
   }
 }
 
-function sourceOf(file: string): LineSource {
-  return { file, lines: (most) => linesOf(file, most) };
-}
-
 /**
- * Reads files of JSON Lines, plain or .gz, one after the other. A malformed line is a FileError that names
+ * Reads files of JSON Lines, JSON arrays, CSV, TSV or Parquet, plain or .gz, one after the other. A malformed line is a FileError that names
  * file and line, unless `lenient`; files without a single pair are an ArgumentError that holds the report.
  */
 export async function readPairs(
@@ -96,7 +105,7 @@ export async function readPairs(
 }
 
 /**
- * Reads files of JSON Lines, plain or .gz; "-" is standard input. A malformed line is a FileError that names
+ * Reads files of JSON Lines, JSON arrays, CSV, TSV or Parquet, plain or .gz; "-" is standard input. A malformed line is a FileError that names
  * file and line, unless `lenient`.
  */
 export function readResponses(

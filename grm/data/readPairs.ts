@@ -1,21 +1,19 @@
 // Preference data from files to pairs of token sequences, with a report on every line. Files are in memory
-// here, as a browser has them; onDisk.ts reads them from paths. Next: formats.ts for the forms that are read, sequences.ts for the tokens, report.ts for the report.
+// here, as a
+// browser has them; onDisk.ts reads them from paths. Next: formats.ts for the forms that are read, sequences.ts for
+// the tokens, report.ts for the report.
 
 import { ArgumentError } from "../../core/index.ts";
 import { accept, signature } from "../../core/signature.ts";
 import type { Field } from "../../nn/checkpoints/json.ts";
 import { FileError, type Files, type Tokenizer } from "../../nn/index.ts";
 import type { Pair } from "../pairs.ts";
-import { type Comparison, comparisonOf } from "./formats.ts";
-import {
-  type Line,
-  type LineSource,
-  mostLineBytes,
-  parseLine,
-  sourcesOf,
-  writtenLines,
-} from "./lines.ts";
+import type { FileKind } from "./fileKinds.ts";
+import { type Comparison, pairsIn, type RowRead, readRow } from "./formats.ts";
+import type { Keys } from "./layouts/columns.ts";
+import { promptKeyOf } from "./promptKey.ts";
 import { PairReport, type Place, type Reason } from "./report.ts";
+import { type DataRow, type RowSource, sourcesOf } from "./rows.ts";
 import { cutToLength, encodeJudged, hasLabels, sequenceOf, type Truncation } from "./sequences.ts";
 import { type ChatTemplate, type Judged, transcript } from "./template.ts";
 
@@ -23,7 +21,7 @@ import { type ChatTemplate, type Judged, transcript } from "./template.ts";
 export const takes = signature(
   "readPairs",
   "files: any[], { tokenizer: object, maxLength: number, truncation?: string, template?: object, " +
-    "limit?: number, where?: object, lenient?: boolean, mostLineBytes?: number }",
+    "limit?: number, where?: object, keys?: object, lenient?: boolean, mostLineBytes?: number }",
 );
 
 /** How pairs of texts become pairs of token sequences. */
@@ -39,6 +37,8 @@ export interface ReadPairsOptions {
   readonly limit?: number;
   /** Takes only lines whose fields have these values, such as { split: "train" }. */
   readonly where?: Readonly<Record<string, string>>;
+  /** The columns of prompt, answers and source, where they have other names than the usual ones. */
+  readonly keys?: Keys;
   /** Counts malformed lines and goes on, in place of stopping at the first. */
   readonly lenient?: boolean;
   /** The longest line in bytes; 16 MiB unless said. */
@@ -52,7 +52,7 @@ export interface ReadPairs {
 }
 
 /**
- * Pairs from files of JSON Lines in memory, plain or .gz, one after the other. A malformed line is a
+ * Pairs from files of JSON Lines or JSON arrays in memory, plain or .gz, one after the other. A malformed line is a
  * FileError that names file and line, unless `lenient`; files without a single pair are an ArgumentError that
  * holds the report.
  */
@@ -60,35 +60,47 @@ export function pairsFromFiles(files: Files, options: ReadPairsOptions): Promise
   return pairsOf(sourcesOf(files), options);
 }
 
-/** The same from files whose lines come as they are asked for. */
+/** The same from files whose rows come as they are asked for. */
 export async function pairsOf(
-  files: readonly LineSource[],
+  files: readonly RowSource[],
   options: ReadPairsOptions,
 ): Promise<ReadPairs> {
   accept(takes, arguments);
   check(files, options);
-  const { limit = Number.POSITIVE_INFINITY, mostLineBytes: most = mostLineBytes } = options;
+  const { limit = Number.POSITIVE_INFINITY, mostLineBytes: most } = options;
   const report = new PairReport();
   const pairs: Pair[] = [];
-  for (const source of files) {
-    const { file } = source;
+  for (const { file, rows } of files) {
     const before = pairs.length;
     let lines = 0;
+    let kind: FileKind | undefined;
     let stopped = before >= limit;
-    for await (const line of stopped ? [] : writtenLines(source, most)) {
+    const reader = new RowReader(file, options, report);
+    const found = (told: FileKind): void => {
+      kind = told;
+    };
+    for await (const row of stopped ? [] : rows(most, found)) {
       lines++;
-      const pair = readLine(file, line, options, report);
-      if (pair !== null) pairs.push(pair);
+      pairs.push(...reader.read(row));
       stopped = pairs.length >= limit;
       if (stopped) break;
     }
-    report.addFile({ file, lines, pairs: pairs.length - before, stopped });
+    pairs.push(...reader.end());
+    pairs.length = Math.min(pairs.length, limit);
+    report.addFile({
+      file,
+      kind,
+      layouts: reader.layouts,
+      lines,
+      pairs: pairs.length - before,
+      stopped,
+    });
   }
   if (pairs.length === 0) throw new ArgumentError(`readPairs: there is no pair to use\n${report}`);
   return { pairs, report };
 }
 
-function check(files: readonly LineSource[], { maxLength, limit = 1 }: ReadPairsOptions): void {
+function check(files: readonly RowSource[], { maxLength, limit = 1 }: ReadPairsOptions): void {
   if (files.length === 0) throw new ArgumentError("readPairs: name at least one file");
   for (const [name, value] of Object.entries({ maxLength, limit })) {
     if (Number.isSafeInteger(value) && value > 0) continue;
@@ -96,27 +108,72 @@ function check(files: readonly LineSource[], { maxLength, limit = 1 }: ReadPairs
   }
 }
 
-/** The pair in a line, or null, with the reason in the report. */
-function readLine(
-  file: string,
-  line: Line,
-  options: ReadPairsOptions,
-  report: PairReport,
-): Pair | null {
-  const place = { file, line: line.line };
-  let comparison: Comparison;
-  try {
-    const field = parseLine(file, line, options.mostLineBytes);
-    if (!isSelected(field, options.where)) return drop(report, "unselected", place);
-    comparison = comparisonOf(field);
-  } catch (error) {
-    if (!options.lenient || !(error instanceof FileError)) throw error;
-    return drop(report, "malformed", place, error.message);
+/** A row that was read, its place and its field. */
+interface Placed {
+  readonly read: RowRead;
+  readonly place: Place;
+  readonly row: Field;
+}
+
+/** Rows of a file to pairs. Rows of one answer each are kept until another prompt comes. */
+class RowReader {
+  /** How many rows were of each layout. */
+  readonly layouts: Record<string, number> = {};
+  #same: Placed[] = [];
+
+  constructor(
+    readonly file: string,
+    readonly options: ReadPairsOptions,
+    readonly report: PairReport,
+  ) {}
+
+  /** The pairs that a row gives or completes. */
+  read(row: DataRow): Pair[] {
+    const placed = this.#placed(row);
+    if (placed === null) return [];
+    const { name, single } = placed.read.layout;
+    this.layouts[name] = (this.layouts[name] ?? 0) + 1;
+    if (!single) return [...this.end(), ...this.#pairs(placed)];
+    const before = isSamePrompt(this.#same[0], placed) ? [] : this.end();
+    this.#same.push(placed);
+    return before;
   }
-  const problem = problemOf(comparison);
-  return problem === null
-    ? encodePair(comparison, place, options, report)
-    : drop(report, problem, place);
+
+  /** The pairs of the rows that were kept. */
+  end(): Pair[] {
+    const [first, ...others] = this.#same;
+    this.#same = [];
+    if (first === undefined) return [];
+    if (others.length === 0) this.report.add("unpaired", first.place);
+    const answers = [first, ...others].flatMap(({ read }) => read.answers);
+    return this.#pairs({ ...first, read: { ...first.read, answers } });
+  }
+
+  #placed(row: DataRow): Placed | null {
+    const place = { file: this.file, line: row.line };
+    try {
+      const field = row.read();
+      if (!isSelected(field, this.options.where)) return drop(this.report, "unselected", place);
+      return { read: readRow(field, this.options.keys), place, row: field };
+    } catch (error) {
+      if (!this.options.lenient || !(error instanceof FileError)) throw error;
+      return drop(this.report, "malformed", place, error.message);
+    }
+  }
+
+  #pairs({ read, place, row }: Placed): Pair[] {
+    for (const { reason, problem } of read.notes) this.report.add(reason, place, problem);
+    return pairsIn(read, row).flatMap((comparison) => {
+      const problem = problemOf(comparison);
+      if (problem !== null) return drop(this.report, problem, place) ?? [];
+      return encodePair(comparison, place, this.options, this.report) ?? [];
+    });
+  }
+}
+
+function isSamePrompt(a: Placed | undefined, b: Placed): boolean {
+  const [one, other] = [a, b].map((placed) => placed?.read.answers[0]?.judged);
+  return one === undefined || other === undefined || answerTheSame(one, other);
 }
 
 function drop(report: PairReport, reason: Reason, place: Place, problem?: string): null {
@@ -148,7 +205,7 @@ function answerTheSame({ prompt: a }: Judged, { prompt: b }: Judged): boolean {
 
 /** Tokens of both sides, cut to length. */
 function encodePair(
-  { chosen, rejected, margin, source }: Comparison,
+  { chosen, rejected, margin, source, places }: Comparison,
   place: Place,
   { tokenizer, maxLength, truncation = "prompt", template = transcript }: ReadPairsOptions,
   report: PairReport,
@@ -170,6 +227,8 @@ function encodePair(
     line: place.line,
     ...(margin !== undefined && { margin }),
     ...(source !== undefined && { source }),
+    ...(places !== undefined && { places }),
+    ...promptKeyOf(chosen),
   };
 }
 

@@ -6,7 +6,7 @@ import { accept, signatures } from "../../core/signature.ts";
 import { FileError, type Files, type Tokenizer } from "../../nn/index.ts";
 import type { Sequence } from "../pairs.ts";
 import { responseOf } from "./formats.ts";
-import { type Line, type LineSource, parseLine, sourcesOf, writtenLines } from "./lines.ts";
+import { type DataRow, type RowSource, sourcesOf } from "./rows.ts";
 import { cutToLength, encodeJudged, type Reading } from "./sequences.ts";
 
 const takes = signatures({
@@ -35,7 +35,7 @@ export interface ReadResponsesOptions extends Reading {
 }
 
 /**
- * Answers from files of JSON Lines in memory, plain or .gz. A malformed line is a FileError that names file
+ * Answers from files of JSON Lines or JSON arrays in memory, plain or .gz. A malformed line is a FileError that names file
  * and line, unless `lenient`.
  */
 export function responsesFromFiles(
@@ -48,18 +48,18 @@ export function responsesFromFiles(
 
 /** The same from files whose lines come as they are asked for. */
 export async function* responsesOf(
-  files: readonly LineSource[],
+  files: readonly RowSource[],
   options: ReadResponsesOptions,
 ): AsyncGenerator<Response> {
   for (const source of files) {
-    for await (const line of writtenLines(source)) yield readResponse(source.file, line, options);
+    for await (const row of source.rows()) yield readResponse(source.file, row, options);
   }
 }
 
-function readResponse(file: string, line: Line, options: ReadResponsesOptions): Response {
-  const place = { file, line: line.line };
+function readResponse(file: string, row: DataRow, options: ReadResponsesOptions): Response {
+  const place = { file, line: row.line };
   try {
-    const field = parseLine(file, line);
+    const field = row.read();
     const { value: id } = field.get("id");
     const named = id === undefined ? place : { ...place, id };
     const tokens = encodeJudged(responseOf(field), options.tokenizer, options.template);

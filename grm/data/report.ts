@@ -1,12 +1,18 @@
 // What became of every line of the data: how many pairs there are, and which lines were dropped or cut,
 // by reason. Nothing is lost in silence. Next: readPairs.ts, which fills it.
 
+import { type FileKind, fileKinds } from "./fileKinds.ts";
+
 /** What can happen to a line. Those that are kept all the same say so. */
 export const reasons = {
   cutPrompt: "kept, the beginning of the prompt cut off",
   cutAnswer: "kept, the end of an answer cut off",
+  promptRepeated: "kept, the prompt that both answers repeat taken off them",
+  answerInPrompt: "kept, the answer that its messages already end with taken off them",
+  unusedPrompt: "kept, without a column that looks like the prompt's",
   unselected: "left out, as asked for",
   malformed: "dropped, not in a form of preference data",
+  unpaired: "dropped, no other answer to the same prompt beside it",
   tied: "dropped, the answers are rated equal",
   empty: "dropped, an answer is empty",
   otherPrompt: "dropped, the answers are to different prompts",
@@ -28,6 +34,10 @@ export interface Place {
 /** How much of a file was read. */
 export interface FileCount {
   readonly file: string;
+  /** What kind of file it is; unknown where nothing of it was read. */
+  readonly kind: FileKind | undefined;
+  /** How many rows are of each layout, by its name. */
+  readonly layouts: Readonly<Record<string, number>>;
   /** Lines with something in them that were read. */
   readonly lines: number;
   readonly pairs: number;
@@ -39,14 +49,14 @@ export interface FileCount {
 export class PairReport {
   readonly #files: FileCount[] = [];
   readonly #places = new Map<Reason, Place[]>();
-  readonly #problems: string[] = [];
+  readonly #problems = new Set<string>();
 
   /** Adds a line; `problem` is what was wrong with a malformed one. */
   add(reason: Reason, place: Place, problem?: string): void {
     const places = this.#places.get(reason);
     if (places === undefined) this.#places.set(reason, [place]);
     else places.push(place);
-    if (problem !== undefined) this.#problems.push(problem);
+    if (problem !== undefined) this.#problems.add(problem);
   }
 
   addFile(count: FileCount): void {
@@ -65,9 +75,9 @@ export class PairReport {
     return this.#files.reduce((sum, { pairs }) => sum + pairs, 0);
   }
 
-  /** What was wrong with each malformed line. */
+  /** What was wrong with each malformed line, and which columns aren't used. */
   get problems(): readonly string[] {
-    return this.#problems;
+    return [...this.#problems];
   }
 
   count(reason: Reason): number {
@@ -90,15 +100,17 @@ export class PairReport {
 
   /** As a person reads it; of long lists of lines the first few. */
   toString(): string {
-    const files = this.#files.map(({ file, lines, pairs, stopped }) => {
+    const files = this.#files.flatMap(({ file, kind, layouts, lines, pairs, stopped }) => {
       const rest = stopped ? "; the rest was not read" : "";
-      return `${file}: ${count(pairs)} pairs of ${count(lines)} lines${rest}`;
+      const names = Object.keys(layouts).join("; ");
+      const form = kind === undefined || names === "" ? [] : [`  ${fileKinds[kind]}: ${names}`];
+      return [`${file}: ${count(pairs)} pairs of ${count(lines)} lines${rest}`, ...form];
     });
     const found = Object.entries(reasons).flatMap(([reason, text]) => {
       const places = this.places(reason as Reason);
       return places.length === 0 ? [] : [`  ${text}: ${count(places.length)} (${where(places)})`];
     });
-    const shown = this.#problems.slice(0, mostShown).map((problem) => `    ${problem}`);
+    const shown = this.problems.slice(0, mostShown).map((problem) => `    ${problem}`);
     return [...files, ...found, ...shown].join("\n");
   }
 }

@@ -16,8 +16,11 @@ const takes = signatures({
   jinjaOf: "template: { system: string, user: string, ... }, special: object",
 });
 
-export const speakers = ["system", "user", "assistant"] as const;
-export type Speaker = (typeof speakers)[number];
+/** Those whose turns a template writes in a way of their own. */
+const speakers = ["system", "user", "assistant"] as const;
+
+/** Who speaks. What a tool answers is written as the user's turns are. */
+export type Speaker = (typeof speakers)[number] | "tool";
 
 /** A turn of a conversation. */
 export interface Message {
@@ -38,7 +41,7 @@ export interface Judged {
 }
 
 /** How each speaker's turn is written, with {content} where the text goes. */
-export type ChatTemplate = { readonly [speaker in Speaker]: string };
+export type ChatTemplate = { readonly [speaker in (typeof speakers)[number]]: string };
 
 const slot = "{content}";
 
@@ -77,7 +80,7 @@ export function chatTemplate(value: unknown): ChatTemplate {
 
 /** What stands before and after the content of a speaker's turn. */
 function around(template: ChatTemplate, speaker: Speaker): [before: string, after: string] {
-  const [before = "", after = ""] = template[speaker].split(slot);
+  const [before = "", after = ""] = template[speaker === "tool" ? "user" : speaker].split(slot);
   return [before, after];
 }
 
@@ -114,7 +117,8 @@ export function jinjaOf(template: ChatTemplate, special: SpecialIds): string {
   const turn = (speaker: Speaker): string => {
     const [before, after] = around(template, speaker).map(jinjaText);
     const last = speaker === "assistant" ? `(${end} if loop.last else ${after})` : after;
-    return `message['role'] == '${speaker}' %}{{ ${before} + message['content'] + ${last} }}`;
+    const whose = speaker === "user" ? "in ['user', 'tool']" : `== '${speaker}'`;
+    return `message['role'] ${whose} %}{{ ${before} + message['content'] + ${last} }}`;
   };
   const opening = jinjaText(around(template, "assistant")[0].replace(/ $/, ""));
   return (

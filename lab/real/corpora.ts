@@ -6,13 +6,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ArgumentError } from "../../core/index.ts";
-import {
-  type Comparison,
-  comparisonOf,
-  parseLine,
-  render,
-  transcript,
-} from "../../grm/data/index.ts";
+import { comparisonsOf, parseLine, render, transcript } from "../../grm/data/index.ts";
 import { linesOf } from "../../grm/data/onDisk.ts";
 import { readText } from "../../nn/checkpoints/text.ts";
 import { conversations } from "./plan.ts";
@@ -40,9 +34,10 @@ async function chosenTexts(file: string): Promise<string[]> {
   for await (const line of linesOf(file)) {
     const field = parseLine(file, line);
     if (field.get("split").value !== "train") continue;
-    const { chosen }: Comparison = comparisonOf(field);
-    const { prompt, answer } = render(chosen, transcript);
-    texts.push(prompt + answer);
+    for (const { chosen } of comparisonsOf(field)) {
+      const { prompt, answer } = render(chosen, transcript);
+      texts.push(prompt + answer);
+    }
   }
   return texts;
 }

@@ -1,0 +1,155 @@
+// Rows of tables, by libraries that are loaded when a table is met: csv-parse for CSV and TSV, hyparquet for
+// Parquet, whose pages Node's zlib unpacks. Cells of CSV are text; an empty one is as good as none.
+// Next: onDisk.ts.
+
+import { Readable } from "node:stream";
+import * as zlib from "node:zlib";
+import type { AsyncBuffer, Compressors } from "hyparquet";
+import { joinBytes } from "../../nn/arrays.ts";
+import { FileError } from "../../nn/checkpoints/byteSource.ts";
+import { type DataRow, rowOf, type TableReader, type TableReaders } from "./rows.ts";
+
+/** The readers of tables; `path` where the file lies on disk, unpacked, so that parts of it can be read. */
+export function tablesAt(path: string | undefined): TableReaders {
+  return {
+    csv: (file, chunks) => separated(file, chunks, ","),
+    tsv: (file, chunks) => separated(file, chunks, "\t"),
+    parquet: parquetAt(path),
+  };
+}
+
+// --- CSV and TSV -------------------------------------------------------------------------------------
+
+async function* separated(
+  file: string,
+  chunks: AsyncGenerator<Uint8Array>,
+  delimiter: string,
+): AsyncGenerator<DataRow> {
+  const { parse, CsvError } = await import("csv-parse");
+  const options = {
+    delimiter,
+    bom: true,
+    info: true,
+    relax_column_count: true,
+  };
+  const parser = Readable.from(chunks).pipe(parse(options));
+  let names: readonly string[] | undefined;
+  let lines = 0; // that are behind us
+  try {
+    for await (const { record, info } of parser as AsyncIterable<Parsed>) {
+      const line = lines + 1;
+      lines = info.lines;
+      if (record.length === 1 && record[0] === "") continue; // an empty line
+      if (names === undefined) names = namesIn(file, record);
+      else yield cellsAsRow(file, line, names, record);
+    }
+  } catch (cause) {
+    if (!(cause instanceof CsvError)) throw cause;
+    const problem =
+      cause.code === "CSV_QUOTE_NOT_CLOSED"
+        ? "a quoted cell that begins here or after isn't closed"
+        : cause.message;
+    throw new FileError(`${file}:${lines + 1}`, "", problem, { cause });
+  }
+  if (lines > 0 && names !== undefined) return;
+  throw new FileError(file, "", "is empty");
+}
+
+interface Parsed {
+  readonly record: readonly string[];
+  readonly info: { readonly lines: number };
+}
+
+function namesIn(file: string, names: readonly string[]): readonly string[] {
+  const twice = names.find((name, i) => name !== "" && names.indexOf(name) !== i);
+  if (twice === undefined) return names;
+  throw new FileError(`${file}:1`, "", `the column ${twice} stands there twice`);
+}
+
+function cellsAsRow(
+  file: string,
+  line: number,
+  names: readonly string[],
+  cells: readonly string[],
+): DataRow {
+  return {
+    line,
+    read() {
+      if (cells.length !== names.length) {
+        const problem = `has ${cells.length} cells, the header names ${names.length} columns`;
+        throw new FileError(`${file}:${line}`, "", problem);
+      }
+      const entries = names.map((name, i) => [name, cells[i] === "" ? null : cells[i]]);
+      return rowOf(file, line, Object.fromEntries(entries));
+    },
+  };
+}
+
+// --- Parquet -----------------------------------------------------------------------------------------
+
+function parquetAt(path: string | undefined): TableReader {
+  return async function* (file, chunks) {
+    const { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } = await import(
+      "hyparquet"
+    );
+    const source = path === undefined ? await inMemory(chunks) : await asyncBufferFromFile(path);
+    if (path !== undefined) await chunks.return(undefined);
+    let done = 0;
+    try {
+      const metadata = await parquetMetadataAsync(source);
+      for (const { num_rows } of metadata.row_groups) {
+        const [rowStart, rowEnd] = [done, done + Number(num_rows)];
+        const rows = await parquetReadObjects({
+          file: source,
+          metadata,
+          rowStart,
+          rowEnd,
+          compressors,
+        });
+        for (const row of rows) yield numbered(file, ++done, row);
+      }
+    } catch (cause) {
+      if (cause instanceof FileError || !(cause instanceof Error)) throw cause;
+      throw new FileError(
+        file,
+        "",
+        `is damaged Parquet, or of a kind that isn't known, after row ${done}: ${cause.message}`,
+        { cause },
+      );
+    }
+  };
+}
+
+function numbered(file: string, line: number, row: unknown): DataRow {
+  return { line, read: () => rowOf(file, line, plainOf(row)) };
+}
+
+/** Values of Parquet as JSON has them. */
+function plainOf(value: unknown): unknown {
+  if (typeof value === "bigint") return Number(value);
+  if (value instanceof Date) return value.toISOString();
+  if (value instanceof Uint8Array) return new TextDecoder().decode(value);
+  if (Array.isArray(value)) return value.map(plainOf);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, plainOf(item)]));
+}
+
+async function inMemory(chunks: AsyncIterable<Uint8Array>): Promise<AsyncBuffer> {
+  const parts: Uint8Array[] = [];
+  for await (const chunk of chunks) parts.push(chunk);
+  const { buffer, byteLength } = joinBytes(parts);
+  return { byteLength, slice: (start, end) => buffer.slice(start, end) as ArrayBuffer };
+}
+
+type Unzstd = (bytes: Uint8Array) => Uint8Array;
+
+/** Codecs beside Snappy, which hyparquet has itself. Node has zstd from 22.15 on. */
+const compressors: Compressors = {
+  GZIP: (bytes) => zlib.gunzipSync(bytes),
+  BROTLI: (bytes) => zlib.brotliDecompressSync(bytes),
+  ZSTD(bytes) {
+    const unzstd = (zlib as { readonly zstdDecompressSync?: Unzstd }).zstdDecompressSync;
+    if (unzstd !== undefined) return unzstd(bytes);
+    throw new Error("its pages are packed with zstd, which Node reads from version 22.15 on");
+  },
+};
