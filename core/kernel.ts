@@ -49,6 +49,13 @@ export interface Contraction {
 /** Numbers that a scalar formula maps to a number; comparisons give booleans. */
 export type Formula = (...numbers: number[]) => number | boolean;
 
+/** A function of numbers as text, `function name(a, b) { ... }`. */
+export interface FormulaText {
+  readonly name: string;
+  readonly source: string;
+  readonly argumentNames: readonly string[];
+}
+
 /** Each element of the result from one element of each operand; operands broadcast. */
 export interface ElementwiseKernel {
   readonly kind: "elementwise";

@@ -172,7 +172,11 @@ function commonDType(operands: readonly unknown[], mask: number | undefined): DT
   return common ?? "float32";
 }
 
-function drawOperands(arity: number, domains: Domain | readonly Domain[]): Described["draw"] {
+/** Draws operands that broadcast, from their domains. */
+export function drawOperands(
+  arity: number,
+  domains: Domain | readonly Domain[],
+): Described["draw"] {
   const list = "low" in domains ? [domains] : domains;
   return (d) => {
     const shapes = [d.shape()];

@@ -17,6 +17,11 @@ export function noteMade(storage: Storage): number {
   return serials++;
 }
 
+/** How many storages there were: the serial number of the next one. */
+export function madeSoFar(): number {
+  return serials;
+}
+
 /**
  * Runs `fn`; releases every storage made inside but those that `wanted` finds in the result, which become
  * the surrounding confine's, and those that are kept. `by` stands in the error of whoever reads one later.

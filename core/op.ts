@@ -14,7 +14,7 @@ import { currentDevice, type Device } from "./device.ts";
 import type { Draw } from "./draw.ts";
 import { isFloat } from "./dtype.ts";
 import { ArgumentError, DeviceError } from "./errors.ts";
-import type { Kernel, Outputs, Spec } from "./kernel.ts";
+import type { FormulaText, Kernel, Outputs, Spec } from "./kernel.ts";
 import { isDefining, isRecording } from "./modes.ts";
 import { type Gradient, Node, type Recordable } from "./node.ts";
 import type { BackwardCall, Call, ForwardCall } from "./rule.ts";
@@ -48,6 +48,10 @@ export interface Entry<P extends readonly unknown[] = readonly unknown[], S exte
   name: string;
   /** Its place in the table: how many ops were defined before it. */
   readonly order: number;
+  /** Whether it was defined outside of this package: no device takes it for the built-in op of that name. */
+  readonly isOwn?: true;
+  /** Throws where formulas, as a GPU compiles them, name what it doesn't know. Ops of other people have it. */
+  checkFormulas?(functions: readonly FormulaText[]): void;
   /** The arguments of the function that people call: see signature.ts. */
   readonly takes: string;
   readonly kernel: Kernel;

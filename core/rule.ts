@@ -106,16 +106,20 @@ export class RuleTable<M, B> {
 
   /** A call's outputs, null if no kernel fits; undefined for an op without a rule, which runs by its kind. */
   run(machine: M, call: Call): readonly B[] | null | undefined {
-    const { name } = call.entry;
-    if (call.pass === "update") return this.#updates.get(name)?.update(machine, call) ?? null;
-    const rule = this.#rules.get(name);
+    if (call.pass === "update")
+      return this.#updates.get(call.entry.name)?.update(machine, call) ?? null;
+    const rule = this.#ruleOf(call.entry);
     return rule && runRule(rule, machine, call);
   }
 
   /** Whether an op's rule takes these arguments; undefined where it has none. */
-  fits(name: string, args: Args): boolean | undefined {
-    const rule = this.#rules.get(name);
+  fits(entry: Entry, args: Args): boolean | undefined {
+    const rule = this.#ruleOf(entry);
     return rule && (rule.fits?.(args) ?? true);
+  }
+
+  #ruleOf({ name, isOwn }: Entry): Rule<M, B> | undefined {
+    return isOwn ? undefined : this.#rules.get(name);
   }
 }
 

@@ -233,13 +233,13 @@ describe("cycles", () => {
  * what the lines are for; a part that shrank takes its number along.
  */
 const budget: readonly (readonly [part: string, most: number, of: (file: string) => boolean])[] = [
-  ["the engine", 5_300, (file) => /^core\/(?!portable)[^/]+$/.test(file)],
+  ["the engine", 5_450, (file) => /^core\/(?!portable)[^/]+$/.test(file)],
   ["elementary functions", 360, (file) => file === "core/portable.ts"],
   ["ops", 1_850, (file) => /^core\/ops\/[^/]+$/.test(file)],
-  ["further ops", 1_700, (file) => file.startsWith("core/further/")],
+  ["further ops", 2_400, (file) => file.startsWith("core/further/")],
   ["fused ops", 1_650, (file) => file.startsWith("core/ops/fused/")],
   ["the wasm device", 7_850, (file) => /^kernels\/(wasm\/|[^/]+$)/.test(file)],
-  ["the gpu device", 3_900, (file) => file.startsWith("kernels/gpu/")],
+  ["the gpu device", 3_960, (file) => file.startsWith("kernels/gpu/")],
   ["nn", 7_900, (file) => file.startsWith("nn/")],
   ["grm", 8_400, (file) => file.startsWith("grm/") && !file.startsWith("grm/data/")],
   ["preference data", 2_720, (file) => file.startsWith("grm/data/")],

@@ -16,6 +16,7 @@ import {
 import { createRequire, SourceMap, type SourceMapping } from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { transform } from "esbuild";
 import { Editor } from "./editor.ts";
 import { checkAlone, type EmptyProject, emptyProject } from "./emptyProject.ts";
 import { pack, root } from "./installed.ts";
@@ -81,6 +82,21 @@ describe("the package in an empty project", () => {
       console.log(String(x.grad));
     `;
     assert.equal((await evaluate(program)).trim(), "[2, 4, 6]");
+  });
+
+  test("has ops of other people: on every device, with gradients to order 2", async () => {
+    const file = readFileSync(join(project.folder, "own.ts"), "utf8");
+    project.write("own.mjs", (await transform(file, { loader: "ts" })).code);
+    const program = `
+      import { report } from "./own.mjs";
+      for (const device of ["reference", "wasm", "gpu:cpu"]) console.log(await report(device));`;
+    await project.npm("install", "gpu.js@2", ...quietly);
+    const [reference = "", ...others] = (await evaluate(program)).trim().split("\n");
+    assert.match(
+      reference,
+      /squareplus: .* gradient says .* finite differences say .*; roundSte 1 1; mix -0\.2391 -0\.1112 0\.0737 -0\.8813/,
+    );
+    assert.deepEqual(others, [reference, reference]);
   });
 
   test("every door opens, and the kernels find their WebAssembly", async () => {
@@ -168,7 +184,10 @@ describe("types, in strict projects that have no others", { concurrency: 2 }, ()
   const compile = async (version: string, style: keyof typeof styles): Promise<void> => {
     const name = `tsconfig.${version}.${style.replaceAll(" ", "-")}.json`;
     const compilerOptions = { ...common, ...styles[style] };
-    project.write(name, JSON.stringify({ compilerOptions, files: ["core.ts", "rooms.ts"] }));
+    project.write(
+      name,
+      JSON.stringify({ compilerOptions, files: ["core.ts", "own.ts", "rooms.ts"] }),
+    );
     try {
       await node(join(typescript(version), "bin/tsc"), "-p", name);
     } catch (error) {

@@ -128,10 +128,12 @@ async function rightArguments({ name, call }: Door, parameters: readonly string[
 }
 
 const { exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
-  readonly exports: Readonly<Record<string, { readonly default: string } | string>>;
+  readonly exports: Readonly<Record<string, { readonly default?: string } | string>>;
 };
 const files = Object.values(exports).flatMap((door) =>
-  typeof door === "string" ? [] : [door.default.replace("./dist/", "").replace(".js", ".ts")],
+  typeof door === "string" || door.default === undefined // types alone
+    ? []
+    : [door.default.replace("./dist/", "").replace(".js", ".ts")],
 );
 const found = new Map<unknown, Door>();
 for (const file of files)

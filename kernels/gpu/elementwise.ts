@@ -7,7 +7,7 @@ import type { ElementwiseKernel } from "../../core/op.ts";
 import { broadcastStrides } from "../../core/shape.ts";
 import type { GpuKernel, Helper } from "./compile.ts";
 import type { Engine } from "./engine.ts";
-import { formulaSource, textKernel } from "./formulas.ts";
+import { formulaSource, kernelName, ownSource, textKernel } from "./formulas.ts";
 import { bufferOf, sizeOf } from "./rule.ts";
 import type { GpuBuffer } from "./storage.ts";
 import { coordinates, place, sizeNames, stepNames, walkNumbers, walkOf } from "./walk.ts";
@@ -65,7 +65,7 @@ function elementwiseKernel(
   ${coordinates(rank)}
   return ${dtype === "int32" ? `truncate(${value})` : value};
 }`;
-  return textKernel(`${entry.name}.${pass}.${rank}.${dtype}`, operands, text, () =>
-    formulaSource("formula", formula, uses, dtype === "bool"),
+  return textKernel(`${kernelName(entry)}.${pass}.${rank}.${dtype}`, operands, text, () =>
+    ownSource(entry, formulaSource("formula", formula, uses, dtype === "bool")),
   );
 }

@@ -3,7 +3,7 @@
 // math.ts and JavaScript's few idioms (Number.isNaN, **, Infinity) spelled out. Nothing is written twice:
 // change the entry, and the kernel changes. Next: elementwise.ts and reduce.ts, which build loops around.
 
-import { DeviceError } from "../../core/index.ts";
+import { DeviceError, type Entry } from "../../core/index.ts";
 import { type GpuKernel, type Helper, sourceOf, textOf } from "./compile.ts";
 import type { HelperSource } from "./library.ts";
 import * as math from "./math.ts";
@@ -60,15 +60,35 @@ export function formulaSource(
   uses: readonly Helper[] = [],
   answers = false,
 ): readonly HelperSource[] {
-  const helpers = uses.map((fn) => sourceOf(translated(textOf(fn))));
+  const helpers = uses.map((fn) =>
+    sourceOf(translated(named(fn.name.replaceAll("$", "_S_"), textOf(fn), false))),
+  );
   return [...helpers, sourceOf(translated(named(name, textOf(formula), answers)))];
+}
+
+/** The same of an op of other people, who say what is wrong if a formula names what no GPU knows. */
+export function ownSource(
+  { checkFormulas }: Entry,
+  functions: readonly HelperSource[],
+): readonly HelperSource[] {
+  checkFormulas?.([...mathSources, ...functions]);
+  return functions;
+}
+
+/** What the kernels of an op are called: two ops of other people may share a name. */
+export function kernelName({ name, isOwn, order }: Entry): string {
+  return isOwn ? `${name}.${order}` : name;
 }
 
 /** (a, b) => a + b as function name(a, b) { return a + b; }. */
 function named(name: string, source: string, answers: boolean): string {
-  const [, list, single, body = ""] =
+  const [, list, single, arrow = ""] =
     /^\s*(?:\(([^)]*)\)|([\w$]+))\s*=>\s*([\s\S]*)$/.exec(source) ?? [];
-  const parameters = list ?? single;
+  // function f(x) { ... }, and f(x) { ... } in an object
+  const [, others, block] =
+    /^\s*(?:function\b)?\s*[\w$]*\s*\(([^)]*)\)\s*(\{[\s\S]*)$/.exec(source) ?? [];
+  const [parameters, body = arrow] =
+    list === undefined && single === undefined ? [others, block] : [list ?? single];
   if (parameters === undefined) {
     throw new DeviceError(`gpu: can't compile the formula ${source}; it must be an arrow function`);
   }

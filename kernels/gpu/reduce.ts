@@ -8,7 +8,7 @@ import type { Around } from "../../core/kernel.ts";
 import type { PickKernel, ReduceKernel } from "../../core/op.ts";
 import type { GpuKernel, Helper } from "./compile.ts";
 import type { Engine } from "./engine.ts";
-import { formulaSource, textKernel } from "./formulas.ts";
+import { formulaSource, kernelName, ownSource, textKernel } from "./formulas.ts";
 import type { HelperSource } from "./library.ts";
 import { bufferOf, firstOf, sizeOf } from "./rule.ts";
 import type { GpuBuffer } from "./storage.ts";
@@ -76,14 +76,15 @@ export function fold(
 ): GpuBuffer {
   const { step, start } = entry.kernel as ReduceKernel;
   const kernel = textKernel(
-    entry.name,
+    kernelName(entry),
     1,
     () => foldText,
-    () => formulaSource("stepOf", step),
+    () => ownSource(entry, formulaSource("stepOf", step)),
   );
   let [from, left] = [x, n];
   do {
-    const chunks = Math.max(1, Math.ceil(left / chunk));
+    // somebody's own step may not take its own results: sums of squares, say, are folded in one go
+    const chunks = entry.isOwn ? 1 : Math.max(1, Math.ceil(left / chunk));
     const size = Math.ceil(left / chunks);
     const numbers = [left, inner, size, chunks, start];
     from = engine.launch(kernel, dtype, outer * chunks * inner, [from], numbers);

@@ -88,5 +88,5 @@ function runKind(engine: Engine, kernel: Kernel, call: ForwardCall): readonly Gp
 
 /** Whether a fused op has kernels for these arguments. */
 export function fuses(entry: Entry, args: readonly unknown[]): boolean {
-  return table.fits(entry.name, args) ?? entry.kernel.kind === "elementwise";
+  return table.fits(entry, args) ?? entry.kernel.kind === "elementwise";
 }

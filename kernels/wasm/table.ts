@@ -330,6 +330,6 @@ export function runKernels(machine: Machine, call: Call): readonly WasmBuffer[] 
 }
 
 /** Whether an op has a rule of its own that takes these arguments. */
-export function fitsRule({ name }: Entry, args: readonly unknown[]): boolean {
-  return rules.fits(name, args) ?? false;
+export function fitsRule(entry: Entry, args: readonly unknown[]): boolean {
+  return rules.fits(entry, args) ?? entry.isOwn ?? false; // somebody's own loops run
 }
