@@ -129,7 +129,7 @@ function accumulate(gradients: Gradients, x: Tensor, g: Tensor): void {
 }
 
 /** Sums a gradient over the axes that broadcasting stretched: a number used n times gets n gradients. */
-function unbroadcast(g: Tensor, x: Tensor): Tensor {
+export function unbroadcast(g: Tensor, x: Tensor): Tensor {
   if (sameShape(g.shape, x.shape)) return g;
   const offset = g.rank - x.rank;
   const dims: number[] = [];

@@ -2,13 +2,15 @@
 // trainings begin as. Nothing in it comes from elsewhere when it runs.
 // Next: serve.ts, which serves it here; site.ts, which makes the folder.
 
-import { cpSync, mkdirSync } from "node:fs";
+import { appendFileSync, cpSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { readResults } from "../lab/demo/resultFile.ts";
 import { committedFrontier } from "../lab/frontier.ts";
+import { tapeStyle } from "../report/tape/draw.ts";
 import { manySeedsOf } from "./manySeeds.ts";
+import { opSources } from "./opSources.ts";
 import { choices } from "./settings.ts";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
@@ -25,11 +27,15 @@ export async function buildExplorer(folder: string): Promise<void> {
     entryPoints: { page: "page.tsx", worker: "worker.ts" },
     outdir: folder,
     ...{ bundle: true, minify: true, format: "esm", target: "es2022", platform: "browser" },
-    define: { MANY_SEEDS: JSON.stringify(manySeedsOf(found.results, frontier.points)) },
+    define: {
+      MANY_SEEDS: JSON.stringify(manySeedsOf(found.results, frontier.points)),
+      OP_SOURCES: JSON.stringify(opSources()),
+    },
     logLevel: "warning",
   });
   for (const file of ["index.html", "style.css", "icon.svg"])
     cpSync(join(here, file), join(folder, file));
+  appendFileSync(join(folder, "style.css"), tapeStyle);
   cpSync(join(root, "kernels/wasm/kernels.wasm"), join(folder, "kernels.wasm"));
   const bases = new Map<string, string>(
     choices.base.values.map((base) => [String(base), join(root, `lab/demo/bases/${base}`)]),

@@ -6,9 +6,10 @@ import type { Files } from "../nn/index.ts";
 import { codeOf } from "./code.ts";
 import { HiddenView } from "./hiddenView.ts";
 import { LiveTraining } from "./liveTraining.ts";
-import type { Request, Told } from "./messages.ts";
+import type { Request, TapeRequest, TapeTold, Told } from "./messages.ts";
 import { type OveroptProgress, overoptimise } from "./overoptView.ts";
 import type { TypedText } from "./settings.ts";
+import { differenceCurve, opCheck, tapeScene } from "./tapeBench.ts";
 import { examplesOf, read, write } from "./textView.ts";
 
 /** What a host needs of where it runs. */
@@ -56,6 +57,7 @@ export class TrainingHost {
 
   /** Hears a request; resolves when it has been done. A training stops for the next one at once. */
   hear(request: Request): Promise<void> {
+    if (isOfTape(request)) return this.#tape(request); // no training has to be waited for
     if (request.kind === "begin") this.#asked = request.training;
     if (request.kind === "watch") this.#watched = request.pair;
     else if (request.kind === "read") this.#text = request.text;
@@ -79,6 +81,15 @@ export class TrainingHost {
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       this.doors.tell({ kind: "failed", training, message });
+    }
+  }
+
+  async #tape(request: TapeRequest): Promise<void> {
+    try {
+      this.doors.tell(await ofTape(request));
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      this.doors.tell({ kind: "failed", training: this.#asked, message });
     }
   }
 
@@ -182,4 +193,15 @@ export class TrainingHost {
 
 function textKey(text: TypedText | null): string {
   return JSON.stringify(text);
+}
+
+function isOfTape(request: Request): request is TapeRequest {
+  return ["tape", "differences", "check"].includes(request.kind);
+}
+
+async function ofTape(request: TapeRequest): Promise<TapeTold> {
+  const { kind, settings } = request;
+  if (kind === "tape") return { kind, scene: await tapeScene(settings) };
+  if (kind === "check") return { kind, check: await opCheck(settings, request.box) };
+  return { kind, curve: await differenceCurve(settings, request.box, request.element) };
 }

@@ -6,11 +6,30 @@ import type { StepRecord } from "../grm/index.ts";
 import type { HiddenDetail, HiddenFrame, HiddenScene } from "./hiddenView.ts";
 import type { Look } from "./liveTraining.ts";
 import type { Overopt, OveroptProgress } from "./overoptView.ts";
-import type { ExplorerSettings, TypedText } from "./settings.ts";
+import type { ExplorerSettings, TapeSettings, TypedText } from "./settings.ts";
+import type { DifferenceCurve, OpCheck, TapeScene } from "./tapeBench.ts";
 import type { TextReading, Writing } from "./textView.ts";
+
+/** What is asked of a tape: the whole of it, differences along one number, the check of one op. */
+export type TapeRequest =
+  | { readonly kind: "tape"; readonly settings: TapeSettings }
+  | {
+      readonly kind: "differences";
+      readonly settings: TapeSettings;
+      readonly box: number;
+      readonly element: number;
+    }
+  | { readonly kind: "check"; readonly settings: TapeSettings; readonly box: number };
+
+/** What is told of a tape. */
+export type TapeTold =
+  | { readonly kind: "tape"; readonly scene: TapeScene }
+  | { readonly kind: "differences"; readonly curve: DifferenceCurve }
+  | { readonly kind: "check"; readonly check: OpCheck };
 
 /** What the page asks for. */
 export type Request =
+  | TapeRequest
   /** A training from the base; what went on before ends. */
   | { readonly kind: "begin"; readonly training: number; readonly settings: ExplorerSettings }
   | { readonly kind: "run" }
@@ -27,6 +46,7 @@ export type Request =
 
 /** What the worker tells. */
 export type Told =
+  | TapeTold
   /** The device that computes, why it isn't another one if so, and its threads. */
   | {
       readonly kind: "device";

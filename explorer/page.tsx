@@ -11,6 +11,7 @@ import {
   type ExplorerState,
   heard,
   stateAt,
+  tapeSettingsOf,
   views,
 } from "./state.ts";
 import { App } from "./views/app.tsx";
@@ -23,7 +24,10 @@ let state: ExplorerState = stateAt(location.hash);
 const worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
 const ask = (request: Request): void => worker.postMessage(request);
 
-worker.onmessage = ({ data }: MessageEvent<Told>) => show(heard(state, data));
+worker.onmessage = ({ data }: MessageEvent<Told>) => {
+  show(heard(state, data));
+  if (data.kind === "tape") askForDifferences();
+};
 worker.onerror = (event) => {
   event.preventDefault();
   const message = event.message || "The worker that computes can't be loaded.";
@@ -51,6 +55,42 @@ function overoptSeed({ view, settings }: ExplorerState): number | null {
   return view === "overopt" ? settings.seed : null;
 }
 
+/** Asks for what the tape view shows and the worker hasn't told. */
+function askForTape(before: ExplorerState | null): void {
+  if (state.view !== "tape") return;
+  const settings = tapeSettingsOf(state);
+  const keyOf = (one: ExplorerState): string =>
+    one.view === "tape" ? JSON.stringify(tapeSettingsOf(one)) : "";
+  const isOther = before === null || keyOf(before) !== keyOf(state);
+  if (isOther) ask({ kind: "tape", settings });
+}
+
+let asked = ""; // the differences that were asked for last
+
+/** Asks for the differences along the chosen number, once it is known to be a parameter's. */
+function askForDifferences(): void {
+  const { scene, box, element } = state.tape;
+  if (state.view !== "tape" || scene === null || box === null) return;
+  const settings = tapeSettingsOf(state);
+  const chosen = scene.tape.boxes[box];
+  const key = JSON.stringify({ settings, box, element });
+  if (chosen?.op !== "leaf" || !chosen.requiresGrad || key === asked) return;
+  asked = key;
+  ask({ kind: "differences", settings, box, element });
+}
+
+const beat = 700; // milliseconds between two steps of a tape that plays
+let playing: ReturnType<typeof setInterval> | undefined;
+
+function keepPlaying(): void {
+  const isPlaying = state.view === "tape" && state.tape.isPlaying;
+  if (isPlaying && playing === undefined)
+    playing = setInterval(() => act({ kind: "tape", does: { to: "step", by: 1 } }), beat);
+  if (isPlaying || playing === undefined) return;
+  clearInterval(playing);
+  playing = undefined;
+}
+
 let luck = 0;
 let addressTimer: ReturnType<typeof setTimeout> | undefined;
 
@@ -67,6 +107,11 @@ function act(action: Action): void {
   if (readText(state) !== readText(before)) ask({ kind: "read", text: readText(state) });
   if (overoptSeed(state) !== overoptSeed(before))
     ask({ kind: "overopt", seed: overoptSeed(state) });
+  askForTape(before);
+  askForDifferences();
+  keepPlaying();
+  if (action.kind === "tape check")
+    ask({ ...action, kind: "check", settings: tapeSettingsOf(state) });
   if (action.kind === "write") ask({ kind: "write", prompt: state.text.prompt, luck: luck++ });
   if (watched(state) !== watched(before)) ask({ kind: "watch", pair: watched(state) });
   if (state.training !== before.training) begin();
@@ -102,5 +147,6 @@ keepAddress();
 ask({ kind: "watch", pair: watched(state) });
 ask({ kind: "read", text: readText(state) });
 ask({ kind: "overopt", seed: overoptSeed(state) });
+askForTape(null);
 begin();
 draw();

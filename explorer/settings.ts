@@ -187,3 +187,14 @@ export type OveroptChooser = (typeof chooserNames)[number];
 /** Titles that answers are written to, and how many sizes of n there are. */
 export const overoptPrompts = 10;
 export const overoptSizes = 16;
+
+/** What decides a tape: the loss on it, and the seed of the rule that is wrong on purpose; 0 for none. */
+export interface TapeSettings extends Pick<ExplorerSettings, "method" | "alpha" | "beta"> {
+  readonly bug: number;
+}
+
+/** Seeds of planted bugs; 0 for none. */
+export const bugSeeds: readonly number[] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
+
+/** Steps of differences, from large to small: two for each power of ten. */
+export const epsilons: readonly number[] = Array.from({ length: 15 }, (_, i) => 10 ** (-1 - i / 2));

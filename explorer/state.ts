@@ -18,8 +18,18 @@ import {
   queryOf,
   type StoryFeature,
   settingsFromQuery,
+  type TapeSettings,
   type TypedText,
 } from "./settings.ts";
+import {
+  afterTape,
+  heardTape,
+  type TapeAction,
+  type TapePlaceShown,
+  type TapeState,
+  tapePlaceAt,
+  tapeQuery,
+} from "./tapeState.ts";
 import type { TextReading, Writing } from "./textView.ts";
 
 /** The views by the names in their addresses. */
@@ -28,6 +38,7 @@ export const views = {
   hidden: "Hidden state",
   text: "Text",
   overopt: "Over-optimisation",
+  tape: "Tape",
 } as const;
 export type ViewName = keyof typeof views;
 
@@ -54,6 +65,7 @@ export interface ExplorerState {
   readonly pointed: PointedToken | null;
   /** The block whose attention is shown. */
   readonly block: number;
+  readonly tape: TapeState;
   /** What the address said that can't be. */
   readonly problems: readonly string[];
   /** What computes; null until it has started. */
@@ -89,8 +101,10 @@ export interface PointedToken {
 
 /** What the page begins as, at an address. */
 export function stateAt(hash: string): ExplorerState {
+  const { tape, ...place } = placeAt(hash);
   return {
-    ...placeAt(hash),
+    ...place,
+    tape: { ...tape, ...noTapeYet },
     device: null,
     training: 1,
     pointed: null,
@@ -99,6 +113,9 @@ export function stateAt(hash: string): ExplorerState {
     ...nothingYet,
   };
 }
+
+/** What is known of a tape before the worker told of it. */
+const noTapeYet = { isPlaying: false, scene: null, curve: null, check: null, guess: null } as const;
 
 /** What is known of a training before it began. */
 const nothingYet = {
@@ -130,7 +147,7 @@ type Opened = Pick<
   | "n"
   | "title"
   | "problems"
->;
+> & { readonly tape: TapePlaceShown };
 
 /** What an address says: `#train?alpha=0.5&...`. */
 function placeAt(hash: string): Opened {
@@ -163,12 +180,13 @@ function placeAt(hash: string): Opened {
   const block = take("block", 3, whole(1, 3));
   const n = take("n", 5, whole(1, overoptSizes)) - 1;
   const title = take("title", 1, whole(1, overoptPrompts)) - 1;
+  const tape = tapePlaceAt(take);
   const isView = name === "" || Object.hasOwn(views, name);
   if (!isView) problems.push(`There is no view "${name}"; this is Train.`);
   const view = isView && name !== "" ? (name as ViewName) : "train";
   const { settings, problems: others } = settingsFromQuery(given);
   return {
-    ...{ view, settings, tour, pair, feature, plane, text, block, n, title },
+    ...{ view, settings, tour, pair, feature, plane, text, block, n, title, tape },
     problems: [...problems, ...others],
   };
 }
@@ -178,7 +196,7 @@ export const tourLength = 6;
 
 /** The address of what is shown. */
 export function addressOf(state: ExplorerState): string {
-  const { view, settings, tour, pair, feature, plane, text, block, n, title } = state;
+  const { view, settings, tour, pair, feature, plane, text, block, n, title, tape } = state;
   const query = queryOf(settings);
   query.set("pair", String(pair + 1));
   query.set("colour", feature);
@@ -192,6 +210,7 @@ export function addressOf(state: ExplorerState): string {
     ["b", 1],
   ] as const)
     if (text.answers[i] !== initialText.answers[i]) query.set(key, text.answers[i]);
+  for (const [key, value] of tapeQuery(tape)) query.set(key, value);
   if (tour !== null) query.set("tour", String(tour));
   return `#${view}?${query}`;
 }
@@ -215,6 +234,9 @@ export type Action =
   | { readonly kind: "block"; readonly block: number }
   | { readonly kind: "n"; readonly n: number }
   | { readonly kind: "title"; readonly title: number }
+  | { readonly kind: "tape"; readonly does: TapeAction }
+  /** The rule of an op against differences. */
+  | { readonly kind: "tape check"; readonly box: number }
   | { readonly kind: "write" }
   | { readonly kind: "tour"; readonly tour: number | null }
   | { readonly kind: "address"; readonly hash: string }
@@ -236,7 +258,8 @@ export function after(state: ExplorerState, action: Action): ExplorerState {
     case "address": {
       const place = placeAt(action.hash);
       const isSame = String(queryOf(place.settings)) === String(queryOf(state.settings));
-      return isSame ? { ...state, ...place } : anew({ ...state, ...place });
+      const there = { ...state, ...place, tape: { ...state.tape, ...place.tape } };
+      return isSame ? there : anew(there);
     }
     case "pair":
       return { ...state, pair: action.pair };
@@ -256,6 +279,8 @@ export function after(state: ExplorerState, action: Action): ExplorerState {
       return { ...state, n: action.n };
     case "title":
       return { ...state, title: action.title };
+    case "tape":
+      return { ...state, tape: afterTape(state.tape, action.does) };
     case "write":
       return { ...state, writings: [] };
     case "tour":
@@ -267,6 +292,7 @@ export function after(state: ExplorerState, action: Action): ExplorerState {
     case "pause":
       return state.phase === "running" ? { ...state, phase: "ready" } : state;
     case "step":
+    case "tape check":
       return state;
   }
 }
@@ -292,6 +318,8 @@ export function heard(state: ExplorerState, told: Told): ExplorerState {
   if (told.kind === "device") return { ...state, device: told };
   if (told.kind === "overoptProgress") return { ...state, overoptProgress: told.progress };
   if (told.kind === "overopt") return { ...state, overopt: told.overopt, overoptProgress: null };
+  if (told.kind === "tape" || told.kind === "differences" || told.kind === "check")
+    return { ...state, tape: heardTape(state.tape, told, tapeSettingsOf(state)) };
   if (told.training !== state.training) return state;
   switch (told.kind) {
     case "begun": {
@@ -329,4 +357,10 @@ export function heard(state: ExplorerState, told: Told): ExplorerState {
 /** Steps that were taken. */
 export function stepOf({ records }: ExplorerState): number {
   return records[0]?.length ?? 0;
+}
+
+/** What decides the tape that is to be shown. */
+export function tapeSettingsOf({ settings, tape }: ExplorerState): TapeSettings {
+  const { method, alpha, beta } = settings;
+  return { method, alpha, beta, bug: tape.bug };
 }

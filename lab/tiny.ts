@@ -7,12 +7,7 @@ import type { Pair } from "../grm/pairs.ts";
 import { type Losses, Objective, type TrainMethod } from "../grm/trainer/objective.ts";
 import { trainSettings } from "../grm/trainer.ts";
 import { CausalLM } from "../nn/index.ts";
-
-/** All words that there are, by their ids. */
-export const tinyWords: readonly string[] = ["<bos>", "fox", "was", "glad", "cross"];
-
-/** After "<bos> fox": the answer that is preferred, and the other. */
-export const tinyAnswers = { chosen: "was glad", rejected: "was cross" } as const;
+import { tinyAnswers, tinyWords } from "./tinyWords.ts";
 
 const titleLength = 2;
 

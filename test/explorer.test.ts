@@ -11,7 +11,7 @@ import { availableParallelism, loadavg } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
-import { noGrad, random, tensor } from "../core/index.ts";
+import { grad, noGrad, random, tensor } from "../core/index.ts";
 import { buildExplorer } from "../explorer/build.ts";
 import { HiddenView } from "../explorer/hiddenView.ts";
 import {
@@ -27,11 +27,21 @@ import {
   TrainingHost,
 } from "../explorer/index.ts";
 import { manySeedsOf } from "../explorer/manySeeds.ts";
+import { entryIn, opSources } from "../explorer/opSources.ts";
 import { type OveroptProgress, overoptimise } from "../explorer/overoptView.ts";
 import { principalPlane } from "../explorer/pca.ts";
 import { isolation, serveFolder } from "../explorer/serve.ts";
-import { overoptSizes } from "../explorer/settings.ts";
-import { addressOf, after as afterAction, heard, stateAt } from "../explorer/state.ts";
+import { bugSeeds, epsilons, overoptSizes, type TapeSettings } from "../explorer/settings.ts";
+import {
+  addressOf,
+  after as afterAction,
+  type ExplorerState,
+  heard,
+  stateAt,
+} from "../explorer/state.ts";
+import { differenceCurve, opCheck, tapeScene } from "../explorer/tapeBench.ts";
+import { formulas } from "../explorer/tapeFormulas.ts";
+import { meetingOf, momentsAt, type TapeAction, timeOf, timesOf } from "../explorer/tapeState.ts";
 import { examplesOf, read, type Writing, write } from "../explorer/textView.ts";
 import { inspect, type StepRecord, scorePairs, statistics } from "../grm/index.ts";
 import {
@@ -46,6 +56,7 @@ import { readResults } from "../lab/demo/resultFile.ts";
 import { differenceTable } from "../lab/demo/table.ts";
 import { committedFrontier } from "../lab/frontier.ts";
 import { spelledBase } from "../lab/node.ts";
+import { tinyModel } from "../lab/tiny.ts";
 import { launchBrowser, noBrowser } from "./chromium.ts";
 import { root, temporaryFolder } from "./folders.ts";
 
@@ -543,6 +554,177 @@ describe("over-optimisation", () => {
   });
 });
 
+// --- The tape ----------------------------------------------------------------------------------------
+
+describe("the tape", () => {
+  const settings: TapeSettings = { method: "grm-sft", alpha: 0.3, beta: 0.1, bug: 0 };
+  const isLargest = (numbers: readonly number[]): number =>
+    Math.max(1e-12, ...numbers.map(Math.abs));
+
+  test("values, gradients and the walk's sums are the library's own", async () => {
+    const { tape, walk, ends } = await tapeScene(settings);
+    const { model, losses } = await tinyModel({ ...settings, dtype: "float64" });
+    const { loss, rewardLoss, regLoss } = losses();
+    assert.deepEqual(tape.boxes.at(-1)?.values, [await loss.item()]);
+    for (const [name, one] of [
+      [ends[0], rewardLoss],
+      [ends[1], regLoss],
+    ] as const) {
+      const last = tape.boxes.findLast(({ module }) => module === name);
+      assert.deepEqual(last?.values, [await one?.item()]);
+    }
+    const named = model.namedParameters();
+    const direct = grad(
+      loss,
+      named.map(([, p]) => p),
+    );
+    for (const [i, [name]] of named.entries()) {
+      const box = tape.boxes.find((one) => one.name === name);
+      assert.deepEqual(box?.gradient, Array.from(direct[i]?.data ?? []), name);
+    }
+    assert.equal(walk.length, tape.boxes.filter(({ op }) => op !== "leaf").length);
+    const last = new Map(walk.flatMap(({ gives }) => gives.map(({ to, sum }) => [to, sum])));
+    for (const [to, sum] of last)
+      assert.ok(
+        tape.boxes[to]?.gradient?.every((x, i) => x === sum[i]),
+        `box ${to}`,
+      );
+    for (const { box, gradient } of walk) assert.deepEqual(gradient, tape.boxes[box]?.gradient);
+  });
+
+  test("each op has its formula, its source as it stands in core, and a rule that differences confirm", async () => {
+    const sources = opSources();
+    for (const method of ["bt", "grm-sft", "grm-dpo-noref", "grm-dpo"] as const) {
+      const { tape } = await tapeScene({ ...settings, method });
+      for (const { id, op } of tape.boxes) {
+        if (op === "leaf") continue;
+        assert.ok(formulas[op], op);
+        const { file = "", text = "" } = sources[op] ?? {};
+        assert.ok(readFileSync(join(root, file), "utf8").includes(text) && text.length > 80, op);
+        assert.match(text, new RegExp(`^/\\*\\*[\\s\\S]*export const ${op}\\b[\\s\\S]*;$`));
+        if (method !== "grm-dpo") continue; // whose tape has all of them
+        for (const { error, rule } of (await opCheck({ ...settings, method }, id)).inputs)
+          assert.ok(error < 1e-7 && rule.length > 0, `${op}: ${error}`);
+      }
+    }
+    assert.equal(
+      entryIn("/** One. */\nexport const a = f({\n  b: 1,\n});\n", "a"),
+      "/** One. */\nexport const a = f({\n  b: 1,\n});",
+    );
+    assert.equal(entryIn("export const ab = 1;", "a"), null);
+  });
+
+  test("differences: digits agree in float64, and part where epsilon is too large or too small", async () => {
+    const { tape } = await tapeScene(settings);
+    const box = tape.boxes.findIndex(({ name }) => name.endsWith("v_proj.weight"));
+    const { dtypes } = await differenceCurve(settings, box, 6);
+    const [double, single] = dtypes.map(({ analytic, numeric }) =>
+      numeric.map((found) => Math.abs(found / analytic - 1)),
+    );
+    assert.equal(dtypes[0]?.analytic, tape.boxes[box]?.gradient?.[6]);
+    const best = (gaps: readonly number[] = []): number => gaps.indexOf(Math.min(...gaps));
+    assert.ok((double?.[best(double)] ?? 1) < 1e-8 && (single?.[best(single)] ?? 0) > 1e-6);
+    assert.ok(best(single) < best(double), "float32 parts at a larger epsilon");
+    assert.ok((double?.[0] ?? 0) > 1e-4 && (single?.at(-1) ?? 0) > 0.1);
+    // directly: the loss twice, with that number moved
+    const { model, losses } = await tinyModel({ ...settings, dtype: "float64" });
+    const weight =
+      model.parameters()[model.namedParameters().findIndex(([n]) => n.endsWith("v_proj.weight"))];
+    assert.ok(weight);
+    const at = (step: number): number => {
+      const moved = weight.data.slice();
+      moved[6] = (moved[6] ?? 0) + step;
+      weight.assign(moved);
+      const found = losses().loss.data[0] ?? Number.NaN;
+      moved[6] -= step;
+      weight.assign(moved);
+      return found;
+    };
+    const epsilon = epsilons[4] ?? 0;
+    near(dtypes[0]?.numeric[4], (at(epsilon) - at(-epsilon)) / (2 * epsilon), 1e-9, "slope");
+  });
+
+  test("a planted bug is found by the check of its op, and by no other's", async () => {
+    const kinds = new Set<string>();
+    for (const bug of bugSeeds.slice(1)) {
+      const { tape, bug: planted } = await tapeScene({ ...settings, bug });
+      assert.ok(planted, `seed ${bug}`);
+      kinds.add(planted.says);
+      const wrong: number[] = [];
+      for (const { id, op } of tape.boxes) {
+        if (op === "leaf") continue;
+        const { inputs } = await opCheck({ ...settings, bug }, id);
+        if (inputs.some(({ error }) => error > 1e-6)) wrong.push(id);
+      }
+      assert.deepEqual(wrong, [planted.box], `seed ${bug}: ${planted.says}`);
+    }
+    assert.ok(kinds.size >= 4, [...kinds].join("; "));
+  });
+
+  test("the losses meet at the final hidden state, on other tokens; attention brings them onto the same", async () => {
+    const scene = await tapeScene(settings);
+    const meeting = meetingOf(scene);
+    const at = scene.tape.boxes[meeting?.box ?? -1];
+    assert.deepEqual([at?.op, at?.module], ["rmsNorm", "model"]);
+    assert.equal(scene.tape.boxes[scene.sameToken ?? -1]?.module, "model.layers.0.self_attn");
+    const moments = momentsAt(scene, meeting?.at ?? 0);
+    assert.equal(moments[at?.id ?? -1]?.gifts.length, 2);
+    const rows = at?.gradient ?? [];
+    const pushed = Array.from(
+      { length: 8 },
+      (_, row) => isLargest(rows.slice(4 * row, 4 * row + 4)) > 1e-9,
+    );
+    // the chosen answer's words are predicted from its second and third token, and both last tokens are rewarded
+    assert.deepEqual(pushed, [false, true, true, true, false, false, false, true]);
+    const alone = await tapeScene({ ...settings, method: "bt" });
+    assert.deepEqual([meetingOf(alone), alone.sameToken], [null, null]);
+  });
+
+  test("steps follow what is seen, and an address holds all of it", async () => {
+    const scene = await tapeScene(settings);
+    const does = (state: ExplorerState, ...actions: readonly TapeAction[]): ExplorerState =>
+      actions.reduce((now, action) => afterAction(now, { kind: "tape", does: action }), state);
+    const begun = heard(stateAt("#tape?alpha=0.3"), { kind: "tape", scene });
+    assert.equal(timeOf(begun.tape), timesOf(scene));
+    const first = does(begun, { to: "time", at: 0 }, { to: "step", by: 1 });
+    assert.equal(first.tape.at, 22, "the folded model runs at once");
+    const opened = does(
+      first,
+      { to: "time", at: 0 },
+      { to: "fold", path: "model", isOpen: true },
+      { to: "step", by: 1 },
+    );
+    assert.equal(opened.tape.at, 1);
+    assert.equal(does(opened, { to: "step", by: -1 }, { to: "step", by: -1 }).tape.at, 0);
+    const whole = does(
+      opened,
+      { to: "box", box: 3 },
+      { to: "element", element: 2 },
+      { to: "epsilon", epsilon: 9 },
+      { to: "bug", bug: 5 },
+    );
+    const { at, open, box, element, epsilon, bug } = stateAt(addressOf(whole)).tape;
+    assert.deepEqual(
+      { at, open, box, element, epsilon, bug },
+      { at: 1, open: ["model"], box: 3, element: 2, epsilon: 9, bug: 5 },
+    );
+    assert.match(
+      stateAt("#tape?eps=99&open=<b>").problems.join(),
+      /"<b>" is no open.*"99" is no eps/,
+    );
+    const late = { ...scene, settings: { ...settings, alpha: 0.9 } };
+    assert.equal(
+      heard(begun, { kind: "tape", scene: late }).tape.scene,
+      scene,
+      "of other settings",
+    );
+    let playing = does(begun, { to: "play", isPlaying: true });
+    assert.equal(playing.tape.at, 0);
+    for (let i = 0; i < 40; i++) playing = does(playing, { to: "step", by: 1 });
+    assert.deepEqual([playing.tape.at, playing.tape.isPlaying], [timesOf(scene), false]);
+  });
+});
+
 function near(found: number | undefined, wanted: number, most: number, what: string): void {
   const gap = Math.abs((found ?? Number.NaN) - wanted);
   assert.ok(gap <= most, `${what}: ${found}, not ${wanted}`);
@@ -785,27 +967,37 @@ describe("the page in Chromium", { skip: noBrowser }, () => {
     await page.close();
   });
 
-  test("axe finds nothing serious in any view, in light and dark, with everything open", async () => {
-    const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core"), "utf8");
-    const views = ["train", "hidden", "text"]; // the fourth has the first one's parts
-    for (const [dark, view] of [false, true].flatMap((d) => views.map((v) => [d, v] as const))) {
-      const { page } = await open(`#${view}?${queryOf(short)}&tour=3`, { dark });
-      await status(page, "Ready");
-      await press(page, "One step");
-      await page.locator("#step").getByText("1", { exact: true }).waitFor();
-      await page.waitForTimeout(500);
-      await page.evaluate(() => {
-        for (const details of document.querySelectorAll("details")) details.open = true;
-      });
-      await page.evaluate(axe);
-      const found = (await page.evaluate("axe.run()")) as {
+  /** What axe finds on a page with everything open, in light and in dark. */
+  async function axeFindsNothing(page: Page): Promise<void> {
+    await page.evaluate(() => {
+      for (const details of document.querySelectorAll("details")) details.open = true;
+    });
+    const axe = createRequire(import.meta.url).resolve("axe-core");
+    await page.evaluate(readFileSync(axe, "utf8"));
+    for (const colorScheme of ["light", "dark"] as const) {
+      await page.emulateMedia({ colorScheme });
+      const { violations } = (await page.evaluate("axe.run()")) as {
         violations: { id: string; impact: string; nodes: { html: string }[] }[];
       };
-      const serious = found.violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
-      assert.deepEqual(serious, []);
-      await page.close();
+      const found = violations.map(({ id, nodes }) => `${colorScheme}: ${id}: ${nodes[0]?.html}`);
+      assert.deepEqual(found, []);
     }
-  });
+  }
+
+  for (const view of ["train", "hidden", "text", "tape"]) // and over-optimisation in its own test
+    test(`axe finds nothing serious in the view ${view}`, async () => {
+      const more = view === "tape" ? "&open=model,model.layers.0&box=2&bug=1" : "";
+      const { page } = await open(`#${view}?${queryOf(short)}${more}&tour=3`);
+      if (view === "tape") await page.getByText("Is backward right?").waitFor();
+      else {
+        await status(page, "Ready");
+        await press(page, "One step");
+        await page.locator("#step").getByText("1", { exact: true }).waitFor();
+        await page.waitForTimeout(500);
+      }
+      await axeFindsNothing(page);
+      await page.close();
+    });
 
   test("hidden states: arrows, figures and stories, and a click that chooses a pair", async () => {
     const { page, problems } = await open(`#hidden?${queryOf(short)}&pair=2&plane=base`);
@@ -875,6 +1067,83 @@ describe("the page in Chromium", { skip: noBrowser }, () => {
       .getByRole("heading", { name: "Best of 405 by plain proxy" })
       .waitFor({ timeout: 120_000 });
     assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 1280);
+    assert.deepEqual(problems, []);
+    await axeFindsNothing(page);
+    await page.close();
+  });
+
+  for (const [width, dark] of [
+    [1200, false],
+    [390, true],
+  ] as const) {
+    test(`tape: stepped, opened and searched by keyboard alone, ${width} px wide`, async () => {
+      const { page, problems } = await open(`#tape?${queryOf(short)}&bug=1`, { width, dark });
+      const box = (name: string) =>
+        page.locator(".tape").getByRole("button", { name, exact: true });
+      await box("+ model 22 ops → f64[2,4,4]").focus();
+      assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), width);
+      await page.keyboard.press("ArrowLeft");
+      await page.getByText(/^Backward, op 27 of 49: reshape \(into v_head\) took dL/).waitFor();
+      await page.keyboard.press("Enter");
+      await page.waitForFunction(
+        () => document.activeElement?.getAttribute("data-key") === "frame model",
+      );
+      const { tape, walk } = await tapeScene({ method: "grm-sft", alpha: 0.5, beta: 0.1, bug: 1 });
+      assert.equal(await page.locator(".tape .box").count(), 15);
+      await box("+ v_head 2 ops → f64[2]").press("Enter");
+      await box("linear f64[2,1]").press("Enter");
+      const numbers = await page.locator(".numbers-of pre").allTextContents();
+      const planted = tape.boxes.find(({ op, module }) => op === "linear" && module === "v_head");
+      assert.deepEqual(
+        numbers.map((text) =>
+          text
+            .trim()
+            .split(/\s+/)
+            .map((x) => Number(x.replace("−", "-"))),
+        ),
+        [planted?.values, planted?.gradient].map((all) =>
+          all?.map((x) => Number(x.toPrecision(3))),
+        ),
+      );
+      await page.getByRole("button", { name: "Check it by differences" }).press("Enter");
+      await page.getByText("differs").first().waitFor();
+      await page.getByRole("button", { name: "The bug is here" }).press("Enter");
+      await page.getByText(/^Right: this rule of linear loses what is below 0/).waitFor();
+      await page.locator(".source summary").press("Enter");
+      await page.getByText("export const linear").waitFor();
+      await box("embed_tokens.weight f64[5,4]").press("Enter");
+      await page.getByText("Gap by epsilon").waitFor();
+      await page.getByLabel("epsilon ε").press("ArrowRight");
+      await page.waitForURL(/eps=5/);
+      await page.reload();
+      await page.getByText("Gap by epsilon").waitFor();
+      assert.equal(await page.locator(".tape .box").count(), 18);
+      assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), width);
+      assert.match(
+        (await page.locator(".step-buttons").first().textContent()) ?? "",
+        /Where the losses meet/,
+      );
+      assert.equal(walk.length, 49);
+      assert.deepEqual(problems, []);
+      await page.close();
+    });
+  }
+
+  test("tape: plays to the end, and is saved as SVG", async () => {
+    const { page, problems } = await open(`#tape?${queryOf(short)}&at=90`);
+    await press(page, "Play");
+    await page.getByText(/^Backward, op 49 of 49/).waitFor();
+    await page.getByRole("button", { name: "Play" }).waitFor();
+    const [download] = await Promise.all([
+      page.waitForEvent("download"),
+      page.locator(".tape-figure").getByRole("button", { name: "Save SVG" }).click(),
+    ]);
+    const text = readFileSync(await download.path(), "utf8");
+    assert.match(text, /^<svg[\s\S]*reward loss[\s\S]*<\/svg>$/);
+    assert.doesNotMatch(text, /var\(/);
+    await press(page, "Where the losses meet");
+    await press(page, "Where they push the same token");
+    await page.getByText("attention has carried the reward").waitFor();
     assert.deepEqual(problems, []);
     await page.close();
   });

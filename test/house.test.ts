@@ -243,10 +243,10 @@ const budget: readonly (readonly [part: string, most: number, of: (file: string)
   ["nn", 7_900, (file) => file.startsWith("nn/")],
   ["grm", 8_400, (file) => file.startsWith("grm/") && !file.startsWith("grm/data/")],
   ["preference data", 2_720, (file) => file.startsWith("grm/data/")],
-  ["lab", 4_150, (file) => file.startsWith("lab/")],
-  ["report", 3_950, (file) => file.startsWith("report/")],
+  ["lab", 4_200, (file) => file.startsWith("lab/")],
+  ["report", 4_000, (file) => file.startsWith("report/")],
   ["cli", 4_850, (file) => file.startsWith("cli/")],
-  ["the explorer", 4_500, (file) => file.startsWith("explorer/")],
+  ["the explorer", 6_100, (file) => file.startsWith("explorer/")],
 ];
 
 function linesOf(file: string): number {

@@ -16,8 +16,9 @@ import {
 } from "../core/index.ts";
 import { namedLosses, tinyModel } from "../lab/tiny.ts";
 import { tapeToSvg } from "../report/index.ts";
-import { cellsOf, digits, leadingTo } from "../report/tape/draw.ts";
-import { type TapeGraph, tapeGraph } from "../report/tape/graph.ts";
+import { leadingTo, type TapeGraph } from "../report/tape/boxes.ts";
+import { cellsOf, digits } from "../report/tape/draw.ts";
+import { tapeGraph } from "../report/tape/graph.ts";
 import { itemsOf, layOut } from "../report/tape/layout.ts";
 import { noModules, watchModules, withParts } from "../report/tape/modules.ts";
 import { temporaryFolder } from "./folders.ts";
@@ -139,9 +140,11 @@ describe("tapeToSvg", () => {
     assert.doesNotMatch(before, /class="strip gradient"|class="gradient"/);
     assert.match(after, /class="strip gradient"/);
     assert.ok(
-      after.includes(`<text class="value" x="26" y="40">${digits(await loss.item())}</text>`),
+      after.includes(
+        `<text class="value" x="26" y="40" aria-hidden="true">${digits(await loss.item())}</text>`,
+      ),
     );
-    assert.ok(after.includes(`<text class="gradient" x="26" y="54">1</text>`));
+    assert.ok(after.includes(`<text class="gradient" x="26" y="54" aria-hidden="true">1</text>`));
     loss.backward();
     await assert.rejects(tapeToSvg(loss), (error: Error) => {
       assert.ok(error instanceof GraphError);
@@ -157,7 +160,7 @@ describe("tapeToSvg", () => {
     const counts: number[] = [];
     for (const depth of [0, 1, 9])
       counts.push((await drawn(depth)).match(/class="frame"/g)?.length ?? 0);
-    assert.deepEqual(counts, [0, 3, 6]);
+    assert.deepEqual(counts, [0, 5, 8]);
   });
 
   test("names are text, and tags close", async () => {
@@ -211,7 +214,7 @@ describe("twoheads tape", () => {
       `import { tensor } from ${JSON.stringify(core)};\nexport const loss = tensor([1, 2], { requiresGrad: true }).square().sum();\n`,
     );
     await drawn(at("loss.mjs"), "--out", at("own.svg"));
-    assert.match(readFileSync(at("own.svg"), "utf8"), />square</);
+    assert.match(readFileSync(at("own.svg"), "utf8"), />square </);
     writeFileSync(at("none.mjs"), "export const other = 1;\n");
     const none = await drawn(at("none.mjs"));
     assert.equal(none.code, 1);

@@ -33,6 +33,8 @@ export interface ChartData {
   readonly x: readonly [number, number];
   /** Names of 0, 1, 2, ... on it; numbers unless said. */
   readonly xTicks?: readonly string[];
+  /** What it counts; steps unless said. */
+  readonly xTitle?: string;
   /** What a place on it is called in a table; its number unless said. */
   readonly xName?: (x: number) => string;
   readonly y: readonly [number, number];
@@ -40,6 +42,8 @@ export interface ChartData {
   readonly lines: readonly ChartLine[];
   /** A level to hold the lines against. */
   readonly rule?: { readonly y: number; readonly text: string };
+  /** A place on x that is marked. */
+  readonly mark?: number;
   readonly format: (y: number) => string;
   /** How numbers of the axis are written; as all others unless said. */
   readonly tick?: (y: number) => string;
@@ -59,6 +63,15 @@ export function Chart(data: ChartData): JSX.Element {
   return (
     <svg class="chart" viewBox={`0 0 ${width} ${height}`} role="img" aria-label={label}>
       <Axes x={x} y={y} data={data} />
+      {data.mark !== undefined && (
+        <line
+          class="at"
+          x1={x(data.mark)}
+          x2={x(data.mark)}
+          y1={margin.top}
+          y2={height - margin.bottom}
+        />
+      )}
       {rule !== undefined && (
         <g class="rule">
           <line x1={margin.left} x2={width - margin.right} y1={y(rule.y)} y2={y(rule.y)} />
@@ -106,7 +119,11 @@ function anchorOf(
 /** Powers of ten, and their halves and thirds where there are few. */
 function logTicks([low, high]: readonly [number, number]): number[] {
   const steps = high / low > 300 ? [1] : high / low > 30 ? [1, 3] : [1, 2, 5];
-  const powers = Array.from({ length: 13 }, (_, i) => 10 ** (i - 4));
+  const [first, last] = [Math.floor(Math.log10(low)), Math.ceil(Math.log10(high))];
+  const every = Math.ceil((last - first) / 8); // of many powers, some
+  const powers = Array.from({ length: last - first + 1 }, (_, i) => first + i)
+    .filter((power) => power % every === 0)
+    .map((power) => 10 ** power);
   return powers
     .flatMap((power) => steps.map((step) => step * power))
     .filter((value) => value >= low && value <= high);

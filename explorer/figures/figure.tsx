@@ -54,7 +54,7 @@ function Numbers({ title, chart }: { title: string; chart: ChartData }): JSX.Ele
         <table>
           <thead>
             <tr>
-              <th scope="col">{chart.xName === undefined ? "step" : "n"}</th>
+              <th scope="col">{chart.xTitle ?? "step"}</th>
               {chart.lines.map(({ name }) => (
                 <th key={name} scope="col">
                   {name}

@@ -6,6 +6,7 @@ import { addressOf, type ExplorerState, type ViewName, views } from "../state.ts
 import { Hidden } from "./hidden.tsx";
 import { Overoptimise } from "./overopt.tsx";
 import type { ViewProps } from "./parts.tsx";
+import { Tape } from "./tape.tsx";
 import { Text } from "./text.tsx";
 import { Tour } from "./tour.tsx";
 import { Train } from "./train.tsx";
@@ -44,6 +45,7 @@ export function App({ state, act }: ViewProps): JSX.Element {
         {state.view === "train" && <Train state={state} act={act} />}
         {state.view === "hidden" && <Hidden state={state} act={act} />}
         {state.view === "overopt" && <Overoptimise state={state} act={act} />}
+        {state.view === "tape" && <Tape state={state} act={act} />}
         {state.view === "text" && <Text state={state} act={act} />}
       </main>
       <footer>

@@ -168,6 +168,7 @@ function chartOf(
     label: `${which === "gold" ? "True worth" : "Proxy's score"} of the best of n, for n from 1 to ${ns[n]}`,
     x: [0, ns.length - 1],
     xTicks: ns.map((one) => (shown.has(one) ? String(one) : "")),
+    xTitle: "n",
     xName: (i) => String(ns[i] ?? ""),
     y: [Math.min(0, ...all), 1.08 * Math.max(...all)],
     lines: whose.map((who) => ({

@@ -1,16 +1,8 @@
 // A tape as a picture: each op a box with its value and its gradient, few numbers as digits and many as a strip of
-// colours. The picture is a tree of plain parts, which svgText writes as a file and the explorer gives to its own
+// colours. The picture is a tree of plain parts, which svg.ts writes as a file and the explorer gives to its own
 // renderer. Next: svg.ts, the one call.
 
-import { escape } from "../html.ts";
-import type { TapeBox, TapeGraph } from "./graph.ts";
-import {
-  layOut,
-  type TapeArrow,
-  type TapeItem,
-  type TapeLayout,
-  type TapePlace,
-} from "./layout.ts";
+import type { TapeArrow, TapeItem, TapeLayout, TapePlace } from "./layout.ts";
 
 /** An element of SVG, as data. */
 export interface SvgPart {
@@ -19,9 +11,9 @@ export interface SvgPart {
   readonly inside: readonly (SvgPart | string)[];
 }
 
-/** How an item looks. */
+/** What an item shows of its numbers. */
 export interface TapeLook {
-  /** Further classes: of a step, of a loss that it belongs to. */
+  /** Classes of the step that it is in. */
   readonly classes: string;
   /** What it shows; null where it isn't there yet. */
   readonly values: readonly number[] | null;
@@ -31,8 +23,10 @@ export interface TapeLook {
 export interface TapeDrawing {
   /** Names it for who can't see it. */
   readonly label: string;
-  readonly isOpen: (path: string) => boolean;
+  /** What an item shows; its own numbers unless said. */
   readonly look?: (item: TapeItem) => TapeLook;
+  /** Classes of the losses that boxes lead to. */
+  readonly tint?: (boxes: TapeItem["boxes"]) => string;
   /** Whether boxes are buttons. */
   readonly buttons?: boolean;
 }
@@ -52,11 +46,15 @@ const plainLook = ({ output }: TapeItem): TapeLook => ({
   gradient: output.gradient,
 });
 
-/** A tape as a tree of SVG. */
-export function drawTape(tape: TapeGraph, drawing: TapeDrawing): SvgPart {
-  const { label, isOpen, look = plainLook, buttons = false } = drawing;
-  const laid: TapeLayout = layOut(tape, isOpen);
-  const looks = new Map(laid.items.map((item) => [item.key, look(item)]));
+/** A tape whose boxes have their places, as a tree of SVG. */
+export function drawTape(laid: TapeLayout, drawing: TapeDrawing): SvgPart {
+  const { label, look = plainLook, tint = () => "", buttons = false } = drawing;
+  const looks = new Map(
+    laid.items.map((item) => {
+      const { classes, ...shown } = look(item);
+      return [item.key, { ...shown, classes: `${tint(item.boxes)} ${classes}`.trim() }];
+    }),
+  );
   const [width, height] = [Math.ceil(laid.width), Math.ceil(laid.height)];
   const named = { role: buttons ? "group" : "img", "aria-label": label };
   return part(
@@ -82,14 +80,14 @@ function frameOf({ path, ...place }: TapePlace & { readonly path: string }, butt
   const top = y - roomForName;
   return part(
     "g",
-    { class: "frame", ...(buttons && buttonOf(`frame ${path}`, `Close ${path}`)) },
+    { class: "frame", ...(buttons && buttonOf(`frame ${path}`)) },
     part("rect", { x, y: top, width, height: height + roomForName, rx: 9 }),
     part("text", { x: x + 9, y: top + 14 }, `${buttons ? "− " : ""}${shortPath(path)}`),
   );
 }
 
-function buttonOf(key: string, label: string): SvgPart["attributes"] {
-  return { "data-key": key, tabindex: 0, role: "button", "aria-label": label };
+function buttonOf(key: string): SvgPart["attributes"] {
+  return { "data-key": key, tabindex: 0, role: "button" };
 }
 
 function cornerOf({ x, y, width, height }: TapePlace): TapePlace {
@@ -135,18 +133,17 @@ function boxOf(item: TapeItem & TapePlace, look: TapeLook, buttons: boolean): Sv
   const kind = folded !== null ? "folded" : output.op === "leaf" ? "leaf" : "op";
   const count = item.boxes.filter(({ op }) => op !== "leaf").length;
   const inside = folded === null ? "" : `${count} ${count === 1 ? "op" : "ops"} → `;
-  const label = `${titleOf(item)}${folded === null ? "" : ", folded"}, ${output.type}`;
   const sign = folded !== null && buttons ? "+ " : "";
   return part(
     "g",
     {
       class: `box ${kind} ${output.requiresGrad ? "" : "constant"} ${look.classes}`.trim(),
       transform: `translate(${x} ${y})`,
-      ...(buttons && buttonOf(item.key, label)),
+      ...(buttons && buttonOf(item.key)),
     },
-    part("title", {}, titleText(item)),
+    ...(buttons ? [] : [part("title", {}, titleText(item))]),
     part("rect", { class: "body", width, height, rx: kind === "leaf" ? 3 : 9 }),
-    part("text", { class: "name", x: 8, y: 15 }, cut(`${sign}${titleOf(item)}`)),
+    part("text", { class: "name", x: 8, y: 15 }, `${cut(sign + titleOf(item))} `),
     part("text", { class: "type", x: 8, y: 27 }, `${inside}${output.type}`),
     ...numbersOf("value", look.values, 32, width),
     ...(output.requiresGrad ? numbersOf("gradient", look.gradient, 46, width) : []),
@@ -175,11 +172,13 @@ function numbersOf(
   y: number,
   width: number,
 ): SvgPart[] {
-  const label = part("text", { class: "label", x: 8, y: y + 8 }, what === "value" ? "y" : "dL");
+  const hidden = { "aria-hidden": "true" }; // pictures of numbers, no part of a name
+  const sign = what === "value" ? "y" : "dL";
+  const label = part("text", { class: "label", x: 8, y: y + 8, ...hidden }, sign);
   if (numbers === null) return [label];
   if (numbers.length <= mostDigits) {
     const text = numbers.map(digits).join(", ");
-    return [label, part("text", { class: what, x: 26, y: y + 8 }, text)];
+    return [label, part("text", { class: what, x: 26, y: y + 8, ...hidden }, text)];
   }
   const cells = cellsOf(numbers);
   const most = Math.max(...cells.map(Math.abs));
@@ -195,7 +194,7 @@ function numbersOf(
         most === 0 ? 0.06 : Math.round(100 * (0.06 + (0.94 * Math.abs(x)) / most)) / 100,
     }),
   );
-  return [label, part("g", { class: `strip ${what}` }, ...rects)];
+  return [label, part("g", { class: `strip ${what}`, ...hidden }, ...rects)];
 }
 
 /** All numbers, or of neighbours the one that is farthest from 0. */
@@ -212,21 +211,6 @@ export function digits(x: number): string {
   const size = Math.abs(x);
   const text = size >= 1e4 || size < 1e-3 ? x.toExponential(1) : String(Number(x.toPrecision(3)));
   return text.replace("e+", "e").replaceAll("-", "−");
-}
-
-/** The boxes from which an arrow's way leads to one in a module, by their places; themselves too. */
-export function leadingTo({ boxes }: TapeGraph, isEnd: (box: TapeBox) => boolean): Set<number> {
-  const found = new Set<number>();
-  for (const box of boxes.toReversed())
-    if (isEnd(box) || found.has(box.id)) for (const id of [box.id, ...box.inputs]) found.add(id);
-  return found;
-}
-
-/** A tree of SVG as text. */
-export function svgText({ tag, attributes, inside }: SvgPart): string {
-  const given = Object.entries(attributes).map(([name, x]) => ` ${name}="${escape(String(x))}"`);
-  const body = inside.map((child) => (typeof child === "string" ? escape(child) : svgText(child)));
-  return `<${tag}${given.join("")}>${body.join("")}</${tag}>`;
 }
 
 /** What a picture of a tape looks like, in the page's colours: the same rules in a file and in the explorer. */

@@ -6,42 +6,8 @@ import { grad, type Tensor } from "../../core/index.ts";
 import { type Node, nodesBehind } from "../../core/node.ts";
 import { header } from "../../core/show.ts";
 import { optionCode, type TapeEntry, tapeEntries } from "../../core/showTape.ts";
+import { moduleAbove, modulesAround, type TapeBox, type TapeGraph } from "./boxes.ts";
 import type { TapeModules } from "./modules.ts";
-
-/** A leaf or an op of the tape. */
-export interface TapeBox {
-  /** Its place among the boxes: leaves first, then ops in the order in which they ran. */
-  readonly id: number;
-  readonly name: string;
-  /** The op's name; "leaf" for what nothing on the tape made. */
-  readonly op: string;
-  /** Places of the boxes that it reads. */
-  readonly inputs: readonly number[];
-  /** Numbers and options that stand beside its inputs, as code. */
-  readonly options: readonly string[];
-  /** The path of the module that it ran in, or that it is a parameter of; "" outside of all. */
-  readonly module: string;
-  /** f32[2,3] */
-  readonly type: string;
-  readonly shape: readonly number[];
-  readonly requiresGrad: boolean;
-  readonly values: readonly number[];
-  /** Derivatives of the loss by its numbers; null where there are none, or where they weren't asked for. */
-  readonly gradient: readonly number[] | null;
-}
-
-/** A tape as plain data. */
-export interface TapeGraph {
-  readonly boxes: readonly TapeBox[];
-  /** Paths of modules that have boxes; those above them too. */
-  readonly modules: readonly string[];
-}
-
-/** The module that a path lies in, by its longest beginning that is one; "" for none. */
-export function moduleAbove(path: string, modules: readonly string[]): string {
-  const above = modules.filter((other) => path.startsWith(`${other}.`));
-  return above.reduce((a, b) => (b.length > a.length ? b : a), "");
-}
 
 /**
  * Modules without the inner ones of a single op: a projection is its op and its weight, and no frame.
@@ -51,13 +17,6 @@ function worthAFrame(paths: readonly string[], ran: readonly string[]): string[]
   const countIn = (path: string): number =>
     ran.filter((at) => at === path || at.startsWith(`${path}.`)).length;
   return paths.filter((path) => countIn(path) > 1 || moduleAbove(path, paths) === "");
-}
-
-/** All modules around a box, the outermost first. */
-export function modulesAround(path: string, modules: readonly string[]): string[] {
-  const around: string[] = [];
-  for (let at = path; at !== ""; at = moduleAbove(at, modules)) around.unshift(at);
-  return around;
 }
 
 /**
@@ -70,7 +29,7 @@ export async function tapeGraph(
   { gradients }: { readonly gradients: boolean },
 ): Promise<TapeGraph> {
   const entries = tapeEntries([loss]);
-  const modules = framed(watched, entries);
+  const modules = framed(withWays(watched, entries), entries);
   const found = gradients ? gradientsOf(loss, entries) : [];
   const places = new Map(entries.map(({ tensor }, i) => [tensor, i]));
   const pathOf = pathsIn(entries, modules);
@@ -79,7 +38,7 @@ export async function tapeGraph(
     const gradient = found[id] ?? null;
     boxes.push({
       id,
-      name: modules.parameters.get(tensor) ?? line.name,
+      name: modules.parameters.get(tensor) ?? (dataName(tensor, entries) || line.name),
       op: line.op,
       inputs: node?.inputs.flatMap((x) => places.get(x) ?? []) ?? [],
       options: optionsOf({ line, tensor, node }, places),
@@ -93,6 +52,33 @@ export async function tapeGraph(
   }
   const paths = new Set(boxes.flatMap(({ module }) => modulesAround(module, modules.paths)));
   return { boxes, modules: modules.paths.filter((path) => paths.has(path)) };
+}
+
+/** What to call data that has no name: the op that reads it; "" where several do, and of all else. */
+function dataName(x: Tensor, entries: readonly TapeEntry[]): string {
+  if (x.name !== "" || x.node !== null || x.requiresGrad) return "";
+  const readers = new Set(
+    entries.flatMap(({ node }) => (node?.inputs.includes(x) ? node.entry.name : [])),
+  );
+  const [only = "", ...others] = readers;
+  return only === "" || others.length > 0 ? "" : `data of ${only}`;
+}
+
+/** Ops outside of all modules that lead into one are a part of their own: "into v_head". */
+function withWays(modules: TapeModules, entries: readonly TapeEntry[]): TapeModules {
+  const ways = new Map<Node, string>();
+  const leadsTo = new Map<Node, Set<string>>();
+  for (const { node } of entries.toReversed()) {
+    if (node === null) continue;
+    const [only = "", ...others] = leadsTo.get(node) ?? [];
+    const isOutside = modules.of(node) === "" && only !== "" && others.length === 0;
+    if (isOutside) ways.set(node, `into ${only}`);
+    const top = isOutside ? only : (modulesAround(modules.of(node), modules.paths)[0] ?? "");
+    for (const { node: before } of node.inputs)
+      if (before !== null) leadsTo.set(before, (leadsTo.get(before) ?? new Set()).add(top));
+  }
+  const paths = [...modules.paths, ...new Set(ways.values())];
+  return { ...modules, paths, of: (node) => ways.get(node) ?? modules.of(node) };
 }
 
 /** The same modules, where those without a frame are part of the one around them. */

@@ -3,7 +3,7 @@
 // Next: draw.ts.
 
 import { Graph, layout } from "@dagrejs/dagre";
-import { moduleAbove, modulesAround, type TapeBox, type TapeGraph } from "./graph.ts";
+import { moduleAbove, modulesAround, type TapeBox, type TapeGraph } from "./boxes.ts";
 
 /** What is seen of a tape: a box, or a folded module. */
 export interface TapeItem {

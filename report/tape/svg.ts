@@ -3,9 +3,11 @@
 import { ArgumentError, GraphError, Tensor } from "../../core/index.ts";
 import { accept, signature } from "../../core/signature.ts";
 import { Module } from "../../nn/index.ts";
-import { drawTape, leadingTo, type SvgPart, svgText, type TapeLook, tapeStyle } from "./draw.ts";
-import { isReleased, modulesAround, type TapeGraph, tapeGraph } from "./graph.ts";
-import { itemsOf, type TapeItem } from "./layout.ts";
+import { escape } from "../html.ts";
+import { modulesAround, tintsOf } from "./boxes.ts";
+import { drawTape, type SvgPart, tapeStyle } from "./draw.ts";
+import { isReleased, tapeGraph } from "./graph.ts";
+import { itemsOf, layOut } from "./layout.ts";
 import { noModules, type TapeModules, watchModules, withParts } from "./modules.ts";
 
 const takes = signature(
@@ -69,10 +71,10 @@ export async function tapeToSvg(
       `tapeToSvg: ${count} boxes, more than the ${mostItems} that can be read; fold modules with { model, depth: 1 }, ` +
         "draw one step of a loop, or print it with showTape",
     );
-  const look = lookOf(tape, ends);
+  const tint = tintsOf(tape, ends);
   const ops = tape.boxes.filter(({ op }) => op !== "leaf").length;
   const label = `The tape of ${ops} ops${gradients ? ", with gradients" : ", before backward"}`;
-  return fileText(drawTape(tape, { label, isOpen, look }));
+  return fileText(drawTape(layOut(tape, isOpen), { label, tint }));
 }
 
 /** Runs what is to be run. */
@@ -96,21 +98,11 @@ function found(loss: Tensor | (() => Tensor | NamedLosses), model: Module | unde
   return { root: given.loss, modules, ends: Object.keys(parts) };
 }
 
-/** Boxes in the colours of the first two named results that they lead to. */
-export function lookOf(tape: TapeGraph, ends: readonly string[]): (item: TapeItem) => TapeLook {
-  const classes = ["reward", "text"].flatMap((name, i) => {
-    const end = ends[i];
-    if (end === undefined) return [];
-    return { name, ids: leadingTo(tape, ({ module }) => module === end) };
-  });
-  return ({ output, boxes }) => ({
-    classes: classes
-      .filter(({ ids }) => boxes.some(({ id }) => ids.has(id)))
-      .map(({ name }) => name)
-      .join(" "),
-    values: output.values,
-    gradient: output.gradient,
-  });
+/** A tree of SVG as text. */
+export function svgText({ tag, attributes, inside }: SvgPart): string {
+  const given = Object.entries(attributes).map(([name, x]) => ` ${name}="${escape(String(x))}"`);
+  const body = inside.map((child) => (typeof child === "string" ? escape(child) : svgText(child)));
+  return `<${tag}${given.join("")}>${body.join("")}</${tag}>`;
 }
 
 /** A picture as a file of its own. */
