@@ -6,7 +6,8 @@ import assert from "node:assert/strict";
 import { appendFileSync, cpSync, existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
-import { blocksOf, inFolder, root, runProgram, stepsOf } from "../walkthroughs/lesson.ts";
+import { blocksOf, stepsOf } from "../walkthroughs/lesson.ts";
+import { inFolder, root, runProgram } from "../walkthroughs/running.ts";
 
 const textOf = (file: string): string => readFileSync(join(root, file), "utf8");
 

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { test } from "node:test";
 import { flagsTakenByNpm } from "../cli/npmFlags.ts";
-import { root } from "../walkthroughs/lesson.ts";
+import { root } from "../walkthroughs/running.ts";
 
 test("flags come back as they were given", () => {
   const environment = {

@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { pathToFileURL } from "node:url";
-import { root } from "../walkthroughs/lesson.ts";
+import { root } from "../walkthroughs/running.ts";
 
 const { NODE_TEST_CONTEXT: _context, ...environment } = process.env; // ours is not the planted tests' runner
 

@@ -12,14 +12,12 @@ import { describe, test } from "node:test";
 import {
   blocksOf,
   exercises,
-  inFolder,
   moduleOf,
   problemsOf,
-  root,
-  runLesson,
   stepsOf,
   updated,
 } from "../walkthroughs/lesson.ts";
+import { inFolder, root, runLesson } from "../walkthroughs/running.ts";
 
 const folder = join(root, "walkthroughs");
 const names = readdirSync(folder).filter((name) => /^\d\d-.*\.md$/.test(name));

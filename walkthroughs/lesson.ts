@@ -1,17 +1,7 @@
 // A lesson is Markdown whose code runs: all its ```ts blocks are one module, and what each prints stands
-// below it in a ```text block. Here a lesson is taken apart, run, compared with what it says, and given
-// new outputs. Nothing here knows what a lesson is about.
-// Next: run.ts, the command; ../test/walkthroughs.test.ts, which holds the lessons to their word.
-
-import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-
-export const root = fileURLToPath(new URL("..", import.meta.url));
-const tsx = createRequire(import.meta.url).resolve("tsx/cli");
+// below it in a ```text block. Here a lesson is taken apart, made a module, compared with what it says, and
+// given new outputs. Nothing here knows what a lesson is about, or where it runs: the site's pages do this, too.
+// Next: running.ts, which runs a lesson in Node; ../test/walkthroughs.test.ts, which holds the lessons to their word.
 
 /** A fenced block. */
 export interface CodeBlock {
@@ -50,81 +40,31 @@ export function stepsOf(markdown: string): LessonStep[] {
 /** Where the solutions begin: a reader's run stops before. */
 export const exercises = "## Exercises";
 
-// --- Running -----------------------------------------------------------------------------------------
+// --- As a module --------------------------------------------------------------------------------------
 
 /** Written before what a block prints. */
-const mark = "\u001e";
+export const mark = "\u001e";
+
+/** All code as one module, whose output has a mark before what each block prints. */
+export function moduleOf(markdown: string): string {
+  const blocks = stepsOf(markdown).map(({ code }) => code);
+  return moduleFrom(blocks, () => `process.stdout.write("\\u001e");`);
+}
 
 /**
- * All code as one module. Each line stands where it stands in the lesson, so that an error's line number
- * is the lesson's; opening fences become marks in the output.
+ * Blocks as one module. Each line stands where it stands in the lesson, so that an error's line number is the
+ * lesson's, as long as no block has become longer than its place; `begin` is a statement in place of its opening fence.
  */
-export function moduleOf(markdown: string): string {
-  const lines = markdown.split("\n").map(() => "");
-  for (const { code } of stepsOf(markdown)) {
-    lines[code.line - 1] = `process.stdout.write("\\u001e");`;
-    code.text.split("\n").forEach((line, i) => {
-      lines[code.line + i] = line;
-    });
+export function moduleFrom(
+  blocks: readonly Pick<CodeBlock, "text" | "line">[],
+  begin: (step: number) => string,
+): string {
+  const lines: string[] = [];
+  for (const [i, { text, line }] of blocks.entries()) {
+    while (lines.length < line - 1) lines.push("");
+    lines.push(begin(i), ...text.replace(/\n$/, "").split("\n"));
   }
   return `${lines.join("\n")}\nexport {};\n`; // a module even without imports
-}
-
-/** Makes a temporary folder in which programs find this repository's packages, for as long as `use` takes. */
-export async function inFolder<T>(use: (folder: string) => Promise<T> | T): Promise<T> {
-  const folder = mkdtempSync(join(tmpdir(), "twoheads-document-"));
-  writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
-  symlinkSync(join(root, "node_modules"), join(folder, "node_modules"), "junction");
-  try {
-    return await use(folder);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-}
-
-/** Runs TypeScript in `folder`, at the repository's root, and gives what it prints. */
-export function runProgram(
-  folder: string,
-  code: string,
-  { name = "block.ts", onPrint = (_text: string): void => {} } = {},
-): Promise<string> {
-  const file = join(folder, name);
-  writeFileSync(file, code);
-  const args = [tsx, "--tsconfig", join(root, "tsconfig.json"), file];
-  const plain = { DEBUG: "", TWOHEADS_DEVICE: "", TWOHEADS_FMA: "" };
-  const child = spawn(process.execPath, args, { cwd: root, env: { ...process.env, ...plain } });
-  let [printed, errors] = ["", ""];
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    printed += text;
-    onPrint(text);
-  });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    errors += text;
-  });
-  return new Promise((resolve, reject) => {
-    child.on("error", reject);
-    child.on("close", (status) => {
-      if (status === 0) resolve(printed);
-      else reject(new Error(`${name} ended with status ${status}\n${errors}`));
-    });
-  });
-}
-
-/** Runs a lesson; gives what each block prints. `onPrint` hears the number of the block, and a piece of it. */
-export async function runLesson(
-  name: string,
-  markdown: string,
-  onPrint: (step: number, text: string) => void = () => {},
-): Promise<string[]> {
-  let step = -1;
-  const hear = (text: string): void =>
-    text.split(mark).forEach((part, i) => {
-      if (i > 0) step++;
-      onPrint(step, part);
-    });
-  const options = { name: `${name}.ts`, onPrint: hear };
-  const printed = await inFolder((folder) => runProgram(folder, moduleOf(markdown), options));
-  return printed.split(mark).slice(1);
 }
 
 // --- Comparing ---------------------------------------------------------------------------------------
@@ -142,12 +82,19 @@ export function problemsOf(markdown: string, outputs: readonly string[]): string
   return stepsOf(markdown).flatMap(({ code, expected }, i) => {
     const printed = outputs[i];
     if (printed === undefined) return [`line ${code.line}: the block wasn't run`];
-    const said = expected?.text ?? "";
-    const seen = expected?.language === "text numbers vary" ? withoutNumbers : String;
-    const changes = changesBetween(linesOf(seen(said)), linesOf(seen(printed)));
+    const changes = changesOf(expected, printed);
     const line = expected?.line ?? code.line;
     return changes.length === 0 ? [] : [`line ${line} of the lesson:\n${changes.join("\n")}`];
   });
+}
+
+/** What a block printed that doesn't stand below it, and what stands there that it didn't print. */
+export function changesOf(
+  expected: Pick<CodeBlock, "language" | "text"> | undefined,
+  printed: string,
+): string[] {
+  const seen = expected?.language === "text numbers vary" ? withoutNumbers : String;
+  return changesBetween(linesOf(seen(expected?.text ?? "")), linesOf(seen(printed)));
 }
 
 function linesOf(text: string): string[] {

@@ -6,7 +6,8 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { parseArgs } from "node:util";
 import { flagsTakenByNpm } from "../cli/npmFlags.ts";
-import { exercises, problemsOf, root, runLesson, stepsOf, updated } from "./lesson.ts";
+import { exercises, problemsOf, stepsOf, updated } from "./lesson.ts";
+import { root, runLesson } from "./running.ts";
 
 const folder = join(root, "walkthroughs");
 const usage = `npm run walkthrough 3                lesson 3, without its exercises' solutions
