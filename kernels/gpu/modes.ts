@@ -54,26 +54,27 @@ export function startNow(mode: Exclude<Mode, "webgpu">): Backend {
   const reason = whyNot(library, mode);
   if (reason !== null) throw unavailable(mode, reason);
   const gpu = new library.GPU({ mode });
+  const context = (): WebGL | null => (mode === "webgl2" ? gpu.context : null); // in a worker, cpu has one for drawing
   let failure: string | null = null;
   return {
     mode,
     gpu,
     get adapter() {
-      return mode === "webgl2" ? rendererOf(gpu.context) : mode;
+      return mode === "webgl2" ? rendererOf(context()) : mode;
     },
     resident: mode === "webgl2" ? "ArrayTexture(1)" : "Array",
     check: (name, kernel) => checkRan(library, mode, name, kernel),
     failure: () => {
-      if (gpu.context?.isContextLost()) failure ??= "the WebGL context was lost";
+      if (context()?.isContextLost()) failure ??= "the WebGL context was lost";
       return failure;
     },
     checkMemory: () => {
-      const gl = gpu.context;
+      const gl = context();
       if (gl?.getError() === gl?.OUT_OF_MEMORY && gl) failure ??= "out of GPU memory";
     },
     lose: () => {
-      if (gpu.context === null) failure = "the device was given up";
-      gpu.context?.getExtension("WEBGL_lose_context")?.loseContext();
+      if (context() === null) failure = "the device was given up";
+      context()?.getExtension("WEBGL_lose_context")?.loseContext();
     },
   };
 }

@@ -118,7 +118,8 @@ export async function load(from: KernelSource | undefined, wantsFma: boolean): P
   const shared = canShare();
   const fused = wantsFma ? await fetchKernels(fmaUrl) : null;
   const fma = fused !== null && canRunFma(fused, "ready({ fma: true })");
-  const code = codeFor(fma && fused ? fused : await fetchKernels(from ?? kernelsUrl), shared);
+  kept = fma && fused ? fused : await fetchKernels(from ?? kernelsUrl);
+  const code = codeFor(kept, shared);
   if (start !== null) return startNow(code, shared, fma);
   hasStarted = true;
   const memory = createMemory(shared);
@@ -138,8 +139,12 @@ export function hasFiles(): boolean {
 
 const remedy = "hand it over: await ready({ kernels: its URL or its bytes })";
 
+/** What was fetched last: where there are no files, others start from it at once. */
+let kept: Uint8Array | null = null;
+
 function readKernels(url: URL): Uint8Array {
   if (!hasFiles()) {
+    if (kept !== null) return kept;
     throw new DeviceError(
       "wasm: its kernels are fetched before the first tensor: await ready(), which twoheads and twoheads/kernels export",
     );

@@ -1,0 +1,39 @@
+// "twoheads/node" for a lesson in a page: what lessons read from folders, fetched from beside this file.
+// Workers may wait for a request, and lessons read models as one does from a disk. Next: runner.ts.
+
+import {
+  type CausalLM,
+  causalLMFromFiles,
+  type Files,
+  type Tokenizer,
+  tokenizerFromFiles,
+} from "../../nn/index.ts";
+
+const names = ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"];
+
+function filesOf(folder: string): Files {
+  return new Map(
+    names.map((name) => [name, fetched(new URL(`${folder}/${name}`, import.meta.url))]),
+  );
+}
+
+function fetched(url: URL): Uint8Array {
+  const request = new XMLHttpRequest();
+  request.open("GET", url, false);
+  request.responseType = "arraybuffer";
+  request.send();
+  if (request.status === 200) return new Uint8Array(request.response as ArrayBuffer);
+  throw new Error(
+    `${url.pathname} can't be read: status ${request.status}; the site has lab/demo/bases/1 and 2`,
+  );
+}
+
+/** A language model of the site, by its folder in the repository. */
+export function loadCausalLM(folder: string): CausalLM {
+  return causalLMFromFiles(filesOf(folder));
+}
+
+/** The tokenizer beside it. */
+export function loadTokenizer(folder: string): Tokenizer {
+  return tokenizerFromFiles(filesOf(folder));
+}
