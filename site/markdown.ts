@@ -82,7 +82,7 @@ export function markdownHtml(
           `<img src="${escape(pictureOf(folder, href))}" alt="${escape(text)}" />`,
         table(table) {
           const row = (cells: readonly Tokens.TableCell[], tag: string): string =>
-            `<tr>${cells.map((cell) => `<${tag}>${this.parser.parseInline(cell.tokens)}</${tag}>`).join("")}</tr>`;
+            `<tr>${cells.map((cell) => cellHtml(cell, this.parser.parseInline(cell.tokens), tag)).join("")}</tr>`;
           const body = table.rows.map((cells) => row(cells, "td")).join("\n");
           return `<div class="wide" tabindex="0"><table><thead>${row(table.header, "th")}</thead><tbody>${body}</tbody></table></div>\n`;
         },
@@ -93,6 +93,11 @@ export function markdownHtml(
   const title = /^# (.+)$/m.exec(markdown)?.[1] ?? "twoheads";
   const first = /^(?![#<|`$-]).+(?:\n.+)*/m.exec(markdown.replace(/^# .+$/m, ""))?.[0] ?? title;
   return { title, description: first.replaceAll(/\s+/g, " ").slice(0, 200), body };
+}
+
+/** A cell; a heading without words is none. */
+function cellHtml(cell: Tokens.TableCell, html: string, tag: string): string {
+  return cell.text.trim() === "" ? "<td></td>" : `<${tag}>${html}</${tag}>`;
 }
 
 /** A picture of the repository, in the page itself. */

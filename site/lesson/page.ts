@@ -5,7 +5,7 @@ import { changesOf, moduleFrom } from "../../walkthroughs/lesson.ts";
 import type { PageStep, RunTold } from "./messages.ts";
 
 /** The elements of a block. */
-interface Block {
+interface LessonBlock {
   readonly step: PageStep;
   readonly code: HTMLElement;
   readonly editor: HTMLTextAreaElement;
@@ -23,7 +23,7 @@ function element<E extends Element = HTMLElement>(
 }
 
 const steps = JSON.parse(element("#steps").textContent ?? "[]") as PageStep[];
-const blocks = steps.map((step, i): Block => {
+const blocks = steps.map((step, i): LessonBlock => {
   const place = element(`.step[data-step="${i}"]`);
   return {
     step,
@@ -36,13 +36,13 @@ const blocks = steps.map((step, i): Block => {
 const [status, stop] = [element("#status"), element<HTMLButtonElement>("#stop")];
 
 /** A block's code as it stands now. */
-function textOf({ step, editor }: Block): string {
+function textOf({ step, editor }: LessonBlock): string {
   return editor.hidden ? step.text : editor.value;
 }
 
 // --- Editing -----------------------------------------------------------------------------------------
 
-function toggleEditor(block: Block): void {
+function toggleEditor(block: LessonBlock): void {
   const isEditing = block.editor.hidden;
   if (isEditing) block.editor.value = block.step.text;
   block.editor.hidden = !isEditing;
@@ -70,7 +70,8 @@ function run(to: number): void {
   for (const { result } of some) result.replaceChildren();
   const printed = some.map(() => "");
   let at = 0;
-  const show = (step: number): void => showPrinted(blocks[step] as Block, printed[step] ?? "");
+  const show = (step: number): void =>
+    showPrinted(blocks[step] as LessonBlock, printed[step] ?? "");
   worker = new Worker(new URL("runner.js", import.meta.url), { type: "module" });
   stop.disabled = false;
   const began = performance.now();
@@ -80,20 +81,20 @@ function run(to: number): void {
       at = told.step;
       status.textContent = `Running block ${at + 1} of ${some.length} ...`;
     } else if (told.kind === "printed") printed[at] += told.text;
-    else if (told.kind === "figure") showFigure(blocks[at] as Block, told.svg);
-    else if (told.kind === "failed") fail(blocks[at] as Block, told.message);
+    else if (told.kind === "figure") showFigure(blocks[at] as LessonBlock, told.svg);
+    else if (told.kind === "failed") fail(blocks[at] as LessonBlock, told.message);
     else {
       show(at);
       end(`${verdictOn(some, printed)} (${((performance.now() - began) / 1000).toFixed(1)} s)`);
     }
   };
   worker.onerror = (event) =>
-    fail(blocks[at] as Block, event.message || "the worker can't be loaded");
+    fail(blocks[at] as LessonBlock, event.message || "the worker can't be loaded");
   const code = some.map((block) => ({ text: textOf(block), line: block.step.line }));
   worker.postMessage({ code: moduleFrom(code, (step) => `beginStep(${step});`) });
 }
 
-function verdictOn(some: readonly Block[], printed: readonly string[]): string {
+function verdictOn(some: readonly LessonBlock[], printed: readonly string[]): string {
   const other = some.filter(
     ({ step }, i) => changesOf(step.expected ?? undefined, printed[i] ?? "").length > 0,
   );
@@ -101,7 +102,7 @@ function verdictOn(some: readonly Block[], printed: readonly string[]): string {
   return `${other.length} of ${some.length} blocks printed something else than the lesson says.`;
 }
 
-function fail({ result }: Block, message: string): void {
+function fail({ result }: LessonBlock, message: string): void {
   result.append(paragraph("failed", message));
   end("Stopped by an error.");
 }
@@ -116,7 +117,7 @@ function paragraph(className: string, text: string): HTMLElement {
 }
 
 /** What a block printed, beside what the lesson says: one sentence where they are the same. */
-function showPrinted({ step, result }: Block, printed: string): void {
+function showPrinted({ step, result }: LessonBlock, printed: string): void {
   const changes = changesOf(step.expected ?? undefined, printed);
   if (changes.length === 0) {
     if (printed !== "") result.prepend(paragraph("same", "Printed as the lesson says."));
@@ -132,7 +133,7 @@ function showPrinted({ step, result }: Block, printed: string): void {
   result.prepend(paragraph("other", "- as the lesson says, + as it was printed now:"), pre);
 }
 
-function showFigure({ result }: Block, svg: string): void {
+function showFigure({ result }: LessonBlock, svg: string): void {
   const image = document.createElement("img");
   image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svg)}`;
   image.alt =

@@ -1,2 +1,0 @@
-import { buildSite } from "./site/build.ts";
-await buildSite("/tmp/site1", { withReference: false });
