@@ -184,6 +184,10 @@ export const chooserNames = ["bt", "grm-sft", "gold"] as const;
 
 export type OveroptChooser = (typeof chooserNames)[number];
 
+/** Blocks of the models on the page, and heads of each. */
+export const blockCount = 3;
+export const headCount = 4;
+
 /** Titles that answers are written to, and how many sizes of n there are. */
 export const overoptPrompts = 10;
 export const overoptSizes = 16;

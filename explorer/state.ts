@@ -7,8 +7,10 @@ import type { Look } from "./liveTraining.ts";
 import type { Told } from "./messages.ts";
 import type { Overopt, OveroptProgress } from "./overoptView.ts";
 import {
+  blockCount,
   type ExplorerSettings,
   features,
+  headCount,
   initialText,
   overoptPrompts,
   overoptSizes,
@@ -63,8 +65,9 @@ export interface ExplorerState {
   /** What somebody typed, and the token that is pointed at. */
   readonly text: TypedText;
   readonly pointed: PointedToken | null;
-  /** The block whose attention is shown. */
+  /** The block whose attention is shown, and the head of it; head 0 is the mean of all. */
   readonly block: number;
+  readonly attentionHead: number;
   readonly tape: TapeState;
   /** What the address said that can't be. */
   readonly problems: readonly string[];
@@ -144,6 +147,7 @@ type Opened = Pick<
   | "plane"
   | "text"
   | "block"
+  | "attentionHead"
   | "n"
   | "title"
   | "problems"
@@ -177,7 +181,8 @@ function placeAt(hash: string): Opened {
     prompt: typed("prompt", initialText.prompt),
     answers: [typed("a", initialText.answers[0]), typed("b", initialText.answers[1])],
   };
-  const block = take("block", 3, whole(1, 3));
+  const block = take("block", blockCount, whole(1, blockCount));
+  const attentionHead = take("attention", 0, whole(0, headCount));
   const n = take("n", 5, whole(1, overoptSizes)) - 1;
   const title = take("title", 1, whole(1, overoptPrompts)) - 1;
   const tape = tapePlaceAt(take);
@@ -186,7 +191,7 @@ function placeAt(hash: string): Opened {
   const view = isView && name !== "" ? (name as ViewName) : "train";
   const { settings, problems: others } = settingsFromQuery(given);
   return {
-    ...{ view, settings, tour, pair, feature, plane, text, block, n, title, tape },
+    ...{ view, settings, tour, pair, feature, plane, text, block, attentionHead, n, title, tape },
     problems: [...problems, ...others],
   };
 }
@@ -196,12 +201,14 @@ export const tourLength = 6;
 
 /** The address of what is shown. */
 export function addressOf(state: ExplorerState): string {
-  const { view, settings, tour, pair, feature, plane, text, block, n, title, tape } = state;
+  const { view, settings, tour, pair, feature, plane, text, block, attentionHead, n, title, tape } =
+    state;
   const query = queryOf(settings);
   query.set("pair", String(pair + 1));
   query.set("colour", feature);
   query.set("plane", plane);
   query.set("block", String(block));
+  query.set("attention", String(attentionHead));
   query.set("n", String(n + 1));
   query.set("title", String(title + 1));
   if (text.prompt !== initialText.prompt) query.set("prompt", text.prompt);
@@ -232,6 +239,7 @@ export type Action =
       readonly count: number;
     }
   | { readonly kind: "block"; readonly block: number }
+  | { readonly kind: "head"; readonly head: number }
   | { readonly kind: "n"; readonly n: number }
   | { readonly kind: "title"; readonly title: number }
   | { readonly kind: "tape"; readonly does: TapeAction }
@@ -275,6 +283,8 @@ export function after(state: ExplorerState, action: Action): ExplorerState {
       return { ...state, pointed: walked(state.pointed, action) };
     case "block":
       return { ...state, block: action.block };
+    case "head":
+      return { ...state, attentionHead: action.head };
     case "n":
       return { ...state, n: action.n };
     case "title":

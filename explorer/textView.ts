@@ -24,8 +24,8 @@ export interface ReadToken {
 /** An answer under one model. */
 export interface ReadAnswer {
   readonly tokens: readonly ReadToken[];
-  /** By block, token and token looked at: weights that sum to 1, means over the heads. */
-  readonly attention: readonly (readonly (readonly number[])[])[];
+  /** By block, head, token and token looked at: weights that sum to 1. */
+  readonly attention: readonly (readonly (readonly (readonly number[])[])[])[];
 }
 
 /** Both answers under all models; or, in a sentence each, why they can't be read. */
@@ -140,13 +140,14 @@ async function readAnswer(
   }));
   const heads = await inspect.attentionPatterns(model, sequence);
   const blocks = [...new Set(heads.map(({ layer }) => layer))];
-  const attention = blocks.map((block) => {
-    const own = heads.filter(({ layer }) => layer === block);
-    const weight = (t: number, s: number): number =>
-      own.reduce((sum, { pattern }) => sum + (pattern.data[t * words.length + s] ?? 0), 0) /
-      own.length;
-    return words.map((_, t) => words.map((__, s) => weight(t, s)));
-  });
+  const T = words.length;
+  const attention = blocks.map((block) =>
+    heads
+      .filter(({ layer }) => layer === block)
+      .map(({ pattern: { data } }) =>
+        words.map((_, t) => Array.from(data.subarray(t * T, (t + 1) * T))),
+      ),
+  );
   return { tokens, attention };
 }
 

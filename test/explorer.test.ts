@@ -12,6 +12,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
 import { grad, noGrad, random, tensor } from "../core/index.ts";
+import { lookedAt } from "../explorer/attention.ts";
 import { buildExplorer } from "../explorer/build.ts";
 import { HiddenView } from "../explorer/hiddenView.ts";
 import {
@@ -57,6 +58,7 @@ import { differenceTable } from "../lab/demo/table.ts";
 import { committedFrontier } from "../lab/frontier.ts";
 import { spelledBase } from "../lab/node.ts";
 import { tinyModel } from "../lab/tiny.ts";
+import { capture } from "../nn/index.ts";
 import { launchBrowser, noBrowser } from "./chromium.ts";
 import { root, temporaryFolder } from "./folders.ts";
 
@@ -445,20 +447,25 @@ describe("typed text", () => {
         const logProb = logProbs[(t - 1) * worlds.spelled.tokenizer.vocabSize + (ids[t] ?? 0)];
         near(surprise ?? 0, -(logProb ?? 0), 1e-4, `surprise ${t}`);
       }
-      assert.equal(attention.length, 3);
-      for (const block of attention)
-        block.forEach((row, t) => {
-          near(
-            row.reduce((sum, x) => sum + x, 0),
-            1,
-            1e-5,
-            `row ${t}`,
-          );
-          assert.ok(
-            row.slice(t + 1).every((x) => x === 0),
-            "nothing ahead is seen",
-          );
+      const names = [0, 1, 2].map((layer) => `model.layers.${layer}.self_attn.pattern`);
+      const direct = noGrad(() =>
+        capture(model, names, () => model.forward(tensor(ids, { shape: [1, ids.length] }))),
+      );
+      assert.deepEqual([attention.length, attention[0]?.length], [3, 4]);
+      attention.forEach((heads, block) => {
+        const T = ids.length;
+        const pattern = direct.activations[names[block] ?? ""]?.data ?? []; // [1,4,T,T]
+        heads.forEach((rows, head) => {
+          for (const [t, row] of rows.entries())
+            row.forEach((x, k) => {
+              near(x, pattern[(head * T + t) * T + k] ?? 0, 1e-6, `head ${head}, ${t} to ${k}`);
+              assert.ok(k <= t || x === 0, "nothing ahead is seen");
+            });
         });
+      });
+      const mean = lookedAt({ tokens, attention }, { block: 2, head: 0, token: 3 }) ?? [];
+      const third = attention[1]?.map((rows) => rows[3]?.[1] ?? 0) ?? [];
+      near(mean[1], statistics.mean(third), 1e-12, "the mean over heads");
     });
   });
 
@@ -1033,6 +1040,11 @@ describe("the page in Chromium", { skip: noBrowser }, () => {
     await page.locator(".tokens").first().focus();
     for (let i = 0; i < 3; i++) await page.keyboard.press("ArrowRight");
     await page.getByText(/^Reward up to here -?\d+\.\d\d, of which “woods” adds /).waitFor();
+    await page
+      .getByText(/In block 3 it looks most with head 1 at “.*” \d+ %, .*, head 4 at/)
+      .waitFor();
+    await page.getByLabel("Head", { exact: true }).selectOption("2");
+    await page.waitForURL(/attention=2/);
     await press(page, "Write");
     await page.locator(".written q").nth(1).getByText(/\w/).waitFor();
     await page.getByLabel("Or a held-out pair").selectOption({ index: 9 });

@@ -3,6 +3,7 @@
 // Next: ../hiddenView.ts for what is drawn, ../figures/scatter.tsx.
 
 import type { JSX } from "preact";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import { Chart, type ChartData } from "../figures/chart.tsx";
 import { Pushes } from "../figures/pushes.tsx";
 import { SaveButtons } from "../figures/save.tsx";
@@ -21,8 +22,19 @@ import { Select, type ViewProps } from "./parts.tsx";
 import { regularisedName } from "./train.tsx";
 
 export function Hidden({ state, act }: ViewProps): JSX.Element {
-  const { scene, frames, settings } = state;
+  const { scene, frames, settings, detail, pair } = state;
   const count = settings.method === "bt" ? 1 : 2;
+  // what changes at the tests alone is made then, and each of it in a task of its own
+  const forPushes = useLater(detail);
+  const forDrift = useLater(forPushes);
+  const pushed = useMemo(
+    () => scene && <PushFigure state={{ ...state, detail: forPushes }} scene={scene} />,
+    [forPushes, pair, scene, settings],
+  );
+  const drift = useMemo(
+    () => <Drift state={{ ...state, detail: forDrift }} />,
+    [forDrift, settings],
+  );
   return (
     <div class="train">
       <Controls state={state} act={act} />
@@ -44,13 +56,23 @@ export function Hidden({ state, act }: ViewProps): JSX.Element {
               {planeText(state, scene)}
             </p>
             <PairStories state={state} scene={scene} />
-            <PushFigure state={state} scene={scene} />
-            <Drift state={state} />
+            {pushed}
+            {drift}
           </>
         )}
       </div>
     </div>
   );
+}
+
+/** A value, a task later than it is given. */
+function useLater<T>(value: T): T {
+  const [shown, show] = useState(value);
+  useEffect(() => {
+    const timer = setTimeout(() => show(value));
+    return () => clearTimeout(timer);
+  }, [value]);
+  return shown;
 }
 
 function planeText({ plane }: ExplorerState, { shares }: HiddenScene): string {
@@ -103,7 +125,8 @@ interface PlaneProps extends ViewProps {
 }
 
 function Plane({ state, scene, model, act }: PlaneProps): JSX.Element {
-  const { frames, pair, feature, plane } = state;
+  const { pair, feature, plane } = state;
+  const frames = state.frames.slice(-shownTrail);
   const largest = largestOf(scene, feature);
   const points = scene.stories.map((story, i): ScatterPoint => {
     const value = story.features[feature];
@@ -114,7 +137,7 @@ function Plane({ state, scene, model, act }: PlaneProps): JSX.Element {
       isChosen,
       label: isChosen ? (story.isBetter ? "better" : "worse") : null,
       title: `${story.text} (${feature}: ${Number(value.toFixed(1))})`,
-      trail: trailOf(state, model, i),
+      trail: trailOf({ frames, plane }, model, i),
     };
   });
   const name = model === 0 ? "Plain Bradley-Terry" : regularisedName(state);
@@ -158,7 +181,11 @@ function seenAt([first, second, reward]: HiddenPlace, plane: PlaneName): readonl
 }
 
 /** Where a story is drawn, frame by frame. */
-function trailOf({ frames, plane }: ExplorerState, model: number, story: number) {
+function trailOf(
+  { frames, plane }: Pick<ExplorerState, "frames" | "plane">,
+  model: number,
+  story: number,
+) {
   return frames.flatMap(({ places }): (readonly [number, number])[] => {
     const place = places[model]?.[story];
     return place === undefined ? [] : [seenAt(place, plane)];

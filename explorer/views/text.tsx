@@ -5,7 +5,8 @@
 import type { JSX } from "preact";
 import { polar } from "../../lab/worlds/spelledWords.ts";
 import { domains } from "../../lab/worlds/words.ts";
-import type { TypedText } from "../settings.ts";
+import { lookedAt } from "../attention.ts";
+import { blockCount, headCount, type TypedText } from "../settings.ts";
 import type { ExplorerState, PointedToken } from "../state.ts";
 import type { ReadAnswer, ReadToken, TextReading } from "../textView.ts";
 import { Controls } from "./controls.tsx";
@@ -203,11 +204,11 @@ function Tokens(props: {
   readonly act: ViewProps["act"];
 }): JSX.Element {
   const { read, place, label, state, act } = props;
-  const { pointed, block } = state;
+  const { pointed, block, attentionHead: head } = state;
   const isHere = pointed?.answer === place.answer && pointed.model === place.model;
   const at = isHere ? Math.min(pointed.token, read.tokens.length - 1) : null;
   const point = (token: number): void => act({ kind: "point", pointed: { ...place, token } });
-  const looksAt = at === null ? null : (read.attention[block - 1]?.[at] ?? null);
+  const looksAt = at === null ? null : lookedAt(read, { block, head, token: at });
   const move = (event: KeyboardEvent): void => {
     const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (by === undefined) return;
@@ -232,6 +233,7 @@ function Tokens(props: {
       </section>
       <p class="token-facts" aria-live="polite">
         {at === null ? " " : factsOf(read, at)}
+        {at !== null && <span class="heads-line">{headsOf(read, block, at)}</span>}
       </p>
     </>
   );
@@ -257,6 +259,16 @@ function factsOf(read: ReadAnswer, t: number): string {
   return `Reward up to here ${reward.toFixed(2)}${added}${chance}.`;
 }
 
+/** What each head of a block looks at most. */
+function headsOf(read: ReadAnswer, block: number, token: number): string {
+  const heads = Array.from({ length: headCount }, (_, i) => {
+    const row = lookedAt(read, { block, head: i + 1, token }) ?? [];
+    const most = Math.max(...row);
+    return `head ${i + 1} at “${read.tokens[row.indexOf(most)]?.text ?? ""}” ${Math.round(100 * most)} %`;
+  });
+  return ` In block ${block} it looks most with ${heads.join(", ")}.`;
+}
+
 function Key({ state, act }: ViewProps): JSX.Element {
   return (
     <div class="token-key">
@@ -269,10 +281,18 @@ function Key({ state, act }: ViewProps): JSX.Element {
       <Select
         label="Attention of block"
         value={state.block}
-        values={[1, 2, 3]}
-        text={(block) => String(block)}
-        help="mean over its four heads; weights say where values come from, not how much they matter"
+        values={Array.from({ length: blockCount }, (_, i) => i + 1)}
+        text={String}
+        help="weights say where values come from, not how much they matter"
         onChange={(block) => act({ kind: "block", block })}
+      />
+      <Select
+        label="Head"
+        value={state.attentionHead}
+        values={Array.from({ length: headCount + 1 }, (_, i) => i)}
+        text={(head) => (head === 0 ? "mean" : String(head))}
+        help="one of the block's four heads, or their mean"
+        onChange={(head) => act({ kind: "head", head })}
       />
     </div>
   );

@@ -1,0 +1,16 @@
+// Where a token of a read answer looks. Next: textView.ts, which reads; views/text.tsx, which shows it.
+
+import type { ReadAnswer } from "./textView.ts";
+
+/** Where a token looks in a block: with one head, or with the mean of all (head 0). */
+export function lookedAt(
+  { attention }: ReadAnswer,
+  { block, head, token }: { readonly block: number; readonly head: number; readonly token: number },
+): readonly number[] | null {
+  const heads = attention[block - 1] ?? [];
+  if (head > 0) return heads[head - 1]?.[token] ?? null;
+  const rows = heads.flatMap((one) => (one[token] === undefined ? [] : [one[token]]));
+  const [first] = rows;
+  if (first === undefined) return null;
+  return first.map((_, s) => rows.reduce((sum, row) => sum + (row[s] ?? 0), 0) / rows.length);
+}
