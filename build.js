@@ -108,7 +108,7 @@ await build({
   platform: "browser",
   target: "es2022",
   banner: {
-    js: "/* twoheads, with seedrandom and zod (MIT) and @huggingface/tokenizers (Apache-2.0) */",
+    js: "/* twoheads, with seedrandom and zod (MIT) */",
   },
   logLevel: "warning",
 });

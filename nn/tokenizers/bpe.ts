@@ -15,9 +15,11 @@ import {
 } from "./bpeFile.ts";
 import { type Offsets, offsetsOf, toBytes, toText } from "./bytes.ts";
 import { MergeTable } from "./merges.ts";
+import { byteLevelWords } from "./parts/pattern.ts";
 import {
   type DecodeOptions,
   type EncodeOptions,
+  encodeOptions,
   type SpecialTokens,
   type TokenizerFile,
   VocabularyTokenizer,
@@ -27,17 +29,14 @@ import { remembering } from "./wordCache.ts";
 const takes = signatures({
   BPETokenizer: "parts: { ids: object, merges: any[], ... }",
   fromJSON: "json: any, { special?: object, file?: string }",
-  encodeWithOffsets: "text: string, { bos?: boolean, eos?: boolean, parseSpecial?: boolean }",
+  encodeWithOffsets: `text: string, { ${encodeOptions} }`,
   decode: "ids: number[], { skipSpecial?: boolean }",
   ByteTokenizer: "{ special?: object, added?: any[] }",
 });
 
-/** GPT-2's words. `\s` is JavaScript's, which counts U+FEFF as a space and U+0085 not. */
-const words = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu;
-
 /** The words of a text, which cover all of it. */
 export function wordsOf(text: string): readonly string[] {
-  return text.match(words) ?? [];
+  return text.match(byteLevelWords) ?? [];
 }
 
 /**

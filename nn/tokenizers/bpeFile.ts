@@ -4,7 +4,15 @@
 
 import { ArgumentError } from "../../core/index.ts";
 import type { Field } from "../checkpoints/json.ts";
-import { addedFields, configOf, filesOf, frameOf, readId } from "./jsonFile.ts";
+import {
+  addedFields,
+  checkAddedIds,
+  configOf,
+  filesOf,
+  frameOf,
+  readId,
+  standsPlainly,
+} from "./jsonFile.ts";
 import type { AddedToken, SpecialTokens, TokenizerFile } from "./tokenizer.ts";
 
 /** What a byte-level BPE tokenizer consists of. */
@@ -76,9 +84,12 @@ export function isByteLevelBPE(root: Field): boolean {
     is(words.get("use_regex"), true, undefined) &&
     typeOf(root.get("decoder")) === "ByteLevel" &&
     [null, "ByteLevel"].includes(typeOf(root.get("post_processor")) as string | null) &&
-    addedFields(root).every((token) =>
-      unset(token.get("lstrip"), token.get("rstrip"), token.get("single_word")),
-    )
+    addedFields(root).every(standsPlainly) &&
+    new Set(
+      addedFields(root).map(
+        (token) => token.get("normalized").value ?? token.get("special").value !== true,
+      ),
+    ).size < 2
   );
 }
 
@@ -95,12 +106,13 @@ export function readBPE(root: Field, special: SpecialTokens): BPEParts {
   };
   const vocab = root.get("model").get("vocab");
   for (const [token, field] of vocab.entries()) add(token, readId(field), field);
+  checkAddedIds(root, ids);
   const added: AddedToken[] = [];
   for (const field of addedFields(root)) {
     const content = field.get("content").string();
     if (content === "") field.get("content").fail("is empty");
     const id = readId(field.get("id"));
-    add(content, id, field.get("id"));
+    ids.set(content, id);
     added.push({ content, id, special: field.get("special").value === true });
   }
   checkBytes(vocab, new Set(added.map(({ content }) => content)));

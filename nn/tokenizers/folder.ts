@@ -15,9 +15,9 @@ import { Field, parseJson } from "../checkpoints/json.ts";
 import { BPETokenizer } from "./bpe.ts";
 import { isByteLevelBPE } from "./bpeFile.ts";
 import { HuggingFaceTokenizer } from "./huggingFace.ts";
-import { configName, jsonName, readRoles } from "./jsonFile.ts";
+import { configName, jsonName, readRoles, tokensById } from "./jsonFile.ts";
 import { Llama2cTokenizer } from "./llama2c.ts";
-import type { Tokenizer } from "./tokenizer.ts";
+import { roles, type SpecialTokens, type Tokenizer } from "./tokenizer.ts";
 import { isWordLevel, WordTokenizer } from "./word.ts";
 
 const takes = signatures({
@@ -47,24 +47,60 @@ export function tokenizerOfBin(source: ByteSource): Tokenizer {
   return Llama2cTokenizer.fromBytes(readAll(source), source.name);
 }
 
-/** The tokenizer in a tokenizer.json by any name, with the tokenizer_config.json of its folder. */
+/**
+ * The tokenizer in a tokenizer.json by any name. Who is bos, eos, pad and unk stands in the files beside it:
+ * see withRoles.
+ */
 export function tokenizerOfJson(source: ByteSource, folder: Folder): Tokenizer {
   const file = source.name;
   const root = parseJson(file, readAll(source));
-  const config = configIn(folder);
-  const special = readRoles(config);
+  const config = withRoles(jsonIn(folder, configName), folder, root);
   try {
-    if (isByteLevelBPE(root)) return BPETokenizer.fromJSON(root.value, { special, file });
-    if (isWordLevel(root)) return WordTokenizer.fromJSON(root.value, { special, file });
-    return HuggingFaceTokenizer.fromJSON(root.value, { config: config.object(), file });
+    const special = readRoles(config);
+    return (
+      ourOwn(root, special) ??
+      HuggingFaceTokenizer.fromJSON(root.value, { config: config.object(), file })
+    );
   } catch (cause) {
     if (!(cause instanceof ArgumentError)) throw cause;
     throw new FileError(config.file, "", cause.message, { cause }); // a role of a token that isn't there
   }
 }
 
-function configIn(folder: Folder): Field {
-  if (!folder.has(configName)) return new Field(configName, "", {});
-  const source = folder.open(configName);
+/** The tokenizer of bytes or words that a file describes; null where it asks for more than these do. */
+function ourOwn(root: Field, special: SpecialTokens): Tokenizer | null {
+  const options = { special, file: root.file };
+  try {
+    if (isByteLevelBPE(root)) return BPETokenizer.fromJSON(root.value, options);
+    if (isWordLevel(root, special)) return WordTokenizer.fromJSON(root.value, options);
+  } catch (error) {
+    if (!(error instanceof FileError)) throw error; // damaged, or without a byte: the reader of all kinds tells
+  }
+  return null;
+}
+
+/**
+ * A tokenizer_config.json with the roles that it leaves open: from special_tokens_map.json, or else from the
+ * ids in config.json. A role that it says null for has no token.
+ */
+function withRoles(config: Field, folder: Folder, root: Field): Field {
+  const map = readRoles(jsonIn(folder, "special_tokens_map.json"));
+  const model = jsonIn(folder, "config.json");
+  const ids = roles.flatMap((role) => {
+    const id = model.get(`${role}_token_id`).value;
+    return [[role, Array.isArray(id) ? id[0] : id] as const];
+  });
+  const byId = ids.some(([, id]) => typeof id === "number") ? tokensById(root) : new Map();
+  const found = ids.map(([role, id]) => [`${role}_token`, map[role] ?? byId.get(id)] as const);
+  const open = found.filter(
+    ([name, token]) => token !== undefined && config.get(name).value === undefined,
+  );
+  return new Field(config.file, config.path, { ...config.object(), ...Object.fromEntries(open) });
+}
+
+/** What a folder's JSON file of that name holds; nothing where there is none. */
+function jsonIn(folder: Folder, name: string): Field {
+  if (!folder.has(name)) return new Field(name, "", {});
+  const source = folder.open(name);
   return parseJson(source.name, readAll(source));
 }

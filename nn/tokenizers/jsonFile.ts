@@ -28,6 +28,44 @@ export function addedFields(root: Field): Field[] {
   return added.value === undefined || added.value === null ? [] : added.items();
 }
 
+/**
+ * Throws unless the ids of added tokens are those of the vocabulary or follow it: the original library numbers
+ * them so, whatever the file says, so that a file which says something else means other tokens there.
+ */
+export function checkAddedIds(root: Field, ids: ReadonlyMap<string, number>): void {
+  const tokens = new Map(Array.from(ids, ([token, id]) => [id, token]));
+  let next = ids.size;
+  for (const field of addedFields(root)) {
+    const content = field.get("content").string();
+    const id = readId(field.get("id"));
+    const [otherId, otherToken] = [ids.get(content) ?? id, tokens.get(id) ?? content];
+    if (otherId !== id) field.get("id").fail(`"${content}" has the id ${otherId} too`);
+    if (otherToken !== content) field.get("id").fail(`${id} is the id of "${otherToken}" too`);
+    if (content === "") continue;
+    if (!ids.has(content) && id !== next) {
+      field.get("id").fail(`is ${id}; the original library makes it ${next}`);
+    }
+    next = Math.max(next, id + 1);
+  }
+}
+
+/** Whether an added token is found wherever it is spelled, and takes nothing along. */
+export function standsPlainly(token: Field): boolean {
+  return ["lstrip", "rstrip", "single_word"].every((flag) => token.get(flag).value !== true);
+}
+
+/** The tokens of a tokenizer.json by id; a Unigram vocabulary is a list in the order of ids. */
+export function tokensById(root: Field): Map<number, string> {
+  const { value } = root.get("model").get("vocab");
+  const listed = Array.isArray(value);
+  const entries = listed ? value.map((item, id) => [item?.[0], id]) : Object.entries(value ?? {});
+  const added = addedFields(root).map((field) => [
+    field.get("content").value,
+    field.get("id").value,
+  ]);
+  return new Map([...entries, ...added].map(([token, id]) => [id, token]));
+}
+
 /** The roles that a tokenizer_config.json gives: `"bos_token": "<s>"`, or an object with `content`. */
 export function readRoles(config: Field): SpecialTokens {
   const found: { [role in Role]?: string } = {};

@@ -6,6 +6,7 @@
 
 import { ArgumentError, IndexError } from "../../core/index.ts";
 import { accept, signature } from "../../core/signature.ts";
+import { Finder } from "./parts/finder.ts";
 
 /** What a special token is for: the begin and the end of a text, filling up a batch, the unknown. */
 export const roles = ["bos", "eos", "pad", "unk"] as const;
@@ -34,10 +35,11 @@ export interface EncodeOptions {
   /** Puts the token with the role eos at the end. */
   readonly eos?: boolean;
   /**
-   * Whether added tokens that are spelled out in the text become their ids (true, unless said), or are
-   * text like any other (false: for text that a stranger wrote).
+   * Whether special tokens that are spelled out in the text become their ids (true, unless said), or are
+   * text like any other (false: for text that a stranger wrote); or for each by where it begins in the text.
+   * Added tokens that aren't special, such as runs of spaces, are always found.
    */
-  readonly parseSpecial?: boolean;
+  readonly parseSpecial?: boolean | ((begin: number) => boolean);
 }
 
 /** Which tokens are left out of a decoded text. */
@@ -69,7 +71,7 @@ export interface Tokenizer {
 }
 
 /** What encode() takes, as it stands in a signature. */
-export const encodeOptions = "bos?: boolean, eos?: boolean, parseSpecial?: boolean";
+export const encodeOptions = "bos?: boolean, eos?: boolean, parseSpecial?: boolean | function";
 const takes = signature("encode", `text: string, { ${encodeOptions} }`);
 
 /** What our own tokenizers share. */
@@ -80,7 +82,7 @@ export abstract class VocabularyTokenizer implements Tokenizer {
   protected readonly added: readonly AddedToken[];
   readonly #tokens: ReadonlyMap<number, string>;
   readonly #skippable: ReadonlySet<number>;
-  readonly #splitter: RegExp | null;
+  readonly #finder: Finder;
 
   /** `ids` holds every token, `added` those to be found in the text, `special` names tokens of `ids`. */
   constructor(
@@ -95,7 +97,10 @@ export abstract class VocabularyTokenizer implements Tokenizer {
     this.vocabSize = 1 + [...ids.values()].reduce((most, id) => Math.max(most, id), -1);
     const skippable = added.filter((token) => token.special).map((token) => token.id);
     this.#skippable = new Set([...skippable, ...Object.values(this.special)]);
-    this.#splitter = splitterOf(added.map((token) => token.content));
+    this.#finder = new Finder(
+      added.map((token) => ({ ...asTheyStand, ...token })),
+      (content) => content,
+    );
   }
 
   /** Appends the ids of text without special tokens. */
@@ -107,11 +112,13 @@ export abstract class VocabularyTokenizer implements Tokenizer {
     accept(takes, arguments);
     const ids: number[] = [];
     if (options.bos) ids.push(idWithRole("bos", this.special));
-    const parts = options.parseSpecial === false ? [text] : this.#splitAtAdded(text);
-    parts.forEach((part, i) => {
-      if (i % 2 === 0) this.encodePlain(part, ids);
-      else ids.push(this.ids.get(part) ?? 0);
-    });
+    const { parseSpecial = true } = options;
+    const counts = ({ special }: AddedToken, begin: number): boolean =>
+      !special || (typeof parseSpecial === "function" ? parseSpecial(begin) : parseSpecial);
+    for (const part of this.#finder.split(text, counts)) {
+      if ("id" in part) ids.push(part.id);
+      else this.encodePlain(part.text, ids);
+    }
     if (options.eos) ids.push(idWithRole("eos", this.special));
     return Int32Array.from(ids);
   }
@@ -128,16 +135,14 @@ export abstract class VocabularyTokenizer implements Tokenizer {
     );
   }
 
-  /** The text cut at added tokens: plain text at even places, added tokens at odd ones. */
-  #splitAtAdded(text: string): string[] {
-    return this.#splitter === null ? [text] : text.split(this.#splitter);
-  }
-
   /** Whether decoded text leaves this id out. */
   protected skips(id: number, options: DecodeOptions = {}): boolean {
     return options.skipSpecial === true && this.#skippable.has(id);
   }
 }
+
+/** An added token that is found wherever it is spelled. */
+const asTheyStand = { singleWord: false, lstrip: false, rstrip: false, normalized: false };
 
 /** The id of each role's token; an ArgumentError if a token isn't in the vocabulary. */
 export function rolesOf(ids: ReadonlyMap<string, number>, special: SpecialTokens): SpecialIds {

@@ -5,7 +5,8 @@
 import { ArgumentError } from "../../core/index.ts";
 import { accept, signatures } from "../../core/signature.ts";
 import { Field } from "../checkpoints/json.ts";
-import { configOf, filesOf, frameOf } from "./jsonFile.ts";
+import { addedFields, configOf, filesOf, frameOf, standsPlainly } from "./jsonFile.ts";
+import { compiled, space } from "./parts/pattern.ts";
 import {
   type DecodeOptions,
   type SpecialTokens,
@@ -18,6 +19,8 @@ const takes = signatures({
   fromJSON: "json: any, { special?: object, file?: string }",
   decode: "ids: number[], { skipSpecial?: boolean }",
 });
+
+const notSpaces = compiled(`[^${space}]+`);
 
 /** The words of a WordTokenizer, and its special tokens. */
 export interface WordOptions {
@@ -76,7 +79,7 @@ export class WordTokenizer extends VocabularyTokenizer {
   }
 
   protected encodePlain(text: string, ids: number[]): void {
-    for (const word of text.match(/\S+/g) ?? []) {
+    for (const word of text.match(notSpaces) ?? []) {
       const id = this.#words.get(word) ?? this.special.unk;
       if (id === undefined) {
         throw new ArgumentError(
@@ -113,12 +116,24 @@ export class WordTokenizer extends VocabularyTokenizer {
   }
 }
 
-/** Whether a tokenizer.json holds whole words and nothing beside. */
-export function isWordLevel(root: Field): boolean {
+/** Whether a tokenizer.json holds whole words and nothing beside; added tokens are those with a role. */
+export function isWordLevel(root: Field, special: SpecialTokens): boolean {
   const typeOf = (name: string): unknown =>
     (root.get(name).value as { type?: unknown } | null)?.type;
-  const nothing = ["normalizer", "post_processor"].every((name) => root.get(name).value == null);
+  const nothing = ["normalizer", "post_processor", "decoder"].every(
+    (name) => root.get(name).value == null,
+  );
+  const withRole: readonly unknown[] = Object.values(special);
+  const unk = root.get("model").get("unk_token").value;
+  const hasUnk =
+    typeof unk === "string" && root.get("model").get("vocab").get(unk).value !== undefined;
   return (
-    nothing && typeOf("model") === "WordLevel" && typeOf("pre_tokenizer") === "WhitespaceSplit"
+    nothing &&
+    typeOf("model") === "WordLevel" &&
+    typeOf("pre_tokenizer") === "WhitespaceSplit" &&
+    special.unk === (hasUnk ? unk : undefined) &&
+    addedFields(root).every(
+      (field) => withRole.includes(field.get("content").value) && standsPlainly(field),
+    )
   );
 }
