@@ -39,7 +39,7 @@ export interface HuggingFaceEncodeOptions extends EncodeOptions {
 }
 
 /** The steps that a tokenizer.json describes. */
-interface Steps {
+interface TokenizerSteps {
   readonly normalize: Normalizer;
   readonly cut: PreTokenizer;
   readonly model: WordModel;
@@ -54,7 +54,7 @@ interface Steps {
 export class HuggingFaceTokenizer implements Tokenizer {
   readonly vocabSize: number;
   readonly special: SpecialIds;
-  readonly #steps: Steps;
+  readonly #steps: TokenizerSteps;
   readonly #ids: ReadonlyMap<string, number>;
   readonly #tokens: ReadonlyMap<number, string>;
   readonly #skippable: ReadonlySet<number>;

@@ -21,14 +21,14 @@ const beginsWithWord = compiled(`^[${wordLetters}]`);
 const spacesAtStart = compiled(`^[${space}]*`);
 const spacesAtEnd = compiled(`(?<![${space}])[${space}]*$`);
 
-interface Node {
+interface TrieNode {
   token: FoundToken | null;
-  readonly next: Map<string, Node>;
+  readonly next: Map<string, TrieNode>;
 }
 
 /** Finds the longest token at each place, from the left. */
 export class Finder {
-  readonly #root: Node = { token: null, next: new Map() };
+  readonly #root: TrieNode = { token: null, next: new Map() };
 
   constructor(tokens: readonly FoundToken[], spelling: (content: string) => string) {
     for (const token of tokens) {

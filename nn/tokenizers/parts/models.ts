@@ -171,14 +171,14 @@ function unigram(model: Field): WordModel {
 }
 
 /** The tokens that begin with the characters on the way here: a node of a trie. */
-interface Node {
+interface TokenNode {
   /** The token that ends here; -1 for none. */
   id: number;
-  readonly next: Map<string, Node>;
+  readonly next: Map<string, TokenNode>;
 }
 
-function trieOf(ids: ReadonlyMap<string, number>): ReadonlyMap<string, Node> {
-  const root: Node = { id: -1, next: new Map() };
+function trieOf(ids: ReadonlyMap<string, number>): ReadonlyMap<string, TokenNode> {
+  const root: TokenNode = { id: -1, next: new Map() };
   for (const [token, id] of ids) {
     let node = root;
     for (const unit of token.split("")) {

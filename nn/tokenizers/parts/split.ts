@@ -21,15 +21,15 @@ export function behaviorIn(field: Field, otherwise?: Behavior): Behavior {
   return found ?? field.fail(`needs one of ${behaviors.join(", ")}`);
 }
 
-interface Span {
+interface TextSpan {
   begin: number;
   end: number;
   readonly isMatch: boolean;
 }
 
 /** The matches of a pattern and what lies between, which together are the text. */
-function spansOf(text: string, pattern: RegExp, invert: boolean): Span[] {
-  const spans: Span[] = [];
+function spansOf(text: string, pattern: RegExp, invert: boolean): TextSpan[] {
+  const spans: TextSpan[] = [];
   let before = 0;
   for (const { index, 0: match } of text.matchAll(pattern)) {
     if (before < index) spans.push({ begin: before, end: index, isMatch: invert });
@@ -41,9 +41,12 @@ function spansOf(text: string, pattern: RegExp, invert: boolean): Span[] {
 }
 
 /** Spans joined with the one before them where `joins` says so. */
-function joined(spans: readonly Span[], joins: (span: Span, before: Span) => boolean): Span[] {
-  const found: Span[] = [];
-  let before: Span | undefined;
+function joined(
+  spans: readonly TextSpan[],
+  joins: (span: TextSpan, before: TextSpan) => boolean,
+): TextSpan[] {
+  const found: TextSpan[] = [];
+  let before: TextSpan | undefined;
   for (const span of spans) {
     const last = found.at(-1);
     if (before === undefined || last === undefined || !joins(span, before)) found.push({ ...span });
@@ -60,7 +63,7 @@ function joined(spans: readonly Span[], joins: (span: Span, before: Span) => boo
 export function split(piece: Piece, pattern: RegExp, behavior: Behavior, invert = false): Piece[] {
   const { text, isFirst } = piece;
   let spans = spansOf(text, pattern, invert);
-  const joins = (span: Span, before: Span): boolean => span.isMatch && !before.isMatch;
+  const joins = (span: TextSpan, before: TextSpan): boolean => span.isMatch && !before.isMatch;
   if (behavior === "Removed") spans = spans.filter((span) => !span.isMatch);
   if (behavior === "Contiguous") spans = joined(spans, (a, b) => a.isMatch === b.isMatch);
   if (behavior === "MergedWithPrevious") spans = joined(spans, joins);
