@@ -21,6 +21,7 @@ import { addPretrain } from "./commands/pretrain.ts";
 import { addReport } from "./commands/report.ts";
 import { addRloo } from "./commands/rloo.ts";
 import { addScore } from "./commands/score.ts";
+import { addServe } from "./commands/serve.ts";
 import { addTape } from "./commands/tape.ts";
 import { addTrain } from "./commands/train.ts";
 import { addWorld } from "./commands/world.ts";
@@ -129,6 +130,7 @@ export function program(): Command {
   addEval(command);
   addCompare(command);
   addScore(command);
+  addServe(command);
   addExport(command);
   addInspect(command);
   addReport(command);

@@ -45,6 +45,7 @@ export {
   scorePairs,
   scoreSequences,
 } from "./scores.ts";
+export { scoreJudged, type TextScore, textJudge } from "./textScores.ts";
 export { tokenRewards } from "./tokenRewards.ts";
 export type { TrainCheckpoint, TrainState } from "./trainer/checkpoint.ts";
 export type { TrainMethod } from "./trainer/objective.ts";

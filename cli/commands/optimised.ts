@@ -5,11 +5,12 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { ArgumentError, random } from "../../core/index.ts";
 import { type EnsembleRule, ensembleRules } from "../../grm/ensemble.ts";
-import { type Answer, ensembleJudge, type Judge, proxyJudge } from "../../grm/policies/judges.ts";
+import { type Answer, ensembleJudge, type Judge } from "../../grm/policies/judges.ts";
 import { sampleAnswers, syntheticPreferences } from "../../grm/policies/preferences.ts";
 import { Proxies, type ProxyName, proxyNames } from "../../grm/policies/proxies.ts";
 import type { Task } from "../../grm/policies/task.ts";
 import { loadRewardModel } from "../../grm/rewardModelFolder.ts";
+import { textJudge } from "../../grm/textScores.ts";
 import { fullPlan, proxyTraining } from "../../lab/overopt/plan.ts";
 import { storiesTask } from "../../lab/overopt/stories.ts";
 import { worldTask } from "../../lab/overopt/tasks.ts";
@@ -192,17 +193,17 @@ async function judgeOf(
 async function fromFolders(
   folders: readonly string[],
   rule: EnsembleRule,
-  { tokenizer, name }: Task,
+  { tokenizer }: Task,
   calibrate: () => Promise<Answer[]>,
 ): Promise<Judge> {
-  const models = folders.map((folder) => {
-    const loaded = loadRewardModel(folder); // strictly: every weight, or an error
-    if (loaded.tokenizer.vocabSize === tokenizer.vocabSize) return loaded.model;
-    throw new ArgumentError(
-      `${folder} reads ${loaded.tokenizer.vocabSize} tokens, the task "${name}" has ${tokenizer.vocabSize}; train a reward model on the task's own policy`,
-    );
+  const opened = folders.map((folder) => loadRewardModel(folder)); // strictly: every weight, or an error
+  const judges = opened.map((one, i) => textJudge(folders[i] ?? "", one, tokenizer));
+  const [judge] = judges;
+  if (judges.length === 1 && judge !== undefined) return judge;
+  const models = opened.map(({ model }) => model);
+  return ensembleJudge(`ensemble ${rule}`, models, {
+    rule,
+    calibration: await calibrate(),
+    judges,
   });
-  const [model] = models;
-  if (models.length === 1 && model !== undefined) return proxyJudge(folders[0] ?? "", model);
-  return ensembleJudge(`ensemble ${rule}`, models, { rule, calibration: await calibrate() });
 }

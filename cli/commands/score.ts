@@ -34,6 +34,7 @@ A line is {"prompt": ..., "response": ...}, with a prompt of text or of messages
 Examples:
   $ twoheads score runs/train-1 answers.jsonl > rewards.jsonl
   $ echo '{"prompt": "2 + 2?", "response": "4"}' | twoheads score runs/train-1
+  $ my-program | twoheads score runs/train-1 | my-program      each line is answered as it comes
   $ twoheads score runs/train-1 answers.jsonl.gz --per-token --out rewards.jsonl
 `;
 
@@ -78,7 +79,7 @@ async function runScore(path: string, files: readonly string[], given: Given): P
   const lenient = given.lenient ?? false;
   const responses = readResponses(sources, { ...reading, tokenizer, lenient });
   const counts: Counts = { lines: 0, cut: 0, failed: 0 };
-  const rewards = scored(responses, folder, given, counts, sources.length > 1);
+  const rewards = scored(responses, folder, given, counts, sources);
   if (given.out === undefined) await print(rewards);
   else await replaceFile(given.out, bytesOf(rewards));
   const { lines, cut, failed } = counts;
@@ -103,9 +104,11 @@ async function* scored(
   folder: RewardModelFolder,
   given: Given,
   counts: Counts,
-  withFile: boolean,
+  sources: readonly string[],
 ): AsyncGenerator<string> {
-  for await (const chunk of chunksOf(responses)) {
+  const withFile = sources.length > 1;
+  const most = sources.includes(standardInput) ? 1 : chunkTokens;
+  for await (const chunk of chunksOf(responses, most)) {
     for (const { file, ...record } of await scoreChunk(chunk, folder, given)) {
       counts.lines++;
       if (record.cut) counts.cut++;
@@ -115,13 +118,20 @@ async function* scored(
   }
 }
 
-async function* chunksOf(responses: AsyncIterable<Response>): AsyncGenerator<Response[]> {
+/**
+ * Answers in groups of so many tokens. Those of standard input are scored one by one as they come: a program that asks
+ * line by line is answered at once, and what stands in a group doesn't depend on when lines arrive.
+ */
+async function* chunksOf(
+  responses: AsyncIterable<Response>,
+  most: number,
+): AsyncGenerator<Response[]> {
   let chunk: Response[] = [];
   let tokens = 0;
   for await (const response of responses) {
     chunk.push(response);
     tokens += 1 + (response.sequence?.ids.length ?? 0);
-    if (tokens < chunkTokens) continue;
+    if (tokens < most) continue;
     yield chunk;
     [chunk, tokens] = [[], 0];
   }

@@ -4,10 +4,9 @@
 
 import { accept, signatures } from "../../core/signature.ts";
 import { FileError, type Files, type Tokenizer } from "../../nn/index.ts";
-import type { Sequence } from "../pairs.ts";
 import { responseOf } from "./formats.ts";
 import { type DataRow, type RowSource, sourcesOf } from "./rows.ts";
-import { cutToLength, encodeJudged, type Reading } from "./sequences.ts";
+import { judgedSequence, type Reading, type SequenceRead } from "./sequences.ts";
 
 const takes = signatures({
   responsesFromFiles:
@@ -15,16 +14,11 @@ const takes = signatures({
 });
 
 /** A line of answers, read. */
-export interface Response {
+export interface Response extends SequenceRead {
   readonly file: string;
   readonly line: number;
   /** The line's own name for itself, if it has one. */
   readonly id?: unknown;
-  /** Null where there is a problem. */
-  readonly sequence: Sequence | null;
-  /** Whether tokens were cut off to fit the limit. */
-  readonly wasCut: boolean;
-  readonly problem?: string;
 }
 
 /** How answers of a file become token sequences. */
@@ -62,14 +56,7 @@ function readResponse(file: string, row: DataRow, options: ReadResponsesOptions)
     const field = row.read();
     const { value: id } = field.get("id");
     const named = id === undefined ? place : { ...place, id };
-    const tokens = encodeJudged(responseOf(field), options.tokenizer, options.template);
-    const { sequences, wasCut } = cutToLength([tokens], options.maxLength, options.truncation);
-    const [sequence = null] = sequences ?? [];
-    if (sequence === null) {
-      return { ...named, sequence, wasCut, problem: `is longer than ${options.maxLength} tokens` };
-    }
-    if (sequence.ids.length > 0) return { ...named, sequence, wasCut };
-    return { ...named, sequence: null, wasCut, problem: "has no tokens" };
+    return { ...named, ...judgedSequence(responseOf(field), options) };
   } catch (error) {
     if (!options.lenient || !(error instanceof FileError)) throw error;
     return { ...place, sequence: null, wasCut: false, problem: error.message };

@@ -13,6 +13,8 @@ const takes = signatures({
   encodeJudged:
     "judged: { prompt: string | any[], answer: string, ... }, tokenizer: { encode: function, decode: function, ... }, template: { system: string, user: string, ... }",
   sequenceOf: "tokens: { start: number[], prompt: number[], ... }",
+  judgedSequence:
+    'judged: { prompt: string | any[], answer: string, ... }, { tokenizer: object, maxLength: number, truncation: "prompt" | "answer" | "drop", template: object, lenient?: boolean }',
   cutToLength: 'sides: any[], maxLength: number, truncation: "prompt" | "answer" | "drop"',
 });
 
@@ -114,6 +116,29 @@ export function cutToLength(
     });
   });
   return { sequences, wasCut: true };
+}
+
+/** An answer as one sequence: null with a problem where there is none that fits. */
+export interface SequenceRead {
+  readonly sequence: Sequence | null;
+  /** Whether tokens were cut off to fit the limit. */
+  readonly wasCut: boolean;
+  readonly problem?: string;
+}
+
+/** The sequence that a reward model reads of an answer in its context, cut to length. */
+export function judgedSequence(
+  judged: Judged,
+  options: Reading & { readonly tokenizer: Tokenizer },
+): SequenceRead {
+  accept(takes.judgedSequence, arguments);
+  const { tokenizer, maxLength, truncation, template } = options;
+  const tokens = encodeJudged(judged, tokenizer, template);
+  const { sequences, wasCut } = cutToLength([tokens], maxLength, truncation);
+  const [sequence = null] = sequences ?? [];
+  if (sequence === null) return { sequence, wasCut, problem: `is longer than ${maxLength} tokens` };
+  if (sequence.ids.length > 0) return { sequence, wasCut };
+  return { sequence: null, wasCut, problem: "has no tokens" };
 }
 
 /** Whether any token carries text-generation loss. */

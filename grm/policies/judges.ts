@@ -18,7 +18,7 @@ const takes = signatures(
     proxyJudge: "name: string, model: RewardModel",
     fluencyJudge: "lm: CausalLM",
     ensembleJudge:
-      'name: string, members: any[], { rule: "min" | "mean" | "lower", calibration: any[] }',
+      'name: string, members: any[], { rule: "min" | "mean" | "lower", calibration: any[], judges?: any[] }',
   },
   () => ({ CausalLM, RewardModel }),
 );
@@ -77,12 +77,17 @@ export function fluencyJudge(lm: CausalLM): Judge {
 export async function ensembleJudge(
   name: string,
   members: readonly RewardModel[],
-  options: { readonly rule: EnsembleRule; readonly calibration: readonly Answer[] },
+  options: {
+    readonly rule: EnsembleRule;
+    readonly calibration: readonly Answer[];
+    /** How each member judges; by the tokens as they are unless said. */
+    readonly judges?: readonly Judge[];
+  },
 ): Promise<Judge> {
   accept(takes.ensembleJudge, arguments);
   const { rule, calibration } = options;
   await checkDistinct(members);
-  const judges = members.map((model, i) => proxyJudge(`${name} ${i}`, model));
+  const judges = options.judges ?? members.map((model, i) => proxyJudge(`${name} ${i}`, model));
   const scoreAll = (answers: readonly Answer[]): Promise<Float64Array[]> =>
     Promise.all(judges.map((judge) => judge.score(answers)));
   const scales = await scoreAll(calibration);
