@@ -48,6 +48,29 @@ for (const name of readdirSync(join(root, "dist"), { recursive: true, encoding: 
   writeFileSync(file, portable(readFileSync(file, "utf8"), file));
 }
 
+// testing has the ops once more, with what they draw: see testing/table.ts
+const table = join(root, "dist/testing/table.js");
+const twice = ["ops", "further", "op.js", "kinds.js", "moreKinds.js"].map((name) =>
+  join(root, "dist/core", name),
+);
+await build({
+  entryPoints: [table],
+  outfile: table,
+  allowOverwrite: true,
+  ...{ bundle: true, format: "esm", target: "es2022", sourcemap: true, logLevel: "warning" },
+  plugins: [
+    {
+      name: "all but what describes ops stays where it is",
+      setup: ({ onResolve }) =>
+        onResolve({ filter: /^\./ }, ({ path, resolveDir }) => {
+          const file = join(resolveDir, path);
+          if (twice.some((path) => file.startsWith(path))) return { path: file };
+          return { path: relative(dirname(table), file).replaceAll("\\", "/"), external: true };
+        }),
+    },
+  ],
+});
+
 // What only tests and `twoheads ops` read of an op is no part of what a page loads: examples stand in a file
 // of their own, and how arguments are drawn is left out.
 const { furtherOps, opTable } = await import("./dist/core/index.js");

@@ -46,7 +46,7 @@ import { checkTensor, fromData, Tensor } from "./tensor.ts";
 const takes = signature(
   "gradcheck",
   "fn: function, inputs: Tensor | Tensor[], { order?: number, rtol?: number, atol?: number, " +
-    "step?: number, seed?: number | string, name?: string }",
+    "step?: number, seed?: number | string, name?: string, names?: any[] }",
 );
 
 /** How closely gradcheck looks, and to which order. */
@@ -63,6 +63,8 @@ export interface GradcheckOptions {
   readonly seed?: number | string;
   /** What messages call the function; its own name unless said. */
   readonly name?: string;
+  /** What messages call the inputs, in their order; "argument 0" and so on unless said. */
+  readonly names?: readonly string[];
 }
 
 type Fn = (...inputs: Tensor[]) => Tensor | readonly Tensor[];
@@ -113,7 +115,7 @@ export function gradcheck(
     return fn(...list.map((x, i) => (checked[i] ? (free[at++] as Tensor) : x)));
   };
   const free = list.filter((_, i) => checked[i]);
-  const names = list.flatMap((_, i) => (checked[i] ? [`argument ${i}`] : []));
+  const names = list.flatMap((_, i) => (checked[i] ? [options.names?.[i] ?? `argument ${i}`] : []));
   checkOrder(rest, free, names, order, { name, rtol, atol, step, rng: Random.from(seed) });
   return true;
 }

@@ -20,6 +20,7 @@ const takes = signatures({
   parameterCount: "{ trainable?: boolean }",
   train: "{ rng?: Random | null }",
   to: "dtype: DType",
+  withParameters: "by: object, fn: function",
   loadStateDict: "dict: object, { strict?: boolean }",
 });
 
@@ -184,6 +185,27 @@ export abstract class Module {
       }
     }
     return this;
+  }
+
+  /**
+   * Runs `fn` with other tensors in the places of some parameters, and puts these back: what a network gives for weights
+   * that are no leaves, its gradients included (PyTorch's functional_call).
+   */
+  withParameters<T>(by: ReadonlyMap<Tensor, Tensor>, fn: () => T): T {
+    accept(takes.withParameters, arguments);
+    const back: (() => void)[] = [];
+    for (const [, module] of this.namedModules())
+      for (const { child, set } of [...module.#children()]) {
+        const other = child instanceof Tensor ? by.get(child) : undefined;
+        if (other === undefined) continue;
+        set(other);
+        back.push(() => set(child as Tensor));
+      }
+    try {
+      return fn();
+    } finally {
+      for (const restore of back) restore();
+    }
   }
 
   // --- State -----------------------------------------------------------------------------------------

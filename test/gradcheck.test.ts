@@ -13,12 +13,16 @@ import {
   type Tensor,
   tensor,
 } from "../core/index.ts";
-import { type Fn, plantedErrors } from "./kit/planted.ts";
+import { plantedErrors, type TensorFunction } from "../testing/planted.ts";
 
 const f64 = (values: number | number[]): Tensor => tensor(values, { dtype: "float64" });
 const seeds = 20;
 
-function failure(fn: Fn, inputs: Tensor | readonly Tensor[], options = {}): string | null {
+function failure(
+  fn: TensorFunction,
+  inputs: Tensor | readonly Tensor[],
+  options = {},
+): string | null {
   try {
     gradcheck(fn, inputs, options);
     return null;
@@ -51,7 +55,7 @@ describe("a wrong gradient is caught and named, whatever the seed", () => {
   test("the message names the element, the output and both numbers", () => {
     const half = plantedErrors.find(({ what }) => what.startsWith("half, at the small one of two"));
     assert.match(
-      failure(half?.wrong as Fn, f64([20, 0]), { name: "exp" }) ?? "",
+      failure(half?.wrong as TensorFunction, f64([20, 0]), { name: "exp" }) ?? "",
       /^gradcheck: exp: argument 0 at \[1\] of float64\[2\], of output at \[1\]: the gradient says 0\.5, finite differences say (1|1\.0000|0\.9999)/,
     );
     assert.match(
@@ -104,12 +108,12 @@ describe("where nothing can be compared, the message says why", () => {
     float32: [(x: Tensor) => x.to("float32"), f64([1]), /returned a float32 tensor/],
   };
   for (const [what, [fn, inputs, message]] of Object.entries(cases)) {
-    test(what, () => assert.match(failure(fn as Fn, inputs) ?? "not caught", message));
+    test(what, () => assert.match(failure(fn as TensorFunction, inputs) ?? "not caught", message));
   }
 });
 
 describe("what is right passes", () => {
-  const rights: Record<string, [fn: Fn, inputs: Tensor]> = {
+  const rights: Record<string, [fn: TensorFunction, inputs: Tensor]> = {
     "closer to a kink than the step": [(x) => x.relu(), f64([0.0005, -0.0005])],
     "closer to an edge than the step": [(x) => x.log(), f64([0.0005])],
     "where a step must be far below 1e-3": [(x) => x.reciprocal(), f64([1e-4])],

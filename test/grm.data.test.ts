@@ -29,8 +29,8 @@ import { linesOf, readPairs } from "../grm/node.ts";
 import type { Pair, Sequence } from "../grm/pairs.ts";
 import { ByteTokenizer, type Tokenizer, trainBPE } from "../nn/index.ts";
 import { loadTokenizer } from "../nn/node.ts";
+import { holds } from "../testing/property.ts";
 import { temporaryFolder } from "./folders.ts";
-import { holds } from "./property.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const data = process.env.TWOHEADS_DATA ?? join(root, "../shared/data");

@@ -24,7 +24,7 @@ import {
 } from "../grm/index.ts";
 import { ByteTokenizer, CausalLM } from "../nn/index.ts";
 import "../kernels/index.ts";
-import { holds } from "./property.ts";
+import { holds } from "../testing/property.ts";
 import { toyModel, toyPairs } from "./toyPreferences.ts";
 
 const { calibration, correlation, fitTemperature, histogram, pairedBootstrap } = statistics;

@@ -18,7 +18,7 @@ import {
 } from "../grm/index.ts";
 import "../kernels/index.ts";
 import { addLoRA, CausalLM, type ModelOptions } from "../nn/index.ts";
-import { holds } from "./property.ts";
+import { holds } from "../testing/property.ts";
 
 const base = { vocabSize: 23, dim: 32, layers: 2, heads: 4, context: 160, initStd: 0.2 };
 const models: Record<string, ModelOptions> = {

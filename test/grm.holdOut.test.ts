@@ -7,7 +7,7 @@ import { type Draw, random } from "../core/index.ts";
 import { holdOut, overlapOf, pairsFromFiles } from "../grm/data/index.ts";
 import type { Pair } from "../grm/pairs.ts";
 import { ByteTokenizer } from "../nn/index.ts";
-import { holds } from "./property.ts";
+import { holds } from "../testing/property.ts";
 
 const sequence = { ids: Int32Array.of(1), labels: Int32Array.of(1) };
 const pairsOf = (prompts: readonly (string | undefined)[]): Pair[] =>

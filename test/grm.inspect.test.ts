@@ -53,7 +53,7 @@ import {
 import { goldFeatures } from "../lab/goldFeatures.ts";
 import { spelled, spelledPairs } from "../lab/worlds/index.ts";
 import { ByteTokenizer, capture, edit, type ModelOptions } from "../nn/index.ts";
-import { holds } from "./property.ts";
+import { holds } from "../testing/property.ts";
 import { backbones, drawnModel } from "./rewardFolders.ts";
 import { toyModel, toyPairs } from "./toyPreferences.ts";
 

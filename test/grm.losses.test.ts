@@ -16,7 +16,7 @@ import {
   sequenceLogProbs,
   sftRegularizer,
 } from "../grm/index.ts";
-import { holds } from "./property.ts";
+import { holds } from "../testing/property.ts";
 
 const tolerance = 1e-10;
 

@@ -17,7 +17,7 @@ import {
   sftRegularizer,
 } from "../grm/index.ts";
 import { CausalLM, capture, type ModelOptions } from "../nn/index.ts";
-import { holds } from "./property.ts";
+import { holds } from "../testing/property.ts";
 
 const vocabSize = 11;
 const styles: Readonly<Record<string, ModelOptions>> = {

@@ -26,7 +26,7 @@ import {
   rlooLoss,
   whiten,
 } from "../grm/policies/index.ts";
-import { holds } from "./property.ts";
+import { holds } from "../testing/property.ts";
 
 const f64 = (values: readonly number[]): Tensor => tensor(values, { dtype: "float64" });
 const numberOf = (x: Tensor): number => x.data[0] ?? Number.NaN;

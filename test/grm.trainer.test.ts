@@ -34,7 +34,7 @@ import {
 import { addLoRA, capture, type StateDict } from "../nn/index.ts";
 import "../kernels/index.ts";
 import { loadTrainCheckpoint, saveTrainCheckpoint } from "../grm/node.ts";
-import { holds } from "./property.ts";
+import { holds } from "../testing/property.ts";
 import { toyModel, toyOptions, toyPairs, toyRun } from "./toyPreferences.ts";
 
 const pairs = toyPairs(24, 3);

@@ -31,7 +31,7 @@ import {
 } from "../lab/worlds/spelledWords.ts";
 import { forms as talesForms, polar as talesPolar } from "../lab/worlds/talesWords.ts";
 import { domains, neutral, times } from "../lab/worlds/words.ts";
-import { holds } from "./property.ts";
+import { holds } from "../testing/property.ts";
 
 const classes = ["ADJ", "FEEL", "VI", "VT", "ADV"] as const;
 type Class = (typeof classes)[number];

@@ -11,10 +11,11 @@ import * as core from "../core/index.ts";
 import { type Draw, grad, opTable, type Tensor, tensor } from "../core/index.ts";
 import { sizeOf } from "../core/shape.ts";
 import "../kernels/index.ts";
+import { outputsOf, replaceTensors, withLeaves } from "../testing/calls.ts";
+import { described } from "../testing/draw.ts";
+import { holds } from "../testing/property.ts";
 import { type ComparedDevices, classes, differences, type Kind } from "./differences.ts";
-import { described } from "./drawFrom.ts";
-import { outputsOf, replaceTensors, withLeaves } from "./opCalls.ts";
-import { holds } from "./property.ts";
+import { functionOf } from "./opNamed.ts";
 
 core.use("reference");
 
@@ -43,7 +44,7 @@ function floatsOf(args: readonly unknown[], by: (x: Tensor) => Tensor): unknown[
 /** Values, and the gradients of their sum weighted by 1, -2, 3, ... */
 function withGradients(name: string, args: readonly unknown[]): Tensor[] {
   const { live, leaves } = withLeaves(args, (x) => core.isFloat(x.dtype));
-  const ys = outputsOf(name, live);
+  const ys = outputsOf(functionOf(name), live);
   const differentiable = ys.filter((y) => y.requiresGrad);
   if (differentiable.length === 0) return ys;
   const weights = differentiable.map((y) => {

@@ -10,7 +10,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { isCurrent, targets } from "../kernels/wasm/build.ts";
 import { createWasm, type Product, type Wasm } from "../kernels/wasm/kernels.ts";
-import { checkProperty } from "./property.ts";
+import { checkProperty } from "../testing/property.ts";
 
 const one = createWasm({ threads: 1 });
 const three = createWasm({ threads: 3, worthSharing: 0 });

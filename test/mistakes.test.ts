@@ -27,9 +27,9 @@ import {
 import { accept, type Signature, signature } from "../core/signature.ts";
 import * as grm from "../grm/index.ts";
 import * as nn from "../nn/index.ts";
-import { described } from "./drawFrom.ts";
-import { functionOf } from "./opCalls.ts";
-import { holds } from "./property.ts";
+import { described } from "../testing/draw.ts";
+import { holds } from "../testing/property.ts";
+import { functionOf } from "./opNamed.ts";
 
 type Parameters = NonNullable<Signature["parameters"]>;
 

@@ -31,8 +31,8 @@ import {
   saveSafetensors,
   saveSharded,
 } from "../nn/node.ts";
+import { holds } from "../testing/property.ts";
 import { root, temporaryFolder } from "./folders.ts";
-import { holds } from "./property.ts";
 
 const folder = temporaryFolder("checkpoints");
 

@@ -28,7 +28,7 @@ import {
 } from "../nn/index.ts";
 import { readLlama2c } from "../nn/node.ts";
 import { best, draw, likeliest } from "../nn/sampling.ts";
-import { holds } from "./property.ts";
+import { holds } from "../testing/property.ts";
 
 /** A case of golden/nn/sampling.json. */
 interface Warped {

@@ -23,8 +23,8 @@ import {
   WordTokenizer,
 } from "../nn/tokenizers/index.ts";
 import { type Merge, MergeTable } from "../nn/tokenizers/merges.ts";
+import { holds } from "../testing/property.ts";
 import { temporaryFolder } from "./folders.ts";
-import { holds } from "./property.ts";
 
 const folder = temporaryFolder("tokenizers");
 

@@ -40,7 +40,7 @@ import {
   Transformer,
 } from "../nn/index.ts";
 import { readLlama2c } from "../nn/node.ts";
-import { holds } from "./property.ts";
+import { holds } from "../testing/property.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const llama: ModelOptions = { vocabSize: 13, dim: 16, layers: 2, heads: 4, kvHeads: 2 };

@@ -1,7 +1,7 @@
-// Everything that follows from an op's entry is tested here for every op of the table: gradients to
-// order 2 against finite differences, fused loops against their definition, float32 against float64,
+// Everything that follows from an op's entry is tested here for every op of the table, by what twoheads/testing asks of
+// an op: gradients to order 2 against finite differences, fused loops against their definition, float32 against float64,
 // every other device against the reference, transposed inputs, recording, and the example. The checker
-// is tested too, by planting wrong gradients in it. Next: tape.test.ts.
+// is tested too, by planting wrong gradients in it. Next: ../testing/op.ts, tape.test.ts.
 
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
@@ -10,95 +10,21 @@ import { allocate } from "../core/dtype.ts";
 import * as core from "../core/index.ts";
 import {
   type Device,
-  type Entry,
   furtherOps,
-  grad,
   gradcheck,
-  noGrad,
   opTable,
   type Tensor,
   type TypedArray,
-  withDefinitions,
 } from "../core/index.ts";
 import { elementwise, type Unary } from "../core/kinds.ts";
 import { sizeOf } from "../core/shape.ts";
 import "../core/further/methods.ts";
 import "../kernels/index.ts";
-import { described } from "./drawFrom.ts";
-import { outputsOf, replaceTensors } from "./opCalls.ts";
-import { holds, RUNS } from "./property.ts";
+import { opProperties } from "../testing/op.ts";
+import { RUNS } from "../testing/property.ts";
+import { functionOf } from "./opNamed.ts";
 
 let properties = 0;
-
-/** The arguments with other tensors in the places of the float ones. */
-function replaceFloats(args: readonly unknown[], by: (x: Tensor, i: number) => Tensor): unknown[] {
-  return replaceTensors(args, by, (x) => core.isFloat(x.dtype));
-}
-
-function floatsOf(args: readonly unknown[]): Tensor[] {
-  const found: Tensor[] = [];
-  replaceFloats(args, (x) => {
-    found.push(x);
-    return x;
-  });
-  return found;
-}
-
-function near(actual: Tensor, expected: Tensor, tolerance: number, what: string): void {
-  assert.deepEqual(actual.shape, expected.shape, `${what}: shape`);
-  const [a, b] = [actual.data, expected.data];
-  for (let i = 0; i < b.length; i++) {
-    const [x = 0, y = 0] = [a[i], b[i]];
-    const fits = Object.is(x, y) || Math.abs(x - y) <= tolerance * Math.max(1, Math.abs(y));
-    assert.ok(fits, `${what}: ${x} instead of ${y} at ${i}`);
-  }
-}
-
-function sameBits(actual: readonly Tensor[], expected: readonly Tensor[], what: string): void {
-  assert.equal(actual.length, expected.length);
-  actual.forEach((x, i) => {
-    assert.equal(x.dtype, expected[i]?.dtype, `${what}: dtype`);
-    near(x, expected[i] as Tensor, 0, what);
-  });
-}
-
-/** Values and the gradients of their weighted sum. */
-function withGradients(name: string, args: readonly unknown[]): Tensor[] {
-  const leaves = floatsOf(args).map((x) => x.detach().requiresGrad_());
-  const ys = outputsOf(
-    name,
-    replaceFloats(args, (_, i) => leaves[i] as Tensor),
-  );
-  const live = ys.filter((y) => y.requiresGrad);
-  const weights = live.map((y) =>
-    core
-      .arange(1, y.size + 1)
-      .onDevice(y.device.name)
-      .to(y.dtype)
-      .reshape(y.shape)
-      .sin(),
-  );
-  const gradients =
-    live.length === 0 ? [] : grad(live, leaves, { gradOutputs: weights, allowUnused: true });
-  return [...ys, ...gradients.map((g, i) => g ?? core.zerosLike(leaves[i] as Tensor))];
-}
-
-/** Ops whose result jumps, so that float32 rounding of the inputs may change it. */
-function isSmooth(entry: Entry): boolean {
-  return entry.kernel.kind !== "pick" && !["sort", "topk", "argsort"].includes(entry.name);
-}
-
-function exampleMatches(example: string): void {
-  const [code = "", expected = ""] = example.split("  // ");
-  const names = Object.keys(core).filter((name) => /^[a-z]\w*$/i.test(name) && name !== "var");
-  const values = names.map((name) => (core as unknown as Record<string, unknown>)[name]);
-  const result: unknown = new Function(...names, `return ${code}`)(...values);
-  assert.equal(
-    Array.isArray(result) ? result.map(String).join(" ") : String(result),
-    expected,
-    code,
-  );
-}
 
 const wrong: [string, Unary][] = [
   ["0.1 % too large", planted((x) => x.cos().mul(1.001))],
@@ -135,13 +61,6 @@ const boxed: Device = {
 core.registerDevice("boxed", () => boxed);
 core.use("reference");
 
-/** The devices that are held against the reference in each dtype, and how far they may be off. */
-const devices: readonly { name: string; dtype: "float32" | "float64"; tolerance: number }[] = [
-  { name: "boxed", dtype: "float64", tolerance: 0 },
-  { name: "wasm", dtype: "float64", tolerance: 1e-12 }, // fused ops may run their definitions
-  { name: "wasm", dtype: "float32", tolerance: 1e-5 },
-];
-
 /** sine with a derivative of your choice. */
 function planted(derivative: (x: Tensor) => Tensor): Unary {
   return elementwise({
@@ -154,79 +73,15 @@ function planted(derivative: (x: Tensor) => Tensor): Unary {
 
 const every = new Map([...opTable, ...furtherOps]);
 
-for (const [name, entry] of every) {
+for (const name of every.keys()) {
   describe(name, () => {
-    const property = (
-      what: string,
-      predicate: (args: readonly unknown[]) => void,
-      runs = RUNS,
-    ): void => {
+    for (const { name: what, run } of opProperties(functionOf(name), {
+      devices: ["boxed", "wasm"],
+    })) {
+      if (what.endsWith("boxed agrees with the reference in float32")) continue; // the same loops
       properties++;
-      test(`${name}: ${what}`, () =>
-        holds(`${name}: ${what}`, described(entry).draw, predicate, { runs }));
-    };
-    property("gradients to order 2 agree with finite differences", (args) => {
-      const leaves = floatsOf(args);
-      if (leaves.length === 0) return;
-      const fn = (...xs: Tensor[]): Tensor[] =>
-        outputsOf(
-          name,
-          replaceFloats(args, (_, i) => xs[i] as Tensor),
-        ).filter((y) => y.dtype === "float64");
-      if (fn(...leaves).length > 0) gradcheck(fn, leaves, { name }); // else integers or bools: no slopes
-    });
-    property("recording leaves the value unchanged", (args) => {
-      const recorded = outputsOf(
-        name,
-        replaceFloats(args, (x) => x.detach().requiresGrad_()),
-      );
-      sameBits(
-        recorded,
-        noGrad(() => outputsOf(name, args)),
-        "recorded",
-      );
-    });
-    property("transposed inputs give the same", (args) => {
-      const twice = replaceFloats(args, (x) => (x.rank < 2 ? x : x.transpose().transpose()));
-      sameBits(outputsOf(name, twice), outputsOf(name, args), "transposed");
-    });
-    property("float32 agrees with float64", (args) => {
-      if (!isSmooth(entry) || name === "to") return;
-      const single = withGradients(
-        name,
-        replaceFloats(args, (x) => x.to("float32")),
-      );
-      withGradients(name, args).forEach((y, i) => {
-        const x = single[i] as Tensor;
-        assert.equal(x.dtype, y.dtype === "float64" ? "float32" : y.dtype);
-        near(x.to("float64"), y.to("float64"), 2e-5, "float32");
-      });
-    });
-    for (const { name: device, dtype, tolerance } of devices) {
-      property(`${device} agrees with the reference in ${dtype}`, (args) => {
-        if (dtype === "float32" && name === "to") return; // its draw is a conversion to float64
-        const here = replaceFloats(args, (x) => x.to(dtype));
-        const there = withGradients(
-          name,
-          replaceTensors(here, (x) => x.onDevice(device)),
-        );
-        withGradients(name, here).forEach((y, i) => {
-          const x = there[i] as Tensor;
-          assert.equal(x.device.name, device);
-          near(x, y, tolerance, device);
-        });
-      });
+      test(what, run);
     }
-    if (entry.definition !== undefined && entry.kernel.kind !== "composed") {
-      property("the fused loops agree with the definition", (args) => {
-        const expected = withDefinitions(() => withGradients(name, args));
-        withGradients(name, args).forEach((y, i) => {
-          near(y, expected[i] as Tensor, 1e-10, "fused");
-        });
-      });
-    }
-    test(`${name}: its example prints what it says`, () =>
-      exampleMatches(described(entry).example));
   });
 }
 

@@ -101,7 +101,7 @@ describe("the package in an empty project", () => {
 
   test("every door opens, and the kernels find their WebAssembly", async () => {
     const program = `
-      for (const door of ["", "/core", "/nn", "/grm", "/lab", "/report", "/node"])
+      for (const door of ["", "/core", "/nn", "/grm", "/lab", "/report", "/testing", "/node"])
         await import("twoheads" + door);
       const { createWasm } = await import("twoheads/kernels");
       const wasm = createWasm({ threads: 1 });
@@ -236,7 +236,7 @@ describe("what each door exports says what it is", () => {
   interface Details extends Completion {
     readonly documentation: readonly { readonly text: string }[];
   }
-  const doors = ["", "/core", "/kernels", "/nn", "/grm", "/lab", "/report", "/node"];
+  const doors = ["", "/core", "/kernels", "/nn", "/grm", "/lab", "/report", "/testing", "/node"];
   let editor: Editor;
 
   before(() => {

@@ -10,7 +10,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { portable } from "../core/index.ts";
-import { checkProperty } from "./property.ts";
+import { checkProperty } from "../testing/property.ts";
 
 type Name = Exclude<keyof typeof portable, "pow">;
 

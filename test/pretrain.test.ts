@@ -36,8 +36,8 @@ import {
   saveSafetensors,
 } from "../nn/node.ts";
 import { Windows } from "../nn/pretrain/windows.ts";
+import { holds } from "../testing/property.ts";
 import { temporaryFolder } from "./folders.ts";
-import { holds } from "./property.ts";
 
 const folder = temporaryFolder("pretrain");
 const root = fileURLToPath(new URL("..", import.meta.url));

@@ -19,7 +19,7 @@ import {
   zeros,
 } from "../core/index.ts";
 import { CausalLM, generate } from "../nn/index.ts";
-import { holds } from "./property.ts";
+import { holds } from "../testing/property.ts";
 
 function times<T>(n: number, draw: () => T): T[] {
   return Array.from({ length: n }, draw);

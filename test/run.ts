@@ -1,6 +1,6 @@
 // npm test: finds the test files itself, as no shell on Windows does, and hands them to Node's runner with
 // whatever flags it is given. What it prints and how it ends are the runner's own.
-// Next: property.ts for what a failing property prints, ../.ci/run for everything that must hold.
+// Next: ../testing/property.ts for what a failing property prints, ../.ci/run for everything that must hold.
 
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
@@ -79,6 +79,7 @@ function start(flags: readonly string[], files: readonly string[]): void {
     ...process.env,
     ...(!flags.includes("--watch") && { TWOHEADS_PACKED: packed }),
     ...(replay !== undefined && { TWOHEADS_REPLAY: replay }),
+    TWOHEADS_RERUN: "npm run test:one -- {file} {test} --replay={replay}",
   };
   const child = spawn(process.execPath, args, { cwd: root, stdio: "inherit", env });
   for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, () => child.kill(name));

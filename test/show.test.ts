@@ -19,7 +19,7 @@ import {
   tensor,
   zeros,
 } from "../core/index.ts";
-import { holds } from "./property.ts";
+import { holds } from "../testing/property.ts";
 
 const lines = (...text: readonly string[]): string => text.join("\n");
 

@@ -33,7 +33,15 @@ function of(reason: string, names: string): Record<string, string> {
 const open = ["provideGpu", "showTree", "namedTensors", "tensorsOf"];
 
 /** All that they take may be left out. */
-const allOptional = ["ready", "createWasm", "ByteTokenizer", "GpuDevice"];
+const allOptional = [
+  "masks",
+  "shapes",
+  "tensors",
+  "ready",
+  "createWasm",
+  "ByteTokenizer",
+  "GpuDevice",
+];
 
 class Stranger {
   readonly strange = 1;

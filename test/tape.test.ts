@@ -31,7 +31,7 @@ import {
   withDefinitions,
   zeros,
 } from "../core/index.ts";
-import { holds } from "./property.ts";
+import { holds } from "../testing/property.ts";
 
 function leaf(values: number | readonly number[]): Tensor {
   return tensor(values, { dtype: "float64", requiresGrad: true });

@@ -22,7 +22,7 @@ import {
   withDefinitions,
   zeros,
 } from "../core/index.ts";
-import { holds } from "./property.ts";
+import { holds } from "../testing/property.ts";
 
 type Numbers = number | readonly Numbers[];
 

@@ -11,8 +11,8 @@ import { pathToFileURL } from "node:url";
 import { cat, type Draw, grad, noGrad, stack, type Tensor, tensor, use } from "../core/index.ts";
 import { blocksOf } from "../walkthroughs/lesson.ts";
 import "../kernels/index.ts";
+import { holds } from "../testing/property.ts";
 import { temporaryFolder } from "./folders.ts";
-import { holds } from "./property.ts";
 
 type Definition = (y: Tensor) => Map<Tensor, Tensor>;
 

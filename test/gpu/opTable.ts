@@ -14,8 +14,10 @@ import {
   type TypedArray,
   withDefinitions,
 } from "../../core/index.ts";
-import { described, drawFrom, showArguments } from "../drawFrom.ts";
-import { outputsOf, replaceTensors, withLeaves } from "../opCalls.ts";
+import { outputsOf, replaceTensors, withLeaves } from "../../testing/calls.ts";
+import { argumentsCode } from "../../testing/code.ts";
+import { described, drawFrom } from "../../testing/draw.ts";
+import { functionOf } from "../opNamed.ts";
 
 export interface OpTableOptions {
   /** Drawn inputs for each op. */
@@ -52,7 +54,7 @@ function weightsLike(x: Tensor): Tensor {
 /** Values, gradients of their weighted sum, and (order 2) gradients of the gradients' weighted sum. */
 function derivatives(name: string, args: readonly unknown[], order: 1 | 2): Tensor[] {
   const { live, leaves } = withLeaves(args, (x) => x.dtype === "float32");
-  const ys = outputsOf(name, live);
+  const ys = outputsOf(functionOf(name), live);
   const differentiable = ys.filter((y) => y.requiresGrad);
   if (differentiable.length === 0) return ys;
   const first = grad(differentiable, leaves, {
@@ -105,8 +107,8 @@ async function check(checker: Checker, entry: Entry, drawn: readonly unknown[]):
   const there = replaceTensors(here, (x) => x.onDevice(checker.device));
   const expected = derivatives(name, here, 2);
   await checker.near(name, "values and gradients", derivatives(name, there, 2), expected);
-  const values = noGrad(() => outputsOf(name, here));
-  const once = noGrad(() => outputsOf(name, there));
+  const values = noGrad(() => outputsOf(functionOf(name), here));
+  const once = noGrad(() => outputsOf(functionOf(name), there));
   await checker.near(name, "without recording", once, values);
   const turned = replaceTensors(there, (x) =>
     x.rank < 2 ? x : noGrad(() => x.transpose().transpose()),
@@ -143,7 +145,7 @@ export async function checkOpTable(
     if (!report.failed) continue;
     const error = report.errorInstance;
     failures.push(
-      `${entry.name}: ${error instanceof Error ? error.message : error}\n  counterexample: ${showArguments(drawn)}`,
+      `${entry.name}: ${error instanceof Error ? error.message : error}\n  counterexample: ${argumentsCode(drawn)}`,
     );
   }
   const milliseconds = performance.now() - started;

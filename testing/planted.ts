@@ -2,18 +2,18 @@
 // and the gradients of another one, at every order, so that only the gradients can give it away. Needs
 // nothing but core. Next: ../gradcheck.test.ts, which draws inputs for every seed and wants each caught.
 
-import { noGrad, type Random, type Tensor, tensor } from "../../core/index.ts";
+import { noGrad, type Random, type Tensor, tensor } from "../core/index.ts";
 
 /** A function of float64 tensors. */
-export type Fn = (...xs: Tensor[]) => Tensor;
+export type TensorFunction = (...xs: Tensor[]) => Tensor;
 
 /** One kind of mistake: what somebody wanted, what they differentiated instead, and where it shows. */
-export interface Planted {
+export interface PlantedError {
   readonly what: string;
   /** The function whose values both have; its gradients are right. */
-  readonly right: Fn;
+  readonly right: TensorFunction;
   /** The same values with wrong gradients. */
-  readonly wrong: Fn;
+  readonly wrong: TensorFunction;
   /** Inputs at which it shows. */
   readonly inputs: (rng: Random) => Tensor[];
   /** From which order on the gradients are wrong: 2 where those of order 1 are right. Default 1. */
@@ -21,7 +21,7 @@ export interface Planted {
 }
 
 /** The values of `f` with the gradients of `h`, at every order. */
-export function claim(f: Fn, h: Fn): Fn {
+export function claim(f: TensorFunction, h: TensorFunction): TensorFunction {
   return (...xs) => {
     const taught = h(...xs);
     const value = noGrad(() => f(...xs)).detach();
@@ -45,14 +45,14 @@ const weights = (x: Tensor): Tensor => {
   return tensor(values, { shape: x.shape });
 };
 
-const columns: Fn = (x) => x.mul(weights(x)).softmax({ dim: 0 });
-const rows: Fn = (x) => x.mul(weights(x)).softmax({ dim: 1 });
-const sine: Fn = (x) => x.sin();
-const shifted: Fn = (x, b) => x.add(b as Tensor).tanh();
-const gated: Fn = (x) => x.sigmoid().mul(x);
+const columns: TensorFunction = (x) => x.mul(weights(x)).softmax({ dim: 0 });
+const rows: TensorFunction = (x) => x.mul(weights(x)).softmax({ dim: 1 });
+const sine: TensorFunction = (x) => x.sin();
+const shifted: TensorFunction = (x, b) => x.add(b as Tensor).tanh();
+const gated: TensorFunction = (x) => x.sigmoid().mul(x);
 
 /** Everything that a checker should find. */
-export const plantedErrors: readonly Planted[] = [
+export const plantedErrors: readonly PlantedError[] = [
   {
     what: "0.1 % too large",
     right: sine,

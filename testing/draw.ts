@@ -1,28 +1,24 @@
-// How property tests draw what an op's entry asks for (core/draw.ts, over fast-check), in Node and in pages.
-// Next: property.ts.
+// How inputs are drawn: core's Draw, which ops ask for their arguments, over fast-check. Numbers lie on a grid of
+// quarters, so that a counterexample shrinks to [0.5, -1]. Next: arbitraries.ts for what people draw, property.ts.
 
 import fc from "fast-check";
-import { type Domain, type Draw, random, Tensor, tensor, within } from "../core/index.ts";
+import {
+  ArgumentError,
+  type Domain,
+  type Draw,
+  random,
+  type Tensor,
+  tensor,
+  within,
+} from "../core/index.ts";
 import type { Described, Entry } from "../core/op.ts";
 import { sizeOf } from "../core/shape.ts";
 
 /** The example and the draw of an entry, which every entry of these sources has. */
 export function described({ name, example, draw }: Entry): Described {
   if (example === undefined || draw === undefined)
-    throw new Error(`${name} lacks an example or what to draw`);
+    throw new ArgumentError(`${name} lacks an example or what to draw`);
   return { example, draw };
-}
-
-/** Arguments as a person would write them. */
-export function showArguments(drawn: unknown): string {
-  if (drawn instanceof Tensor) {
-    return `tensor(${JSON.stringify(drawn.toArray())}, { dtype: "${drawn.dtype}" }) of [${drawn.shape}]`;
-  }
-  if (Array.isArray(drawn)) return drawn.map(showArguments).join(", ");
-  if (drawn !== null && typeof drawn === "object") {
-    return `{${Object.entries(drawn).map(([key, value]) => `${key}: ${showArguments(value)}`)}}`;
-  }
-  return String(drawn);
 }
 
 /** core's Draw over a fast-check generator. Tensors are float64 on a grid of quarters. */
@@ -61,4 +57,32 @@ export function drawFrom(gen: fc.GeneratorValue): Draw {
         { shape: sides },
       ),
   };
+}
+
+/**
+ * What a check draws from: a function of a Draw that returns arguments; an arbitrary of arguments, or of the only
+ * one; a list with an arbitrary for each.
+ */
+export type Drawing<T extends readonly unknown[] = readonly unknown[]> =
+  | ((d: Draw) => T | Tensor)
+  | fc.Arbitrary<T>
+  | fc.Arbitrary<Tensor>
+  | { readonly [K in keyof T]: fc.Arbitrary<T[K]> };
+
+function isArbitrary(value: unknown): value is fc.Arbitrary<unknown> {
+  return value !== null && typeof value === "object" && "generate" in value;
+}
+
+/** The arguments that a drawing draws, as an arbitrary of lists. */
+export function argumentsOf(name: string, drawing: unknown): fc.Arbitrary<readonly unknown[]> {
+  const listed = (x: unknown): readonly unknown[] => (Array.isArray(x) ? x : [x]);
+  // drawn when it is generated, not when it is tried: a path through shrunk values is walked without trying them
+  if (typeof drawing === "function") return fc.gen().map((gen) => listed(drawing(drawFrom(gen))));
+  if (isArbitrary(drawing)) return drawing.map(listed);
+  if (Array.isArray(drawing) && drawing.length > 0 && drawing.every(isArbitrary))
+    return fc.tuple(...(drawing as fc.Arbitrary<unknown>[]));
+  throw new ArgumentError(
+    `${name}: draw must be a function, an arbitrary or a list of arbitraries; write [tensors()], or ` +
+      "(d) => [d.tensor([2, 3])]",
+  );
 }
