@@ -12,6 +12,7 @@ import { addData } from "./commands/data.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addEval } from "./commands/eval.ts";
 import { addExport } from "./commands/export.ts";
+import { refuseForeignFlags } from "./commands/foreignFlags.ts";
 import { addFrontier } from "./commands/frontier.ts";
 import { addGenerate } from "./commands/generate.ts";
 import { addInspect } from "./commands/inspect.ts";
@@ -157,7 +158,12 @@ export async function main(argv: readonly string[], begin = (): void => {}): Pro
   try {
     begin();
     const command = program();
-    await command.parseAsync([...argv, ...takenByNpm(command, argv[2])]);
+    const [, , name, ...words] = argv;
+    refuseForeignFlags(
+      command.commands.find((one) => one.name() === name),
+      words,
+    );
+    await command.parseAsync([...argv, ...takenByNpm(command, name)]);
   } catch (error) {
     if (!(error instanceof TwoheadsError)) throw error;
     console.error(error.message);

@@ -42,7 +42,7 @@ const takes = signatures(
   {
     evaluate:
       "model: RewardModel, pairs: any[], { training?: any[], base?: CausalLM, neutral?: any[], " +
-      "batchTokens?: number, onProgress?: function }",
+      "batchTokens?: number, onScores?: function, onProgress?: function }",
     textSequences: "texts: any[], tokenizer: object, maxLength: number",
     accuracyOf: "wins: number[]",
     compareScores: "first: object, second: object, { rng: Random, rounds?: number }",
@@ -101,6 +101,8 @@ export interface EvaluateOptions {
   /** Text that has nothing to do with the pairs: see textSequences. */
   readonly neutral?: readonly Sequence[] | undefined;
   readonly batchTokens?: number;
+  /** Called with the rewards of both answers of every pair. */
+  readonly onScores?: ((scores: PairScores) => void) | undefined;
   /** Called now and then with the share that is done. */
   readonly onProgress?: (done: number) => void;
 }
@@ -119,6 +121,7 @@ export async function evaluate(
   const score = { batchTokens, logProbs: true, onProgress: (d: number) => onProgress?.(d / 2) };
   const scores = await scorePairs(model, pairs, score);
   checkRewards("evaluate", pairs, scores);
+  options.onScores?.(scores);
   const languageModel = await languageModelSide(model, pairs, scores, options);
   const [r_c, r_r] = [scores.chosen.rewards, scores.rejected.rewards];
   const margins = marginsOf(r_c, r_r);

@@ -192,6 +192,113 @@ describe("data of one's own", () => {
   });
 });
 
+describe("what people bring from elsewhere", () => {
+  const says = async (...args: string[]): Promise<string> => {
+    const { err, code } = await twoheads(...args);
+    assert.equal(code, 1);
+    return err;
+  };
+
+  test("eval --pairs-out: a line for each pair, which add up to the accuracy", async () => {
+    const out = at("scored.jsonl");
+    const args = ["eval", at("bt"), "--data", at("test.jsonl"), "--pairs-out", out, "--json"];
+    const { accuracy } = JSON.parse((await twoheads(...args)).out) as Evaluation;
+    const written = readFileSync(out, "utf8").trimEnd().split("\n");
+    const found = written.map((line) => JSON.parse(line) as Record<string, number>);
+    assert.equal(found.length, 40);
+    assert.deepEqual(
+      Object.keys(found[1] ?? {}).join(),
+      "model,file,line,source,chosen,rejected,correct",
+    );
+    assert.equal(found[1]?.line, 2);
+    const right = found.reduce((sum, { correct = Number.NaN }) => sum + correct, 0);
+    assert.equal(right / 40, accuracy.value);
+  });
+
+  test("an unfinished run is said, one without a step refused", async () => {
+    const metrics = join(at("bt"), "metrics.jsonl");
+    const whole = readFileSync(metrics, "utf8");
+    const lines = whole.split("\n");
+    const args = ["compare", at("bt"), at("bt"), "--data", at("test.jsonl")];
+    try {
+      const first = lines.findIndex((line) => line.includes('"kind":"train"'));
+      writeFileSync(metrics, `${lines.slice(0, first + 1).join("\n")}\n`);
+      assert.match(
+        (await twoheads(...args)).err,
+        /bt is unfinished, at step 1 of 24; npx twoheads train --resume /,
+      );
+      writeFileSync(metrics, `${lines[0]}\n`);
+      assert.match(
+        await says(...args),
+        /bt is unfinished, at step 0 of 24: nothing is trained yet; /,
+      );
+    } finally {
+      writeFileSync(metrics, whole);
+    }
+  });
+
+  test("settings in YAML, with names as options have them; damage is told by line", async () => {
+    writeFileSync(
+      at("settings.yaml"),
+      "method: bt  # plain\nbatch-size: 8\nepochs: 0.5\nlr: 1e-2\n",
+    );
+    const args = ["train", "--base", at("base"), "--data", at("pairs.jsonl"), "--hold-out", "0"];
+    const { out } = await twoheads(
+      ...args,
+      "--settings",
+      at("settings.yaml"),
+      "--out",
+      at("yaml"),
+      "--json",
+    );
+    const { settings } = JSON.parse(out) as { settings: Record<string, unknown> };
+    assert.deepEqual([settings.method, settings.batchSize, settings.lr], ["bt", 8, 0.01]);
+    writeFileSync(at("settings.yaml"), "method: bt\nlr: [1\n");
+    assert.match(
+      await says(...args, "--settings", at("settings.yaml")),
+      /settings\.yaml: is not YAML: .* at line 3/,
+    );
+  });
+
+  test("flags of other trainers are answered with ours", async () => {
+    for (const [flag, ours] of [
+      ["--learning_rate=1e-5", /^train: there is no --learning_rate; did you mean --lr\?$/],
+      ["--per_device_train_batch_size", /did you mean --batch-size\?$/],
+      ["--model_name_or_path", /did you mean --base\?$/],
+      ["--num-train-epochs", /did you mean --epochs\?$/],
+    ] as const)
+      assert.match(await says("train", flag, "1"), ours);
+  });
+
+  test("a folder that isn't there is said to be missing", async () => {
+    const data = ["--data", at("pairs.jsonl")];
+    assert.match(
+      await says("train", "--base", at("none"), ...data),
+      /^there is no folder .*none, and no base of that name; stories, spelled-1/,
+    );
+    assert.match(
+      await says("eval", at("none"), ...data),
+      /^there is no folder .*none; needed the folder of a reward model/,
+    );
+  });
+
+  test("world writes pairs that train reads", async () => {
+    const { out } = await twoheads("world", "spelled", "--pairs", "20", "--jsonl");
+    writeFileSync(at("spelled.jsonl"), `${out}\n`);
+    const args = [
+      "data",
+      at("spelled.jsonl"),
+      "--base",
+      "spelled-1",
+      "--template",
+      "plain",
+      "--json",
+    ];
+    const found = JSON.parse((await twoheads(...args)).out) as { pairs: number };
+    assert.equal(found.pairs, 20);
+  });
+});
+
 test("rewards that are no numbers aren't results: eval, compare and ensembles name the pairs", async () => {
   const opened = loadRewardModel(at("bt"));
   const [weight] = opened.model.vHead.parameters();
@@ -240,7 +347,7 @@ test("mistakes get a sentence and exit code 1", async () => {
     [["train", "--resume", at("base")], /run\.json: there is no such file/],
     [["eval", at("base"), ...data], /describes no reward head/],
     [["eval", at("bt")], /name the preference pairs/],
-    [["compare", at("bt"), at("none"), ...data], /none.*there is no such file/],
+    [["compare", at("bt"), at("none"), ...data], /there is no folder .*none;/],
     [
       [...base, ...data, "--template", "plain", "--lr", "1e30"],
       /the loss is .* at step 2, on \S+pairs.jsonl, lines \d/,

@@ -5,7 +5,6 @@ import type { Command } from "commander";
 import { ArgumentError, random } from "../../core/index.ts";
 import { compareScores, type ModelComparison } from "../../grm/evaluation.ts";
 import type { RewardModelFolder } from "../../grm/rewardModelFiles.ts";
-import { loadRewardModel } from "../../grm/rewardModelFolder.ts";
 import type { PairScores, Scores } from "../../grm/scores.ts";
 import { type Difference, mostExact } from "../../grm/statistics/index.ts";
 import { share } from "./eval.ts";
@@ -15,6 +14,7 @@ import { addPreferenceOptions, type PreferenceFlags } from "./preferences.ts";
 import { type Display, display } from "./progress.ts";
 import { quiet } from "./quiet.ts";
 import { addReadingOptions, type ReadingFlags } from "./reading.ts";
+import { openRewardModel } from "./runs.ts";
 import { readAndScore } from "./scored.ts";
 
 interface Given extends PreferenceFlags, ReadingFlags {
@@ -56,7 +56,7 @@ export function addCompare(program: Command): void {
 async function runCompare(first: string, second: string, given: Given): Promise<void> {
   const screen = given.json ? quiet() : display();
   try {
-    const models = [first, second].map((path) => [path, loadRewardModel(path)] as const);
+    const models = [first, second].map((path) => [path, openRewardModel(path)] as const);
     const [a, b] = [new Map<string, Scored>(), new Map<string, Scored>()];
     for (const [i, [path, model]] of models.entries())
       await score(path, model, given, screen, i === 0 ? a : b);

@@ -22,7 +22,7 @@ import {
 } from "../../grm/evaluation.ts";
 import type { Pair, Sequence } from "../../grm/pairs.ts";
 import type { RewardModelFolder } from "../../grm/rewardModelFiles.ts";
-import { loadRewardModel } from "../../grm/rewardModelFolder.ts";
+import type { PairScores } from "../../grm/scores.ts";
 import { winsOf } from "../../grm/statistics/index.ts";
 import { readText } from "../../nn/checkpoints/text.ts";
 import { documentsOf, FileError } from "../../nn/index.ts";
@@ -34,7 +34,7 @@ import { addPreferenceOptions, type PreferenceFlags, readPreferences } from "./p
 import { type Display, display } from "./progress.ts";
 import { quiet } from "./quiet.ts";
 import { addReadingOptions, type ReadingFlags, readingOf } from "./reading.ts";
-import { baseOf } from "./runs.ts";
+import { baseOf, openRewardModel } from "./runs.ts";
 import { readAndScore } from "./scored.ts";
 import { describeOverlap, hasTrainRun, readRunData, readTrainRun } from "./trainRun.ts";
 
@@ -45,6 +45,7 @@ interface Given extends PreferenceFlags, ReadingFlags {
   readonly neutralTokens: number;
   readonly ensemble?: EnsembleRule;
   readonly lambda: number;
+  readonly pairsOut?: string;
   readonly out?: string;
   readonly json?: boolean;
 }
@@ -103,6 +104,10 @@ export function addEval(program: Command): void {
       Number,
       1,
     )
+    .option(
+      "--pairs-out <file>",
+      "JSON Lines file that both rewards of every pair are written to, with its file, line and group",
+    )
     .option("--out <file>", "JSON file that everything is written to as well")
     .addOption(jsonOption())
     .addHelpText("after", examples)
@@ -111,11 +116,18 @@ export function addEval(program: Command): void {
 
 async function runEval(paths: readonly string[], given: Given): Promise<void> {
   const screen = given.json ? quiet() : display();
+  if (given.pairsOut !== undefined && given.ensemble !== undefined) {
+    throw new ArgumentError("eval: --pairs-out writes the rewards of models, not of an --ensemble");
+  }
   try {
     const results = given.ensemble
       ? [await evaluateEnsemble(paths, given, given.ensemble, screen)]
       : await evaluateAll(paths, given, screen);
     screen.end();
+    if (given.pairsOut !== undefined) {
+      const lines = results.flatMap(({ lines: own = [] }) => own);
+      await replaceFile(given.pairsOut, lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
+    }
     const [first] = results;
     const data = JSON.stringify(results.length === 1 ? first?.data : results.map((r) => r.data));
     if (given.out !== undefined) {
@@ -131,6 +143,8 @@ async function runEval(paths: readonly string[], given: Given): Promise<void> {
 interface EvaluationOutput {
   readonly data: object;
   readonly text: string;
+  /** Of --pairs-out. */
+  readonly lines?: readonly object[];
 }
 
 async function evaluateAll(
@@ -144,7 +158,7 @@ async function evaluateAll(
 }
 
 async function evaluateOne(path: string, given: Given, screen: Display): Promise<EvaluationOutput> {
-  const opened = loadRewardModel(path);
+  const opened = openRewardModel(path, (message) => screen.say(message));
   const reader = { ...opened, reading: readingOf(given, opened.reading) };
   const { pairs, report } = await readPreferences("eval", given, reader);
   screen.say(`${path}\n${report}`);
@@ -155,7 +169,11 @@ async function evaluateOne(path: string, given: Given, screen: Display): Promise
   const overlap = training === undefined ? null : overlapOf(pairs, training);
   const common = overlap === null ? null : describeOverlap(overlap);
   if (common !== null) screen.say(common);
+  let lines: readonly object[] = [];
   const found = await evaluate(opened.model, pairs, {
+    onScores(scores) {
+      lines = pairLines(path, pairs, scores);
+    },
     training,
     base: base === undefined ? undefined : baseOf(base, (message) => screen.say(message)),
     neutral,
@@ -164,7 +182,21 @@ async function evaluateOne(path: string, given: Given, screen: Display): Promise
   return {
     data: { model: path, read: report, overlap, ...found },
     text: describeEvaluation(path, found),
+    lines,
   };
+}
+
+/** A line for each pair, in their order; correct is 0.5 for a tie. */
+function pairLines(
+  model: string,
+  pairs: readonly Pair[],
+  { chosen, rejected }: PairScores,
+): object[] {
+  return pairs.map(({ file, line, source, places }, i) => {
+    const [better = Number.NaN, worse = Number.NaN] = [chosen.rewards[i], rejected.rewards[i]];
+    const correct = better === worse ? 0.5 : Number(better > worse);
+    return { model, file, line, source, places, chosen: better, rejected: worse, correct };
+  });
 }
 
 /** The begin of the neutral files, as sequences that are labelled throughout. */
@@ -213,7 +245,7 @@ async function evaluateEnsemble(
 ): Promise<EvaluationOutput> {
   const members: { chosen: Float64Array; rejected: Float64Array; pairs: readonly Pair[] }[] = [];
   for (const path of paths) {
-    const opened = loadRewardModel(path);
+    const opened = openRewardModel(path, (message) => screen.say(message));
     const { pairs, chosen, rejected } = await readAndScore("eval", path, opened, given, screen);
     const scale = [...chosen.rewards, ...rejected.rewards];
     const side = (rewards: Float64Array): Float64Array => standardize(rewards, scale);

@@ -4,8 +4,8 @@ import type { Command } from "commander";
 import { ArgumentError } from "../../core/index.ts";
 import { exportRewardModel } from "../../grm/export.ts";
 import { adaptersOf } from "../../grm/rewardModelFiles.ts";
-import { loadRewardModel } from "../../grm/rewardModelFolder.ts";
 import { fileExists, joinPath } from "../../nn/checkpoints/files.ts";
+import { openRewardModel } from "./runs.ts";
 
 interface Given {
   readonly out: string;
@@ -37,7 +37,7 @@ async function runExport(path: string, { out, merge = false }: Given): Promise<v
   if (fileExists(joinPath(out, "config.json"))) {
     throw new ArgumentError(`export: ${out} holds a model already; choose another --out`);
   }
-  const folder = loadRewardModel(path);
+  const folder = openRewardModel(path);
   const hasAdapters = adaptersOf(folder.model) !== null;
   const notes = await exportRewardModel(out, folder, { merge });
   const [base, adapters] = hasAdapters && !merge ? [joinPath(out, "base"), out] : [out, ""];

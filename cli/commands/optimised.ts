@@ -9,7 +9,6 @@ import { type Answer, ensembleJudge, type Judge } from "../../grm/policies/judge
 import { sampleAnswers, syntheticPreferences } from "../../grm/policies/preferences.ts";
 import { Proxies, type ProxyName, proxyNames } from "../../grm/policies/proxies.ts";
 import type { Task } from "../../grm/policies/task.ts";
-import { loadRewardModel } from "../../grm/rewardModelFolder.ts";
 import { textJudge } from "../../grm/textScores.ts";
 import { fullPlan, proxyTraining } from "../../lab/overopt/plan.ts";
 import { storiesTask } from "../../lab/overopt/stories.ts";
@@ -21,6 +20,7 @@ import { loadCausalLM, saveCausalLM, saveTokenizer } from "../../nn/node.ts";
 import { breathe } from "../../nn/run/loop.ts";
 import { baseFolder } from "./bases.ts";
 import { wholeNumber } from "./numbers.ts";
+import { openRewardModel } from "./runs.ts";
 
 export interface OptimisedFlags {
   readonly task: string;
@@ -196,7 +196,7 @@ async function fromFolders(
   { tokenizer }: Task,
   calibrate: () => Promise<Answer[]>,
 ): Promise<Judge> {
-  const opened = folders.map((folder) => loadRewardModel(folder)); // strictly: every weight, or an error
+  const opened = folders.map((folder) => openRewardModel(folder)); // strictly: every weight, or an error
   const judges = opened.map((one, i) => textJudge(folders[i] ?? "", one, tokenizer));
   const [judge] = judges;
   if (judges.length === 1 && judge !== undefined) return judge;

@@ -11,7 +11,6 @@ import { readResponses } from "../../grm/data/onDisk.ts";
 import { IGNORE } from "../../grm/losses.ts";
 import type { Sequence } from "../../grm/pairs.ts";
 import type { RewardModelFolder } from "../../grm/rewardModelFiles.ts";
-import { loadRewardModel } from "../../grm/rewardModelFolder.ts";
 import { scoreSequences } from "../../grm/scores.ts";
 import { tokenRewards } from "../../grm/tokenRewards.ts";
 import type { Tokenizer } from "../../nn/index.ts";
@@ -19,6 +18,7 @@ import { replaceFile } from "../../nn/node.ts";
 import { wholeNumber } from "./numbers.ts";
 import { kindsOfFiles } from "./preferences.ts";
 import { addReadingOptions, type ReadingFlags, readingOf } from "./reading.ts";
+import { openRewardModel } from "./runs.ts";
 
 interface Given extends ReadingFlags {
   readonly out?: string;
@@ -71,7 +71,7 @@ interface Counts {
 }
 
 async function runScore(path: string, files: readonly string[], given: Given): Promise<void> {
-  const folder = loadRewardModel(path);
+  const folder = openRewardModel(path);
   const { tokenizer } = folder;
   const reading = readingOf(given, folder.reading);
   checkLength(reading.maxLength, folder);

@@ -11,11 +11,11 @@ import { ArgumentError, TwoheadsError } from "../../core/index.ts";
 import { judgedSequence, responseOf, type SequenceRead } from "../../grm/data/index.ts";
 import type { Sequence } from "../../grm/pairs.ts";
 import type { RewardModelFolder } from "../../grm/rewardModelFiles.ts";
-import { loadRewardModel } from "../../grm/rewardModelFolder.ts";
 import { scoreSequences } from "../../grm/scores.ts";
 import { type Field, parseJson } from "../../nn/checkpoints/json.ts";
 import { naturalNumber, wholeNumber } from "./numbers.ts";
 import { addReadingOptions, type ReadingFlags, readingOf } from "./reading.ts";
+import { openRewardModel } from "./runs.ts";
 import { BatchQueue } from "./serveQueue.ts";
 import { stopOnSignals } from "./stop.ts";
 
@@ -83,7 +83,7 @@ async function runServe(path: string, given: Given): Promise<void> {
   if (!isLoopback(host) && (token ?? "") === "") {
     throw new ArgumentError(`serve: ${host} can be reached from other machines; give a --token`);
   }
-  const opened = loadRewardModel(path);
+  const opened = openRewardModel(path);
   const folder = { ...opened, reading: readingOf(given, opened.reading) };
   const server = rewardServer(folder, { ...given, name: path, token });
   const address = await listening(server, host, port);

@@ -22,8 +22,6 @@ import {
   trainSchema,
   trainSettings,
 } from "../../grm/trainer.ts";
-import { readFile } from "../../nn/checkpoints/files.ts";
-import { parseJson } from "../../nn/checkpoints/json.ts";
 import type { Tokenizer } from "../../nn/index.ts";
 import { loadCausalLM, loadTokenizer, readConfig, replaceFile } from "../../nn/node.ts";
 import { freeFolder } from "../../nn/run/folder.ts";
@@ -38,6 +36,7 @@ import { quiet } from "./quiet.ts";
 import { addReadingOptions, type ReadingFlags, readingOf } from "./reading.ts";
 import { reportOf } from "./report.ts";
 import { baseOf, type OpenRun } from "./runs.ts";
+import { readSettings } from "./settingsFile.ts";
 import { exitAsStopped } from "./stop.ts";
 import { checkFree, howToGoOn, keepAndTell, stoppable } from "./training.ts";
 import {
@@ -68,10 +67,15 @@ interface Own {
 type Given = Own & PreferenceFlags & ReadingFlags & TrainOptions;
 
 const examples = `
+A file of pairs has an object a line, and needs no more than this:
+  {"prompt": "What is the sky?", "chosen": "Blue, mostly.", "rejected": "Green."}
+CSV, TSV, Parquet and the columns of public data sets are read too: twoheads data --help.
+
 Methods: bt (Bradley-Terry), frozen (the reward head alone), margin, label-smoothing, and GRM with
 its three regularisers, grm-sft, grm-dpo and grm-dpo-noref (arXiv 2406.10216).
 
 Examples:
+  $ twoheads train --base stories --data pairs.jsonl
   $ twoheads train --base runs/pretrain-1 --data pairs.jsonl.gz
   $ twoheads train --base runs/pretrain-1 --data pairs.jsonl.gz --method bt --epochs 2 --out runs/bt
   $ twoheads train --base runs/pretrain-1 --data pairs.jsonl.gz --where split=train \\
@@ -98,7 +102,10 @@ export function addTrain(program: Command): void {
       "folder that the run is written to (default: the first free of runs/train-1, -2, ...)",
     )
     .option("--resume <folder>", "folder of a run that was stopped, to go on with")
-    .option("--settings <file>", "JSON file with settings; options on the command line win over it")
+    .option(
+      "--settings <file>",
+      "JSON or YAML file with settings; options on the command line win over it",
+    )
     .addOption(jsonOption());
   addPreferenceOptions(command);
   command
@@ -216,7 +223,7 @@ function settingsOf(given: Given): TrainOptions {
 
 function settingsIn(file: string | undefined): TrainOptions {
   if (file === undefined) return {};
-  return parseJson(file, readFile(file)).object() as TrainOptions; // trainSettings checks the fields
+  return readSettings(file) as TrainOptions; // trainSettings checks the fields
 }
 
 function runOf(

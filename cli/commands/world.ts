@@ -7,6 +7,8 @@ import { ArgumentError, type Random, random } from "../../core/index.ts";
 import {
   markedText,
   type SplitName,
+  type Story,
+  type StoryComparison,
   spelled,
   spelledPairs,
   splits,
@@ -19,12 +21,15 @@ import {
 interface Given {
   readonly samples: number;
   readonly pairs?: string;
+  readonly jsonl?: boolean;
   readonly seed: number;
 }
 
 const examples = `
 Examples:
   $ twoheads world spelled --samples 5            what a base model reads
+  $ twoheads world spelled --pairs 200 --jsonl > pairs.jsonl
+  $ twoheads train --base spelled-1 --data pairs.jsonl --template plain
   $ twoheads world spelled --pairs all            what a reward model is tested on
 `;
 
@@ -38,8 +43,9 @@ export function addWorld(program: Command): void {
     .option("--samples <number>", "number of stories or pairs to print", count, 3)
     .option(
       "--pairs <split>",
-      `print pairs of this split of "spelled" in place of stories: ${Object.keys(splits).join(", ")}`,
+      `print pairs of "spelled" in place of stories: so many of the training distribution, or a split: ${Object.keys(splits).join(", ")}`,
     )
+    .option("--jsonl", "print pairs as lines of JSON, which twoheads train reads, and nothing else")
     .option(
       "--seed <number>",
       "seed of what is drawn; the same seed gives the same texts",
@@ -55,8 +61,13 @@ function count(text: string): number {
   throw new InvalidArgumentError("Not a whole number.");
 }
 
-function describe(world: World, { samples, pairs, seed }: Given): string {
+function describe(world: World, { samples, pairs, seed, jsonl }: Given): string {
   const rng = random(seed);
+  if (jsonl) {
+    if (pairs === undefined)
+      throw new ArgumentError("world: --jsonl writes pairs; say how many, --pairs 200");
+    return drawnPairs(world, pairs, samples, rng).map(asLine).join("\n");
+  }
   const head = `"${world.name}": ${world.purpose}. ${world.tokenizer.vocabSize} tokens. (+) is pleasant, (-) unpleasant.`;
   if (pairs !== undefined) return [head, ...pairTexts(world, pairs, samples, rng)].join("\n\n");
   const documents = Array.from({ length: samples }, () => {
@@ -69,16 +80,32 @@ function describe(world: World, { samples, pairs, seed }: Given): string {
   return [head, ...documents].join("\n\n");
 }
 
-function pairTexts(world: World, split: string, samples: number, rng: Random) {
-  if (world !== spelled || !Object.hasOwn(splits, split)) {
-    throw new ArgumentError(
-      `world: pairs are there of "spelled", from ${Object.keys(splits).join(", ")}; ` +
-        `not of "${world.name}" from "${split}"`,
-    );
-  }
-  const pairs = spelledPairs(split as SplitName, samples, { labels: "true" }, rng);
-  return pairs.map(
+function pairTexts(world: World, asked: string, samples: number, rng: Random) {
+  return drawnPairs(world, asked, samples, rng).map(
     ({ chosen, rejected }) =>
       `better: ${storyText(world, chosen)}\nworse:  ${storyText(world, rejected)}`,
   );
+}
+
+/** So many pairs as asked for, or `samples` of the split that is asked for. */
+function drawnPairs(world: World, asked: string, samples: number, rng: Random): StoryComparison[] {
+  const isCount = /^[1-9]\d*$/.test(asked);
+  if (world !== spelled || !(isCount || Object.hasOwn(splits, asked))) {
+    throw new ArgumentError(
+      `world: pairs are there of "spelled", a number of them or from ${Object.keys(splits).join(", ")}; ` +
+        `not of "${world.name}" from "${asked}"`,
+    );
+  }
+  const [split, count] = isCount
+    ? (["id", Number(asked)] as const)
+    : ([asked as SplitName, samples] as const);
+  return spelledPairs(split, count, { labels: "true" }, rng);
+}
+
+/** A pair as text goes on with text: the answers begin with the space after the title. */
+function asLine({ chosen, rejected, difference }: StoryComparison): string {
+  const answer = ({ response }: Story): string => ` ${response.join(" ")}`;
+  const prompt = chosen.title.filter((word) => word !== "<bos>").join(" "); // every document begins with it
+  const margin = Number(Math.abs(difference).toFixed(6));
+  return JSON.stringify({ prompt, chosen: answer(chosen), rejected: answer(rejected), margin });
 }

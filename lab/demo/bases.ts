@@ -6,7 +6,16 @@ import { fileExists, joinPath } from "../../nn/checkpoints/files.ts";
 
 /** Where the base of a seed is that came with the program, if one did. */
 export function committedBase(seed: number): string | undefined {
-  const folder = fileURLToPath(new URL(`bases/${seed}`, import.meta.url));
+  return committedFolder(String(seed));
+}
+
+/** Where the base for plain text is, 80,000 parameters that have read TinyStories, if it came with the program. */
+export function storiesBase(): string | undefined {
+  return committedFolder("stories");
+}
+
+function committedFolder(name: string): string | undefined {
+  const folder = fileURLToPath(new URL(`bases/${name}`, import.meta.url));
   return fileExists(joinPath(folder, "model.safetensors")) ? folder : undefined;
 }
 
