@@ -7,6 +7,7 @@ import { Command } from "commander";
 import { ArgumentError, type Entry, furtherOps, opTable, TwoheadsError } from "../core/index.ts";
 import { addBase } from "./commands/base.ts";
 import { addBon } from "./commands/bon.ts";
+import { addCheck } from "./commands/check.ts";
 import { addCompare } from "./commands/compare.ts";
 import { addData } from "./commands/data.ts";
 import { addDemo } from "./commands/demo.ts";
@@ -36,6 +37,7 @@ Examples:
   $ twoheads overopt                                rewards optimised until true quality falls
   $ twoheads ops                                    every op by kind, with an example
   $ twoheads ops softmax                            one op: its kind, its example, what it can do
+  $ twoheads check my-op.ts                         whether gradients of your own ops are right
   $ twoheads pretrain --corpus a.txt --minutes 5    a language model of your own
   $ twoheads generate runs/pretrain-1               what it writes
   $ twoheads world spelled --samples 5              stories of a demo world
@@ -121,6 +123,7 @@ export function program(): Command {
     .description("list the ops of the library, or show one with its example")
     .argument("[name]", "name of an op, such as softmax (default: all ops are listed)")
     .action((name: string | undefined) => console.log(showOps(name)));
+  addCheck(command);
   addDemo(command);
   addPretrain(command);
   addGenerate(command);

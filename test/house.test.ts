@@ -253,7 +253,7 @@ const budget: readonly (readonly [part: string, most: number, of: (file: string)
   ["lab", 4_200, (file) => file.startsWith("lab/")],
   ["testing", 2_250, (file) => file.startsWith("testing/")],
   ["report", 4_000, (file) => file.startsWith("report/")],
-  ["cli", 5_600, (file) => file.startsWith("cli/")],
+  ["cli", 5_800, (file) => file.startsWith("cli/")],
   ["the explorer", 6_100, (file) => file.startsWith("explorer/")],
   ["the site", 740, (file) => file.startsWith("site/")],
 ];

@@ -3,7 +3,12 @@
 // of tests it works stands in runners.test.ts. Next: ../testing/index.ts.
 
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, test } from "node:test";
+import { pathToFileURL } from "node:url";
 import fc from "fast-check";
 import {
   custom,
@@ -17,6 +22,7 @@ import {
   use,
   within,
 } from "../core/index.ts";
+import { root } from "./folders.ts";
 import "../core/further/methods.ts";
 import "../kernels/index.ts";
 import { CausalLM, Linear, Module } from "../nn/index.ts";
@@ -345,4 +351,45 @@ test("a drawn case costs less than a millisecond besides what it checks", () => 
   );
   const { user } = process.cpuUsage(started);
   assert.ok(user / runs < 1000, `${user / runs} microseconds`);
+});
+
+describe("twoheads check", () => {
+  const run = (...args: string[]) =>
+    spawnSync(process.execPath, [join(root, "cli/bin.js"), "check", ...args], {
+      encoding: "utf8",
+      env: { ...process.env, NODE_TEST_CONTEXT: "", TWOHEADS_RERUN: "" },
+    });
+
+  test("finds the wrong op of a module, and the command that it prints runs that case again", () => {
+    const folder = mkdtempSync(join(tmpdir(), "twoheads-check-"));
+    const file = join(folder, "mine.mjs");
+    const core = pathToFileURL(join(root, "core/index.ts")).href;
+    writeFileSync(
+      file,
+      `import { elementwise } from "${core}";
+      export const right = elementwise({ forward: (x) => x * 3, vjp: (g) => [g.mul(3)] });
+      export const wrong = elementwise({ forward: (x) => x * 3, vjp: (g) => [g.mul(2)] });`,
+    );
+    const { status, stdout } = run(file, "--runs", "5");
+    assert.equal(status, 1);
+    assert.match(
+      stdout,
+      /^wrong FAILED\n.*the gradient says 2, finite differences say (3|2\.9).*2 ops, .* 1 failed\n$/s,
+    );
+    const [, words = ""] = /replay: npx twoheads check (.*)/.exec(stdout) ?? [];
+    const again = run(...words.split(" "));
+    assert.match(
+      again.stdout,
+      /wrong FAILED\n.*made smaller 0 times.*1 op, one case again, .* 1 failed\n$/s,
+    );
+    rmSync(folder, { recursive: true });
+  });
+
+  test("says what isn't there", () => {
+    assert.match(run("nowhere.mjs").stderr, /^check: there is no file nowhere\.mjs\n$/);
+    assert.match(
+      run("--only", "softmix").stderr,
+      /^check: there is no op "softmix"; there are add, /,
+    );
+  });
 });

@@ -27,7 +27,7 @@ const env = host?.env ?? {};
 
 /** The test that node:test runs at the moment. */
 let nodeTest: string | undefined;
-if (env.NODE_TEST_CONTEXT !== undefined && env.VITEST === undefined)
+if (env.NODE_TEST_CONTEXT && !env.VITEST)
   host?.getBuiltinModule?.("node:test").beforeEach(({ name }) => {
     nodeTest = name;
   });
@@ -42,8 +42,8 @@ export interface Running {
 /** What runs at the moment. */
 export function running(): Running {
   const file = host?.argv[1] ?? "";
-  const isVitest = env.VITEST !== undefined;
-  if (isVitest || env.JEST_WORKER_ID !== undefined) {
+  const isVitest = Boolean(env.VITEST);
+  if (isVitest || env.JEST_WORKER_ID) {
     const expect = (isVitest ? globals[Symbol.for("expect-global")] : globals.expect) as
       | Expect
       | undefined;
@@ -54,7 +54,7 @@ export function running(): Running {
       file: testPath,
     };
   }
-  if (env.NODE_TEST_CONTEXT !== undefined) return { runner: "node:test", test: nodeTest, file };
+  if (env.NODE_TEST_CONTEXT) return { runner: "node:test", test: nodeTest, file };
   return { runner: "none", test: undefined, file };
 }
 
@@ -92,7 +92,7 @@ export function replayCommand(replay: string): string {
   const file = fromHere(path);
   const pattern = test?.replaceAll(/[^\p{L}\p{N} ,:=_-]/gu, ".").replace(/^-/, ".");
   const own = env.TWOHEADS_RERUN;
-  if (own !== undefined)
+  if (own)
     return own
       .replace("{file}", file)
       .replace("{test}", `"${pattern ?? ""}"`)
