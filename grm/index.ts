@@ -45,6 +45,13 @@ export {
   scorePairs,
   scoreSequences,
 } from "./scores.ts";
+export {
+  type SuiteName,
+  type SuiteResult,
+  type SuiteSection,
+  suiteResult,
+  suites,
+} from "./suites.ts";
 export { scoreJudged, type TextScore, textJudge } from "./textScores.ts";
 export { tokenRewards } from "./tokenRewards.ts";
 export type { TrainCheckpoint, TrainState } from "./trainer/checkpoint.ts";

@@ -23,6 +23,8 @@ export interface Pair {
   readonly file?: string;
   /** Where it stands in its file, from 1. */
   readonly line?: number;
+  /** What its line calls itself. */
+  readonly id?: string;
   /** Where its line has more than two answers: the places of both among the better and the worse ones. */
   readonly places?: readonly [chosen: number, rejected: number];
   /** The same for pairs of one prompt, and only for them; unsaid where there is no prompt. */

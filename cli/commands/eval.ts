@@ -24,6 +24,13 @@ import type { Pair, Sequence } from "../../grm/pairs.ts";
 import type { RewardModelFolder } from "../../grm/rewardModelFiles.ts";
 import type { PairScores } from "../../grm/scores.ts";
 import { winsOf } from "../../grm/statistics/index.ts";
+import {
+  type SuiteName,
+  type SuiteResult,
+  type SuiteSection,
+  suiteResult,
+  suites,
+} from "../../grm/suites.ts";
 import { readText } from "../../nn/checkpoints/text.ts";
 import { documentsOf, FileError } from "../../nn/index.ts";
 import { replaceFile } from "../../nn/node.ts";
@@ -45,6 +52,7 @@ interface Given extends PreferenceFlags, ReadingFlags {
   readonly neutralTokens: number;
   readonly ensemble?: EnsembleRule;
   readonly lambda: number;
+  readonly suite?: SuiteName;
   readonly pairsOut?: string;
   readonly out?: string;
   readonly json?: boolean;
@@ -58,6 +66,7 @@ Examples:
   $ twoheads eval runs/train-1 --data test.jsonl.gz
   $ twoheads eval runs/train-1 --data hh.jsonl.gz --where split=valid --neutral stories.txt.gz
   $ twoheads eval runs/seed-1 runs/seed-2 runs/seed-3 --data test.jsonl --ensemble min
+  $ twoheads eval runs/train-1 --suite rm-bench --data total_dataset.json --pairs-out scored.jsonl
   $ twoheads eval runs/train-1 --data test.jsonl --json > eval.json
 `;
 
@@ -103,6 +112,12 @@ export function addEval(program: Command): void {
       "number of deviations between members that the ensemble rule lower takes off the mean",
       Number,
       1,
+    )
+    .addOption(
+      new Option(
+        "--suite <name>",
+        "benchmark that --data holds the files of: sections and averages are its own",
+      ).choices([...suites]),
     )
     .option(
       "--pairs-out <file>",
@@ -170,9 +185,11 @@ async function evaluateOne(path: string, given: Given, screen: Display): Promise
   const common = overlap === null ? null : describeOverlap(overlap);
   if (common !== null) screen.say(common);
   let lines: readonly object[] = [];
+  let suite: SuiteResult | null = null;
   const found = await evaluate(opened.model, pairs, {
     onScores(scores) {
       lines = pairLines(path, pairs, scores);
+      if (given.suite !== undefined) suite = suiteResult(given.suite, pairs, scores);
     },
     training,
     base: base === undefined ? undefined : baseOf(base, (message) => screen.say(message)),
@@ -180,8 +197,8 @@ async function evaluateOne(path: string, given: Given, screen: Display): Promise
     onProgress: (done) => screen.show(done, `evaluating ${path}`),
   });
   return {
-    data: { model: path, read: report, overlap, ...found },
-    text: describeEvaluation(path, found),
+    data: { model: path, read: report, overlap, ...(suite !== null && { suite }), ...found },
+    text: [...describeSuite(suite), describeEvaluation(path, found)].join("\n"),
     lines,
   };
 }
@@ -285,6 +302,18 @@ export function share({ value, low, high, count, ties }: Accuracy): string {
   const tied = ties === 0 ? "" : `, ${ties} ties`;
   const of = count.toLocaleString("en-US");
   return `${percent(value)} [${percent(low)}, ${percent(high)}] of ${of} pairs${tied}`;
+}
+
+/** A benchmark's average, its sections and, one step in, their parts. */
+function describeSuite(result: SuiteResult | null): string[] {
+  if (result === null) return [];
+  const line = ({ name, score, rows }: SuiteSection): string =>
+    `${name}: ${percent(score)} of ${rows.toLocaleString("en-US")}`;
+  return [
+    `${result.suite}: ${percent(result.score)}`,
+    ...result.sections.map((one) => `  ${line(one)}`),
+    ...result.subsets.map((one) => `    ${line(one)}`),
+  ];
 }
 
 function describeEvaluation(path: string, found: Evaluation): string {

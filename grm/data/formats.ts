@@ -33,6 +33,8 @@ export interface Comparison {
   /** By how much the chosen answer was rated better. */
   readonly margin?: number;
   readonly source?: string;
+  /** What the row calls itself. */
+  readonly id?: string;
   /** Of a row with more than two answers: the places of the two among the better and the worse ones. */
   readonly places?: readonly [chosen: number, rejected: number];
 }
@@ -45,6 +47,7 @@ export interface RowRead {
   /** What the row itself says of its pair. */
   readonly margin?: number;
   readonly source?: string;
+  readonly id?: string;
   readonly notes: readonly Note[];
 }
 
@@ -60,6 +63,7 @@ export function readRow(row: Field, keys: Keys = {}): RowRead {
   const notes: Note[] = [];
   const { answers, isScale } = layout.read(row, keys, notes);
   const source = sourceOf(row, keys);
+  const { value: id } = row.get("id");
   const margin = layout.name === "chosen and rejected" ? marginOf(row) : undefined;
   const best = answers.reduce<ScoredAnswer | undefined>(
     (a, b) => (a && a.score >= b.score ? a : b),
@@ -70,6 +74,7 @@ export function readRow(row: Field, keys: Keys = {}): RowRead {
     ...{ layout, answers, isScale, notes },
     ...(margin !== undefined && { margin }),
     ...(source !== undefined && { source }),
+    ...((typeof id === "string" || typeof id === "number") && { id: String(id) }),
   };
 }
 
@@ -81,7 +86,7 @@ export function comparisonsOf(row: Field, keys: Keys = {}): Comparison[] {
 
 /** Every answer with every one that is scored lower; where all are scored alike, one tie. */
 export function pairsIn(
-  { answers, isScale, margin, source }: Omit<RowRead, "layout" | "notes">,
+  { answers, isScale, margin, source, id }: Omit<RowRead, "layout" | "notes">,
   row: Field,
 ): Comparison[] {
   const scores = answers.map(({ score }) => score);
@@ -90,7 +95,7 @@ export function pairsIn(
     return new Map(same.map((i, place) => [i, place]));
   };
   const place = new Map(scores.flatMap((score) => [...places(score)]));
-  const named = source === undefined ? {} : { source };
+  const named = { ...(source !== undefined && { source }), ...(id !== undefined && { id }) };
   const found = answers.flatMap((better, i) =>
     answers.flatMap((worse, j): Comparison[] => {
       if (!(better.score > worse.score)) return [];

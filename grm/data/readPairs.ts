@@ -205,7 +205,7 @@ function answerTheSame({ prompt: a }: Judged, { prompt: b }: Judged): boolean {
 
 /** Tokens of both sides, cut to length. */
 function encodePair(
-  { chosen, rejected, margin, source, places }: Comparison,
+  { chosen, rejected, margin, source, id, places }: Comparison,
   place: Place,
   { tokenizer, maxLength, truncation = "prompt", template = transcript }: ReadPairsOptions,
   report: PairReport,
@@ -227,6 +227,7 @@ function encodePair(
     line: place.line,
     ...(margin !== undefined && { margin }),
     ...(source !== undefined && { source }),
+    ...(id !== undefined && { id }),
     ...(places !== undefined && { places }),
     ...promptKeyOf(chosen),
   };
