@@ -131,7 +131,7 @@ function ragged(shape: Shape, path: readonly number[], found: string): never {
 }
 
 function convert(op: string, flat: ArrayLike<number | boolean>, dtype: DType): TypedArray {
-  const data = allocate(dtype, flat.length);
+  const data = allocate(dtype, flat.length, op);
   if (isTyped(flat) && dtypeOf(flat) === dtype && dtype !== "bool") {
     data.set(flat);
     return data;
@@ -152,7 +152,7 @@ function filled(op: string, shape: Shape, value: number, options: TensorOptions)
   const dtype = options.dtype ?? "float32";
   const size = sizeOf(checkShape(op, shape));
   const [one = 0] = convert(op, [value], dtype);
-  return leaf(op, allocate(dtype, size).fill(one), shape, dtype, options);
+  return leaf(op, allocate(dtype, size, op).fill(one), shape, dtype, options);
 }
 
 /** A tensor of `shape` with every element `value`. */
@@ -216,7 +216,7 @@ export function arange(...args: readonly (number | TensorOptions | undefined)[])
     );
   }
   const dtype = options.dtype ?? "float32";
-  const values = Array.from({ length: count }, (_, i) => start + i * step);
+  const values = allocate("float64", count, "arange").map((_, i) => start + i * step);
   return leaf("arange", convert("arange", values, dtype), [count], dtype, options);
 }
 
@@ -230,7 +230,7 @@ export function linspace(
   accept(takesMore.linspace, arguments);
   const [steps = 0] = checkShape("linspace", [count]);
   const dtype = options.dtype ?? "float32";
-  const values = Array.from({ length: steps }, (_, i) =>
+  const values = allocate("float64", steps, "linspace").map((_, i) =>
     i === steps - 1 && steps > 1 ? end : start + ((end - start) * i) / Math.max(1, steps - 1),
   );
   return leaf("linspace", convert("linspace", values, dtype), [steps], dtype, options);
@@ -241,7 +241,7 @@ export function eye(n: number, options: TensorOptions = {}): Tensor {
   accept(takesMore.eye, arguments);
   checkShape("eye", [n]);
   const dtype = options.dtype ?? "float32";
-  const data = allocate(dtype, n * n);
+  const data = allocate(dtype, n * n, "eye");
   for (let i = 0; i < n; i++) data[i * n + i] = 1;
   return leaf("eye", data, [n, n], dtype, options);
 }
@@ -260,7 +260,7 @@ export function oneHot(
       `oneHot: index must be int32, got ${index.dtype}; x.to("int32") converts it`,
     );
   }
-  const data = allocate(dtype, index.size * classes);
+  const data = allocate(dtype, index.size * classes, "oneHot");
   index.data.forEach((value, i) => {
     if (value < 0 || value >= classes) {
       throw new IndexError(`oneHot: index ${value} at ${i} is outside [0, ${classes})`);
@@ -277,7 +277,7 @@ function drawn(
   draw: (rng: Random) => number,
 ): Tensor {
   const dtype = options.dtype ?? "float32";
-  const data = allocate(dtype, sizeOf(checkShape(op, shape)));
+  const data = allocate(dtype, sizeOf(checkShape(op, shape)), op);
   for (let i = 0; i < data.length; i++) data[i] = draw(options.rng);
   return leaf(op, data, shape, dtype, options);
 }

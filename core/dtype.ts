@@ -2,7 +2,7 @@
 // two of them make together. float32 is the default, float64 is for checking gradients, int32 for
 // indices, bool for masks. Next: shape.ts.
 
-import { DTypeError } from "./errors.ts";
+import { DeviceError, DTypeError } from "./errors.ts";
 
 /**
  * What a tensor's elements are. float32 is the default; only floats have gradients; float64 is for the CPU
@@ -33,9 +33,18 @@ export function byteSize(dtype: DType): number {
   return arrays[dtype].BYTES_PER_ELEMENT;
 }
 
-/** A typed array of `length` zeros. */
-export function allocate(dtype: DType, length: number): TypedArray {
-  return new arrays[dtype](length);
+/** A typed array of `length` zeros; a DeviceError, which begins with who asks, where there is no room for it. */
+export function allocate(dtype: DType, length: number, by = "reference"): TypedArray {
+  try {
+    return new arrays[dtype](length);
+  } catch (cause) {
+    const size = (length * byteSize(dtype)) / 2 ** 30;
+    throw new DeviceError(
+      `${by}: out of memory: ${length} numbers of ${dtype} are ${size.toFixed(1)} GiB, more than one array can hold here; ` +
+        "use a smaller shape",
+      { cause },
+    );
+  }
 }
 
 /** The dtype that a typed array holds; bytes are bools. */

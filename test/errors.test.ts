@@ -585,6 +585,31 @@ describe("indices out of range", () => {
   }
 });
 
+describe("more than any machine holds", () => {
+  const tooMany = 2 ** 40;
+  const makers: Readonly<Record<string, () => unknown>> = {
+    zeros: () => zeros([tooMany]),
+    ones: () => ones([2 ** 20, 2 ** 20]),
+    full: () => full([tooMany], 1, { dtype: "float64" }),
+    arange: () => arange(tooMany),
+    linspace: () => linspace(0, 1, tooMany),
+    eye: () => eye(2 ** 20),
+    oneHot: () => oneHot(tensor([0], { dtype: "int32" }), { classes: tooMany }),
+    rand: () => rand([tooMany], { rng: random(1) }),
+    randn: () => randn([tooMany], { rng: random(1) }),
+    randint: () => randint([tooMany], { high: 2, rng: random(1) }),
+    bernoulli: () => bernoulli([tooMany], { rng: random(1) }),
+  };
+  for (const [name, make] of Object.entries(makers))
+    refuses(`${name} of it`, make, DeviceError, new RegExp(`^${name}: out of memory: .* GiB`));
+  refuses(
+    "a product", // on wasm: kernels.test.ts
+    () => zeros([2 ** 20, 1]).matmul(zeros([1, 2 ** 20])),
+    DeviceError,
+    /^reference: out of memory: .* GiB/,
+  );
+});
+
 describe("axes that aren't there", () => {
   for (const dim of [2, -3, 0.5, Number.NaN]) {
     refuses(
