@@ -5,8 +5,9 @@
 
 import type { DType, TypedArray } from "./dtype.ts";
 import { DeviceError } from "./errors.ts";
-import type { Call, Entry } from "./op.ts";
+import type { Call, Entry, UpdateEntry } from "./op.ts";
 import type { Storage } from "./storage.ts";
+import type { Tensor } from "./tensor.ts";
 
 /** A device's own handle on a block of numbers; a typed array on the reference device. */
 export type Buffer = object;
@@ -38,7 +39,9 @@ export interface Device {
    */
   allowRelease?(storage: Storage): void;
   /** Whether a fused op has a kernel for these arguments; without one, its definition runs. Default: yes. */
-  fuses?(entry: Entry, args: readonly unknown[]): boolean;
+  fuses?(entry: Entry | UpdateEntry, args: readonly unknown[]): boolean;
+  /** Whether one call makes all gradients of an op whose entry writes them in ops, from one like `g`. Default: no. */
+  differentiates?(entry: Entry, g: Tensor): boolean;
 }
 
 const factories = new Map<string, () => Device>();

@@ -41,6 +41,7 @@ export type {
   Op,
   Spec,
   UpdateCall,
+  UpdateEntry,
 } from "./op.ts";
 export { ropeTables } from "./ops/fused/ropeTables.ts";
 export * from "./ops/index.ts";

@@ -26,7 +26,11 @@ export function madeSoFar(): number {
  * Runs `fn`; releases every storage made inside but those that `wanted` finds in the result, which become
  * the surrounding confine's, and those that are kept. `by` stands in the error of whoever reads one later.
  */
-export function confine<T>(fn: () => T, wanted: (result: T) => Iterable<Storage>, by: string): T {
+export function confine<T>(
+  fn: () => T,
+  wanted: (result: T) => Iterable<Storage | undefined>,
+  by: string,
+): T {
   const outer = made;
   const own: Storage[] = [];
   made = own;
@@ -82,8 +86,7 @@ export class Gradients {
   sweep(): void {
     if (this.isRecorded || made === null) return;
     for (; this.#seen < made.length; this.#seen++) releaseIfFree(made[this.#seen] as Storage);
-    for (const storage of this.#dropped) releaseIfFree(storage);
-    this.#dropped.length = 0;
+    for (let s = this.#dropped.pop(); s !== undefined; s = this.#dropped.pop()) releaseIfFree(s);
   }
 
   /** The map as it is at the end: the walk needs it no more, others do. */

@@ -18,6 +18,12 @@ export interface Recordable {
 
 /** How many there were: the id of the next one. */
 export let nodes = 0;
+/** How many times the nodes behind something were looked for. */
+let searches = 0;
+
+const none: readonly never[] = [];
+/** What an op that saves nothing saves. */
+export const nothing: Readonly<Record<string, never>> = {};
 
 /** One line of the tape: y = entry(args). */
 export class Node {
@@ -25,6 +31,8 @@ export class Node {
   readonly id = nodes++;
   /** Whether a walk has let the arguments go. */
   released = false;
+  /** The last search that found it. */
+  found = 0;
   readonly #versions: number;
 
   constructor(
@@ -51,12 +59,12 @@ export class Node {
   release(): void {
     for (const name in this.saved) this.saved[name]?.storage.allowRelease();
     const { storage } = this.y;
-    const isAlias = this.inputs.some((x) => x.storage === storage);
+    let isAlias = false;
+    for (const x of this.inputs) if (x.storage === storage) isAlias = true;
     if (!isAlias) storage.allowRelease();
     this.released = true;
-    this.args = [];
-    this.inputs = [];
-    this.saved = {};
+    this.args = this.inputs = none;
+    this.saved = nothing;
   }
 
   /** Throws if the graph is gone or a value was overwritten since it was recorded. */
@@ -84,16 +92,16 @@ export class Node {
 
 /** The nodes behind some tensors, newest first. Iterative, so that a long chain doesn't overflow. */
 export function nodesBehind(roots: readonly Tensor[]): Node[] {
-  const seen = new Set<Node>();
-  const pending: Node[] = [];
-  const visit = (x: Tensor): void => {
-    if (x.node === null || seen.has(x.node)) return;
-    seen.add(x.node);
-    pending.push(x.node);
+  const search = ++searches;
+  const found: Node[] = [];
+  const visit = (xs: readonly Tensor[]): void => {
+    for (const { node } of xs) {
+      if (node === null || node.found === search) continue;
+      node.found = search;
+      found.push(node);
+    }
   };
-  roots.forEach(visit);
-  for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
-    node.inputs.forEach(visit);
-  }
-  return [...seen].sort((a, b) => b.id - a.id);
+  visit(roots);
+  for (let i = 0; i < found.length; i++) visit((found[i] as Node).inputs);
+  return found.sort((a, b) => b.id - a.id);
 }

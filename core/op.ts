@@ -16,7 +16,7 @@ import { isFloat } from "./dtype.ts";
 import { ArgumentError, DeviceError } from "./errors.ts";
 import type { FormulaText, Kernel, Outputs, Spec } from "./kernel.ts";
 import { isDefining, isRecording } from "./modes.ts";
-import { type Gradient, Node, type Recordable } from "./node.ts";
+import { type Gradient, Node, nothing, type Recordable } from "./node.ts";
 import type { BackwardCall, Call, ForwardCall } from "./rule.ts";
 import { formatShape, sizeOf } from "./shape.ts";
 import { accept, type Signature, signature } from "./signature.ts";
@@ -105,12 +105,9 @@ function forwardCall(
   saved: Readonly<Record<string, Spec>>,
 ): ForwardCall {
   const outputs: [Spec, ...Spec[]] = [spec];
-  for (const name in saved) outputs.push(saved[name] as Spec);
+  if (saved !== nothing) for (const name in saved) outputs.push(saved[name] as Spec);
   return { entry, pass: "forward", args, tensors, outputs, saved };
 }
-
-/** What an op that saves nothing saves. */
-const nothing: Readonly<Record<string, never>> = {};
 
 /** What was made besides the result, by the names in `saved`. */
 function named(
@@ -129,9 +126,7 @@ function asksForGradients(x: Tensor): boolean {
 }
 
 function tensorsIn(args: readonly unknown[]): Tensor[] {
-  const tensors: Tensor[] = [];
-  for (const arg of args) if (arg instanceof Tensor) tensors.push(arg);
-  return tensors;
+  return args.filter((arg) => arg instanceof Tensor);
 }
 
 /** The same memory under another shape; no device has to know. */
@@ -146,12 +141,13 @@ function execute(device: Device, call: Call): Tensor[] {
   const { entry, tensors } = call;
   for (const x of tensors) x.storage.buffer(entry.name);
   const buffers = runCall(device, call);
-  const made: Tensor[] = [];
+  const made = new Array<Tensor>(buffers.length);
   let at = 0;
   for (const spec of call.outputs) {
     if (spec === null) continue;
-    const buffer = buffers[at++] as object;
-    made.push(new Tensor(new Storage(device, spec.dtype, sizeOf(spec.shape), buffer), spec.shape));
+    const { dtype, shape } = spec;
+    const storage = new Storage(device, dtype, sizeOf(shape), buffers[at] as object);
+    made[at++] = new Tensor(storage, shape);
   }
   return made;
 }
@@ -173,37 +169,32 @@ export function commonDevice(name: string, args: readonly unknown[]): Device {
 
 // --- Gradients of entries ----------------------------------------------------------------------------
 
-/** Gradients by a rule that is written in ops. */
+/** Gradients by a rule that is written in ops, unless the device has all of them in one call. */
 function byRule<P extends readonly unknown[], F>(
+  entry: () => Entry,
   vjp: EntrySpec<P, F>["vjp"] & object,
 ): Recordable["gradients"] {
-  return (node, g) => vjp(g, node.y, ...(node.args as P));
+  return (node, g, createGraph) =>
+    !createGraph && g.device.differentiates?.(entry(), g)
+      ? backwardCall(entry(), node, g)
+      : vjp(g, node.y, ...(node.args as P));
 }
 
 /** Gradients by one backward kernel; through the definition when they must be differentiable again. */
 function byKernel(entry: () => Entry): Recordable["gradients"] {
-  return (node, g, createGraph) => {
-    const self = entry();
-    if (createGraph) return throughDefinition(self, node, g);
-    const outputs = node.args.map((x) =>
-      x instanceof Tensor && x.requiresGrad ? { shape: x.shape, dtype: x.dtype } : null,
-    );
-    const { y, saved, args } = node;
-    const tensors = [g, y, ...Object.values(saved), ...node.inputs];
-    const call: BackwardCall = {
-      entry: self,
-      pass: "backward",
-      g,
-      y,
-      saved,
-      args,
-      tensors,
-      outputs,
-    };
-    const made = execute(g.device, call);
-    let at = 0;
-    return outputs.map((spec) => (spec === null ? null : (made[at++] ?? null)));
-  };
+  return (node, g, createGraph) =>
+    createGraph ? throughDefinition(entry(), node, g) : backwardCall(entry(), node, g);
+}
+
+/** Runs the backward kernel of a node's op: a gradient for each argument that wants one. */
+function backwardCall(entry: Entry, node: Node, g: Tensor): (Tensor | null)[] {
+  const { y, saved, args } = node;
+  const outputs = args.map((x) => (x instanceof Tensor && x.requiresGrad ? x : null));
+  const tensors = [g, y].concat(Object.values(saved), node.inputs);
+  const call: BackwardCall = { entry, pass: "backward", g, y, saved, args, tensors, outputs };
+  const made = execute(g.device, call);
+  let at = 0;
+  return outputs.map((spec) => (spec === null ? null : (made[at++] ?? null)));
 }
 
 /** Gradients of definition(args), taken with respect to stand-ins so that no path leads around it. */
@@ -254,7 +245,7 @@ export function define<P extends readonly unknown[], F, S extends string = never
     example,
     draw,
     infer,
-    gradients: vjp ? byRule(vjp) : hasBackward ? byKernel(() => entry) : () => [],
+    gradients: vjp ? byRule(() => entry, vjp) : hasBackward ? byKernel(() => entry) : () => [],
     ...(definition && { definition }),
   };
   const run = (...args: P): Tensor => apply(entry, args);

@@ -112,10 +112,16 @@ export class RuleTable<M, B> {
     return rule && runRule(rule, machine, call);
   }
 
-  /** Whether an op's rule takes these arguments; undefined where it has none. */
-  fits(entry: Entry, args: Args): boolean | undefined {
+  /** Whether the rule of an op, or of an update, takes these arguments; undefined where it has none. */
+  fits(entry: Entry | UpdateEntry, args: Args): boolean | undefined {
+    if (!("infer" in entry)) return this.#updates.has(entry.name) || undefined;
     const rule = this.#ruleOf(entry);
     return rule && (rule.fits?.(args) ?? true);
+  }
+
+  /** Whether an op's rule has a way back. */
+  differentiates(entry: Entry): boolean {
+    return this.#ruleOf(entry)?.backward !== undefined;
   }
 
   #ruleOf({ name, isOwn }: Entry): Rule<M, B> | undefined {

@@ -114,8 +114,9 @@ function step(
   const rule = unwatched(() => node.entry.gradients(node, g, createGraph));
   const { args } = node;
   for (let i = 0; i < args.length; i++) {
-    const [x, given = null] = [args[i], rule[i]];
-    if (!(x instanceof Tensor) || !wants(x) || given === null) continue;
+    const x = args[i];
+    const given = rule[i];
+    if (!(x instanceof Tensor) || !wants(x) || !given) continue;
     const gx = typeof given === "function" ? unwatched(given) : given;
     checkGradient(node, gx, g);
     accumulate(gradients, x, unbroadcast(gx, x));
@@ -176,7 +177,8 @@ export function backward(
 
 /** Adds what a walk found to `.grad` of leaves and of those that asked for it; returns these. */
 function fill(found: ReadonlyMap<Tensor, Tensor>, seeds: readonly Tensor[]): Tensor[] {
-  const owned = new Set(seeds.map((seed) => seed.storage));
+  const owned = new Set<Storage>();
+  for (const seed of seeds) owned.add(seed.storage);
   const filled: Tensor[] = [];
   for (const [x, g] of found) {
     if (x.node !== null && !x.retainsGrad) continue;
@@ -192,7 +194,7 @@ function fill(found: ReadonlyMap<Tensor, Tensor>, seeds: readonly Tensor[]): Ten
 /** Runs a walk: recorded, or with its own intermediates released at its end, as nobody will walk it again. */
 function run<T extends Tensor | null>(createGraph: boolean, fn: () => T[]): T[] {
   if (createGraph) return withRecording(true, fn);
-  const storagesOf = (tensors: T[]): Storage[] => tensors.flatMap((x) => x?.storage ?? []);
+  const storagesOf = (tensors: T[]): (Storage | undefined)[] => tensors.map((x) => x?.storage);
   return confine(() => withRecording(false, fn), storagesOf, walkName);
 }
 

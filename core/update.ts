@@ -1,14 +1,14 @@
 // What an optimiser does to its parameters, and a cache to its rows, in place and off the tape: one call
 // for the whole list, so that a device can run it as one kernel. The rule of each is a loop over one
 // parameter, like the loops of fused ops, and every device is held against it.
-// Next: ../nn/optim.ts, which holds the state; ../nn/cache.ts.
+// Next: ../nn/optim.ts, which holds the state; attendNext.ts, ../nn/cache.ts.
 
 import { runCall } from "./debug.ts";
 import type { Device } from "./device.ts";
 import { DTypeError, GraphError, ShapeError } from "./errors.ts";
 import { type Block, commonDevice, type Spec, type UpdateCall, type UpdateEntry } from "./op.ts";
 import { pow } from "./portable.ts";
-import { formatShape, sameShape } from "./shape.ts";
+import { formatShape, sameShape, sizeOf } from "./shape.ts";
 import { accept, signatures } from "./signature.ts";
 import { Storage } from "./storage.ts";
 import { checkTensor, Tensor } from "./tensor.ts";
@@ -27,24 +27,23 @@ const takes = signatures({
 type TensorList = readonly Tensor[];
 type BlockList = readonly Block[];
 
-/** Runs an update on the device of its tensors; each of its outputs is a scalar. */
-function run<P extends readonly unknown[]>(
+const noTensors: readonly Tensor[] = [];
+
+/** Runs an update on the device of its tensors. */
+export function run<P extends readonly unknown[]>(
   entry: UpdateEntry<P>,
   args: P,
   outputs: readonly Spec[],
 ): Tensor[] {
-  const tensors: Tensor[] = [];
-  for (const arg of args) {
-    if (arg instanceof Tensor) tensors.push(arg);
-    else if (Array.isArray(arg)) tensors.push(...arg);
-  }
+  const lists = args.filter((arg) => arg instanceof Tensor || Array.isArray(arg));
+  const tensors = noTensors.concat(...(lists as (Tensor | Tensor[])[]));
   for (const x of tensors) x.storage.buffer(entry.name);
   const device: Device = commonDevice(entry.name, tensors);
   const call: UpdateCall = { entry, pass: "update", args, tensors, outputs };
   const buffers = runCall(device, call);
   for (const x of entry.kernel.writes(...args)) x.storage.version++;
   return outputs.map(({ dtype, shape }, i) => {
-    return new Tensor(new Storage(device, dtype, 1, buffers[i] as object), shape);
+    return new Tensor(new Storage(device, dtype, sizeOf(shape), buffers[i] as object), shape);
   });
 }
 
@@ -143,7 +142,7 @@ function adamwLoop(
   });
 }
 
-const adamwEntry: UpdateEntry<
+export const adamwEntry: UpdateEntry<
   [
     parameters: TensorList,
     gradients: TensorList,
@@ -158,7 +157,7 @@ const adamwEntry: UpdateEntry<
   kernel: {
     kind: "update",
     forward: (_, ...args) => adamwLoop(...args),
-    writes: (w, _g, m, v, _scale, _options, largest) => [...w, ...m, ...v, ...(largest ?? [])],
+    writes: (w, _g, m, v, _scale, _options, largest) => w.concat(m, v, largest ?? []),
   },
 };
 
@@ -214,7 +213,7 @@ function sgdLoop(
   });
 }
 
-const sgdEntry: UpdateEntry<
+export const sgdEntry: UpdateEntry<
   [
     parameters: TensorList,
     gradients: TensorList,
@@ -264,7 +263,7 @@ function normOf(list: BlockList): number {
   return largest * Math.sqrt(squares);
 }
 
-const normEntry: UpdateEntry<[list: TensorList]> = {
+export const normEntry: UpdateEntry<[list: TensorList]> = {
   name: "globalNorm",
   kernel: {
     kind: "update",
@@ -290,7 +289,7 @@ export function globalNorm(list: TensorList): Tensor {
 
 // --- Caches ------------------------------------------------------------------------------------------
 
-const rowsEntry: UpdateEntry<[targets: TensorList, sources: TensorList, at: number]> = {
+export const rowsEntry: UpdateEntry<[targets: TensorList, sources: TensorList, at: number]> = {
   name: "writeRows",
   kernel: {
     kind: "update",
@@ -325,11 +324,3 @@ export function writeRows(targets: TensorList, sources: TensorList, at: number):
   });
   run(rowsEntry, [targets, sources, at], []);
 }
-
-/** The updates by name, for the devices that have kernels for them. */
-export const updates = {
-  adamwStep: adamwEntry,
-  sgdStep: sgdEntry,
-  globalNorm: normEntry,
-  writeRows: rowsEntry,
-};

@@ -91,7 +91,9 @@ export function isListening(): boolean {
 
 /** Whether anybody listens to an activation. For Module.isHeard. */
 export function isHeard(module: Module, name: string): boolean {
-  return listeners.filter((listener) => listener.match(module, name) !== null).length > 0;
+  let isHeard = false; // every listener is asked: each keeps what was announced
+  for (const listener of listeners) if (listener.match(module, name) !== null) isHeard = true;
+  return isHeard;
 }
 
 function listen<T>(listener: Listener, fn: () => T): T {

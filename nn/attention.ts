@@ -2,6 +2,7 @@
 // well its query meets their keys. Several heads do so side by side; with fewer key heads than query
 // heads (2305.13245), neighbouring query heads share one. Next: transformer.ts.
 
+import { attendsNext } from "../core/attendNext.ts";
 import {
   type AttentionOptions,
   indicesLike,
@@ -10,6 +11,7 @@ import {
   type Tensor,
 } from "../core/index.ts";
 import { accept, signatures } from "../core/signature.ts";
+import { isListening } from "./activations.ts";
 import type { LayerCache } from "./cache.ts";
 import { residualStd, type TransformerConfig } from "./config.ts";
 import { Conv1D, Dropout, type Linear, linearMaker } from "./layers.ts";
@@ -51,6 +53,9 @@ function eyeLike(x: Tensor, n: number): Tensor {
   return index.unsqueeze(1).eq(index).to(x.dtype);
 }
 
+/** Activations that are there only where heads are apart. */
+const parts = ["q", "k", "v", "pattern"];
+
 type Projections = readonly [q: Tensor, k: Tensor, v: Tensor];
 
 /**
@@ -71,9 +76,26 @@ export abstract class SelfAttention extends Module {
 
   /** x [B,T,C] to [B,T,C]. */
   forward(x: Tensor, pass: Pass, cache?: LayerCache): Tensor {
-    const isSeen = ["q", "k", "v", "pattern"].some((name) => this.isHeard(name));
-    const z = cache || isSeen ? this.#byHeads(x, pass, cache) : this.byRows(x, pass);
+    const isSeen = isListening() && parts.some((name) => this.isHeard(name));
+    const next = cache && !isSeen ? this.#next(x, pass, cache) : null;
+    const z = next ?? (cache || isSeen ? this.#byHeads(x, pass, cache) : this.byRows(x, pass));
     return this.tap("out", this.output(this.tap("z", z)));
+  }
+
+  /** Attention of one new token in one call; null where that can't be. */
+  #next(x: Tensor, pass: Pass, cache: LayerCache): Tensor | null {
+    const isNext = x.shape[1] === 1 && cache.keys !== null && this.dropout.options() === undefined;
+    if (!isNext || !attendsNext(x)) return null;
+    return cache.attend(this.rowsOf(x, pass), this.config.heads, pass.mask);
+  }
+
+  /** What attendNext takes of one new token: queries [B,1,H·D], keys and values [B,1,Hkv·D], or all in one row. */
+  protected rowsOf(x: Tensor, { rope }: Pass): readonly Tensor[] {
+    const [q, k, v] = this.project(x);
+    if (rope === null) return [q, k, v];
+    const turn = (y: Tensor): Tensor =>
+      toHeads(y, this.config.headDim).rope(rope.cos, rope.sin).reshape(y.shape);
+    return [turn(q), turn(k), v];
   }
 
   /** Attention with the heads where the projections leave them, [B,T,H,D]: nothing is moved. */
@@ -184,6 +206,10 @@ export class GPT2Attention extends SelfAttention {
     const dropout = this.dropout.options();
     const options = { heads, causal: true, mask: pass.mask, ...(dropout && { dropout }) };
     return this.cAttn.forward(x).packedAttention(options);
+  }
+
+  protected override rowsOf(x: Tensor, pass: Pass): readonly Tensor[] {
+    return pass.rope === null ? [this.cAttn.forward(x)] : super.rowsOf(x, pass);
   }
 
   protected override project(x: Tensor): Projections {

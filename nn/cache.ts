@@ -3,6 +3,7 @@
 // there are; where it is used up, there is twice as much, and what was there is copied once.
 // Next: attention.ts, which appends to it; generate.ts.
 
+import { attendNext } from "../core/attendNext.ts";
 import {
   ArgumentError,
   arange,
@@ -54,6 +55,18 @@ export class LayerCache {
     this.keys = replace(this.keys, keys);
     this.values = replace(this.values, values);
     return { keys, values };
+  }
+
+  /**
+   * Attention of one new token to all, its keys and values added, in one call: see attendNext. Null where append
+   * and scaledDotProductAttention are needed: on a device without it, for a first token, and with gradients.
+   */
+  attend(rows: readonly Tensor[], heads: number, mask: Tensor | null): Tensor | null {
+    const { length, capacity } = this.#cache;
+    if (this.keys === null || this.values === null || rows.some((x) => x.requiresGrad)) return null;
+    this.keys = replace(this.keys, withRoom(this.keys, this.keys, capacity));
+    this.values = replace(this.values, withRoom(this.values, this.values, capacity));
+    return attendNext([this.keys, this.values], rows, { heads, at: length - 1, mask });
   }
 
   select(rows: Tensor): void {

@@ -244,7 +244,7 @@ const budget: readonly (readonly [part: string, most: number, of: (file: string)
   ["ops", 1_850, (file) => /^core\/ops\/[^/]+$/.test(file)],
   ["further ops", 2_400, (file) => file.startsWith("core/further/")],
   ["fused ops", 1_650, (file) => file.startsWith("core/ops/fused/")],
-  ["the wasm device", 7_850, (file) => /^kernels\/(wasm\/|[^/]+$)/.test(file)],
+  ["the wasm device", 7_950, (file) => /^kernels\/(wasm\/|[^/]+$)/.test(file)],
   ["the gpu device", 3_960, (file) => file.startsWith("kernels/gpu/")],
   ["nn", 6_600, (file) => /^nn\/(?!tokenizers\/)/.test(file)],
   ["tokenizers", 3_070, (file) => file.startsWith("nn/tokenizers/")],

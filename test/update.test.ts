@@ -4,11 +4,14 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { attendNext } from "../core/attendNext.ts";
 import {
   adamwStep,
+  cat,
   globalNorm,
   randn,
   random,
+  scaledDotProductAttention,
   sgdStep,
   type Tensor,
   tensor,
@@ -177,6 +180,68 @@ for (const device of ["reference", "wasm"]) {
     });
   }
 }
+
+/** A room [2, kvHeads, S, D] with tokens in its first rows, twice, and one new token's queries, keys and values. */
+function nextToken(dtype: "float32" | "float64", heads: number, kvHeads: number) {
+  const [B, S, D] = [2, 7, 6];
+  const draw = (shape: readonly number[], seed: number): Tensor =>
+    randn(shape, { rng: random(seed), dtype });
+  const room = (): [Tensor, Tensor] => [draw([B, kvHeads, S, D], 1), draw([B, kvHeads, S, D], 2)];
+  const rows = [heads, kvHeads, kvHeads].map((count, i) => draw([B, 1, count * D], 3 + i));
+  const apart = rows.map((x) => x.reshape([B, -1, 1, D])) as [Tensor, Tensor, Tensor];
+  return { room, rows, apart, shape: [B, 1, heads * D] };
+}
+
+for (const device of ["reference", "wasm"]) {
+  for (const dtype of ["float32", "float64"] as const) {
+    for (const [heads, kvHeads] of [
+      [3, 3],
+      [4, 2],
+      [4, 1],
+    ] as const) {
+      test(`attendNext on ${device} in ${dtype}, ${heads} heads on ${kvHeads}: writeRows and attention, to the bit`, () => {
+        use(device);
+        const { room, rows, apart, shape } = nextToken(dtype, heads, kvHeads);
+        const [q, k, v] = apart;
+        const mask = tensor([1, 0, 1, 1, 0, 1, 1, 1, 1, 0, 1, 1, 1, 1], { shape: [2, 1, 1, 7] }).ne(
+          0,
+        );
+        for (const at of [0, 4, 6]) {
+          for (const seen of [null, mask]) {
+            const [keys, values] = room();
+            writeRows([keys, values], [k, v], at);
+            const options = { causal: true, offset: at, mask: seen };
+            const want = scaledDotProductAttention(q, keys, values, options).reshape(shape);
+            for (const given of [rows, [cat(rows, { dim: 2 })]]) {
+              const own = room();
+              const got = attendNext(own, given, { heads, at, mask: seen });
+              assert.deepEqual(got.shape, shape);
+              assert.deepEqual(got.data, want.data);
+              assert.deepEqual(
+                own.map((x) => x.data),
+                [keys.data, values.data],
+              );
+            }
+          }
+        }
+      });
+    }
+  }
+}
+
+test("attendNext refuses rows that don't fit into the room, and a room that is full", () => {
+  use("wasm");
+  const { room, rows } = nextToken("float32", 4, 2);
+  const [q, k, v] = rows as [Tensor, Tensor, Tensor];
+  const call =
+    (given: readonly Tensor[], at = 0) =>
+    () =>
+      attendNext(room(), given, { heads: 4, at });
+  assert.throws(call(rows, 7), /attendNext: .* doesn't fit into row 7 of float32 \[2,2,7,6\]/);
+  assert.throws(call([q, k, v.to("float64")]), /float64 \[2,1,12\] with 4 heads doesn't fit/);
+  assert.throws(call([q, q, v]), /\[2,1,24\] with 4 heads doesn't fit/);
+  assert.throws(call([q]), /doesn't fit/);
+});
 
 describe("what the steps refuse", () => {
   const one = [zeros([2])];

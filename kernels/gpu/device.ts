@@ -13,6 +13,7 @@ import {
   type Storage,
   type Tensor,
   type TypedArray,
+  type UpdateEntry,
 } from "../../core/index.ts";
 import { accept, signature } from "../../core/signature.ts";
 import { Engine } from "./engine.ts";
@@ -138,7 +139,7 @@ export class GpuDevice implements Device {
     this.#engine.memory.allowRelease(storage, storage.buffer("allowRelease") as GpuBuffer);
   }
 
-  fuses(entry: Entry, args: readonly unknown[]): boolean {
+  fuses(entry: Entry | UpdateEntry, args: readonly unknown[]): boolean {
     return fuses(entry, args);
   }
 

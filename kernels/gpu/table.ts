@@ -3,7 +3,7 @@
 // dropout, packed attention) is a fused op that runs its definition, whose parts have kernels.
 // Next: device.ts.
 
-import type { Call, Entry, ForwardCall, Kernel } from "../../core/index.ts";
+import type { Call, Entry, ForwardCall, Kernel, UpdateEntry } from "../../core/index.ts";
 import { RuleTable } from "../../core/rule.ts";
 import { attention } from "./attention.ts";
 import { type Helper, kernel, type Numbers, type Thread } from "./compile.ts";
@@ -87,6 +87,6 @@ function runKind(engine: Engine, kernel: Kernel, call: ForwardCall): readonly Gp
 }
 
 /** Whether a fused op has kernels for these arguments. */
-export function fuses(entry: Entry, args: readonly unknown[]): boolean {
+export function fuses(entry: Entry | UpdateEntry, args: readonly unknown[]): boolean {
   return table.fits(entry, args) ?? entry.kernel.kind === "elementwise";
 }

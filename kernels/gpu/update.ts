@@ -6,7 +6,7 @@
 import type { Tensor } from "../../core/index.ts";
 import { pow } from "../../core/portable.ts";
 import type { UpdateRulesOf } from "../../core/rule.ts";
-import type { updates } from "../../core/update.ts";
+import type { updates } from "../../core/updates.ts";
 import { type Helper, kernel, type Numbers, type Thread } from "./compile.ts";
 import type { Engine, Scalar } from "./engine.ts";
 import { quotient } from "./math.ts";
@@ -63,7 +63,8 @@ const weights = kernel(
   },
 );
 
-type UpdateRules = Required<UpdateRulesOf<Engine, GpuBuffer, typeof updates>>;
+/** attendNext has no kernel here: a cache goes by writeRows and attention. */
+type UpdateRules = Required<Omit<UpdateRulesOf<Engine, GpuBuffer, typeof updates>, "attendNext">>;
 type UpdateOf<K extends keyof UpdateRules> = UpdateRules[K]["update"];
 
 const adamwStep: UpdateOf<"adamwStep"> = (engine, { args }) => {

@@ -2,9 +2,12 @@
 // apart, [B, H, T, D], or packed in the rows of one projection, [B, T, (H + 2 Hkv) D].
 // Next: attention.as.ts, which walks; update.ts.
 
-import type { Tensor } from "../../core/index.ts";
+import type { ForwardCall, Spec, Tensor } from "../../core/index.ts";
 import type { Attend, Packed } from "../../core/ops/fused/attentionLoops.ts";
+import type { Outputs, UpdateRulesOf } from "../../core/rule.ts";
+import type { updates } from "../../core/updates.ts";
 import { stretched } from "./broadcast.ts";
+import type { WasmBuffer } from "./memory.ts";
 import {
   areFloat32,
   bufferOf,
@@ -15,7 +18,6 @@ import {
   sizeOf,
   type WasmRule,
   type WasmRules,
-  wanted,
 } from "./rule.ts";
 
 /** Elements from one batch entry, head and row to the next. */
@@ -72,6 +74,21 @@ function runForward(machine: Machine, task: AttentionTask, ...addresses: readonl
   machine.wasm.run("attention", units, cost, 1, layoutOf(machine, task), ...addresses);
 }
 
+type Saved = "largest" | "mass";
+
+/** The outputs of a forward call, computed from the addresses of q, k and v. */
+function attended(
+  machine: Machine,
+  { outputs: [spec], saved }: Pick<ForwardCall<readonly unknown[], Saved>, "outputs" | "saved">,
+  task: AttentionTask,
+  addresses: readonly number[],
+): Outputs<Saved, WasmBuffer> {
+  const y = makeLike(machine, spec);
+  const [largest, mass] = [makeLike(machine, saved.largest), makeLike(machine, saved.mass)];
+  runForward(machine, task, ...addresses, y.at, largest.at, mass.at);
+  return [y, { largest, mass }];
+}
+
 /** `addresses`: of g, q, k, v, the result, its rows' largest scores and masses, then of dq, dk and dv. */
 function runBackward(machine: Machine, task: AttentionTask, ...addresses: readonly number[]): void {
   const { B, H, Hkv, T, S, D } = task.shape;
@@ -107,30 +124,20 @@ const scaledDotProductAttention: WasmRule<"scaledDotProductAttention"> = {
     const D = sideOf(q, -1);
     return maskFits(mask) && sideOf(v, -1) === D && D <= widestHead;
   },
-  forward: (machine, { args: [q, k, v, mask, options], outputs: [spec], saved }) => {
+  forward: (machine, call) => {
+    const [q, k, v, mask, options] = call.args;
     const addresses = [q, k, v].map((x) => read(machine, x));
-    const y = makeLike(machine, spec);
-    const [largest, mass] = [makeLike(machine, saved.largest), makeLike(machine, saved.mass)];
-    const task = { shape: shapeApart(q, k, options), mask, options };
-    runForward(machine, task, ...addresses, y.at, largest.at, mass.at);
-    return [y, { largest, mass }];
+    return attended(machine, call, { shape: shapeApart(q, k, options), mask, options }, addresses);
   },
   backward: (
     machine,
     { g, y, saved: { largest, mass }, args: [q, k, v, mask, options], outputs },
   ) => {
     const addresses = [g, q, k, v, y, largest, mass].map((x) => read(machine, x));
-    const { wasm } = machine;
-    const buffers = [q, k, v].map((x, i) => (outputs[i] ? makeLike(machine, x) : null));
-    const spares = [q, k, v].map((x, i) => (buffers[i] ? 0 : wasm.alloc(4 * x.size)));
-    const places = spares.map((spare, i) => buffers[i]?.at ?? spare);
+    const made = [q, k, v].map((x) => makeLike(machine, x)); // the kernel writes all of them
     const task = { shape: shapeApart(q, k, options), mask, options };
-    runBackward(machine, task, ...addresses, ...places);
-    for (const [i, x] of [q, k, v].entries()) {
-      const spare = spares[i] ?? 0;
-      if (spare !== 0) wasm.free(spare, 4 * x.size);
-    }
-    return wanted(buffers);
+    runBackward(machine, task, ...addresses, ...made.map(({ at }) => at));
+    return made.filter((buffer, i) => outputs[i] || machine.memory.free(buffer));
   },
 };
 
@@ -153,14 +160,11 @@ const packedAttention: WasmRule<"packedAttention"> = {
     if (!areFloat32(qkv) || options.drop.p > 0 || qkv.size === 0) return false;
     return maskFits(mask) && shapePacked(qkv, options).D <= widestHead;
   },
-  forward: (machine, { args: [qkv, mask, options], outputs: [spec], saved }) => {
+  forward: (machine, call) => {
+    const [qkv, mask, options] = call.args;
     const shape = shapePacked(qkv, options);
     const addresses = packedParts(read(machine, qkv), shape);
-    const y = makeLike(machine, spec);
-    const [largest, mass] = [makeLike(machine, saved.largest), makeLike(machine, saved.mass)];
-    const task = { shape, mask, options };
-    runForward(machine, task, ...addresses, y.at, largest.at, mass.at);
-    return [y, { largest, mass }];
+    return attended(machine, call, { shape, mask, options }, addresses);
   },
   backward: (machine, { g, y, saved, args: [qkv, mask, options] }) => {
     const shape = shapePacked(qkv, options);
@@ -170,6 +174,37 @@ const packedAttention: WasmRule<"packedAttention"> = {
     const addresses = [pg, ...packedParts(px, shape), ...rows, ...packedParts(dqkv.at, shape)];
     runBackward(machine, { shape, mask, options }, ...addresses);
     return [dqkv];
+  },
+};
+
+// --- A cache -----------------------------------------------------------------------------------------
+
+type UpdateRules = Required<UpdateRulesOf<Machine, WasmBuffer, typeof updates>>;
+
+export const attendNext: UpdateRules["attendNext"] = {
+  update: (machine, { args: [room, rows, mask, options], outputs }) => {
+    const [B = 0, Hkv = 0, S = 0, D = 0] = room[0]?.shape ?? [];
+    if (!areFloat32(...room, ...rows) || D > widestHead) return null;
+    const { wasm, memory } = machine;
+    const { heads: H, offset, starts } = options;
+    const [q = 0, ...fresh] = rows.map((row, i) => read(machine, row) + 4 * (starts[i] ?? 0));
+    const [width = 0, ...steps] = rows.map((row) => sideOf(row, -1));
+    const k: Strides = [Hkv * S * D, S * D, D];
+    const addresses = room.map((x, i) => {
+      const at = read(machine, x);
+      const sizes = [B, Hkv, D];
+      const from = [steps[i] ?? 0, D, 1];
+      wasm.stridedCopy(fresh[i] ?? 0, at + 4 * offset * D, sizes, from, [k[0], k[1], 1]);
+      memory.wrote(bufferOf(x));
+      return at;
+    });
+    const y = makeLike(machine, outputs[0] as Spec);
+    const masses = wasm.alloc(8 * B * H);
+    addresses.push(y.at, masses, masses + 4 * B * H);
+    const shape = { B, H, Hkv, T: 1, S, D, q: [width, D, 0], k, o: [H * D, D, 0] } as const;
+    runForward(machine, { shape, mask, options }, q, ...addresses);
+    wasm.free(masses, 8 * B * H);
+    return [y];
   },
 };
 

@@ -13,11 +13,12 @@ import {
   type Storage,
   Tensor,
   type TypedArray,
+  type UpdateEntry,
 } from "../../core/index.ts";
 import { createWasm, type Wasm, type WasmOptions } from "./kernels.ts";
 import { type WasmBuffer, WasmMemory } from "./memory.ts";
 import { bufferOf, isFloat32 } from "./rule.ts";
-import { fitsRule, runKernels } from "./table.ts";
+import { rules, runKernels } from "./table.ts";
 
 /**
  * The wasm device: ops as SIMD kernels in WebAssembly, on threads that share its memory. The same bits for
@@ -64,10 +65,14 @@ export class WasmDevice implements Device {
     this.memory.allowRelease(storage, storage.buffer("allowRelease") as WasmBuffer);
   }
 
-  fuses(entry: Entry, args: readonly unknown[]): boolean {
+  fuses(entry: Entry | UpdateEntry, args: readonly unknown[]): boolean {
     const [first] = args;
     if (!(first instanceof Tensor) || first.dtype !== "float32") return true;
-    return fitsRule(entry, args);
+    return rules.fits(entry, args) ?? "isOwn" in entry; // somebody's own loops run
+  }
+
+  differentiates(entry: Entry, g: Tensor): boolean {
+    return g.dtype === "float32" && g.size > 0 && rules.differentiates(entry);
   }
 
   run(call: Call): readonly WasmBuffer[] {

@@ -107,16 +107,27 @@ function rowOf(x: Tensor, ...parameters: readonly (Tensor | null)[]): number {
   return parameters.find((p) => p !== null)?.size ?? x.shape.at(-1) ?? 1;
 }
 
+/** The normalised rows; fills their scales, and their means unless they are 0. */
+function normed(
+  machine: Machine,
+  [x, weight, bias]: readonly [Tensor, Tensor | null, Tensor | null],
+  eps: number,
+  scales: WasmBuffer,
+  means?: WasmBuffer,
+): WasmBuffer {
+  const n = rowOf(x, weight, bias);
+  const [px, pw, pb] = [read(machine, x), read(machine, weight), read(machine, bias)];
+  const y = makeLike(machine, x);
+  const rest = [px, y.at, n, pw, pb, eps, means?.at ?? 0, scales.at];
+  machine.wasm.run("norm", x.size / n, n, 1, ...rest);
+  return y;
+}
+
 const layerNorm: WasmRule<"layerNorm"> = {
   fits: ([x, weight, bias]) => areFloat32(x, weight, bias) && x.size > 0,
-  forward: (machine, { args: [x, weight, bias, { eps }], outputs: [spec], saved }) => {
-    const n = rowOf(x, weight, bias);
-    const [px, pw, pb] = [read(machine, x), read(machine, weight), read(machine, bias)];
-    const y = makeLike(machine, spec);
+  forward: (machine, { args: [x, weight, bias, { eps }], saved }) => {
     const [means, scales] = [makeLike(machine, saved.means), makeLike(machine, saved.scales)];
-    const rest = [px, y.at, n, pw, pb, eps, means.at, scales.at];
-    machine.wasm.run("norm", x.size / n, n, 1, ...rest);
-    return [y, { means, scales }];
+    return [normed(machine, [x, weight, bias], eps, scales, means), { means, scales }];
   },
   backward: (machine, { g, saved, args: [x, weight, bias], outputs }) => {
     const { means, scales } = saved;
@@ -126,12 +137,9 @@ const layerNorm: WasmRule<"layerNorm"> = {
 
 const rmsNorm: WasmRule<"rmsNorm"> = {
   fits: ([x, weight]) => areFloat32(x, weight) && x.size > 0,
-  forward: (machine, { args: [x, weight, { eps }], outputs: [spec], saved }) => {
-    const n = rowOf(x, weight);
-    const [px, pw] = [read(machine, x), read(machine, weight)];
-    const [y, scales] = [makeLike(machine, spec), makeLike(machine, saved.scales)];
-    machine.wasm.run("norm", x.size / n, n, 1, px, y.at, n, pw, 0, eps, 0, scales.at);
-    return [y, { scales }];
+  forward: (machine, { args: [x, weight, { eps }], saved }) => {
+    const scales = makeLike(machine, saved.scales);
+    return [normed(machine, [x, weight, null], eps, scales), { scales }];
   },
   backward: (machine, { g, saved: { scales }, args: [x, weight], outputs }) =>
     normBackward(machine, outputs, { g, x, weight, bias: null, means: null, scales }),
@@ -155,14 +163,12 @@ function normBackward(
   const n = rowOf(x, weight, bias);
   const [pg, px, pw] = [read(machine, g), read(machine, x), read(machine, weight)];
   const [pm, ps] = [read(machine, means), read(machine, scales)];
-  const buffers = makeWanted(machine, outputs);
+  const [isWanted] = outputs;
+  const buffers = makeWanted(machine, [x, ...outputs.slice(1)]);
   const [dx, dw, db] = buffers;
-  const { wasm } = machine;
-  const spare = dx ? 0 : wasm.alloc(4 * x.size);
-  const rows = x.size / n;
-  wasm.normGrad(pg, px, dx?.at ?? spare, rows, n, pw, pm, ps, dw?.at ?? 0, db?.at ?? 0);
-  if (spare !== 0) wasm.free(spare, 4 * x.size);
-  return wanted(buffers);
+  machine.wasm.normGrad(pg, px, dx?.at ?? 0, x.size / n, n, pw, pm, ps, dw?.at ?? 0, db?.at ?? 0);
+  if (!isWanted && dx) machine.memory.free(dx);
+  return wanted(isWanted ? buffers : buffers.slice(1));
 }
 
 // --- Linear, dropout, rotary positions ---------------------------------------------------------------
@@ -180,16 +186,53 @@ function affine(
   return [y];
 }
 
+/** What affine's gradients dx [M,K], dW and db [N] are made from. */
+interface AffineBackward {
+  readonly g: Tensor;
+  readonly x: Tensor;
+  readonly weight: Tensor;
+  /** Whether the weight is [N,K]. */
+  readonly isTurned: boolean;
+}
+
+/** The gradients of affine in one call: dx = g Wᵀ, dW = xᵀ g, or gᵀ x where it is turned, and db, g's column sums. */
+function affineBackward(
+  machine: Machine,
+  { g, x, weight, isTurned }: AffineBackward,
+  [dx, dW, db]: readonly (WasmBuffer | null | undefined)[],
+): void {
+  const { wasm } = machine;
+  const [K, N] = [sideOf(x, -1), sideOf(g, -1)];
+  const M = g.size / N;
+  const [pg, px, pw] = [read(machine, g), read(machine, x), read(machine, weight)];
+  const [a, b] = isTurned ? [pg, px] : [px, pg];
+  const [rows, columns] = [sideOf(weight, 0), sideOf(weight, 1)];
+  if (dx) wasm.matmul(pg, pw, dx.at, { M, N: K, K: N, transposeB: !isTurned });
+  if (dW) wasm.matmul(a, b, dW.at, { M: rows, N: columns, K: M, transposeA: true });
+  if (db) wasm.sum(pg, db.at, 1, M, N);
+}
+
 const linear: WasmRule<"linear"> = {
   fits: ([x, weight, bias]) => areFloat32(x, weight, bias) && sideOf(weight, 1) > 0,
   forward: (machine, { args: [x, weight, bias], outputs: [spec] }) =>
     affine(machine, makeLike(machine, spec), [x, weight, bias], true),
+  backward: (machine, { g, args: [x, weight], outputs }) => {
+    const buffers = makeWanted(machine, outputs);
+    affineBackward(machine, { g, x, weight, isTurned: true }, buffers);
+    return wanted(buffers);
+  },
 };
 
 const addmm: WasmRule<"addmm"> = {
   fits: ([bias, x, weight]) => areFloat32(bias, x, weight) && sideOf(weight, 0) > 0,
   forward: (machine, { args: [bias, x, weight], outputs: [spec] }) =>
     affine(machine, makeLike(machine, spec), [x, weight, bias], false),
+  backward: (machine, { g, args: [, x, weight], outputs }) => {
+    const buffers = makeWanted(machine, outputs);
+    const [db, dx, dW] = buffers;
+    affineBackward(machine, { g, x, weight, isTurned: false }, [dx, dW, db]);
+    return wanted(buffers);
+  },
 };
 
 function dropped(machine: Machine, x: Tensor, { p, seed }: Drop): [WasmBuffer] {

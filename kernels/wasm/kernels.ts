@@ -90,24 +90,24 @@ export class Wasm {
   i32!: Int32Array;
   f64!: Float64Array;
   u8!: Uint8Array;
-  private readonly layoutAt: number;
-  private readonly worthSharing: number;
+  readonly #layoutAt: number;
+  readonly #worthSharing: number;
   /** Since the workers fell asleep: work that was worth sharing less work that was not, at least 0. */
-  private missed = 0;
+  #missed = 0;
 
   constructor(options: WasmOptions) {
-    this.worthSharing = options.worthSharing ?? worthSharing;
+    this.#worthSharing = options.worthSharing ?? worthSharing;
     const { module, memory, exports, fma, lanes } = options.program ?? loadNow(options);
     this.fma = fma;
     this.lanes = lanes;
     this.memory = memory;
     this.exports = exports;
-    this.pool = new Pool(this.memory, this.exports.heapBase(), () => this.renewViews());
-    this.renewViews();
+    this.pool = new Pool(this.memory, this.exports.heapBase(), () => this.#renewViews());
+    this.#renewViews();
     const allocScratch = () => this.pool.alloc(scratchBytes);
     this.exports.setScratch(allocScratch());
     this.exports.setWide(Number(lanes === 256));
-    this.layoutAt = this.pool.alloc(512);
+    this.#layoutAt = this.pool.alloc(512);
     this.threads = new Threads({
       module,
       memory,
@@ -127,7 +127,7 @@ export class Wasm {
     this.pool.free(at, bytes);
   }
 
-  private renewViews(): void {
+  #renewViews(): void {
     const { buffer } = this.memory;
     this.f32 = new Float32Array(buffer);
     this.i32 = new Int32Array(buffer);
@@ -141,7 +141,7 @@ export class Wasm {
    */
   run(kernel: SharedKernel, units: number, cost: number, grain: number, ...args: number[]): void {
     const { threads } = this;
-    if (threads.count === 1 || !this.isShared(units * cost, units > grain)) {
+    if (threads.count === 1 || !this.#isShared(units * cost, units > grain)) {
       (this.exports[kernel] as (...args: number[]) => void)(0, units, ...args);
       return;
     }
@@ -150,15 +150,15 @@ export class Wasm {
   }
 
   /** Whether a call that takes `work` nanoseconds is shared; one that can't be split never is. */
-  private isShared(work: number, canSplit: boolean): boolean {
+  #isShared(work: number, canSplit: boolean): boolean {
     const { threads } = this;
-    const isWorth = canSplit && work >= this.worthSharing;
+    const isWorth = canSplit && work >= this.#worthSharing;
     if (threads.asleep) {
-      this.missed = isWorth ? this.missed + work : Math.max(0, this.missed - work);
-      if (this.missed < this.worthSharing * worthWaking) return false;
+      this.#missed = isWorth ? this.#missed + work : Math.max(0, this.#missed - work);
+      if (this.#missed < this.#worthSharing * worthWaking) return false;
     }
     if (!isWorth || threads.paused) return false;
-    this.missed = 0;
+    this.#missed = 0;
     return true;
   }
 
@@ -189,13 +189,13 @@ export class Wasm {
     } else if (M <= fewRows && N >= 32 && K > 0 && batch === 1 && tB && !tA) {
       const panels = Math.ceil(N / 8);
       this.run("matmulFewRows", panels, ns / panels, 2, a, b, c, M, N, K, add, bias);
-    } else if (this.isSmall(M, N, K, batch, tA, tB)) {
+    } else if (this.#isSmall(M, N, K, batch, tA, tB)) {
       const args = [a, lda, tA, nextA, b, ldb, tB, nextB, c, N, nextC, M, N, K, add, bias];
       this.run("matmulSmall", batch, ns, 1, ...args);
     } else {
       for (let i = 0; i < batch; i++) {
         const [ai, bi, ci] = [a + 4 * i * nextA, b + 4 * i * nextB, c + 4 * i * nextC];
-        this.matmulLarge(ai, lda, tA, bi, ldb, tB, ci, M, N, K, add, bias);
+        this.#matmulLarge(ai, lda, tA, bi, ldb, tB, ci, M, N, K, add, bias);
       }
     }
   }
@@ -204,7 +204,7 @@ export class Wasm {
    * Small enough to leave B as it is (or turned, in scratch memory) and to give each thread whole
    * matrices.
    */
-  private isSmall(M: number, N: number, K: number, batch: number, tA: number, tB: number): boolean {
+  #isSmall(M: number, N: number, K: number, batch: number, tA: number, tB: number): boolean {
     const width = Math.ceil(N / 8) * 8;
     const turned = (tB ? K * width : 0) + (tA ? M * K : 0);
     const fits = K <= 512 && K * N <= 1 << 16 && 4 * turned + 256 <= scratchBytes;
@@ -212,7 +212,7 @@ export class Wasm {
   }
 
   /** Packs B, at most 16 MiB of it at a time, then multiplies rows. */
-  private matmulLarge(
+  #matmulLarge(
     a: number,
     lda: number,
     tA: number,
@@ -270,12 +270,12 @@ export class Wasm {
     } else if (n <= sumBlock) {
       this.run("sumRows", outer, n / 4, 1, x, n, out, scale, squares ? 1 : 0);
     } else {
-      this.sumLongRows(x, out, outer, n, scale, squares ? 1 : 0);
+      this.#sumLongRows(x, out, outer, n, scale, squares ? 1 : 0);
     }
   }
 
   /** Blocks of fixed length, then the blocks in order: neither knows how many threads there are. */
-  private sumLongRows(
+  #sumLongRows(
     x: number,
     out: number,
     outer: number,
@@ -322,7 +322,7 @@ export class Wasm {
    * 5 sizes and 5 + 5 strides, attention's shape). Good until the next call; returns the address.
    */
   layout(values: readonly number[], at = 0): number {
-    const start = (this.layoutAt >> 2) + at;
+    const start = (this.#layoutAt >> 2) + at;
     for (let i = 0; i < values.length; i++) this.i32[start + i] = values[i] as number;
     return start << 2;
   }

@@ -41,19 +41,19 @@ export class Pool {
   readonly statistics: PoolStatistics = { inUse: 0, held: 0, peak: 0, memory: 0 };
   /** Called when no buffer of a size class waits: may free one. */
   reclaim: (index: number) => void = () => {};
-  private readonly waiting: number[][] = Array.from({ length: 112 }, () => []);
-  private top: number;
+  readonly #waiting: number[][] = Array.from({ length: 112 }, () => []);
+  readonly #memory: HostMemory;
+  readonly #onGrow: () => void;
+  #top: number;
 
   /**
    * `base`: the first byte that is free. `onGrow` is called whenever the memory has grown, to renew
    * views of it.
    */
-  constructor(
-    private readonly memory: HostMemory,
-    base: number,
-    private readonly onGrow: () => void = () => {},
-  ) {
-    this.top = Math.ceil(base / 64) * 64;
+  constructor(memory: HostMemory, base: number, onGrow: () => void = () => {}) {
+    this.#memory = memory;
+    this.#onGrow = onGrow;
+    this.#top = Math.ceil(base / 64) * 64;
     this.statistics.memory = memory.buffer.byteLength;
   }
 
@@ -63,9 +63,9 @@ export class Pool {
   alloc(bytes: number): number {
     const index = sizeClass(bytes);
     const size = sizes[index] as number;
-    const waiting = this.waiting[index] as number[];
+    const waiting = this.#waiting[index] as number[];
     if (waiting.length === 0) this.reclaim(index);
-    const at = waiting.pop() ?? this.cut(size, bytes);
+    const at = waiting.pop() ?? this.#cut(size, bytes);
     const statistics = this.statistics;
     statistics.inUse += size;
     if (statistics.inUse > statistics.peak) statistics.peak = statistics.inUse;
@@ -75,25 +75,25 @@ export class Pool {
   /** Gives back what `alloc(bytes)` returned. */
   free(at: number, bytes: number): void {
     const index = sizeClass(bytes);
-    this.waiting[index]?.push(at);
+    this.#waiting[index]?.push(at);
     this.statistics.inUse -= sizes[index] as number;
   }
 
-  private cut(size: number, wanted: number): number {
-    const at = this.top;
+  #cut(size: number, wanted: number): number {
+    const at = this.#top;
     const end = at + size + margin;
-    if (end > this.statistics.memory) this.grow(end, wanted);
-    this.top = at + size;
+    if (end > this.statistics.memory) this.#grow(end, wanted);
+    this.#top = at + size;
     this.statistics.held += size;
     return at;
   }
 
   /** Grows by at least a quarter, so that growing stays rare. */
-  private grow(end: number, wanted: number): void {
+  #grow(end: number, wanted: number): void {
     const now = this.statistics.memory / page;
     const needed = Math.ceil(end / page);
     const more = Math.min(mostPages, Math.max(needed, Math.ceil(now * 1.25)));
-    if (needed > mostPages || !(this.tryGrow(more - now) || this.tryGrow(needed - now))) {
+    if (needed > mostPages || !(this.#tryGrow(more - now) || this.#tryGrow(needed - now))) {
       const mib = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
       const { inUse, held } = this.statistics;
       throw new DeviceError(
@@ -101,13 +101,13 @@ export class Pool {
           "release tensors with scope(), or use smaller batches",
       );
     }
-    this.statistics.memory = this.memory.buffer.byteLength;
-    this.onGrow();
+    this.statistics.memory = this.#memory.buffer.byteLength;
+    this.#onGrow();
   }
 
-  private tryGrow(pages: number): boolean {
+  #tryGrow(pages: number): boolean {
     try {
-      this.memory.grow(pages);
+      this.#memory.grow(pages);
       return true;
     } catch {
       return false;

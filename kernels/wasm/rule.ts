@@ -46,7 +46,8 @@ export function sizeOf(shape: readonly number[]): number {
 
 /** A length of an axis that is there. */
 export function sideOf(x: Tensor, axis: number): number {
-  return x.shape.at(axis) ?? 1;
+  const { shape } = x;
+  return shape[axis < 0 ? axis + shape.length : axis] ?? 1;
 }
 
 export function makeLike({ memory }: Machine, { dtype, shape }: Spec): WasmBuffer {

@@ -3,7 +3,7 @@
 // another way. Costs are nanoseconds a unit on one thread, roughly: they decide what is shared.
 // Next: fused.ts for the rules of fused ops, exports.ts for the kernels' arguments, device.ts.
 
-import type { BackwardCall, Call, Entry, ForwardCall, Spec, Tensor } from "../../core/index.ts";
+import type { BackwardCall, Call, ForwardCall, Spec, Tensor } from "../../core/index.ts";
 import { aroundDims } from "../../core/kinds.ts";
 import type { Contraction, ContractKernel, ViewKernel } from "../../core/op.ts";
 import { RuleTable } from "../../core/rule.ts";
@@ -161,25 +161,57 @@ const gelu: WasmRule<"gelu"> = {
   backward: (machine, call) => gelus.backward[call.args[1].approximate ?? "none"](machine, call),
 };
 
+/** "neg" of "unaryNeg": the ops that kernels of this kind are called after. */
+type NamesOf<Kind extends string, Name = SharedKernel> = Name extends `${Kind}${infer Op}`
+  ? Uncapitalize<Op>
+  : never;
+
+/** The rules of ops whose kernels are called after them, from what an element costs. */
+function namesakes<Kind extends "unary" | "binary", K extends NamesOf<Kind>, F>(
+  kind: Kind,
+  rule: (kernel: SharedKernel, cost: number) => F,
+  costs: Readonly<Record<K, number>>,
+) {
+  const rules = Object.entries<number>(costs).map(([op, cost]) => {
+    const kernel = kind + op.replace(/./, (letter) => letter.toUpperCase());
+    return [op, { forward: rule(kernel as SharedKernel, cost) }];
+  });
+  return Object.fromEntries(rules) as Record<K, { forward: F }>;
+}
+
+const unaries = namesakes("unary", unary, {
+  neg: 0.2,
+  abs: 0.2,
+  sign: 0.3,
+  square: 0.2,
+  reciprocal: 0.4,
+  sqrt: 0.5,
+  rsqrt: 0.8,
+  exp: 0.8,
+  expm1: 1.5,
+  log: 1.2,
+  log1p: 1.5,
+  sin: 2,
+  cos: 2,
+  tanh: 1.5,
+  erf: 2,
+  sigmoid: 1.2,
+  softplus: 2,
+  relu: 0.2,
+});
+const binaries = namesakes("binary", binary, {
+  add: 0.25,
+  sub: 0.25,
+  mul: 0.25,
+  div: 0.4,
+  maximum: 0.25,
+  minimum: 0.25,
+  pow: 4,
+});
+
 const elementwiseRules: WasmRules = {
-  neg: { forward: unary("unaryNeg", 0.2) },
-  abs: { forward: unary("unaryAbs", 0.2) },
-  sign: { forward: unary("unarySign", 0.3) },
-  square: { forward: unary("unarySquare", 0.2) },
-  reciprocal: { forward: unary("unaryReciprocal", 0.4) },
-  sqrt: { forward: unary("unarySqrt", 0.5) },
-  rsqrt: { forward: unary("unaryRsqrt", 0.8) },
-  exp: { forward: unary("unaryExp", 0.8) },
-  expm1: { forward: unary("unaryExpm1", 1.5) },
-  log: { forward: unary("unaryLog", 1.2) },
-  log1p: { forward: unary("unaryLog1p", 1.5) },
-  sin: { forward: unary("unarySin", 2) },
-  cos: { forward: unary("unaryCos", 2) },
-  tanh: { forward: unary("unaryTanh", 1.5) },
-  erf: { forward: unary("unaryErf", 2) },
-  sigmoid: { forward: unary("unarySigmoid", 1.2) },
-  softplus: { forward: unary("unarySoftplus", 2) },
-  relu: { forward: unary("unaryRelu", 0.2) },
+  ...unaries,
+  ...binaries,
   logSigmoid: {
     forward: unary("unaryLogSigmoid", 2),
     backward: unaryGrad("gradLogSigmoid", 1.5),
@@ -187,13 +219,6 @@ const elementwiseRules: WasmRules = {
   silu: { forward: unary("unarySilu", 1.3), backward: unaryGrad("gradSilu", 1.6) },
   gelu,
   clamp,
-  add: { forward: binary("binaryAdd", 0.25) },
-  sub: { forward: binary("binarySub", 0.25) },
-  mul: { forward: binary("binaryMul", 0.25) },
-  div: { forward: binary("binaryDiv", 0.4) },
-  maximum: { forward: binary("binaryMaximum", 0.25) },
-  minimum: { forward: binary("binaryMinimum", 0.25) },
-  pow: { forward: binary("binaryPow", 4) },
   eq: { forward: binary("compareEqual", 0.3) },
   ne: { forward: binary("compareNotEqual", 0.3) },
   lt: { forward: binary("compareLess", 0.3) },
@@ -318,7 +343,8 @@ function multiplyBatch(
 // --- Which rule --------------------------------------------------------------------------------------
 
 const named = { ...elementwiseRules, ...reduceRules, ...fusedRules, ...attentionRules };
-const rules = new RuleTable<Machine, WasmBuffer>(named, updateRules);
+/** Which ops, their gradients and updates have kernels. */
+export const rules = new RuleTable<Machine, WasmBuffer>(named, updateRules);
 
 /** Runs a call by its op's rule, or that of its kind; null if no kernel fits. */
 export function runKernels(machine: Machine, call: Call): readonly WasmBuffer[] | null {
@@ -327,9 +353,4 @@ export function runKernels(machine: Machine, call: Call): readonly WasmBuffer[] 
   const { kernel } = call.entry;
   if (kernel.kind === "view") return move(machine, kernel, call);
   return kernel.kind === "contract" ? matmul(machine, kernel, call) : null;
-}
-
-/** Whether an op has a rule of its own that takes these arguments. */
-export function fitsRule(entry: Entry, args: readonly unknown[]): boolean {
-  return rules.fits(entry, args) ?? entry.isOwn ?? false; // somebody's own loops run
 }

@@ -60,40 +60,53 @@ function work(
   }
 }
 
+/** What a worker is given. */
+interface Duty {
+  readonly module: HostModule;
+  readonly memory: HostMemory;
+  readonly control: number;
+  readonly scratch: number;
+  readonly isWide: number;
+  readonly names: readonly SharedKernel[];
+  readonly spins: number;
+}
+
 /**
  * The worker: after a job it looks out for the next for some microseconds (a training step is a
- * train of jobs), then sleeps.
+ * train of jobs), then sleeps. Its text runs there, with that of `share`: neither has a closure.
  */
-const workerSource = `
-function serve({ module, memory, control: at, scratch, isWide, names, spins }) {
-  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
-  exports.setScratch(scratch);
-  exports.setWide(isWide);
-  const kernels = names.map((name) => exports[name]);
+function serve(duty: Duty, share: typeof work): void {
+  const { module, memory, control: at, scratch, isWide, names, spins } = duty;
+  const instance = new WebAssembly.Instance(module, { env: { memory } });
+  const exports = instance.exports as Record<string, (...args: number[]) => void>;
+  exports.setScratch?.(scratch);
+  exports.setWide?.(isWide);
+  const kernels = names.map((name) => exports[name] as (...args: number[]) => void);
   const control = new Int32Array(memory.buffer, at, 16);
-  const values = new Float64Array(memory.buffer, at + ${argumentsAt}, ${mostArguments});
-  const work = ${/* the text of the function above */ "WORK"};
+  const values = new Float64Array(memory.buffer, at + 64, 24);
   for (;;) {
-    const seen = Atomics.load(control, ${GENERATION});
-    work(control, values, kernels);
+    const seen = Atomics.load(control, 0);
+    share(control, values, kernels);
     let spin = spins;
-    while (spin > 0 && Atomics.load(control, ${GENERATION}) === seen) spin--;
+    while (spin > 0 && Atomics.load(control, 0) === seen) spin--;
     if (spin > 0) continue;
-    Atomics.add(control, ${SLEEPERS}, 1);
-    Atomics.wait(control, ${GENERATION}, seen);
-    Atomics.sub(control, ${SLEEPERS}, 1);
+    Atomics.add(control, 7, 1);
+    Atomics.wait(control, 0, seen);
+    Atomics.sub(control, 7, 1);
   }
 }
-`;
-const nodeStart = 'serve(require("node:worker_threads").workerData);';
-const webStart = "onmessage = ({ data }) => { postMessage(0); serve(data); };";
+
+/** The text of a worker that serves `data`, an expression. */
+function servingText(data: string): string {
+  return `(${serve})(${data}, ${work})`;
+}
 
 interface WorkerThread {
   terminate(): unknown;
   /** Whether it started; a page's policy may forbid it. */
   readonly started: Promise<boolean>;
 }
-type MakeHelper = (source: string, data: object) => WorkerThread;
+type MakeHelper = (data: Duty) => WorkerThread;
 
 interface NodeWorker {
   terminate(): unknown;
@@ -113,25 +126,23 @@ function workerMaker(): MakeHelper | null {
     "node:worker_threads",
   );
   if (node) {
-    return (source, workerData) => {
+    return (workerData) => {
+      const source = servingText('require("node:worker_threads").workerData');
       const options = { eval: true, workerData, execArgv: [], env: {} };
-      const worker = new node.Worker(source + nodeStart, options);
+      const worker = new node.Worker(source, options);
       worker.unref(); // it doesn't keep the process alive
       return { terminate: () => worker.terminate(), started: Promise.resolve(true) };
     };
   }
   const web = (globalThis as { Worker?: new (url: string) => WebWorker }).Worker;
-  return web === undefined ? null : (source, data) => webHelper(web, source + webStart, data);
+  return web === undefined ? null : (data) => webHelper(web, data);
 }
 
 /** Milliseconds within which a browser's worker must say that it is there. */
 const mostWaiting = 10_000;
 
-function webHelper(
-  web: new (url: string) => WebWorker,
-  source: string,
-  data: object,
-): WorkerThread {
+function webHelper(web: new (url: string) => WebWorker, data: Duty): WorkerThread {
+  const source = `onmessage = ({ data }) => { postMessage(0); ${servingText("data")} };`;
   const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
   const worker = new web(url);
   const started = new Promise<boolean>((resolve) => {
@@ -194,27 +205,29 @@ export class Threads {
   count: number;
   /** How many jobs were shared. */
   shared = 0;
-  private pause = shortestPause;
-  private pausedUntil = 0;
-  private workers: WorkerThread[] = [];
-  private readonly make: MakeHelper | null;
-  private readonly scratches: number[] = [];
-  private started = false;
-  private readonly control: Int32Array;
-  private readonly values: Float64Array;
-  private readonly names: SharedKernel[];
-  private readonly indexOf: Map<SharedKernel, number>;
-  private readonly kernels: ((...args: number[]) => void)[];
+  #pause = shortestPause;
+  #pausedUntil = 0;
+  #workers: WorkerThread[] = [];
+  readonly #make: MakeHelper | null;
+  readonly #scratches: number[] = [];
+  #started = false;
+  readonly #control: Int32Array;
+  readonly #values: Float64Array;
+  readonly #options: ThreadOptions;
+  readonly #names: SharedKernel[];
+  readonly #indexOf: Map<SharedKernel, number>;
+  readonly #kernels: ((...args: number[]) => void)[];
 
-  constructor(private readonly options: ThreadOptions) {
+  constructor(options: ThreadOptions) {
+    this.#options = options;
     const { memory, exports, control } = options;
-    this.make = memory.buffer instanceof ArrayBuffer ? null : workerMaker();
-    this.count = this.make === null ? 1 : options.count;
-    this.control = new Int32Array(memory.buffer, control, 16).fill(0);
-    this.values = new Float64Array(memory.buffer, control + argumentsAt, mostArguments);
-    this.names = Object.keys(exports) as SharedKernel[];
-    this.indexOf = new Map(this.names.map((name, i) => [name, i]));
-    this.kernels = this.names.map((name) => exports[name] as (...args: number[]) => void);
+    this.#make = memory.buffer instanceof ArrayBuffer ? null : workerMaker();
+    this.count = this.#make === null ? 1 : options.count;
+    this.#control = new Int32Array(memory.buffer, control, 16).fill(0);
+    this.#values = new Float64Array(memory.buffer, control + argumentsAt, mostArguments);
+    this.#names = Object.keys(exports) as SharedKernel[];
+    this.#indexOf = new Map(this.#names.map((name, i) => [name, i]));
+    this.#kernels = this.#names.map((name) => exports[name] as (...args: number[]) => void);
   }
 
   /**
@@ -222,24 +235,24 @@ export class Threads {
    * looks out for it.
    */
   get asleep(): boolean {
-    return !this.started || (this.control[SLEEPERS] as number) > 0;
+    return !this.#started || (this.#control[SLEEPERS] as number) > 0;
   }
 
   /** Whether the other cores were busy with something else just now, so that sharing would cost time. */
   get paused(): boolean {
-    return this.pausedUntil > 0 && performance.now() < this.pausedUntil;
+    return this.#pausedUntil > 0 && performance.now() < this.#pausedUntil;
   }
 
   /**
    * A worker that lost its core in the middle of a chunk keeps the caller waiting for longer than the
    * caller worked. Then sharing stops for a while, and for longer each time that happens again.
    */
-  private judge(start: number, joined: number, end: number): void {
+  #judge(start: number, joined: number, end: number): void {
     const waited = end - joined;
     if (waited > 0.1 && waited > joined - start) {
-      this.pausedUntil = end + this.pause;
-      this.pause = Math.min(longestPause, 2 * this.pause);
-    } else if (this.pause > shortestPause) this.pause /= 1.1;
+      this.#pausedUntil = end + this.#pause;
+      this.#pause = Math.min(longestPause, 2 * this.#pause);
+    } else if (this.#pause > shortestPause) this.#pause /= 1.1;
   }
 
   /**
@@ -247,11 +260,11 @@ export class Threads {
    * when all are done.
    */
   run(kernel: SharedKernel, units: number, chunk: number, args: readonly number[]): void {
-    if (!this.started) this.start();
-    const { control } = this;
+    if (!this.#started) this.#start();
+    const control = this.#control;
     const chunks = Math.ceil(units / chunk);
-    for (let i = 0; i < args.length; i++) this.values[i] = args[i] as number;
-    control[KERNEL] = this.indexOf.get(kernel) as number;
+    for (let i = 0; i < args.length; i++) this.#values[i] = args[i] as number;
+    control[KERNEL] = this.#indexOf.get(kernel) as number;
     control[UNITS] = units;
     control[CHUNK] = chunk;
     control[COUNT] = args.length;
@@ -262,10 +275,10 @@ export class Threads {
     if (Atomics.load(control, SLEEPERS) > 0) Atomics.notify(control, GENERATION);
     this.shared++;
     const start = performance.now();
-    work(control, this.values, this.kernels);
+    work(control, this.#values, this.#kernels);
     const joined = performance.now();
-    this.join(chunks);
-    this.judge(start, joined, performance.now());
+    this.#join(chunks);
+    this.#judge(start, joined, performance.now());
     if (Atomics.exchange(control, FAILED, 0) === 0) return;
     throw new DeviceError(
       `wasm: ${kernel} reached outside of its memory; its result is not to be used`,
@@ -276,8 +289,8 @@ export class Threads {
    * Waits for chunks that workers have taken: looks for a while, then sleeps until the last one is
    * finished.
    */
-  private join(chunks: number): void {
-    const { control } = this;
+  #join(chunks: number): void {
+    const control = this.#control;
     for (let spin = callerSpins; spin > 0; spin--)
       if (Atomics.load(control, DONE) === chunks) return;
     for (
@@ -294,44 +307,43 @@ export class Threads {
    * start, a sentence says so, and the caller computes alone.
    */
   async begin(): Promise<void> {
-    if (this.count === 1 || this.started) return;
-    this.start();
-    const started = await Promise.all(this.workers.map((worker) => worker.started));
+    if (this.count === 1 || this.#started) return;
+    this.#start();
+    const started = await Promise.all(this.#workers.map((worker) => worker.started));
     if (!started.includes(false)) return;
-    this.alone("a worker didn't start (worker-src of a Content-Security-Policy needs blob:)");
+    this.#alone("a worker didn't start (worker-src of a Content-Security-Policy needs blob:)");
   }
 
-  private alone(why: string): void {
+  #alone(why: string): void {
     console.warn(`wasm: ${why}; computing with one thread`);
-    for (const worker of this.workers) worker.terminate();
-    this.workers = [];
+    for (const worker of this.#workers) worker.terminate();
+    this.#workers = [];
     this.count = 1;
   }
 
-  private start(): void {
-    this.started = true;
-    const { module, memory, lanes, control, allocScratch } = this.options;
+  #start(): void {
+    this.#started = true;
+    const { module, memory, lanes, control, allocScratch } = this.#options;
     const isWide = Number(lanes === 256);
-    const shared = { module, memory, control, isWide, names: this.names, spins: workerSpins };
-    const source = workerSource.replace("WORK", () => work.toString());
+    const shared = { module, memory, control, isWide, names: this.#names, spins: workerSpins };
     for (let i = 1; i < this.count; i++) {
-      const scratch = this.scratches[i] ?? allocScratch();
-      this.scratches[i] = scratch;
+      const scratch = this.#scratches[i] ?? allocScratch();
+      this.#scratches[i] = scratch;
       try {
-        const helper = this.make?.(source, { ...shared, scratch });
-        if (helper) this.workers.push(helper);
+        const helper = this.#make?.({ ...shared, scratch });
+        if (helper) this.#workers.push(helper);
       } catch (error) {
         const why = error instanceof Error ? error.message : String(error);
-        this.alone(`a worker didn't start (${why})`);
+        this.#alone(`a worker didn't start (${why})`);
       }
     }
   }
 
   /** Ends the workers. Nothing needs to call this for the process to end. */
   async stop(): Promise<void> {
-    await Promise.all(this.workers.map((worker) => worker.terminate()));
-    this.workers = [];
-    this.started = false;
-    this.control.fill(0);
+    await Promise.all(this.#workers.map((worker) => worker.terminate()));
+    this.#workers = [];
+    this.#started = false;
+    this.#control.fill(0);
   }
 }

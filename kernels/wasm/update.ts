@@ -3,9 +3,10 @@
 
 import { portable, type Tensor } from "../../core/index.ts";
 import type { UpdateRulesOf } from "../../core/rule.ts";
-import type { updates } from "../../core/update.ts";
+import type { updates } from "../../core/updates.ts";
+import { attendNext } from "./attention.ts";
 import type { WasmBuffer } from "./memory.ts";
-import { bufferOf, isFloat32, type Machine, sideOf } from "./rule.ts";
+import { bufferOf, isFloat32, type Machine, read, sideOf } from "./rule.ts";
 
 const blockLength = 8192;
 const entryBytes = 20; // w, g, m, v, count
@@ -14,23 +15,26 @@ type TensorList = readonly Tensor[];
 
 /** Writes the table of lists that go together (w, g, m, v; null for none) and runs `use` on it. */
 function withTable(
-  { wasm, memory }: Machine,
+  machine: Machine,
   lists: readonly (TensorList | null)[],
   use: (table: number, blocks: number) => void,
 ): void {
-  const sizes = (lists.find((list) => list !== null) ?? []).map((x) => x.size);
-  const blocks = sizes.reduce((count, size) => count + Math.ceil(size / blockLength), 0);
-  const addresses = lists.map((list) => list?.map((x) => memory.read(bufferOf(x))));
+  const { wasm } = machine;
+  const first = lists.find((list) => list !== null) ?? [];
+  let blocks = 0;
+  for (const x of first) blocks += Math.ceil(x.size / blockLength);
   const bytes = Math.max(1, blocks) * entryBytes;
   const table = wasm.alloc(bytes);
   let at = table >>> 2;
-  sizes.forEach((size, i) => {
+  for (let i = 0; i < first.length; i++) {
+    const row = lists.map((list) => read(machine, list?.[i] ?? null));
+    const { size } = first[i] as Tensor;
+    const { i32 } = wasm; // after the reads, which may make the memory grow
     for (let start = 0; start < size; start += blockLength) {
-      for (const list of addresses)
-        wasm.i32[at++] = list === undefined ? 0 : (list[i] as number) + 4 * start;
-      wasm.i32[at++] = Math.min(blockLength, size - start);
+      for (const address of row) i32[at++] = address && address + 4 * start;
+      i32[at++] = Math.min(blockLength, size - start);
     }
-  });
+  }
   use(table, blocks);
   wasm.free(table, bytes);
 }
@@ -116,4 +120,10 @@ const writeRows: UpdateRules["writeRows"] = {
   },
 };
 
-export const updateRules: UpdateRules = { adamwStep, sgdStep, globalNorm, writeRows };
+export const updateRules: UpdateRules = {
+  adamwStep,
+  sgdStep,
+  globalNorm,
+  writeRows,
+  attendNext,
+};
