@@ -131,7 +131,7 @@ await build({
   platform: "browser",
   target: "es2022",
   banner: {
-    js: "/* twoheads, with seedrandom and zod (MIT) */",
+    js: "/* twoheads, with seedrandom, zod and @huggingface/jinja (MIT) */",
   },
   logLevel: "warning",
 });

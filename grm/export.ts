@@ -20,6 +20,7 @@ import {
   Projection,
   type StateDict,
   type Tokenizer,
+  tokenIdsToHF,
   unmergeLoRA,
 } from "../nn/index.ts";
 import { replaceFile, saveModel, saveSafetensors, saveTokenizer } from "../nn/node.ts";
@@ -53,9 +54,9 @@ export async function exportRewardModel(
   const { merge = false } = options;
   checkFits(model);
   const adapters = adaptersOf(model);
-  if (adapters === null) await saveWhole(folder, model, reading);
-  else if (merge) await saveMerged(folder, model, reading);
-  else await saveAdapters(folder, model, adapters, { tokenizer, reading });
+  if (adapters === null) await saveWhole(folder, parts);
+  else if (merge) await saveMerged(folder, parts);
+  else await saveAdapters(folder, parts, adapters);
   await saveTokenizerWithTemplate(folder, tokenizer, reading);
   return notesOn(model, tokenizer);
 }
@@ -90,9 +91,10 @@ function notesOn({ config }: RewardModel, tokenizer: Tokenizer): string[] {
   ];
 }
 
-function configFor(model: RewardModel, reading: Reading) {
+function configFor({ model, tokenizer, reading }: RewardModelFolder) {
   const { config, vHead } = model;
-  return { ...configToHF(config), ...headToHF(vHead.config), twoheads_reading: reading };
+  const ids = tokenIdsToHF(tokenizer.special);
+  return { ...configToHF(config), ...ids, ...headToHF(vHead.config), twoheads_reading: reading };
 }
 
 const isAdapter = (name: string): boolean => /\.lora\.[ab]$/.test(name);
@@ -103,17 +105,18 @@ function only(dict: StateDict, wanted: (name: string) => boolean): StateDict {
 }
 
 /** Every weight but the adapters'. */
-function saveWhole(folder: string, model: RewardModel, reading: Reading): Promise<void> {
+function saveWhole(folder: string, parts: RewardModelFolder): Promise<void> {
+  const { model } = parts;
   const stateDict = only(model.stateDict(), (name) => !isAdapter(name));
-  return saveModel(folder, { config: configFor(model, reading), stateDict });
+  return saveModel(folder, { config: configFor(parts), stateDict });
 }
 
-async function saveMerged(folder: string, model: RewardModel, reading: Reading): Promise<void> {
-  mergeLoRA(model);
+async function saveMerged(folder: string, parts: RewardModelFolder): Promise<void> {
+  mergeLoRA(parts.model);
   try {
-    await saveWhole(folder, model, reading);
+    await saveWhole(folder, parts);
   } finally {
-    unmergeLoRA(model);
+    unmergeLoRA(parts.model);
   }
 }
 
@@ -121,10 +124,10 @@ type Adapters = NonNullable<ReturnType<typeof adaptersOf>>;
 
 async function saveAdapters(
   folder: string,
-  model: RewardModel,
+  parts: RewardModelFolder,
   adapters: Adapters,
-  { tokenizer, reading }: Omit<RewardModelFolder, "model">,
 ): Promise<void> {
+  const { model, tokenizer, reading } = parts;
   const outside = adapters.layers.find(isHead);
   if (outside !== undefined) {
     throw new ArgumentError(
@@ -132,7 +135,7 @@ async function saveAdapters(
     );
   }
   const base = joinPath(folder, "base");
-  const config = configFor(model, reading);
+  const config = configFor(parts);
   const all = model.stateDict();
   await saveModel(base, {
     config,

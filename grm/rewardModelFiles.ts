@@ -7,6 +7,7 @@ import * as z from "zod";
 import { ArgumentError, random } from "../core/index.ts";
 import { accept, signatures } from "../core/signature.ts";
 import { problemsOf } from "../nn/checked.ts";
+import { type Folder, filesAsFolder } from "../nn/checkpoints/byteSource.ts";
 import {
   addLoRA,
   CausalLM,
@@ -22,8 +23,10 @@ import {
   modelFromFiles,
   type RawConfig,
   type Tokenizer,
+  tokenIdsToHF,
   tokenizerFromFiles,
 } from "../nn/index.ts";
+import { chatTemplateIn } from "./data/chat.ts";
 import { type Reading, truncations } from "./data/sequences.ts";
 import { chatTemplateSchema, transcript } from "./data/template.ts";
 import { type HeadConfig, type HeadOptions, RewardModel } from "./rewardModel.ts";
@@ -99,10 +102,11 @@ export function adaptersOf(model: RewardModel) {
 }
 
 /** What is saved of a reward model beside its tokenizer. */
-export function rewardModelParts({ model, reading }: RewardModelFolder): ModelParts {
+export function rewardModelParts({ model, tokenizer, reading }: RewardModelFolder): ModelParts {
   const lora = adaptersOf(model);
   const config = {
     ...configToHF(model.config),
+    ...tokenIdsToHF(tokenizer.special),
     ...headToHF(model.vHead.config),
     ...(lora !== null && { twoheads_lora: lora }),
     twoheads_reading: reading,
@@ -126,13 +130,15 @@ export async function rewardModelFiles(
  */
 export function rewardModelFromFiles(files: Files): RewardModelFolder {
   accept(takes.rewardModelFromFiles, arguments);
-  return rewardModelOf("the files", modelFromFiles(files), () => tokenizerFromFiles(files));
+  const folder = filesAsFolder(files);
+  return rewardModelOf("the files", modelFromFiles(files), () => tokenizerFromFiles(files), folder);
 }
 
-/** The reading that is taken where a folder doesn't say one. */
-function defaultReading(config: ModelConfig): Reading {
+/** The reading that is taken where a folder doesn't say one: conversations by its chat template, if it has one. */
+function defaultReading(config: ModelConfig, folder: Folder): Reading {
   const maxLength = config.style === "lstm" ? 1024 : config.context;
-  return { maxLength, truncation: "prompt", template: transcript };
+  const template = chatTemplateIn(folder)?.template ?? transcript;
+  return { maxLength, truncation: "prompt", template };
 }
 
 /** The reward model that a folder called `name` holds. */
@@ -140,6 +146,7 @@ export function rewardModelOf(
   name: string,
   { config: raw, tensors }: LoadedModel,
   tokenizer: () => Tokenizer,
+  folder: Folder,
 ): RewardModelFolder {
   const fields = readFields(name, raw);
   const config = configFromHF(raw);
@@ -153,7 +160,7 @@ export function rewardModelOf(
     const problem = `config.json and the weights don't go together\n${cause.message}`;
     throw new FileError(name, "", problem, { cause });
   }
-  const reading = fields.twoheads_reading ?? defaultReading(config);
+  const reading = fields.twoheads_reading ?? defaultReading(config, folder);
   return { model: model.eval(), tokenizer: tokenizer(), reading };
 }
 

@@ -1,6 +1,7 @@
 // A reward model in a folder on disk: rewardModelFiles.ts, from paths. Next: export.ts for others to open.
 
 import { accept, signatures } from "../core/signature.ts";
+import { folderOnDisk } from "../nn/checkpoints/files.ts";
 import { loadModel, loadTokenizer, saveModel, saveTokenizer } from "../nn/node.ts";
 import { type RewardModelFolder, rewardModelOf, rewardModelParts } from "./rewardModelFiles.ts";
 
@@ -23,5 +24,10 @@ export async function saveRewardModel(folder: string, parts: RewardModelFolder):
  */
 export function loadRewardModel(folder: string): RewardModelFolder {
   accept(takes.loadRewardModel, arguments);
-  return rewardModelOf(folder, loadModel(folder), () => loadTokenizer(folder));
+  return rewardModelOf(
+    folder,
+    loadModel(folder),
+    () => loadTokenizer(folder),
+    folderOnDisk(folder),
+  );
 }

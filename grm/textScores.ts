@@ -6,7 +6,7 @@ import { ArgumentError } from "../core/index.ts";
 import { accept, signatures } from "../core/signature.ts";
 import type { Tokenizer } from "../nn/index.ts";
 import { judgedSequence, type SequenceRead } from "./data/sequences.ts";
-import type { Judged } from "./data/template.ts";
+import { isJinja, type Judged } from "./data/template.ts";
 import type { Answer, Judge } from "./policies/judges.ts";
 import type { RewardModelFolder } from "./rewardModelFiles.ts";
 import { scoreSequences } from "./scores.ts";
@@ -69,8 +69,9 @@ function judgedOf(
   const text = (ids: readonly number[]): string => writer.decode([...ids], { skipSpecial: true });
   const [before, whole] = [text(prompt), text([...prompt, ...response])];
   const goesOn = whole.startsWith(before) ? whole.slice(before.length) : text(response);
+  const { template } = reading;
   const isPlain =
-    reading.template.user === "{content}" && reading.template.assistant === "{content}";
+    !isJinja(template) && template.user === "{content}" && template.assistant === "{content}";
   const [content, answer] = isPlain ? [before, goesOn] : [before.trim(), goesOn.trim()];
   return { prompt: [{ role: "user", content }], answer };
 }

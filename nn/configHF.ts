@@ -11,6 +11,7 @@ import {
   modelConfig,
   type TransformerConfig,
 } from "./config.ts";
+import type { SpecialIds } from "./tokenizers/index.ts";
 
 const takes = signatures({
   configFromHF: "config: object",
@@ -169,6 +170,12 @@ export function configToHF(config: ModelConfig): Readonly<Record<string, unknown
   accept(takes.configToHF, arguments);
   if (config.style === "lstm") return lstmToHF(config);
   return config.style === "gpt2" ? gpt2ToHF(config) : llamaToHF(config);
+}
+
+/** A tokenizer's roles as fields of config.json, so that whoever generates knows where a text ends. */
+export function tokenIdsToHF({ bos, eos, pad }: SpecialIds): HF {
+  const ids = Object.entries({ bos_token_id: bos, eos_token_id: eos, pad_token_id: pad });
+  return Object.fromEntries(ids.filter(([, id]) => id !== undefined));
 }
 
 function llamaToHF(config: TransformerConfig): HF {

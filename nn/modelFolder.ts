@@ -3,17 +3,30 @@
 import { accept, signatures } from "../core/signature.ts";
 import { CausalLM } from "./causalLM.ts";
 import { loadModel, saveModel } from "./checkpoints/onDisk.ts";
+import { tokenIdsToHF } from "./configHF.ts";
 import { causalLMOf, partsOf } from "./pretrained.ts";
+import type { SpecialIds } from "./tokenizers/index.ts";
 
 const takes = signatures(
-  { saveCausalLM: "folder: string, lm: CausalLM", loadCausalLM: "folder: string" },
+  {
+    saveCausalLM: "folder: string, lm: CausalLM, special?: object",
+    loadCausalLM: "folder: string",
+  },
   () => ({ CausalLM }),
 );
 
-/** Writes a model into a folder, each file replaced atomically. Adapters are merged before, or saved apart. */
-export async function saveCausalLM(folder: string, lm: CausalLM): Promise<void> {
+/**
+ * Writes a model into a folder, each file replaced atomically. Adapters are merged before, or saved apart. With a
+ * tokenizer's roles (`tokenizer.special`), config.json and generation_config.json say what ends a text.
+ */
+export async function saveCausalLM(
+  folder: string,
+  lm: CausalLM,
+  special: SpecialIds = {},
+): Promise<void> {
   accept(takes.saveCausalLM, arguments);
-  await saveModel(folder, partsOf("saveCausalLM", lm));
+  const { config, ...parts } = partsOf("saveCausalLM", lm);
+  await saveModel(folder, { ...parts, config: { ...config, ...tokenIdsToHF(special) } });
 }
 
 /** Opens the model in a folder, onto the current device, in evaluation mode. */

@@ -537,11 +537,12 @@ describe("the template in Jinja", () => {
   const skip = found.status === 0 ? {} : { skip: "needs Python's jinja2" };
 
   test("writes what we write", skip, () => {
-    const odd = chatTemplate({
+    const odd = {
       system: "{content}\n",
       user: "it's {content}\\\n",
       assistant: "so: {content}\n",
-    });
+    };
+    chatTemplate(odd); // may be
     const messages = [
       { role: "system", content: "Be kind." },
       user("Hi."),

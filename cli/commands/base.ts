@@ -45,7 +45,7 @@ async function runBase(name: string, { seed, out }: Given): Promise<void> {
     await breathe();
   });
   screen.end();
-  await saveCausalLM(folder, lm);
+  await saveCausalLM(folder, lm, world.tokenizer.special);
   await saveTokenizer(folder, world.tokenizer);
   const held = documents(world, 300, random(`${name} held out`));
   console.log(

@@ -16,7 +16,7 @@ import {
   type Reader,
   readPreferences,
 } from "./preferences.ts";
-import { addReadingOptions, type ReadingFlags, readingOf } from "./reading.ts";
+import { addReadingOptions, type ReadingFlags, readingOf, templateOf } from "./reading.ts";
 
 interface Given extends PreferenceFlags, ReadingFlags {
   readonly base?: string;
@@ -100,7 +100,9 @@ function readerOf(given: Given): Reader {
   const config = configFromHF(raw);
   const context = config.style === "lstm" ? 1024 : config.context;
   const maxLength = Math.min(context, 1024); // as train has it
-  return { tokenizer: loadTokenizer(base), reading: readingOf(given, { maxLength, ...otherwise }) };
+  const { template: own } = templateOf(base);
+  const reading = readingOf(given, { ...otherwise, maxLength, template: own });
+  return { tokenizer: loadTokenizer(base), reading };
 }
 
 /** A side of a pair: what is masked, and what carries text-generation loss. */

@@ -4,18 +4,26 @@
 
 import { type Command, InvalidArgumentError } from "commander";
 import { random } from "../../core/index.ts";
-import { documentStart, generateAsync } from "../../nn/index.ts";
+import { openConversation } from "../../grm/data/sequences.ts";
+import { fileExists, joinPath, readFile } from "../../nn/checkpoints/files.ts";
+import { parseJson } from "../../nn/checkpoints/json.ts";
+import { documentStart, generateAsync, type Tokenizer } from "../../nn/index.ts";
 import { loadCausalLM, loadTokenizer } from "../../nn/node.ts";
 import { baseFolder } from "./bases.ts";
+import { checkTokens, templateHelp, templateNamed, templateOf } from "./reading.ts";
 
 const examples = `
 Examples:
   $ twoheads generate spelled-1 --prompt "fox woods :"    a base of the demo, which comes with the package
   $ twoheads generate runs/pretrain-1 --samples 3
+  $ twoheads generate models/a-chat-model --chat "What is a reward model?" --system "Be brief."
 `;
 
 interface Given {
   readonly prompt: string;
+  readonly chat?: string;
+  readonly system?: string;
+  readonly template?: string;
   readonly temperature: number;
   readonly topK?: number;
   readonly topP?: number;
@@ -35,6 +43,12 @@ export function addGenerate(program: Command): void {
       baseFolder,
     )
     .option("--prompt <text>", "text to continue (without one, the model begins a document)", "")
+    .option(
+      "--chat <text>",
+      "message of a user to answer, written by the model's chat template (in place of --prompt)",
+    )
+    .option("--system <text>", "what the system says before the message of --chat")
+    .option("--template <name>", templateHelp)
     .option(
       "--temperature <number>",
       "temperature of sampling; 0 always takes the likeliest token",
@@ -69,15 +83,43 @@ function number(text: string): number {
   return value;
 }
 
-async function runGenerate(folder: string, { prompt, seed, ...options }: Given): Promise<void> {
+async function runGenerate(folder: string, given: Given): Promise<void> {
+  const { prompt, chat, system, template, seed, ...options } = given;
   const tokenizer = loadTokenizer(folder);
   const lm = loadCausalLM(folder);
-  const { eos } = tokenizer.special;
-  const ids = [...documentStart(tokenizer), ...tokenizer.encode(prompt, { parseSpecial: false })];
-  const stop = eos === undefined ? [] : [eos];
+  checkTokens("generate", tokenizer, lm.model.vocabSize);
+  const ids =
+    chat === undefined
+      ? [...documentStart(tokenizer), ...tokenizer.encode(prompt, { parseSpecial: false })]
+      : chatIds(folder, { ...given, chat }, tokenizer);
+  const stop = stopsOf(folder, tokenizer);
   const texts = await generateAsync(lm, [ids], { ...options, stop, rng: random(seed) });
+  const before = chat === undefined ? prompt : "";
   const written = texts.map(
-    ({ tokens }) => prompt + tokenizer.decode(tokens, { skipSpecial: true }),
+    ({ tokens }) => before + tokenizer.decode(tokens, { skipSpecial: true }),
   );
   console.log(written.map((text) => text.trim()).join("\n\n---\n\n"));
+}
+
+/** A user's message, and the assistant's turn begun. */
+function chatIds(
+  folder: string,
+  { chat, system, template: name }: Given & { chat: string },
+  tokenizer: Tokenizer,
+): number[] {
+  const own = templateOf(folder);
+  const template = name === undefined ? own.template : templateNamed(name);
+  console.error(`conversation: written by ${name ?? own.from}`);
+  const start = system === undefined ? [] : [{ role: "system", content: system } as const];
+  return openConversation([...start, { role: "user", content: chat }], template, tokenizer);
+}
+
+/** Tokens that end a text: the tokenizer's end, and those that generation_config.json names. */
+function stopsOf(folder: string, tokenizer: Tokenizer): number[] {
+  const path = joinPath(folder, "generation_config.json");
+  const named = fileExists(path)
+    ? parseJson(path, readFile(path)).get("eos_token_id").value
+    : undefined;
+  const ids = [tokenizer.special.eos, ...(Array.isArray(named) ? named : [named])];
+  return [...new Set(ids.filter((id) => typeof id === "number"))];
 }

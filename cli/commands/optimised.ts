@@ -152,7 +152,7 @@ async function worldBase(name: string, say: (message: string) => void): Promise<
   if (!fileExists(joinPath(folder, "model.safetensors"))) {
     const world = worldNamed(name);
     say(`pretraining a base for "${name}" into ${folder}, once`);
-    await saveCausalLM(folder, await pretrainBase(world, 0, breathe));
+    await saveCausalLM(folder, await pretrainBase(world, 0, breathe), world.tokenizer.special);
     await saveTokenizer(folder, world.tokenizer);
   }
   return () => loadCausalLM(folder);

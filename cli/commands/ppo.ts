@@ -183,7 +183,8 @@ async function conclude(
     exitAsStopped();
     return;
   }
-  await saveCausalLM(path, settings.mode === "lora" ? merged(policy.lm, plain()) : policy.lm);
+  const lm = settings.mode === "lora" ? merged(policy.lm, plain()) : policy.lm;
+  await saveCausalLM(path, lm, task.tokenizer.special);
   await saveTokenizer(path, task.tokenizer);
   const records = folder.metrics();
   const [first, last] = [records[0], records.at(-1)];

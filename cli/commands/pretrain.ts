@@ -177,7 +177,7 @@ async function train({ folder, settings, corpus, base, resume }: Prepared, scree
       onProgress: (progress) => screen.show(progress.done, status(progress)),
       onRecord: keepAndTell(folder, screen, describeRecord),
       onCheckpoint: (checkpoint, lm) =>
-        folder.save(checkpoint, () => saveCausalLM(folder.path, lm)),
+        folder.save(checkpoint, () => saveCausalLM(folder.path, lm, corpus.tokenizer.special)),
     }),
   );
 }

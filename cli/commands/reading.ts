@@ -1,16 +1,20 @@
 // How text becomes tokens, as options of the commands that read data. Next: ../../grm/data/sequences.ts.
 
 import { type Command, Option } from "commander";
+import { ArgumentError } from "../../core/index.ts";
+import { chatTemplateIn, dated } from "../../grm/data/chat.ts";
 import {
   type ChatTemplate,
   chatTemplate,
   type Reading,
   type Truncation,
   templates,
+  transcript,
   truncations,
 } from "../../grm/data/index.ts";
-import { readFile } from "../../nn/checkpoints/files.ts";
+import { folderOnDisk, joinPath, readFile } from "../../nn/checkpoints/files.ts";
 import { parseJson } from "../../nn/checkpoints/json.ts";
+import type { Tokenizer } from "../../nn/index.ts";
 import { wholeNumber } from "./numbers.ts";
 
 export interface ReadingFlags {
@@ -19,9 +23,13 @@ export interface ReadingFlags {
   readonly template?: string;
 }
 
+/** What --template takes. */
+export const templateHelp =
+  `template that conversations are written by: ${Object.keys(templates).join(", ")}, a .json file of turns, ` +
+  "or a .jinja file (default: the model's own chat template, else transcript)";
+
 /** Adds the options; without them, what a model was trained with holds. */
 export function addReadingOptions(command: Command): Command {
-  const names = Object.keys(templates).join(", ");
   return command
     .option(
       "--max-length <number>",
@@ -34,10 +42,7 @@ export function addReadingOptions(command: Command): Command {
         "what becomes of longer sequences: the oldest part of the prompt is cut, the end of the answer is cut, or they are dropped",
       ).choices([...truncations]),
     )
-    .option(
-      "--template <name>",
-      `template that conversations are written by: ${names}, or a .json file`,
-    );
+    .option("--template <name>", templateHelp);
 }
 
 /** What was asked for, and where nothing was, `otherwise`. */
@@ -50,8 +55,25 @@ export function readingOf(flags: ReadingFlags, otherwise: Reading): Reading {
   };
 }
 
+/** The chat template of a base, and in words where it is from; transcript where it has none. */
+export function templateOf(base: string): { template: ChatTemplate; from: string } {
+  const found = chatTemplateIn(folderOnDisk(base));
+  if (found === null) return { template: transcript, from: "transcript" };
+  return { template: found.template, from: `the chat template in ${joinPath(base, found.file)}` };
+}
+
 /** A template by its name, or from a file {"system": ..., "user": ..., "assistant": ...}. */
-function templateNamed(name: string): ChatTemplate {
+export function templateNamed(name: string): ChatTemplate {
   const known = Object.hasOwn(templates, name) ? templates[name] : undefined;
-  return known ?? chatTemplate(parseJson(name, readFile(name)).value);
+  if (known !== undefined) return known;
+  if (name.endsWith(".jinja")) return dated(new TextDecoder().decode(readFile(name)));
+  return chatTemplate(parseJson(name, readFile(name)).value);
+}
+
+/** Throws if a tokenizer has more tokens than a model knows. */
+export function checkTokens(command: string, tokenizer: Tokenizer, vocabSize: number): void {
+  if (tokenizer.vocabSize <= vocabSize) return;
+  throw new ArgumentError(
+    `${command}: the tokenizer has ${tokenizer.vocabSize} tokens, the model ${vocabSize}; they don't belong together`,
+  );
 }

@@ -4,7 +4,7 @@
 
 import { type Command, Option } from "commander";
 import { ArgumentError, random } from "../../core/index.ts";
-import { type Reading, transcript } from "../../grm/data/index.ts";
+import type { ChatTemplate, Reading } from "../../grm/data/index.ts";
 import { type Evaluation, evaluate } from "../../grm/evaluation.ts";
 import { driftWatch } from "../../grm/inspect/watch.ts";
 import { type HeadOptions, RewardModel } from "../../grm/rewardModel.ts";
@@ -33,7 +33,13 @@ import { addOptions } from "./options.ts";
 import { addPreferenceOptions, type PreferenceFlags, type Where, where } from "./preferences.ts";
 import { clockTime, type Display, display, Rate } from "./progress.ts";
 import { quiet } from "./quiet.ts";
-import { addReadingOptions, type ReadingFlags, readingOf } from "./reading.ts";
+import {
+  addReadingOptions,
+  checkTokens,
+  type ReadingFlags,
+  readingOf,
+  templateOf,
+} from "./reading.ts";
 import { reportOf } from "./report.ts";
 import { baseOf, type OpenRun } from "./runs.ts";
 import { readSettings } from "./settingsFile.ts";
@@ -201,11 +207,13 @@ async function begin(given: Given): Promise<Prepared> {
   const run = runOf(given, base, data, settings);
   const tokenizer = loadTokenizer(base);
   const model = modelOf(base, given, settings);
-  const reading = readingFor(given, model, tokenizer);
+  const { template, from } = templateOf(base);
+  const reading = readingFor(given, model, tokenizer, template);
+  const written = `conversations: written by ${given.template ?? from}`;
   const pairs = await readRunData(run, { tokenizer, reading });
   await folder.begin(resolved(run));
   await replaceFile(folder.at("data.json"), `${JSON.stringify(readAs(pairs))}\n`);
-  return { folder, run, model, tokenizer, reading, data: pairs, notes: [] };
+  return { folder, run, model, tokenizer, reading, data: pairs, notes: [written] };
 }
 
 /** What was read, dropped and cut, and how it was divided: kept with the run. */
@@ -283,14 +291,15 @@ function modelOf(base: string, given: Given, { seed }: TrainSettings): RewardMod
   return new RewardModel(loadCausalLM(base), { head, rng: random(seed).fork("head") });
 }
 
-function readingFor(given: Given, { model }: RewardModel, tokenizer: Tokenizer): Reading {
-  if (tokenizer.vocabSize > model.vocabSize) {
-    throw new ArgumentError(
-      `train: the tokenizer has ${tokenizer.vocabSize} tokens, the model ${model.vocabSize}; they don't belong together`,
-    );
-  }
+function readingFor(
+  given: Given,
+  { model }: RewardModel,
+  tokenizer: Tokenizer,
+  template: ChatTemplate,
+): Reading {
+  checkTokens("train", tokenizer, model.vocabSize);
   const maxLength = Math.min(model.context, 1024);
-  const reading = readingOf(given, { maxLength, truncation: "prompt", template: transcript });
+  const reading = readingOf(given, { maxLength, truncation: "prompt", template });
   if (reading.maxLength <= model.context) return reading;
   throw new ArgumentError(
     `train: --max-length ${reading.maxLength} is beyond the model's context of ${model.context} tokens`,

@@ -7,11 +7,21 @@ import { joinIds } from "../../nn/arrays.ts";
 import { documentStart, type Tokenizer } from "../../nn/index.ts";
 import { IGNORE } from "../losses.ts";
 import type { Sequence } from "../pairs.ts";
-import { type ChatTemplate, type Judged, render } from "./template.ts";
+import { encodeChat, openChat } from "./chat.ts";
+import {
+  type ChatTemplate,
+  isJinja,
+  type JinjaTemplate,
+  type Judged,
+  type Message,
+  plain,
+  render,
+} from "./template.ts";
 
 const takes = signatures({
   encodeJudged:
-    "judged: { prompt: string | any[], answer: string, ... }, tokenizer: { encode: function, decode: function, ... }, template: { system: string, user: string, ... }",
+    "judged: { prompt: string | any[], answer: string, ... }, tokenizer: { encode: function, decode: function, ... }, template: object",
+  openConversation: "messages: any[], template: object, tokenizer: object",
   sequenceOf: "tokens: { start: number[], prompt: number[], ... }",
   judgedSequence:
     'judged: { prompt: string | any[], answer: string, ... }, { tokenizer: object, maxLength: number, truncation: "prompt" | "answer" | "drop", template: object, lenient?: boolean }',
@@ -53,13 +63,17 @@ export interface Tokens {
 }
 
 /**
- * Encodes an answer in its context, special tokens in it being text like any other. The border between
+ * Encodes an answer in its context, special tokens in it being text like any other. A conversation is written
+ * by the template, a prompt of text stands letter for letter. The border between
  * prompt and answer is one of tokens: where a token of the whole would reach over it, both are encoded
  * apart.
  */
 export function encodeJudged(judged: Judged, tokenizer: Tokenizer, template: ChatTemplate): Tokens {
   accept(takes.encodeJudged, arguments);
-  const text = render(judged, template);
+  if (isJinja(template) && typeof judged.prompt !== "string") {
+    return chatTokens(judged.prompt, judged.answer, tokenizer, template);
+  }
+  const text = render(judged, isJinja(template) ? plain : template);
   const encode = (part: string): Int32Array => tokenizer.encode(part, { parseSpecial: false });
   const prompt = encode(text.prompt);
   const whole = encode(text.prompt + text.answer);
@@ -71,6 +85,35 @@ export function encodeJudged(judged: Judged, tokenizer: Tokenizer, template: Cha
     prompt,
     answer: eos === undefined ? answer : joinIds([answer, [eos]]),
   };
+}
+
+/** The tokens of a conversation by a model's own template, which says itself how one begins and ends. */
+function chatTokens(
+  messages: readonly Message[],
+  answer: string,
+  tokenizer: Tokenizer,
+  template: JinjaTemplate,
+): Tokens {
+  const { ids, promptLength } = encodeChat(messages, answer, template, tokenizer);
+  const { bos } = tokenizer.special;
+  const first = bos !== undefined && ids[0] === bos && promptLength > 0 ? 1 : 0;
+  return {
+    start: Array.from(ids.subarray(0, first)),
+    prompt: ids.subarray(first, promptLength),
+    answer: ids.subarray(promptLength),
+  };
+}
+
+/** A conversation and the assistant's next turn begun (or its last one, to go on with): ids to generate from. */
+export function openConversation(
+  messages: readonly Message[],
+  template: ChatTemplate,
+  tokenizer: Tokenizer,
+): number[] {
+  accept(takes.openConversation, arguments);
+  if (isJinja(template)) return Array.from(openChat(messages, template, tokenizer));
+  const { prompt } = render({ prompt: messages, answer: "" }, template);
+  return [...documentStart(tokenizer), ...tokenizer.encode(prompt, { parseSpecial: false })];
 }
 
 /** The tokens as one sequence. The first has nothing before it that could predict it, so no label. */

@@ -13,7 +13,7 @@ import type { SpecialIds } from "../../nn/index.ts";
 const takes = signatures({
   render:
     "judged: { prompt: string | any[], answer: string, ... }, template: { system: string, user: string, ... }",
-  jinjaOf: "template: { system: string, user: string, ... }, special: object",
+  jinjaOf: "template: object, special: object",
 });
 
 /** Those whose turns a template writes in a way of their own. */
@@ -40,38 +40,55 @@ export interface Judged {
   readonly answer: string;
 }
 
+/** A model's own template, in Jinja: see chat.ts. */
+export interface JinjaTemplate {
+  readonly jinja: string;
+  /** The day that it is told, where it asks: 2026-11-27. */
+  readonly date?: string | undefined;
+}
+
+/** How conversations are written: by turns, or by a model's own template. */
+export type ChatTemplate = TurnTemplate | JinjaTemplate;
+
+/** Whether a template is in Jinja. */
+export function isJinja(template: ChatTemplate): template is JinjaTemplate {
+  return "jinja" in template;
+}
+
 /** How each speaker's turn is written, with {content} where the text goes. */
-export type ChatTemplate = { readonly [speaker in (typeof speakers)[number]]: string };
+export type TurnTemplate = { readonly [speaker in (typeof speakers)[number]]: string };
 
 const slot = "{content}";
 
 /** Human: ... Assistant: ..., with an empty line between turns. */
-export const transcript: ChatTemplate = {
+export const transcript: TurnTemplate = {
   system: `${slot}\n\n`,
   user: `Human: ${slot}\n\n`,
   assistant: `Assistant: ${slot}\n\n`,
 };
 
 /** Texts as they are, one right after the other: for answers that go on where the prompt ends. */
-export const plain: ChatTemplate = { system: `${slot}\n\n`, user: slot, assistant: slot };
+export const plain: TurnTemplate = { system: `${slot}\n\n`, user: slot, assistant: slot };
 
 /** The templates that have a name. */
-export const templates: Readonly<Record<string, ChatTemplate>> = { transcript, plain };
+export const templates: Readonly<Record<string, TurnTemplate>> = { transcript, plain };
 
 const turnSchema = z
   .string()
   .refine((text) => text.split(slot).length === 2, `needs ${slot} in it once`);
 
+const turnsSchema = z.strictObject({ system: turnSchema, user: turnSchema, assistant: turnSchema });
+
 /** What a template from outside must look like. */
-export const chatTemplateSchema = z.strictObject({
-  system: turnSchema,
-  user: turnSchema,
-  assistant: turnSchema,
-});
+export const chatTemplateSchema = z.union([
+  turnsSchema,
+  z.strictObject({ jinja: z.string(), date: z.string().optional() }),
+]);
 
 /** Checks a template that came from outside; an ArgumentError says what is wrong. */
 export function chatTemplate(value: unknown): ChatTemplate {
-  const parsed = chatTemplateSchema.safeParse(value);
+  const isText = value !== null && typeof value === "object" && "jinja" in value;
+  const parsed = (isText ? chatTemplateSchema : turnsSchema).safeParse(value);
   if (parsed.success) return parsed.data;
   throw new ArgumentError(
     `chat template: ${problemsOf(parsed.error)}; such as ${JSON.stringify(transcript)}`,
@@ -79,7 +96,7 @@ export function chatTemplate(value: unknown): ChatTemplate {
 }
 
 /** What stands before and after the content of a speaker's turn. */
-function around(template: ChatTemplate, speaker: Speaker): [before: string, after: string] {
+function around(template: TurnTemplate, speaker: Speaker): [before: string, after: string] {
   const [before = "", after = ""] = template[speaker === "tool" ? "user" : speaker].split(slot);
   return [before, after];
 }
@@ -90,7 +107,7 @@ function around(template: ChatTemplate, speaker: Speaker): [before: string, afte
  */
 export function render(
   judged: Judged,
-  template: ChatTemplate,
+  template: TurnTemplate,
 ): { readonly prompt: string; readonly answer: string } {
   accept(takes.render, arguments);
   const { prompt, answer } = judged;
@@ -100,9 +117,13 @@ export function render(
     : { prompt: text, answer };
 }
 
-function renderPrompt(messages: readonly Message[], template: ChatTemplate): string {
-  const turns = messages.map(({ role, content }) => around(template, role).join(content));
-  return turns.join("") + around(template, "assistant")[0];
+/** The turns, and the assistant's next one opened; where the last one is the assistant's, the answer goes on with it. */
+function renderPrompt(messages: readonly Message[], template: TurnTemplate): string {
+  const last = messages.at(-1);
+  const begun = last?.role === "assistant" ? last.content : null;
+  const whole = begun === null ? messages : messages.slice(0, -1);
+  const turns = whole.map(({ role, content }) => around(template, role).join(content));
+  return turns.join("") + around(template, "assistant")[0] + (begun ?? "");
 }
 
 /**
@@ -111,6 +132,7 @@ function renderPrompt(messages: readonly Message[], template: ChatTemplate): str
  */
 export function jinjaOf(template: ChatTemplate, special: SpecialIds): string {
   accept(takes.jinjaOf, arguments);
+  if (isJinja(template)) return template.jinja;
   const { bos, eos } = special;
   const end = eos === undefined ? "''" : "eos_token";
   const start = bos === undefined ? end : "bos_token";

@@ -77,6 +77,16 @@ export function configText(config: RawConfig): string {
   return `${JSON.stringify(config, null, 2)}\n`;
 }
 
+export const generationName = "generation_config.json";
+
+/** The text of the generation_config.json beside it, from where transformers' generate() knows what ends a text. */
+export function generationText(config: RawConfig): string | null {
+  const roles = ["bos_token_id", "eos_token_id", "pad_token_id"];
+  const ids = roles.filter((role) => typeof config[role] === "number");
+  if (ids.length === 0) return null;
+  return configText(Object.fromEntries(ids.map((role) => [role, config[role]])));
+}
+
 /** What is written beside the weights: transformers opens no file without a format. */
 export function weightsMetadata(metadata: ModelParts["metadata"]) {
   return { metadata: { format: "pt", ...metadata } };
@@ -91,8 +101,11 @@ export async function modelFiles(options: ModelParts): Promise<Map<string, Uint8
     chunks.push(Uint8Array.from(chunk));
   }
   const weights = new Uint8Array(await new Blob(chunks).arrayBuffer());
+  const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+  const generation = generationText(config);
   return new Map<string, Uint8Array>([
-    [configName, new TextEncoder().encode(configText(config))],
+    [configName, bytes(configText(config))],
+    ...(generation === null ? [] : [[generationName, bytes(generation)] as const]),
     [weightsName, weights],
   ]);
 }

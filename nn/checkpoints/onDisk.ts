@@ -20,6 +20,8 @@ import {
   configIn,
   configName,
   configText,
+  generationName,
+  generationText,
   indexName,
   type LoadedModel,
   type ModelParts,
@@ -104,6 +106,9 @@ export async function saveModel(folder: string, parts: SaveModelOptions): Promis
   const options = weightsMetadata(metadata);
   const weights = joinPath(folder, weightsName);
   await replaceFile(joinPath(folder, configName), configText(config));
+  const generation = generationText(config);
+  if (generation === null) removeFile(joinPath(folder, generationName));
+  else await replaceFile(joinPath(folder, generationName), generation);
   if (shardBytes === undefined) return saveSafetensors(weights, stateDict, options);
   await saveSharded(joinPath(folder, indexName), stateDict, { ...options, shardBytes });
   removeFile(weights); // a single file would be taken before the index
