@@ -28,7 +28,7 @@ import { CausalLM, HuggingFaceTokenizer, type Tokenizer, tokenizerFromFiles } fr
 import { saveCausalLM } from "../nn/node.ts";
 import { root, temporaryFolder } from "./folders.ts";
 
-interface Case {
+interface ChatCase {
   readonly messages: Message[];
   readonly answer: string;
   readonly ids?: readonly number[];
@@ -39,7 +39,7 @@ interface Case {
 const golden = JSON.parse(readFileSync(new URL("golden/chats.json", import.meta.url), "utf8")) as {
   library: string;
   tokenizer: object;
-  templates: { name: string; template: string; cases: Case[] }[];
+  templates: { name: string; template: string; cases: ChatCase[] }[];
   context: Record<string, unknown>;
   expressions: [expression: string, printed: string][];
 };

@@ -9,7 +9,7 @@ import { describe, test } from "node:test";
 import { FileError } from "../nn/checkpoints/index.ts";
 import { HuggingFaceTokenizer, type Tokenizer, tokenizerFromFiles } from "../nn/index.ts";
 
-interface Case {
+interface KindCase {
   readonly text: string;
   readonly ids: readonly number[];
   readonly decoded: string;
@@ -21,7 +21,7 @@ interface Case {
 
 const { library, kinds } = JSON.parse(
   readFileSync(new URL("golden/nn/tokenizerKinds.json", import.meta.url), "utf8"),
-) as { library: string; kinds: { kind: string; file: object; cases: Case[] }[] };
+) as { library: string; kinds: { kind: string; file: object; cases: KindCase[] }[] };
 
 const chosen = (file: object): Tokenizer =>
   tokenizerFromFiles(new Map([["tokenizer.json", new TextEncoder().encode(JSON.stringify(file))]]));

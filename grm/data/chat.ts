@@ -10,7 +10,7 @@ import { renderJinja } from "./jinja.ts";
 import type { JinjaTemplate, Message } from "./template.ts";
 
 /** A text, and at which places of it special tokens are the template's own. */
-interface Written {
+interface WrittenChat {
   readonly text: string;
   readonly isToken: (begin: number) => boolean;
 }
@@ -23,7 +23,7 @@ export function writeChat(
   template: JinjaTemplate,
   tokenizer: Tokenizer,
   opens = false,
-): Written {
+): WrittenChat {
   const mark = marks.find((each) => messages.every(({ content }) => !content.includes(each))) ?? "";
   const marked = messages.map(({ role, content }) => {
     return { role, content: withMarks(content, mark, tokenizer) };
@@ -118,7 +118,7 @@ function upTo(text: string, content: string, begun: string): string {
   return trimmed < 0 ? text : text.slice(0, trimmed + kept);
 }
 
-function idsOf({ text, isToken }: Written, tokenizer: Tokenizer): Int32Array {
+function idsOf({ text, isToken }: WrittenChat, tokenizer: Tokenizer): Int32Array {
   return tokenizer.encode(text, { parseSpecial: isToken });
 }
 

@@ -8,10 +8,10 @@ import { Environment, Interpreter, parse, tokenize } from "@huggingface/jinja";
 import { ArgumentError } from "../../core/index.ts";
 
 /** What a template is given, beside functions. */
-export type Context = Readonly<Record<string, unknown>>;
+export type TemplateContext = Readonly<Record<string, unknown>>;
 
 /** A parsed template's part; every kind has fields of its own. */
-interface Part {
+interface TemplatePart {
   readonly type: string;
   readonly [field: string]: unknown;
 }
@@ -22,15 +22,15 @@ interface Held {
   readonly value: unknown;
 }
 
-const parsed = new Map<string, Part>();
+const parsed = new Map<string, TemplatePart>();
 
 /** The text that a template writes; an ArgumentError says what it complains of or can't do. */
-export function renderJinja(source: string, context: Context): string {
+export function renderJinja(source: string, context: TemplateContext): string {
   try {
     let program = parsed.get(source);
     if (program === undefined) {
       const tokens = tokenize(source, { lstrip_blocks: true, trim_blocks: true });
-      program = asInPython(parse(tokens) as unknown) as Part;
+      program = asInPython(parse(tokens) as unknown) as TemplatePart;
       parsed.set(source, program);
     }
     const environment = new Environment();
@@ -46,7 +46,7 @@ export function renderJinja(source: string, context: Context): string {
   }
 }
 
-const globals: Context = {
+const globals: TemplateContext = {
   ...{ true: true, false: false, none: null, True: true, False: false, None: null },
   raise_exception(message: string) {
     throw new Error(message);
@@ -62,9 +62,9 @@ const globals: Context = {
 
 // --- The parsed template -----------------------------------------------------------------------------
 
-const named = (name: string): Part => ({ type: "Identifier", value: name });
-const text = (value: string): Part => ({ type: "StringLiteral", value });
-const call = (name: keyof typeof python, ...args: readonly unknown[]): Part => {
+const named = (name: string): TemplatePart => ({ type: "Identifier", value: name });
+const text = (value: string): TemplatePart => ({ type: "StringLiteral", value });
+const call = (name: keyof typeof python, ...args: readonly unknown[]): TemplatePart => {
   return { type: "CallExpression", callee: named(name), args };
 };
 
@@ -86,24 +86,26 @@ function asInPython(node: unknown): unknown {
     const isBlock = field === "body" || field === "alternate" || field === "defaultBlock";
     if (isBlock && Array.isArray(part[field])) part[field] = part[field].map(printed);
   }
-  return replaced(part as unknown as Part);
+  return replaced(part as unknown as TemplatePart);
 }
 
 /** What stands in a block is printed, if it is an expression. */
-function printed(part: Part): Part {
+function printed(part: TemplatePart): TemplatePart {
   const isText = part.type === "StringLiteral";
   return expressions.test(part.type) && !isText ? call("__print", orNone(part)) : part;
 }
 
 /** A part whose own parts are replaced already. */
-function replaced(part: Part): Part {
-  const at = (field: string): Part => part[field] as Part;
+function replaced(part: TemplatePart): TemplatePart {
+  const at = (field: string): TemplatePart => part[field] as TemplatePart;
   if (part.type === "BinaryExpression") {
     const name = operators[(part.operator as { value: string }).value];
     return name === undefined ? part : call(name, orNone(at("left")), orNone(at("right")));
   }
   if (part.type === "CallExpression" && at("callee").type === "MemberExpression") {
-    const { object, property, computed } = at("callee") as Part & { property: Part };
+    const { object, property, computed } = at("callee") as TemplatePart & {
+      property: TemplatePart;
+    };
     const method = computed === true ? "" : String(property.value);
     const args = part.args as readonly unknown[];
     if (method === "title") return call("__title", object);
@@ -112,9 +114,9 @@ function replaced(part: Part): Part {
   if (part.type !== "FilterExpression") return part;
   const filter = at("filter");
   const isCall = filter.type === "CallExpression";
-  const args = isCall ? (filter.args as readonly Part[]) : [];
+  const args = isCall ? (filter.args as readonly TemplatePart[]) : [];
   if (args.some(({ type }) => type === "KeywordArgumentExpression")) return part;
-  switch (String((isCall ? (filter.callee as Part) : filter).value)) {
+  switch (String((isCall ? (filter.callee as TemplatePart) : filter).value)) {
     case "trim":
       return call("__strip", orNone(at("operand")), text("strip"), ...args);
     case "string":
@@ -139,15 +141,16 @@ const operators: Readonly<Record<string, keyof typeof python>> = {
 };
 
 /** A function gets the same for none as for what isn't defined, so a text that nobody writes stands for none. */
-function orNone(operand: Part): Part {
+function orNone(operand: TemplatePart): TemplatePart {
   const isPlain = /Literal$/.test(operand.type) || operand.type === "CallExpression";
-  if (isPlain && (operand.callee as Part | undefined)?.type !== "MemberExpression") return operand; // macros, texts
+  if (isPlain && (operand.callee as TemplatePart | undefined)?.type !== "MemberExpression")
+    return operand; // macros, texts
   const condition = { type: "TestExpression", operand, negate: false, test: named("none") };
   return { type: "Ternary", condition, trueExpr: text(none), falseExpr: operand };
 }
 
 /** x | default(y): y only where x isn't defined, not where it is none. */
-function otherwise(operand: unknown, fallback: unknown): Part {
+function otherwise(operand: unknown, fallback: unknown): TemplatePart {
   const condition = { type: "TestExpression", operand, negate: false, test: named("defined") };
   return { type: "Ternary", condition, trueExpr: operand, falseExpr: fallback };
 }
