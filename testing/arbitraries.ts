@@ -154,20 +154,30 @@ export function tensors(options: TensorsOptions = {}): fc.Arbitrary<Tensor> {
   return shapesOf(options.shape).chain((shape) => filled(shape, options));
 }
 
+/** N tensors, as far as N is known. */
+type TensorList<N extends number> = N extends 1
+  ? [Tensor]
+  : N extends 2
+    ? [Tensor, Tensor]
+    : N extends 3
+      ? [Tensor, Tensor, Tensor]
+      : Tensor[];
+
 /** Lists of tensors whose shapes broadcast. */
-export function broadcastingTensors(
-  count: number,
+export function broadcastingTensors<const N extends number>(
+  count: N,
   options: Omit<TensorsOptions, "shape"> & Pick<ShapesOptions, "maxRank" | "maxSide"> = {},
-): fc.Arbitrary<Tensor[]> {
+): fc.Arbitrary<TensorList<N>> {
   accept(takes.broadcastingTensors, arguments);
   const { maxRank, maxSide, ...rest } = options;
   const sizes = {
     ...(maxRank !== undefined && { maxRank }),
     ...(maxSide !== undefined && { maxSide }),
   };
-  return broadcastingShapes(count, sizes).chain((list) =>
+  const drawn = broadcastingShapes(count, sizes).chain((list) =>
     fc.tuple(...list.map((shape) => filled(shape, rest))),
   );
+  return drawn as unknown as fc.Arbitrary<TensorList<N>>;
 }
 
 /** int32 tensors of indices from 0 to size - 1. */

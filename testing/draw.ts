@@ -64,7 +64,7 @@ export function drawFrom(gen: fc.GeneratorValue): Draw {
  * one; a list with an arbitrary for each.
  */
 export type Drawing<T extends readonly unknown[] = readonly unknown[]> =
-  | ((d: Draw) => T | Tensor)
+  | ((d: Draw) => readonly unknown[] | Tensor)
   | fc.Arbitrary<T>
   | fc.Arbitrary<Tensor>
   | { readonly [K in keyof T]: fc.Arbitrary<T[K]> };
