@@ -24,7 +24,7 @@ export async function buildExplorer(folder: string): Promise<void> {
     throw new Error("explorer: lab/demo/seeds.jsonl or lab/frontier.jsonl isn't there");
   await build({
     absWorkingDir: here,
-    entryPoints: { page: "page.tsx", worker: "worker.ts" },
+    entryPoints: { page: "page.tsx", worker: "worker.ts", gpu: "gpuLibrary.ts" },
     outdir: folder,
     ...{ bundle: true, minify: true, format: "esm", target: "es2022", platform: "browser" },
     define: {

@@ -111,7 +111,7 @@ export class HiddenView {
   async frame(pair: number): Promise<HiddenFrame> {
     const places: HiddenPlace[][] = [];
     const arrows: TokenArrows[][] = [];
-    for (const one of this.training.models) {
+    for (const one of await this.training.seen()) {
       const states = await lastStates(one.model, sequencesOf(this.pairs));
       places.push(await this.#places(one.model, states));
       arrows.push(await this.#arrows(one, this.#pair(pair)));
@@ -143,7 +143,7 @@ export class HiddenView {
   /** The pushes on one pair everywhere, and the drift of all layers. */
   async detail(pair: number): Promise<HiddenDetail> {
     const drift: HiddenDetail["drift"][number][] = [];
-    for (const { model } of this.training.models) drift.push(await this.#drift(model));
+    for (const { model } of await this.training.seen()) drift.push(await this.#drift(model));
     return { step: this.training.step, pair, ...(await this.#rows(this.#pair(pair))), drift };
   }
 
@@ -160,7 +160,8 @@ export class HiddenView {
 
   /** Norms of both pushes, place by place and token by token. */
   async #rows(pair: Pair): Promise<Pick<HiddenDetail, "rows" | "disjoint" | "meets">> {
-    const { settings, models, base } = this.training;
+    const { settings, base } = this.training;
+    const models = await this.training.seen();
     const { method, alpha, beta } = settings;
     const model = models[1]?.model;
     if (model === undefined || alpha === 0) return { rows: null, disjoint: null, meets: null };

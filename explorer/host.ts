@@ -37,6 +37,8 @@ interface Current {
 const frameEvery = 4;
 
 export class TrainingHost {
+  /** The device that trains, if it isn't the current one. */
+  device: string | null = null;
   #current: Current | null = null;
   /** The training that the page asked for last. */
   #asked = 0;
@@ -50,6 +52,8 @@ export class TrainingHost {
   #overoptTold: number | null = null;
   /** What is to be written; null when it was. */
   #toWrite: (Request & { readonly kind: "write" }) | null = null;
+  /** What was asked of the tape and waits for the end of a step. */
+  readonly #tapeAsked: TapeRequest[] = [];
   /** What was asked, done one after the other. */
   #queue: Promise<void> = Promise.resolve();
 
@@ -57,7 +61,7 @@ export class TrainingHost {
 
   /** Hears a request; resolves when it has been done. A training stops for the next one at once. */
   hear(request: Request): Promise<void> {
-    if (isOfTape(request)) return this.#tape(request); // no training has to be waited for
+    if (isOfTape(request)) return this.#hearOfTape(request);
     if (request.kind === "begin") this.#asked = request.training;
     if (request.kind === "watch") this.#watched = request.pair;
     else if (request.kind === "read") this.#text = request.text;
@@ -84,6 +88,18 @@ export class TrainingHost {
     }
   }
 
+  /** At once, as no training has to be waited for; but while another device trains, between two steps. */
+  #hearOfTape(request: TapeRequest): Promise<void> {
+    if (this.device === null) return this.#tape(request);
+    this.#tapeAsked.push(request);
+    this.#queue = this.#queue.then(() => this.#tapes());
+    return this.#queue;
+  }
+
+  async #tapes(): Promise<void> {
+    for (const request of this.#tapeAsked.splice(0)) await this.#tape(request);
+  }
+
   async #tape(request: TapeRequest): Promise<void> {
     try {
       this.doors.tell(await ofTape(request));
@@ -97,7 +113,7 @@ export class TrainingHost {
     const files = await this.doors.base(settings.base);
     this.#current?.experiment.release();
     this.#current = null;
-    const experiment = await LiveTraining.begin(settings, files);
+    const experiment = await LiveTraining.begin(settings, files, this.device);
     this.#current = { experiment, training, hidden: null, detailed: "", read: "" };
     const { steps } = experiment;
     const [code, examples] = [codeOf(settings), examplesOf(experiment)];
@@ -113,6 +129,7 @@ export class TrainingHost {
         !detailed.startsWith(`${this.#watched} `) || !read.endsWith(textKey(this.#text));
       const isAsked = this.#toWrite !== null || this.#isOveroptDue;
       if (isOther || isAsked) await this.#views(current);
+      await this.#tapes();
       await this.doors.turn();
     }
   }
@@ -159,7 +176,7 @@ export class TrainingHost {
     const asked = this.#toWrite;
     this.#toWrite = null;
     if (asked !== null)
-      write(experiment, asked, asked.luck, (writing) =>
+      await write(experiment, asked, asked.luck, (writing) =>
         this.doors.tell({ kind: "writing", training, writing }),
       );
   }

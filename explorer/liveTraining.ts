@@ -3,7 +3,7 @@
 // through the public trainer, knows no page, and runs as well in Node: same settings, same bits.
 // Next: host.ts, which drives it in a worker; code.ts, the same as a program to copy.
 
-import { random } from "../core/index.ts";
+import { currentDevice, random, use } from "../core/index.ts";
 import {
   beginTraining,
   type Pair,
@@ -67,9 +67,23 @@ export class LiveTraining {
     readonly base: CausalLM,
     /** Plain Bradley-Terry, then the regularised one if there is one. */
     readonly models: readonly ModelInTraining[],
+    /** The device that trains, if it isn't the current one: its numbers come later, and what looks at them has copies. */
+    readonly device: string | null,
+    readonly files: Files,
   ) {}
 
-  static async begin(settings: ExplorerSettings, files: Files): Promise<LiveTraining> {
+  #copies: readonly ModelInTraining[] = [];
+  #copiedAt = -1;
+
+  static begin(
+    settings: ExplorerSettings,
+    files: Files,
+    device: string | null = null,
+  ): Promise<LiveTraining> {
+    return onDevice(device, () => LiveTraining.#begin(settings, files, device));
+  }
+
+  static async #begin(settings: ExplorerSettings, files: Files, device: string | null) {
     const { method } = settings;
     const data = dataOf(settings.seed, planOf(settings));
     const methods: Regulariser[] = method === "bt" ? ["bt"] : ["bt", method];
@@ -82,7 +96,8 @@ export class LiveTraining {
       });
       models.push({ method: one, model, run, records });
     }
-    return new LiveTraining(settings, data, causalLMFromFiles(files), models);
+    const base = await onDevice(device && "wasm", async () => causalLMFromFiles(files));
+    return new LiveTraining(settings, data, base, models, device, files);
   }
 
   get step(): number {
@@ -99,8 +114,24 @@ export class LiveTraining {
 
   /** One step of each model, on the same pairs; their records. */
   async next(): Promise<readonly StepRecord[]> {
-    for (const { run } of this.models) await run.next();
+    await onDevice(this.device, async () => {
+      for (const { run } of this.models) await run.next();
+    });
     return this.models.flatMap(({ records }) => records.at(-1) ?? []);
+  }
+
+  /** The models as they can be looked at: themselves, or copies of them as they are now. */
+  async seen(): Promise<readonly ModelInTraining[]> {
+    if (this.device === null) return this.models;
+    if (this.#copies.length === 0)
+      this.#copies = this.models.map((one) => {
+        return { ...one, model: newModel(this.settings, causalLMFromFiles(this.files)) };
+      });
+    if (this.#copiedAt !== this.step)
+      for (const [i, { model }] of this.models.entries())
+        await copyInto(this.#copies[i]?.model ?? model, model);
+    this.#copiedAt = this.step;
+    return this.#copies;
   }
 
   /** Whether the tests are due after this step. */
@@ -117,7 +148,7 @@ export class LiveTraining {
     const ood = outOfDistribution.flatMap((split) => some(tests[split]));
     const wins: Float64Array[] = [];
     const models: ModelLook[] = [];
-    for (const { model } of this.models) {
+    for (const { model } of await this.seen()) {
       const found = await winsOn(model, [...id, ...ood]);
       wins.push(found.slice(id.length));
       models.push({
@@ -132,9 +163,28 @@ export class LiveTraining {
 
   /** Gives the memory of both models back. */
   release(): void {
-    for (const { model } of this.models) for (const p of model.parameters()) p.release();
+    for (const { model } of [...this.models, ...this.#copies])
+      for (const p of model.parameters()) p.release();
     for (const p of this.base.parameters()) p.release();
   }
+}
+
+/** Runs something with new tensors on a device; null for the current one. */
+async function onDevice<T>(name: string | null, fn: () => Promise<T>): Promise<T> {
+  if (name === null) return fn();
+  const before = currentDevice().name;
+  use(name);
+  try {
+    return await fn();
+  } finally {
+    use(before);
+  }
+}
+
+/** Gives a model the numbers of another one, from whichever device. */
+async function copyInto(copy: RewardModel, model: RewardModel): Promise<void> {
+  const places = copy.parameters();
+  for (const [i, p] of model.parameters().entries()) places[i]?.assign(await p.read());
 }
 
 /** A fresh reward head on a base. */

@@ -30,6 +30,8 @@ export type TapeTold =
 /** What the page asks for. */
 export type Request =
   | TapeRequest
+  /** Trainings on the GPU, from the next one on; or on the SIMD device again. */
+  | { readonly kind: "device"; readonly gpu: boolean }
   /** A training from the base; what went on before ends. */
   | { readonly kind: "begin"; readonly training: number; readonly settings: ExplorerSettings }
   | { readonly kind: "run" }

@@ -114,6 +114,7 @@ function act(action: Action): void {
     ask({ ...action, kind: "check", settings: tapeSettingsOf(state) });
   if (action.kind === "write") ask({ kind: "write", prompt: state.text.prompt, luck: luck++ });
   if (watched(state) !== watched(before)) ask({ kind: "watch", pair: watched(state) });
+  if (state.gpu !== before.gpu) ask({ kind: "device", gpu: state.gpu });
   if (state.training !== before.training) begin();
   else if (state.phase === "running" && before.phase !== "running") ask({ kind: "run" });
   else if (action.kind === "pause") ask({ kind: "pause" });
@@ -147,6 +148,7 @@ keepAddress();
 ask({ kind: "watch", pair: watched(state) });
 ask({ kind: "read", text: readText(state) });
 ask({ kind: "overopt", seed: overoptSeed(state) });
+if (state.gpu) ask({ kind: "device", gpu: true });
 askForTape(null);
 begin();
 draw();

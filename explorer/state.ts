@@ -71,6 +71,8 @@ export interface ExplorerState {
   readonly tape: TapeState;
   /** What the address said that can't be. */
   readonly problems: readonly string[];
+  /** Whether trainings are to run on the GPU. */
+  readonly gpu: boolean;
   /** What computes; null until it has started. */
   readonly device: (Told & { readonly kind: "device" }) | null;
   /** The number of the training that is shown; those before are gone. */
@@ -150,6 +152,7 @@ type Opened = Pick<
   | "attentionHead"
   | "n"
   | "title"
+  | "gpu"
   | "problems"
 > & { readonly tape: TapePlaceShown };
 
@@ -186,12 +189,27 @@ function placeAt(hash: string): Opened {
   const n = take("n", 5, whole(1, overoptSizes)) - 1;
   const title = take("title", 1, whole(1, overoptPrompts)) - 1;
   const tape = tapePlaceAt(take);
+  const gpu = take("gpu", 0, whole(0, 1)) === 1;
   const isView = name === "" || Object.hasOwn(views, name);
   if (!isView) problems.push(`There is no view "${name}"; this is Train.`);
   const view = isView && name !== "" ? (name as ViewName) : "train";
   const { settings, problems: others } = settingsFromQuery(given);
   return {
-    ...{ view, settings, tour, pair, feature, plane, text, block, attentionHead, n, title, tape },
+    ...{
+      view,
+      settings,
+      tour,
+      pair,
+      feature,
+      plane,
+      text,
+      block,
+      attentionHead,
+      n,
+      title,
+      tape,
+      gpu,
+    },
     problems: [...problems, ...others],
   };
 }
@@ -201,8 +219,21 @@ export const tourLength = 6;
 
 /** The address of what is shown. */
 export function addressOf(state: ExplorerState): string {
-  const { view, settings, tour, pair, feature, plane, text, block, attentionHead, n, title, tape } =
-    state;
+  const {
+    view,
+    settings,
+    tour,
+    pair,
+    feature,
+    plane,
+    text,
+    block,
+    attentionHead,
+    n,
+    title,
+    tape,
+    gpu,
+  } = state;
   const query = queryOf(settings);
   query.set("pair", String(pair + 1));
   query.set("colour", feature);
@@ -217,6 +248,7 @@ export function addressOf(state: ExplorerState): string {
     ["b", 1],
   ] as const)
     if (text.answers[i] !== initialText.answers[i]) query.set(key, text.answers[i]);
+  if (gpu) query.set("gpu", "1");
   for (const [key, value] of tapeQuery(tape)) query.set(key, value);
   if (tour !== null) query.set("tour", String(tour));
   return `#${view}?${query}`;
@@ -246,6 +278,7 @@ export type Action =
   /** The rule of an op against differences. */
   | { readonly kind: "tape check"; readonly box: number }
   | { readonly kind: "write" }
+  | { readonly kind: "gpu"; readonly gpu: boolean }
   | { readonly kind: "tour"; readonly tour: number | null }
   | { readonly kind: "address"; readonly hash: string }
   | { readonly kind: "run" }
@@ -265,7 +298,9 @@ export function after(state: ExplorerState, action: Action): ExplorerState {
       return anew({ ...state, phase: "ready" });
     case "address": {
       const place = placeAt(action.hash);
-      const isSame = String(queryOf(place.settings)) === String(queryOf(state.settings));
+      const isSame =
+        String(queryOf(place.settings)) === String(queryOf(state.settings)) &&
+        place.gpu === state.gpu;
       const there = { ...state, ...place, tape: { ...state.tape, ...place.tape } };
       return isSame ? there : anew(there);
     }
@@ -293,6 +328,8 @@ export function after(state: ExplorerState, action: Action): ExplorerState {
       return { ...state, tape: afterTape(state.tape, action.does) };
     case "write":
       return { ...state, writings: [] };
+    case "gpu":
+      return anew({ ...state, gpu: action.gpu, device: null });
     case "tour":
       return { ...state, tour: action.tour };
     case "run":

@@ -113,7 +113,7 @@ export async function read(training: LiveTraining, text: TypedText): Promise<Tex
   if (problems.length > 0) return { step, text, problems, gold: [], models: [] };
   const gold = responses.map((response) => spelled.gold({ title, response }));
   const models: ReadAnswer[][] = [];
-  for (const { model } of training.models) {
+  for (const { model } of await training.seen()) {
     const answers: ReadAnswer[] = [];
     for (const response of responses) {
       const words = [...title, ...response];
@@ -154,18 +154,18 @@ async function readAnswer(
 const mostWritten = 40; // tokens
 
 /** Lets each model write after a prompt, and tells of every token. */
-export function write(
-  { models }: LiveTraining,
+export async function write(
+  training: LiveTraining,
   { prompt }: Pick<TypedText, "prompt">,
   luck: number,
   tell: (writing: Writing) => void,
-): void {
+): Promise<void> {
   const { title, problems } = parsed({ prompt, answers: [".", "."] });
   const { tokenizer } = spelled;
   const end = tokenizer.special.eos ?? -1;
   const show = (tokens: readonly number[]): string =>
     tokenizer.decode(tokens, { skipSpecial: true }).replaceAll(" -", "-").replaceAll(" .", ".");
-  for (const [m, { model }] of models.entries()) {
+  for (const [m, { model }] of (await training.seen()).entries()) {
     if (problems.length > 0) {
       tell({ model: m, text: problems.join(" "), isDone: true });
       continue;

@@ -2,7 +2,7 @@
 // Next: host.ts.
 
 import { use } from "../core/index.ts";
-import { ready, WasmDevice } from "../kernels/index.ts";
+import { GpuDevice, provideGpu, ready, WasmDevice } from "../kernels/index.ts";
 import type { Files } from "../nn/index.ts";
 import { TrainingHost } from "./host.ts";
 import type { Request, Told } from "./messages.ts";
@@ -13,11 +13,13 @@ interface Scope {
   onmessage: ((event: { readonly data: Request }) => void) | null;
 }
 
+type DeviceTold = Told & { readonly kind: "device" };
+
 const scope = globalThis as unknown as Scope;
 const tell = (told: Told): void => scope.postMessage(told);
 
 /** Starts the device; what it is, and why it isn't the SIMD device if it isn't. */
-async function startDevice(): Promise<Told> {
+async function startDevice(): Promise<DeviceTold> {
   const device = await ready();
   const threads = device instanceof WasmDevice ? device.wasm.threads.count : 1;
   let why: string | null = null;
@@ -64,7 +66,30 @@ function turn(): Promise<void> {
 }
 
 const host = new TrainingHost({ tell, base, turn });
-const started = startDevice().then(tell);
+
+/** Lets trainings run on the GPU, or on the SIMD device again; what is used, and why not the GPU if so. */
+async function chooseDevice(gpu: boolean): Promise<DeviceTold> {
+  host.device = null;
+  const usual = await startDevice();
+  if (!gpu) return usual;
+  try {
+    const name = "gpu:webgpu";
+    const library = (await import(new URL("gpu.js", import.meta.url).href)) as { default: object };
+    provideGpu(library.default);
+    const device = use(name);
+    if (device instanceof GpuDevice) await device.ready();
+    host.device = name;
+    return { kind: "device", name, threads: 1, why: null };
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return { ...usual, why };
+  } finally {
+    use(usual.name); // what looks at trainings, and all other views
+  }
+}
+
+let started = startDevice().then(tell);
 scope.onmessage = ({ data }) => {
-  void started.then(() => host.hear(data));
+  if (data.kind === "device") started = started.then(() => chooseDevice(data.gpu)).then(tell);
+  else void started.then(() => host.hear(data));
 };

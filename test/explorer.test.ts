@@ -488,15 +488,15 @@ describe("typed text", () => {
     assert.equal(await problemsOf("fox woods", "the ".repeat(44), fine), "");
   });
 
-  test("what a model writes comes token by token, and depends on luck alone", () => {
-    const written = (luck: number): Writing[] => {
+  test("what a model writes comes token by token, and depends on luck alone", async () => {
+    const written = async (luck: number): Promise<Writing[]> => {
       const all: Writing[] = [];
-      write(training, { prompt: "fox woods" }, luck, (writing) => all.push(writing));
+      await write(training, { prompt: "fox woods" }, luck, (writing) => all.push(writing));
       return all;
     };
-    const first = written(1);
-    assert.deepEqual(first, written(1));
-    assert.notDeepEqual(first.at(-1), written(2).at(-1));
+    const first = await written(1);
+    assert.deepEqual(first, await written(1));
+    assert.notDeepEqual(first.at(-1), (await written(2)).at(-1));
     assert.deepEqual(
       first.filter(({ isDone }) => isDone).map(({ model }) => model),
       [0, 1],
@@ -776,10 +776,10 @@ describe("the page in Chromium", { skip: noBrowser }, () => {
   /** Opens the explorer at an address of its own, and writes down what goes wrong. */
   async function open(
     hash: string,
-    options: { mode?: string; width?: number; dark?: boolean } = {},
+    options: { mode?: string; width?: number; dark?: boolean; by?: Browser } = {},
   ) {
-    const { mode = "isolated", width = 1280, dark = false } = options;
-    const page = await browser.newPage({
+    const { mode = "isolated", width = 1280, dark = false, by = browser } = options;
+    const page = await by.newPage({
       viewport: { width, height: 900 },
       colorScheme: dark ? "dark" : "light",
     });
@@ -952,6 +952,41 @@ describe("the page in Chromium", { skip: noBrowser }, () => {
     await page.locator("#step").getByText("1", { exact: true }).waitFor({ timeout: 120_000 });
     const device = await page.locator(".device").textContent();
     assert.match(device ?? "", /^reference device.*'wasm-unsafe-eval'/);
+    await page.close();
+  });
+
+  test("the GPU trains where there is one, with Node's losses but for rounding", async (t) => {
+    const software = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"];
+    const by = await launchBrowser(...software);
+    const { page, told } = await open(shortAddress, { by });
+    await page.getByLabel("train on the GPU").check();
+    const device = page.locator(".device");
+    await device.getByText(/^(GPU device|.*Not on the GPU)/).waitFor();
+    if (!((await device.textContent()) ?? "").startsWith("GPU")) {
+      await by.close();
+      return t.skip("no adapter, not even a software one");
+    }
+    await page.waitForURL(/gpu=1/);
+    await press(page, "One step");
+    await page.locator("#step").getByText("1", { exact: true }).waitFor({ timeout: 120_000 });
+    const { records } = await trained(short);
+    const [found] = lossesOf(await told());
+    lossesIn(records)[0]?.forEach(([loss = 0], model) => {
+      near(found?.[model]?.[0] ?? undefined, loss ?? 0, 1e-4, `loss of model ${model}`);
+    });
+    await by.close();
+  });
+
+  test("without an adapter it says so, and the SIMD device trains", async (t) => {
+    const { page } = await open(`${shortAddress}&gpu=1`);
+    const device = page.locator(".device");
+    await device.getByText(/Not on the GPU: |^GPU/).waitFor();
+    if (((await device.textContent()) ?? "").startsWith("GPU")) return t.skip("there is a GPU");
+    assert.match((await device.textContent()) ?? "", /^SIMD device.*Not on the GPU: .*WebGPU/);
+    await press(page, "One step");
+    await page.locator("#step").getByText("1", { exact: true }).waitFor();
+    await page.getByLabel("train on the GPU").uncheck();
+    await device.getByText(/^SIMD device, \d+ threads?$/).waitFor();
     await page.close();
   });
 

@@ -2,7 +2,7 @@
 // Next: train.tsx, hidden.tsx.
 
 import type { JSX } from "preact";
-import { addressOf, type ExplorerState, type ViewName, views } from "../state.ts";
+import { addressOf, type ViewName, views } from "../state.ts";
 import { Hidden } from "./hidden.tsx";
 import { Overoptimise } from "./overopt.tsx";
 import type { ViewProps } from "./parts.tsx";
@@ -22,7 +22,7 @@ export function App({ state, act }: ViewProps): JSX.Element {
             preferences alone, the other must also go on predicting text.
           </p>
         </div>
-        <Device state={state} />
+        <Device state={state} act={act} />
       </header>
       <nav class="views" aria-label="Views">
         {(Object.keys(views) as ViewName[]).map((view) => (
@@ -60,14 +60,37 @@ export function App({ state, act }: ViewProps): JSX.Element {
   );
 }
 
-function Device({ state: { device } }: { readonly state: ExplorerState }): JSX.Element {
+/** What computes, and the switch to the GPU where the browser has WebGPU. */
+function Device({ state: { device, gpu }, act }: ViewProps): JSX.Element {
   if (device === null) return <p class="device">Starting …</p>;
   const { name, threads, why } = device;
   const text = threads === 1 ? "1 thread" : `${threads} threads`;
+  const isGpu = name === "gpu:webgpu";
+  const names: Readonly<Record<string, string>> = { wasm: `SIMD device, ${text}` };
   return (
-    <p class="device">
-      {name === "wasm" ? `SIMD device, ${text}` : `${name} device`}
-      {why !== null && <small>Slower than it could be: {why}</small>}
-    </p>
+    <div class="computes">
+      <p class="device">
+        {isGpu ? "GPU device (WebGPU)" : (names[name] ?? `${name} device`)}
+        {why !== null && (
+          <small>
+            {gpu ? "Not on the GPU: " : "Slower than it could be: "}
+            {why}
+          </small>
+        )}
+        {isGpu && <small>Its last digits aren't those of the SIMD device and of Node.</small>}
+      </p>
+      {"gpu" in navigator ? (
+        <label>
+          <input
+            type="checkbox"
+            checked={gpu}
+            onChange={(event) => act({ kind: "gpu", gpu: event.currentTarget.checked })}
+          />{" "}
+          train on the GPU
+        </label>
+      ) : (
+        <small>This browser has no WebGPU.</small>
+      )}
+    </div>
   );
 }
