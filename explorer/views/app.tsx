@@ -18,8 +18,9 @@ export function App({ state, act }: ViewProps): JSX.Element {
         <div>
           <h1>Two heads, one hidden state</h1>
           <p class="lead">
-            Train two reward models in this page, from one language model: one learns from
-            preferences alone, the other must also go on predicting text.
+            A reward model reads an answer and says how good it is; it learns that from pairs of
+            which people preferred one. Train two in this page, from one language model: one learns
+            from preferences alone, the other must also go on predicting text.
           </p>
         </div>
         <Device state={state} act={act} />

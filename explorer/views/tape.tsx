@@ -66,7 +66,8 @@ function TapeControls({ state, act }: ViewProps): JSX.Element {
       <p class="help">
         One pair: after “fox”, “{tinyAnswers.chosen}” is preferred to “{tinyAnswers.rejected}”. The
         model has five words and a hidden state of four numbers. Running it records a <b>tape</b>:
-        each op and what it read. <b>Backward</b> walks the tape from the loss to the parameters.
+        each op and what it read. <b>Backward</b> walks the tape from the loss to the parameters,
+        and asks each op's rule for gradients: by how much the loss rises with each number.
       </p>
       <Choices
         label="Text loss"

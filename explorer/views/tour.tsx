@@ -106,9 +106,9 @@ const steps: readonly TourStep[] = [
         In each card's picture two arrows push one hidden state. They never push the same place: the
         reward is read at a story's last token, the text loss at all tokens before it. They meet one
         layer below, where the last token's attention looks back. That is how a loss on text can
-        hold a reward in place. The view of hidden states shows it, token by token. This shows
-        nothing about large models or human preferences: lab/RESULTS.md says what was measured
-        there.
+        hold a reward in place. The view of hidden states shows it, token by token, and the tape op
+        by op, on a model small enough to read. This shows nothing about large models or human
+        preferences: lab/RESULTS.md says what was measured there.
       </>
     ),
   },
@@ -152,6 +152,11 @@ export function Tour({ state, act }: ViewProps): JSX.Element {
         {isHidden && state.view !== "hidden" && (
           <a class="button" href={addressOf({ ...state, view: "hidden" })}>
             Show it
+          </a>
+        )}
+        {isHidden && state.view !== "tape" && (
+          <a class="button" href={addressOf({ ...state, view: "tape" })}>
+            Show it on the tape
           </a>
         )}
         {tour > 1 && (

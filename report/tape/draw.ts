@@ -152,7 +152,7 @@ function boxOf(item: TapeItem & TapePlace, look: TapeLook, buttons: boolean): Sv
 
 /** As much of a name as a box is wide. */
 function cut(name: string): string {
-  return name.length > 20 ? `${name.slice(0, 18)}…` : name;
+  return name.length > 19 ? `${name.slice(0, 17)}…` : name;
 }
 
 /** What a pointer that rests on a box reads. */
@@ -220,7 +220,7 @@ export const tapeStyle = `
 .tape .leaf .body { fill: var(--paper); }
 .tape .constant .body { stroke-dasharray: 3 2; }
 .tape .folded .body { stroke-width: 2; }
-.tape .name { font-weight: 600; }
+.tape .name { font-weight: 600; font-size: 10.5px; }
 .tape .type, .tape .label { fill: var(--soft); font-size: 9.5px; }
 .tape .above { fill: var(--up); }
 .tape .below { fill: var(--down); }
