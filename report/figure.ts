@@ -103,25 +103,51 @@ export function paletteCss(mode: keyof typeof palette): string {
   return palette[mode].map((value, i) => `--c${i}:${value}`).join(";");
 }
 
-/** A figure's picture as a file of its own, light on white; null if there is none. */
+const standaloneCss = `svg{${paletteCss("light")};--above:#0072b2;--below:#d55e00;color:#222;background:#fff}
+@media (prefers-color-scheme:dark){svg{${paletteCss("dark")};--above:#6cb8ee;--below:#ff9a57;color:#e8e8ec;background:#17171a}}
+text{white-space:pre}`;
+
+/** Text in lines of at most `most` characters, unless a word is longer. */
+function linesOf(text: string, most: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const longer = `${lines.at(-1) ?? ""} ${word}`;
+    if (lines.length > 0 && longer.length <= most) lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  return lines;
+}
+
+/**
+ * A figure as a file of its own, light or dark as its reader's system is: title, picture, legend, what to look for,
+ * and what it doesn't show. null if there is no picture.
+ */
 export function standaloneSvg(figure: Figure): string | null {
   accept(takes.standaloneSvg, arguments);
-  const { picture, title, legend = [] } = figure;
+  const { picture, title, look, limits, legend = [] } = figure;
   if (!("svg" in picture)) return null;
-  const style = `<style>svg{${paletteCss("light")};color:#222;background:#fff}text{white-space:pre}</style>`;
   const width = Number(/ width="([\d.]+)"/.exec(picture.svg)?.[1] ?? 640);
   const height = Number(/ height="([\d.]+)"/.exec(picture.svg)?.[1] ?? 400);
   const keys = legend.map(
     (key, i) =>
       `<g transform="translate(12 ${height + 28 + 18 * i})">${markSvg(key)}<text x="30" y="10">${escape(key.name)}</text></g>`,
   );
-  const total = height + 44 + 18 * legend.length;
+  const most = Math.floor((width - 24) / 6.2); // 12 px of a system's font are about 6 wide
+  const below = height + 40 + 18 * legend.length;
+  const texts = [...linesOf(look, most), ...linesOf(limits, most)];
+  const isLimit = (i: number): boolean => i >= linesOf(look, most).length;
+  const caption = texts.map(
+    (text, i) =>
+      `<text x="12" y="${below + 17 * i}"${isLimit(i) ? ' font-style="italic"' : ""}>${escape(text)}</text>`,
+  );
+  const total = below + 17 * texts.length;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${total}" viewBox="0 0 ${width} ${total}" font-family="system-ui, sans-serif" font-size="12" fill="currentColor" role="img" aria-label="${escape(title)}">`,
-    style,
+    `<style>${standaloneCss}</style>`,
     `<text x="12" y="18" font-weight="600">${escape(title)}</text>`,
     `<g transform="translate(0 24)">${picture.svg}</g>`,
     ...keys,
+    ...caption,
     "</svg>",
   ].join("\n");
 }

@@ -79,7 +79,7 @@ export function markdownHtml(
           return `<pre tabindex="0"><code>${code}</code></pre>\n`;
         },
         image: ({ href, text }) =>
-          `<img src="${escape(pictureOf(folder, href))}" alt="${escape(text)}" />`,
+          `<img src="${escape(pictureOf(folder, href))}" alt="${escape(text)}" data-figure="${escape(href)}" />`,
         table(table) {
           const row = (cells: readonly Tokens.TableCell[], tag: string): string =>
             `<tr>${cells.map((cell) => cellHtml(cell, this.parser.parseInline(cell.tokens), tag)).join("")}</tr>`;

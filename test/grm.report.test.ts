@@ -142,6 +142,10 @@ describe("figures", () => {
     assert.match(standaloneSvg(small) ?? "", />0\.0010</, "ticks keep their digits");
     assert.match(svg, /^<svg xmlns=.*--c0:#.*<path .*<\/svg>$/s);
     assert.equal(svg.includes("NaN"), false);
+    const said = [...svg.matchAll(/<text x="12"[^>]*>([^<]*)</g)].map(([, text]) => text).join(" ");
+    const kept = [words.title, words.look, words.limits].map((text) => escape(text)).join(" ");
+    assert.equal(said, kept, "as a file it keeps its words");
+    assert.match(svg, /prefers-color-scheme:dark\)\{svg\{[^}]*background:#1/);
   });
 
   test("training steps become means over windows", () => {

@@ -2,8 +2,8 @@
 // is what the lesson says. Its figures lie in walkthroughs/figures afterwards.
 // Next: lesson.ts for how, README.md for the lessons.
 
-import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { join, relative } from "node:path";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { flagsTakenByNpm } from "../cli/npmFlags.ts";
 import { exercises, problemsOf, stepsOf, updated } from "./lesson.ts";
@@ -34,13 +34,11 @@ function headingOf(markdown: string, line: number): string {
   return above.findLast((text) => /^#+ /.test(text))?.replace(/^#+ /, "") ?? "";
 }
 
-/** Files in the figures' folder that are newer than `since`, in milliseconds. */
-function figuresSince(since: number): string[] {
+/** The figures' folder: each drawing by its name. */
+function figuresNow(): Map<string, string> {
   const figures = join(folder, "figures");
-  return readdirSync(figures)
-    .map((name) => join(figures, name))
-    .filter((file) => file.endsWith(".svg") && statSync(file).mtimeMs >= since)
-    .map((file) => relative(root, file));
+  const names = readdirSync(figures).filter((name) => name.endsWith(".svg"));
+  return new Map(names.map((name) => [name, readFileSync(join(figures, name), "utf8")]));
 }
 
 async function runNamed(name: string): Promise<void> {
@@ -49,6 +47,7 @@ async function runNamed(name: string): Promise<void> {
   const markdown = isWhole ? whole : (whole.split(`\n${exercises}\n`)[0] ?? "");
   const lines = stepsOf(markdown).map(({ code }) => code.line);
   const started = Date.now();
+  const before = figuresNow();
   let current = -1;
   const outputs = await runLesson(name, markdown, (step, text) => {
     const line = lines[step];
@@ -61,7 +60,11 @@ async function runNamed(name: string): Promise<void> {
   const problems = isUpdated ? [] : problemsOf(markdown, outputs);
   const seconds = ((Date.now() - started) / 1000).toFixed(1);
   console.log(`\nwalkthroughs/${name}: ${seconds} s; ${verdict(problems)}`);
-  for (const figure of figuresSince(started)) console.log(`figure: ${figure}`);
+  for (const [figure, svg] of figuresNow()) {
+    if (!markdown.includes(`"walkthroughs/figures/${figure}"`)) continue;
+    const note = before.get(figure) === svg ? "" : " (another than before)";
+    console.log(`figure: walkthroughs/figures/${figure}${note}`);
+  }
   for (const problem of problems) console.log(`\n${problem}`);
 }
 

@@ -8,6 +8,6 @@ export function writeFileSync(path: string, svg: string): void {
     throw new Error(
       `writeFileSync: a page has no place for ${path}; only figures (.svg) are shown`,
     );
-  const told: RunTold = { kind: "figure", svg };
+  const told: RunTold = { kind: "figure", path, svg };
   postMessage(told);
 }

@@ -17,6 +17,6 @@ export interface RunRequest {
 export type RunTold =
   | { readonly kind: "begun"; readonly step: number }
   | { readonly kind: "printed"; readonly text: string }
-  | { readonly kind: "figure"; readonly svg: string }
+  | { readonly kind: "figure"; readonly path: string; readonly svg: string }
   | { readonly kind: "done" }
   | { readonly kind: "failed"; readonly message: string };

@@ -81,7 +81,7 @@ function run(to: number): void {
       at = told.step;
       status.textContent = `Running block ${at + 1} of ${some.length} ...`;
     } else if (told.kind === "printed") printed[at] += told.text;
-    else if (told.kind === "figure") showFigure(blocks[at] as LessonBlock, told.svg);
+    else if (told.kind === "figure") showFigure(blocks[at] as LessonBlock, told);
     else if (told.kind === "failed") fail(blocks[at] as LessonBlock, told.message);
     else {
       show(at);
@@ -133,7 +133,15 @@ function showPrinted({ step, result }: LessonBlock, printed: string): void {
   result.prepend(paragraph("other", "- as the lesson says, + as it was printed now:"), pre);
 }
 
-function showFigure({ result }: LessonBlock, svg: string): void {
+/** A figure as it was drawn now, unless the lesson shows the same. */
+function showFigure({ result }: LessonBlock, { path, svg }: RunTold & { kind: "figure" }): void {
+  const shown = [...document.images].find((image) => path.endsWith(image.dataset.figure ?? "/"));
+  const base64 = shown?.src.split(";base64,")[1] ?? "";
+  const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+  if (new TextDecoder().decode(bytes) === svg) {
+    result.append(paragraph("same", "Drawn as the lesson shows."));
+    return;
+  }
   const image = document.createElement("img");
   image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svg)}`;
   image.alt =
