@@ -237,6 +237,41 @@ describe("what people bring from elsewhere", () => {
     }
   });
 
+  test("bon chooses among answers of one's own by the rewards that score gives", async () => {
+    const row = {
+      id: 7,
+      prompt: "how?",
+      responses: ["grim foul dark", "kind warm fine", "calm vile fine"],
+    };
+    writeFileSync(at("own.jsonl"), `${JSON.stringify(row)}\n`);
+    const flags = ["bon", "--candidates", at("own.jsonl"), "--reward", at("bt")];
+    const { out } = await twoheads(...flags, "--json");
+    const [chosen] = JSON.parse(out) as {
+      id: number;
+      best: number;
+      response: string;
+      rewards: number[];
+    }[];
+    assert.deepEqual([chosen?.id, chosen?.best, chosen?.response], [7, 1, "kind warm fine"]);
+    const answers = row.responses.map((response) => JSON.stringify({ prompt: "how?", response }));
+    writeFileSync(at("answers.jsonl"), answers.join("\n"));
+    await twoheads("score", at("bt"), at("answers.jsonl"), "--out", at("rewards.jsonl"));
+    const lines = readFileSync(at("rewards.jsonl"), "utf8").trimEnd().split("\n");
+    const rewards = lines.map((line) => (JSON.parse(line) as { reward: number }).reward);
+    assert.deepEqual(chosen?.rewards, rewards);
+    writeFileSync(at("own.jsonl"), '{"prompt": "how?"}\n');
+    assert.match(
+      await says(...flags),
+      /own\.jsonl:1 has a prompt and no answers; give "responses"/,
+    );
+    const byPolicy = await says(...flags, "--policy", at("base"), "--samples", "3"); // which writes bytes at random
+    assert.match(byPolicy, /no answer that .*base writes is short enough for the reward model/);
+    assert.match(
+      await says("bon", "--candidates", at("own.jsonl")),
+      /name its folder, --reward FOLDER/,
+    );
+  });
+
   test("settings in YAML, with names as options have them; damage is told by line", async () => {
     writeFileSync(
       at("settings.yaml"),

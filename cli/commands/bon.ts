@@ -12,6 +12,7 @@ import type { Task } from "../../grm/policies/task.ts";
 import { checkFinite, interval } from "../../grm/statistics/index.ts";
 import { aligned, plain } from "../../lab/overopt/report.ts";
 import { replaceFile } from "../../nn/node.ts";
+import { runOwnBon } from "./bonOwn.ts";
 import { jsonOption } from "./json.ts";
 import { wholeNumber } from "./numbers.ts";
 import { addOptimisedOptions, type OptimisedFlags, optimised } from "./optimised.ts";
@@ -19,17 +20,21 @@ import { quiet } from "./quiet.ts";
 
 interface Given extends OptimisedFlags {
   readonly prompts: number;
-  readonly samples: number;
+  readonly samples?: number;
+  readonly candidates?: readonly string[];
   readonly seed: number;
   readonly out?: string;
   readonly json?: boolean;
 }
 
 const examples = `
+A line of --candidates is {"prompt": ..., "responses": [text, ...]}, or a prompt alone that --policy writes answers to.
+
 Examples:
   $ twoheads bon                                      plain BT in "tales": proxy and gold for n = 1..405
   $ twoheads bon --judge grm-sft --prompts 50         GRM, narrower intervals
   $ twoheads bon --reward runs/train-1 runs/train-2 --rule min
+  $ twoheads bon --candidates answers.jsonl --reward runs/train-1 --out best.jsonl
   $ twoheads bon --task stories --data DATA --judge bt --pairs 400 --samples 128
 `;
 
@@ -44,9 +49,12 @@ export function addBon(program: Command): void {
     .option("--prompts <number>", "number of prompts that answers are written to", wholeNumber, 20)
     .option(
       "--samples <number>",
-      "number of answers to each prompt, which is the largest n",
+      "number of answers to each prompt, which is the largest n (default: 405, for prompts of one's own 16)",
       wholeNumber,
-      405,
+    )
+    .option(
+      "--candidates <files...>",
+      "files of prompts with answers of one's own to choose from, in place of a task; needs --reward",
     )
     .option("--seed <number>", "seed that prompts and answers are drawn by", Number, 0)
     .option("--out <file>", "JSON file that the curves of every prompt are written to")
@@ -62,8 +70,11 @@ interface Measure {
 }
 
 async function runBon(given: Given): Promise<void> {
-  const { prompts: count, samples, seed, json, out } = given;
+  const { prompts: count, samples = 405, seed, json, out, candidates } = given;
   const { say } = json ? quiet() : { say: console.log };
+  if (candidates !== undefined) {
+    return runOwnBon({ ...given, candidates, samples: given.samples ?? 16 }, say);
+  }
   const { task, policy, judge } = await optimised(given, say);
   const rng = random(`bon ${seed}`);
   const prompts = task.prompts(count, rng.fork("prompts"));
@@ -89,7 +100,13 @@ async function runBon(given: Given): Promise<void> {
   say(`\n${tableOf(measures, curves, ns)}\n\n${notes(curves[1] ?? [], ns)}\n`);
   say(bestText(answers.slice(0, samples), scores, measures[1] as Measure, task));
   const names = measures.map(({ name }) => name);
-  const data = JSON.stringify({ given, ns, kl: ns.map(bestOfNKL), curves, measures: names });
+  const data = JSON.stringify({
+    given: { ...given, samples },
+    ns,
+    kl: ns.map(bestOfNKL),
+    curves,
+    measures: names,
+  });
   if (out !== undefined) {
     await replaceFile(out, `${data}\n`);
     say(`\nthe curves of every prompt: ${out}`);

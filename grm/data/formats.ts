@@ -16,7 +16,7 @@ import {
 } from "./layouts/columns.ts";
 import { layouts, type PairLayout, type ScoredAnswer } from "./layouts/table.ts";
 import { has } from "./layouts/turns.ts";
-import type { Judged } from "./template.ts";
+import type { Judged, Prompt } from "./template.ts";
 
 const takes = signatures(
   {
@@ -174,4 +174,25 @@ export function responseOf(row: Field): Judged {
   return row.fail(
     `needs a response, and a prompt or messages before it; has the fields ${columnsOf(row)}`,
   );
+}
+
+/** A prompt and answers to choose from; there may be none. */
+export interface CandidateRow {
+  readonly prompt: Prompt;
+  readonly answers: readonly string[];
+  readonly id?: unknown;
+}
+
+const candidateFields = ["responses", "completions", "candidates", "answers", "generations"];
+
+/** Reads a row of answers to choose from: a prompt, and responses, a list of texts (or response, one). */
+export function candidatesOf(row: Field): CandidateRow {
+  const context = promptOf(row, {});
+  if (context === null) return row.fail(`needs a prompt or messages, has ${columnsOf(row)}`);
+  const { value: id } = row.get("id");
+  const list = candidateFields.find((name) => has(row, name));
+  const fields =
+    list !== undefined ? row.get(list).items() : has(row, "response") ? [row.get("response")] : [];
+  const answers = fields.map((answer) => answer.string());
+  return { prompt: context.turns, answers, ...(id !== undefined && { id }) };
 }

@@ -22,7 +22,7 @@ import {
   takes as takesPairs,
 } from "./readPairs.ts";
 import { type ReadResponsesOptions, type Response, responsesOf } from "./readResponses.ts";
-import { follow, type RowSource, rowsOf } from "./rows.ts";
+import { type DataRow, follow, type RowSource, rowsOf } from "./rows.ts";
 import { tablesAt } from "./tables.ts";
 
 const takes = signatures({
@@ -77,6 +77,11 @@ function sourceOf(file: string): RowSource {
         problemOf(error as NodeJS.ErrnoException, last),
       ),
   };
+}
+
+/** The rows of a file of any kind, plain or .gz; "-" is standard input. */
+export function rowsAt(path: string): AsyncIterable<DataRow> {
+  return sourceOf(path).rows();
 }
 
 /** Whether a file begins as gzip does; false for what can't be opened, of which reading will tell. */

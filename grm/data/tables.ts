@@ -110,15 +110,20 @@ function parquetAt(path: string | undefined): TableReader {
       }
     } catch (cause) {
       if (cause instanceof FileError || !(cause instanceof Error)) throw cause;
-      throw new FileError(
-        file,
-        "",
-        `is damaged Parquet, or of a kind that isn't known, after row ${done}: ${cause.message}`,
-        { cause },
-      );
+      throw new FileError(file, "", problemOf(cause, done), { cause });
     }
   };
 }
+
+function problemOf({ message }: Error, done: number): string {
+  const codec = /unsupported compression codec: (\S+)/.exec(message)?.[1];
+  if (codec !== undefined) return `is Parquet packed with ${codec}, which isn't read; ${repack}`;
+  if (message === noZstd) return `is Parquet packed with zstd, ${noZstd}; ${repack}`;
+  return `is damaged Parquet, or of a kind that isn't known, after row ${done}: ${message}`;
+}
+
+const repack = 'write it again with compression="snappy"';
+const noZstd = "which Node reads from version 22.15 on";
 
 function numbered(file: string, line: number, row: unknown): DataRow {
   return { line, read: () => rowOf(file, line, plainOf(row)) };
@@ -150,6 +155,6 @@ const compressors: Compressors = {
   ZSTD(bytes) {
     const unzstd = (zlib as { readonly zstdDecompressSync?: Unzstd }).zstdDecompressSync;
     if (unzstd !== undefined) return unzstd(bytes);
-    throw new Error("its pages are packed with zstd, which Node reads from version 22.15 on");
+    throw new Error(noZstd);
   },
 };
