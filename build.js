@@ -57,7 +57,13 @@ await build({
   entryPoints: [table],
   outfile: table,
   allowOverwrite: true,
-  ...{ bundle: true, format: "esm", target: "es2022", sourcemap: true, logLevel: "warning" },
+  ...{
+    bundle: true,
+    format: "esm",
+    target: "es2022",
+    minify: true,
+    logLevel: "warning",
+  },
   plugins: [
     {
       name: "all but what describes ops stays where it is",
@@ -70,6 +76,7 @@ await build({
     },
   ],
 });
+rmSync(`${table}.map`); // of what was compiled before
 
 // What only tests and `twoheads ops` read of an op is no part of what a page loads: examples stand in a file
 // of their own, and how arguments are drawn is left out.
