@@ -8,7 +8,6 @@
 // Layouts: https://github.com/YangRui2015/Generalizable-Reward-Model (reward_models/grm_utils.py) and
 // https://huggingface.co/docs/peft/developer_guides/checkpoint. Next: rewardModelFiles.ts for our own.
 
-import { resolve } from "node:path";
 import { ArgumentError } from "../core/index.ts";
 import { accept, signature } from "../core/signature.ts";
 import { fileExists, joinPath, readFile } from "../nn/checkpoints/files.ts";
@@ -152,7 +151,7 @@ async function saveAdapters(
   );
   const metadata = { format: "pt" };
   await saveSafetensors(joinPath(folder, "adapter_model.safetensors"), peft, { metadata });
-  await writeJson(joinPath(folder, "adapter_config.json"), adapterConfig(base, model, adapters));
+  await writeJson(joinPath(folder, "adapter_config.json"), adapterConfig(model, adapters));
 }
 
 /** The adapters' matrices a and b, called by layer and A or B. */
@@ -165,11 +164,11 @@ function renamed(weights: StateDict, name: (layer: string, matrix: string) => st
 }
 
 /** PEFT's LoraConfig. A GPT-2's projections hold their weights as [in, out], which it has to know. */
-function adapterConfig(base: string, model: RewardModel, adapters: Adapters): object {
+function adapterConfig(model: RewardModel, adapters: Adapters): object {
   return {
     peft_type: "LORA",
     task_type: "CAUSAL_LM",
-    base_model_name_or_path: resolve(base),
+    base_model_name_or_path: "base" /* beside this file */,
     r: adapters.rank,
     lora_alpha: adapters.alpha,
     lora_dropout: adapters.dropout,

@@ -4,7 +4,7 @@
 // Next: rewardModelFolder.ts for paths; export.ts for the layouts with adapters; data/sequences.ts for Reading.
 
 import * as z from "zod";
-import { ArgumentError, random } from "../core/index.ts";
+import { ArgumentError, random, zeros } from "../core/index.ts";
 import { accept, signatures } from "../core/signature.ts";
 import { problemsOf } from "../nn/checked.ts";
 import { type Folder, filesAsFolder } from "../nn/checkpoints/byteSource.ts";
@@ -26,6 +26,7 @@ import {
   tokenIdsToHF,
   tokenizerFromFiles,
 } from "../nn/index.ts";
+import { asWritten } from "../nn/pretrained.ts";
 import { chatTemplateIn } from "./data/chat.ts";
 import { type Reading, truncations } from "./data/sequences.ts";
 import { chatTemplateSchema, transcript } from "./data/template.ts";
@@ -144,24 +145,54 @@ function defaultReading(config: ModelConfig, folder: Folder): Reading {
 /** The reward model that a folder called `name` holds. */
 export function rewardModelOf(
   name: string,
-  { config: raw, tensors }: LoadedModel,
+  loaded: LoadedModel,
   tokenizer: () => Tokenizer,
   folder: Folder,
 ): RewardModelFolder {
+  const { config: raw, tensors } = withValueHead(name, loaded);
   const fields = readFields(name, raw);
   const config = configFromHF(raw);
   const lm = new CausalLM(config, { rng: random(0) });
   const model = new RewardModel(lm, { head: headFromHF(fields), rng: random(0) });
   try {
     if (fields.twoheads_lora) addLoRA(model, { ...fields.twoheads_lora, rng: random(0) });
-    model.loadStateDict(tensors);
+    model.loadStateDict(asWritten(config.style, tensors));
   } catch (cause) {
     if (!(cause instanceof ArgumentError)) throw cause;
     const problem = `config.json and the weights don't go together\n${cause.message}`;
     throw new FileError(name, "", problem, { cause });
   }
   const reading = fields.twoheads_reading ?? defaultReading(config, folder);
-  return { model: model.eval(), tokenizer: tokenizer(), reading };
+  const read = tokenizer();
+  if (read.vocabSize > config.vocabSize) {
+    const problem = `the tokenizer has ${read.vocabSize} tokens, the model ${config.vocabSize}; they don't belong together`;
+    throw new FileError(name, "", problem);
+  }
+  return { model: model.eval(), tokenizer: read, reading };
+}
+
+/**
+ * AutoModelForSequenceClassification with one label, as TRL and OpenRLHF train it, in the official code's names:
+ * score.weight is a linear head without a bias. Such a folder has no language-model head; the embedding stands
+ * in for it, and only rewards mean something.
+ */
+function withValueHead(name: string, loaded: LoadedModel): LoadedModel {
+  const { "score.weight": score, ...rest } = loaded.tensors;
+  if (score === undefined || loaded.config.vhead_layer_type !== undefined) return loaded;
+  if (score.shape[0] !== 1) {
+    const problem = `score.weight is [${score.shape}]: a classifier of ${score.shape[0]} labels, no reward model`;
+    throw new FileError(name, "", problem);
+  }
+  const head = { vhead_layer_type: "linear", summary_dropout_prob: 0 };
+  const bias = { "v_head.summary.weight": score, "v_head.summary.bias": zeros([1]) };
+  const embedding = rest["model.embed_tokens.weight"] ?? rest["embed_tokens.weight"];
+  const isTied = loaded.config.tie_word_embeddings === true || loaded.config.model_type === "gpt2";
+  const lmHead = embedding === undefined || isTied ? {} : { "lm_head.weight": embedding };
+  return {
+    ...loaded,
+    config: { ...loaded.config, ...head },
+    tensors: { ...lmHead, ...rest, ...bias },
+  };
 }
 
 type Fields = z.infer<typeof configSchema>;

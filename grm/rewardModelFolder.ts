@@ -2,7 +2,8 @@
 
 import { accept, signatures } from "../core/signature.ts";
 import { folderOnDisk } from "../nn/checkpoints/files.ts";
-import { loadModel, loadTokenizer, saveModel, saveTokenizer } from "../nn/node.ts";
+import { configFromHF } from "../nn/index.ts";
+import { loadModel, loadTokenizer, readConfig, saveModel, saveTokenizer } from "../nn/node.ts";
 import { type RewardModelFolder, rewardModelOf, rewardModelParts } from "./rewardModelFiles.ts";
 
 const takes = signatures({
@@ -24,6 +25,7 @@ export async function saveRewardModel(folder: string, parts: RewardModelFolder):
  */
 export function loadRewardModel(folder: string): RewardModelFolder {
   accept(takes.loadRewardModel, arguments);
+  configFromHF(readConfig(folder)); // what can't be opened is said before its weights are read
   return rewardModelOf(
     folder,
     loadModel(folder),

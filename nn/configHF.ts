@@ -31,6 +31,7 @@ const activations: Readonly<Record<string, Activation>> = {
   swish: "silu",
   gelu: "gelu",
   gelu_new: "gelu_tanh",
+  gelu_fast: "gelu_tanh",
   gelu_pytorch_tanh: "gelu_tanh",
 };
 
@@ -69,7 +70,7 @@ function ropeBase(config: HF): number {
     );
   }
   const parameters = (config.rope_parameters ?? {}) as HF;
-  return number(config, "rope_theta", number(parameters, "rope_theta", 10000));
+  return number(parameters, "rope_theta", number(config, "rope_theta", 10000));
 }
 
 /** The field as a number; `otherwise` when it is absent, an ArgumentError when there is neither. */

@@ -2,8 +2,8 @@
 
 import { accept, signatures } from "../core/signature.ts";
 import { CausalLM } from "./causalLM.ts";
-import { loadModel, saveModel } from "./checkpoints/onDisk.ts";
-import { tokenIdsToHF } from "./configHF.ts";
+import { loadModel, readConfig, saveModel } from "./checkpoints/onDisk.ts";
+import { configFromHF, tokenIdsToHF } from "./configHF.ts";
 import { causalLMOf, partsOf } from "./pretrained.ts";
 import type { SpecialIds } from "./tokenizers/index.ts";
 
@@ -32,5 +32,6 @@ export async function saveCausalLM(
 /** Opens the model in a folder, onto the current device, in evaluation mode. */
 export function loadCausalLM(folder: string): CausalLM {
   accept(takes.loadCausalLM, arguments);
+  configFromHF(readConfig(folder)); // what can't be opened is said before its weights are read
   return causalLMOf(loadModel(folder));
 }

@@ -41,7 +41,7 @@ export function causalLMFiles(lm: CausalLM): Promise<Map<string, Uint8Array>> {
 /** The language model that files describe. */
 export function causalLMOf({ config, tensors }: LoadedModel): CausalLM {
   const lm = new CausalLM(configFromHF(config), { rng: random(0) });
-  lm.loadStateDict(lm.config.style === "gpt2" ? asGPT2LMHeadModel(tensors) : tensors);
+  lm.loadStateDict(asWritten(lm.config.style, tensors));
   return lm.eval();
 }
 
@@ -57,10 +57,23 @@ export function partsOf(name: string, lm: CausalLM): ModelParts {
   return { config: configToHF(lm.config), stateDict: lm.stateDict() };
 }
 
-/** Old GPT-2 checkpoints leave "transformer." out, and hold attention masks among the weights. */
-function asGPT2LMHeadModel(tensors: StateDict): StateDict {
-  const weights = Object.entries(tensors).filter(([name]) => !/\.attn\.(masked_)?bias$/.test(name));
-  const rename = (name: string): string =>
-    /^(w[tp]e|h|ln_f)\./.test(name) ? `transformer.${name}` : name;
-  return Object.fromEntries(weights.map(([name, x]) => [rename(name), x]));
+const notWeights: Readonly<Record<string, RegExp>> = {
+  gpt2: /\.attn\.(masked_)?bias$/, // attention masks
+  llama: /\.rotary_emb\.inv_freq$/,
+};
+const prefixes: Readonly<Record<string, readonly [RegExp, string]>> = {
+  gpt2: [/^(w[tp]e|h|ln_f)\./, "transformer."],
+  llama: [/^(embed_tokens|layers|norm)\./, "model."],
+};
+
+/**
+ * Tensors under the names of a whole language model. Some files leave the backbone's prefix out, and older
+ * ones hold masks and the frequencies of rotary angles among the weights.
+ */
+export function asWritten(style: string, tensors: StateDict): StateDict {
+  const [bare, prefix] = prefixes[style] ?? [/(?!)/, ""];
+  const weights = Object.entries(tensors).filter(([name]) => !notWeights[style]?.test(name));
+  return Object.fromEntries(
+    weights.map(([name, x]) => [bare.test(name) ? prefix + name : name, x]),
+  );
 }

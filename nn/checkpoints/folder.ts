@@ -46,7 +46,15 @@ export interface ModelParts {
 export function weightsIn(folder: Folder): TensorFile {
   if (folder.has(weightsName)) return openTensors(folder.open(weightsName));
   if (folder.has(indexName)) return openShards(folder, indexName);
-  throw new FileError(folder.name, "", `holds neither ${weightsName} nor ${indexName}`);
+  const pickle = ["pytorch_model.bin", "pytorch_model.bin.index.json"].find((name) =>
+    folder.has(name),
+  );
+  const problem =
+    pickle === undefined
+      ? `holds neither ${weightsName} nor ${indexName}`
+      : `holds ${pickle}, a pickle, which can run code and isn't opened; convert it once: python -c ` +
+        `"from transformers import AutoModelForCausalLM as M; M.from_pretrained('.').save_pretrained('.')"`;
+  throw new FileError(folder.name, "", problem);
 }
 
 /** Reads a folder's config.json. */

@@ -47,6 +47,7 @@ export function readHeader(source: ByteSource): Header {
 }
 
 function readLength(source: ByteSource): number {
+  refuseOthers(source);
   const bytes = source.read("header length", 0, 8);
   const length = new DataView(bytes.buffer).getBigUint64(0, true);
   const left = source.size - 8;
@@ -155,4 +156,25 @@ export function planHeader<T extends Planned>(
   new DataView(bytes.buffer).setBigUint64(0, BigInt(padded), true);
   bytes.set(json, 8);
   return { bytes, order: sorted.map(([, tensor]) => tensor) };
+}
+
+/** Throws where other files are called like this one: a pointer of Git LFS, or a pickle. */
+function refuseOthers(source: ByteSource): void {
+  const start = String.fromCharCode(...source.read("begin", 0, Math.min(source.size, 24)));
+  if (start.startsWith("version https://git-lfs.")) {
+    throw new FileError(
+      source.name,
+      "",
+      "is a pointer of Git LFS, not the file itself: git lfs pull fetches it",
+    );
+  }
+  const isPickle =
+    start.charCodeAt(0) === 0x80 && start.charCodeAt(1) < 6 && start.slice(2, 8) !== "\0".repeat(6);
+  if (start.startsWith("PK\u0003\u0004") || isPickle) {
+    throw new FileError(
+      source.name,
+      "",
+      "is a pickle of PyTorch, which can run code and isn't opened",
+    );
+  }
 }

@@ -77,6 +77,10 @@ export class Field {
 /** Reads JSON from UTF-8 or text. Duplicate keys, wrong UTF-8 and wrong JSON are FileErrors. */
 export function parseJson(file: string, content: Uint8Array | string, path = ""): Field {
   const text = typeof content === "string" ? content : decoded(file, content, path);
+  if (text.startsWith("version https://git-lfs.")) {
+    const problem = "is a pointer of Git LFS, not the file itself: git lfs pull fetches it";
+    throw new FileError(file, path, problem);
+  }
   try {
     scan(text, (problem) => new Field(file, path, text).fail(problem));
     return new Field(file, path, JSON.parse(text));

@@ -1,0 +1,129 @@
+// Folders of the field: what opens under other names, and what is refused in one sentence before it costs time.
+// Next: ../nn/pretrained.ts, ../grm/rewardModelFiles.ts.
+
+import assert from "node:assert/strict";
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { random, type Tensor, tensor } from "../core/index.ts";
+import { scoreSequences } from "../grm/index.ts";
+import { loadRewardModel } from "../grm/rewardModelFolder.ts";
+import { FileError } from "../nn/checkpoints/index.ts";
+import { ByteTokenizer, CausalLM, configFromHF, configToHF } from "../nn/index.ts";
+import { loadCausalLM, saveCausalLM, saveModel, saveTokenizer } from "../nn/node.ts";
+import { temporaryFolder } from "./folders.ts";
+
+const folder = temporaryFolder("folders");
+const size = { dim: 16, layers: 1, heads: 2, kvHeads: 1, headDim: 8, ffDim: 32, context: 32 };
+const tokenizer = new ByteTokenizer({ special: { bos: "<s>", eos: "</s>" } });
+const shape = { style: "llama", vocabSize: tokenizer.vocabSize, ...size } as const;
+const lm = new CausalLM(shape, { rng: random(1) });
+const sentence = (run: () => unknown, says: RegExp): void => {
+  assert.throws(run, (error: Error) => says.test(error.message) && error instanceof FileError);
+};
+
+async function modelIn(
+  name: string,
+  config: object,
+  tensors: Readonly<Record<string, Tensor>>,
+): Promise<string> {
+  const path = join(folder, name);
+  mkdirSync(path, { recursive: true });
+  await saveModel(path, { config: { ...configToHF(lm.config), ...config }, stateDict: tensors });
+  await saveTokenizer(path, tokenizer);
+  return path;
+}
+
+const logits = (model: CausalLM): number[] =>
+  Array.from(model.forward(tensor([[1, 2, 3]], { dtype: "int32" })).data);
+
+describe("a language model under other names", () => {
+  test("without the backbone's prefix, with rotary frequencies among the weights", async () => {
+    const bare = Object.entries(lm.stateDict()).map(([name, x]) => [
+      name.replace(/^model\./, ""),
+      x,
+    ]);
+    const more = { "layers.0.self_attn.rotary_emb.inv_freq": tensor([1, 0.5, 0.25, 0.125]) };
+    const path = await modelIn("bare", {}, { ...Object.fromEntries(bare), ...more });
+    assert.deepEqual(logits(loadCausalLM(path)), logits(lm.eval()));
+  });
+
+  test("rope_parameters win over rope_theta, gelu_fast is GELU by tanh", () => {
+    const raw = { ...configToHF(lm.config), rope_theta: 1, hidden_act: "gelu_fast" };
+    const config = configFromHF({ ...raw, rope_parameters: { rope_theta: 5e5 } });
+    assert.ok(config.style === "llama");
+    assert.deepEqual([config.ropeBase, config.activation], [5e5, "gelu_tanh"]);
+  });
+});
+
+describe("a classifier of one label", () => {
+  test("score.weight is the reward head", async () => {
+    const dict = lm.stateDict();
+    const { "lm_head.weight": _, ...backbone } = dict;
+    const score = tensor([Array.from({ length: 16 }, (_, i) => Math.sin(i + 1))]);
+    const path = await modelIn("classifier", {}, { ...backbone, "score.weight": score });
+    const { model, reading } = loadRewardModel(path);
+    assert.equal(reading.truncation, "prompt");
+    const ids = Int32Array.of(4, 5, 6);
+    const { rewards } = await scoreSequences(model, [{ ids, labels: ids }]);
+    const hidden = Array.from(
+      lm.eval().model.forward(tensor([[4, 5, 6]], { dtype: "int32" })).data,
+    );
+    const last = hidden.slice(-16);
+    const expected = last.reduce((sum, x, i) => sum + x * Math.sin(i + 1), 0);
+    assert.ok(Math.abs((rewards[0] ?? 0) - expected) < 1e-5);
+  });
+
+  test("of several labels it is no reward model", async () => {
+    const score = tensor([new Array(16).fill(0), new Array(16).fill(1)]);
+    const path = await modelIn("labels", {}, { ...lm.stateDict(), "score.weight": score });
+    sentence(() => loadRewardModel(path), /a classifier of 2 labels, no reward model/);
+  });
+});
+
+describe("one sentence at once", () => {
+  test("an unsupported model, before its weights are looked at", async () => {
+    const path = await modelIn("mamba", { model_type: "mamba" }, lm.stateDict());
+    writeFileSync(join(path, "model.safetensors"), "broken");
+    assert.throws(() => loadCausalLM(path), /model_type is "mamba"; known are/);
+    assert.throws(() => loadRewardModel(path), /model_type is "mamba"; known are/);
+  });
+
+  test("pickles and pointers", async () => {
+    const path = await modelIn("pickle", {}, lm.stateDict());
+    const weights = join(path, "model.safetensors");
+    const pointer = "version https://git-lfs.example/spec/v1\noid sha256:0\nsize 5\n";
+    writeFileSync(weights, pointer);
+    sentence(() => loadCausalLM(path), /model\.safetensors: is a pointer of Git LFS/);
+    writeFileSync(weights, "PK\u0003\u0004 and more bytes");
+    sentence(() => loadCausalLM(path), /is a pickle of PyTorch/);
+    renameSync(weights, join(path, "pytorch_model.bin"));
+    sentence(
+      () => loadCausalLM(path),
+      /holds pytorch_model\.bin, a pickle.*convert it once: python/,
+    );
+    const config = readFileSync(join(path, "config.json"), "utf8");
+    writeFileSync(join(path, "config.json"), pointer);
+    sentence(() => loadCausalLM(path), /config\.json: is a pointer of Git LFS/);
+    assert.match(config, /llama/);
+  });
+
+  test("a tokenizer larger than the model", async () => {
+    const score = tensor([new Array(16).fill(1)]);
+    const small = new CausalLM({ ...shape, vocabSize: 200 }, { rng: random(1) });
+    const stateDict = { ...small.stateDict(), "score.weight": score };
+    const path = await modelIn("large", { vocab_size: 200 }, stateDict);
+    sentence(() => loadRewardModel(path), /the tokenizer has 258 tokens, the model 200/);
+  });
+
+  test("ids of the roles stand in config.json and generation_config.json", async () => {
+    const path = join(folder, "roles");
+    await saveCausalLM(path, lm, tokenizer.special);
+    const read = (name: string) => JSON.parse(readFileSync(join(path, name), "utf8"));
+    const ids = { bos_token_id: 256, eos_token_id: 257 };
+    assert.deepEqual(read("generation_config.json"), ids);
+    assert.equal(read("config.json").eos_token_id, 257);
+    await saveCausalLM(path, lm);
+    assert.throws(() => read("generation_config.json"), /no such file/);
+  });
+});
