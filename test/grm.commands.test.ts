@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { main } from "../cli/cli.ts";
+import { main, program } from "../cli/cli.ts";
 import { random } from "../core/index.ts";
 import type { Evaluation } from "../grm/index.ts";
 import { ByteTokenizer, CausalLM } from "../nn/index.ts";
@@ -272,6 +272,36 @@ describe("what people bring from elsewhere", () => {
     );
   });
 
+  test("with nothing known but pairs: a model and a page, from the base that comes with the package", async () => {
+    const [help, readme] = [
+      program()
+        .commands.find((one) => one.name() === "train")
+        ?.helpInformation() ?? "",
+      readFileSync(new URL("../README.md", import.meta.url), "utf8"),
+    ];
+    assert.match(help, /default: stories/);
+    const [line = ""] = /\{"prompt": .*?\}/.exec(readme) ?? [];
+    const shown = JSON.parse(line) as { prompt: string };
+    const rows = Array.from({ length: 40 }, (_, i) => ({
+      ...shown,
+      prompt: `${shown.prompt} ${i}`,
+    }));
+    writeFileSync(at("shown.jsonl"), rows.map((row) => JSON.stringify(row)).join("\n"));
+    const { out, code } = await twoheads(
+      "train",
+      "--data",
+      at("shown.jsonl"),
+      "--steps",
+      "2",
+      "--out",
+      at("shown"),
+    );
+    assert.equal(code, 0);
+    assert.match(out, /no --base was named: it begins with stories/);
+    assert.match(out, /the report: .*report\.html/);
+    loadRewardModel(at("shown"));
+  });
+
   test("settings in YAML, with names as options have them; damage is told by line", async () => {
     writeFileSync(
       at("settings.yaml"),
@@ -364,7 +394,7 @@ test("mistakes get a sentence and exit code 1", async () => {
   const base = ["train", "--base", at("base"), "--out", at("never")];
   const data = ["--data", at("pairs.jsonl")];
   const cases: readonly (readonly [string[], RegExp])[] = [
-    [["train"], /name the language model .* --base FOLDER, and the pairs, --data FILE/],
+    [["train"], /name the pairs, --data FILE.*, and the language model .* --base FOLDER/],
     [[...base, "--data", at("empty.jsonl")], /empty\.jsonl: is empty/],
     [[...base, "--data", at("fields.jsonl")], /fields\.jsonl:1: /],
     [[...base, "--data", at("latin.jsonl")], /latin\.jsonl:1: .*UTF-8/],

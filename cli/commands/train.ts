@@ -81,7 +81,7 @@ Methods: bt (Bradley-Terry), frozen (the reward head alone), margin, label-smoot
 its three regularisers, grm-sft, grm-dpo and grm-dpo-noref (arXiv 2406.10216).
 
 Examples:
-  $ twoheads train --base stories --data pairs.jsonl
+  $ twoheads train --data pairs.jsonl
   $ twoheads train --base runs/pretrain-1 --data pairs.jsonl.gz
   $ twoheads train --base runs/pretrain-1 --data pairs.jsonl.gz --method bt --epochs 2 --out runs/bt
   $ twoheads train --base runs/pretrain-1 --data pairs.jsonl.gz --where split=train \\
@@ -100,7 +100,7 @@ export function addTrain(program: Command): void {
     .description("train a reward model on preference pairs")
     .option(
       "--base <folder>",
-      "language model to start from: a folder or a base's name, such as spelled-1",
+      "language model to start from: a folder or a base's name (default: stories, a small one that comes with the package)",
       baseFolder,
     )
     .option(
@@ -195,10 +195,10 @@ async function runTrain({ resume, json, ...given }: Given): Promise<void> {
 // --- Beginning ---------------------------------------------------------------------------------------
 
 async function begin(given: Given): Promise<Prepared> {
-  const { base, data } = given;
-  if (base === undefined || data === undefined) {
+  const { data, base = baseFolder("stories") } = given;
+  if (data === undefined) {
     throw new ArgumentError(
-      "train: name the language model to begin with, --base FOLDER, and the pairs, --data FILE...",
+      "train: name the pairs, --data FILE..., and the language model to begin with, --base FOLDER",
     );
   }
   const settings = trainSettings({ ...settingsIn(given.settings), ...settingsOf(given) });
@@ -211,9 +211,13 @@ async function begin(given: Given): Promise<Prepared> {
   const reading = readingFor(given, model, tokenizer, template);
   const written = `conversations: written by ${given.template ?? from}`;
   const pairs = await readRunData(run, { tokenizer, reading });
+  const chosen =
+    given.base === undefined
+      ? ["no --base was named: it begins with stories, a small base that comes with the package"]
+      : [];
   await folder.begin(resolved(run));
   await replaceFile(folder.at("data.json"), `${JSON.stringify(readAs(pairs))}\n`);
-  return { folder, run, model, tokenizer, reading, data: pairs, notes: [written] };
+  return { folder, run, model, tokenizer, reading, data: pairs, notes: [...chosen, written] };
 }
 
 /** What was read, dropped and cut, and how it was divided: kept with the run. */
