@@ -278,16 +278,24 @@ function pressed(key: string, go: Shown["go"]): void {
   const rest = words.join(" ");
   if (kind === "op") {
     go({ to: "box", box: Number(rest) });
+    afterDrawing(() => {
+      const panel = document.querySelector(".tape-panel");
+      const top = panel?.getBoundingClientRect().top ?? 0;
+      if (top > innerHeight - 80) panel?.scrollIntoView(); // on a telephone it is below the graph
+    });
     return;
   }
   const isOpen = kind === "module";
   go({ to: "fold", path: rest, isOpen });
   const other = isOpen ? `frame ${rest}` : `module ${rest}`;
-  requestAnimationFrame(() =>
-    requestAnimationFrame(() =>
-      document.querySelector<SVGElement>(`[data-key="${CSS.escape(other)}"]`)?.focus(),
-    ),
+  afterDrawing(() =>
+    document.querySelector<SVGElement>(`[data-key="${CSS.escape(other)}"]`)?.focus(),
   );
+}
+
+/** Does something once what was asked for is drawn. */
+function afterDrawing(fn: () => void): void {
+  requestAnimationFrame(() => requestAnimationFrame(fn));
 }
 
 /** A tree of SVG as elements of the page. */
