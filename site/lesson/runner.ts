@@ -25,7 +25,7 @@ const addresses: Readonly<Record<string, string>> = {
 /** Import clauses, with the site's addresses; an error names what a page can't import. */
 function resolved(code: string): string {
   return code.replaceAll(
-    /(\bfrom\s*|\bimport\s*\(?\s*)(["'])([^"'\n]+)\2/g,
+    /(^\s*(?:import|export)\b[^;"'()]*?\bfrom\s*|^\s*import\s*|\bimport\s*\(\s*)(["'])([^"'\n]+)\2/gm,
     (_, before: string, quote: string, name: string) => {
       const address = addresses[name];
       if (address === undefined)
