@@ -15,6 +15,7 @@ import {
   type Machine,
   makeLike,
   makeWanted,
+  pointwise,
   read,
   sideOf,
   sizeOf,
@@ -205,8 +206,7 @@ function affineBackward(
   const [K, N] = [sideOf(x, -1), sideOf(g, -1)];
   const M = g.size / N;
   const [pg, px, pw] = [read(machine, g), read(machine, x), read(machine, weight)];
-  const [a, b] = isTurned ? [pg, px] : [px, pg];
-  const [rows, columns] = [sideOf(weight, 0), sideOf(weight, 1)];
+  const [a, b, rows, columns] = isTurned ? [pg, px, N, K] : [px, pg, K, N];
   if (dx) wasm.matmul(pg, pw, dx.at, { M, N: K, K: N, transposeB: !isTurned });
   if (dW) wasm.matmul(a, b, dW.at, { M: rows, N: columns, K: M, transposeA: true });
   if (db) wasm.sum(pg, db.at, 1, M, N);
@@ -235,11 +235,8 @@ const addmm: WasmRule<"addmm"> = {
   },
 };
 
-function dropped(machine: Machine, x: Tensor, { p, seed }: Drop): [WasmBuffer] {
-  const at = read(machine, x);
-  const y = machine.memory.make("float32", x.size);
-  machine.wasm.run("dropout", x.size, 1, 1024, at, y.at, p, seed);
-  return [y];
+function dropped(machine: Machine, x: Tensor, { p, seed }: Drop): [WasmBuffer] | null {
+  return pointwise(machine, ["dropout", 1], [x], p, seed);
 }
 
 const dropout: WasmRule<"dropout"> = {

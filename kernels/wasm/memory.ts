@@ -118,9 +118,9 @@ export class WasmMemory {
   }
 
   /** The numbers at a resident buffer's address, as an array: good until the memory grows. */
-  array(buffer: WasmBuffer): TypedArray {
+  array(buffer: WasmBuffer, at = buffer.at): TypedArray {
     const { wasm } = this;
-    const { at, length } = buffer;
+    const { length } = buffer;
     if (buffer.dtype === "float32") return wasm.f32.subarray(at >>> 2, (at >>> 2) + length);
     if (buffer.dtype === "int32") return wasm.i32.subarray(at >>> 2, (at >>> 2) + length);
     if (buffer.dtype === "float64") return wasm.f64.subarray(at >>> 3, (at >>> 3) + length);
@@ -243,15 +243,11 @@ export class WasmMemory {
     return host;
   }
 
-  #upload({ dtype, host }: WasmBuffer, at: number): void {
+  #upload(buffer: WasmBuffer, at: number): void {
+    const { dtype, host } = buffer;
     if (host === null) return;
-    const { wasm } = this;
-    if (dtype === "float32") {
-      if (host.length === 1) wasm.f32[at >>> 2] = host[0] as number;
-      else wasm.f32.set(host, at >>> 2);
-    } else if (dtype === "int32") wasm.i32.set(host, at >>> 2);
-    else if (dtype === "float64") wasm.f64.set(host, at >>> 3);
-    else wasm.u8.set(host, at);
+    if (dtype === "float32" && host.length === 1) this.wasm.f32[at >>> 2] = host[0] as number;
+    else this.array(buffer, at).set(host);
   }
 }
 

@@ -5,6 +5,7 @@
 import { type ForwardCall, type Spec, Tensor } from "../../core/index.ts";
 import type * as Ops from "../../core/ops/index.ts";
 import type { Outputs, RuleOf, RulesOf } from "../../core/rule.ts";
+import type { SharedKernel } from "./exports.ts";
 import type { Wasm } from "./kernels.ts";
 import type { WasmBuffer, WasmMemory } from "./memory.ts";
 
@@ -69,4 +70,19 @@ export function makeWanted(
 
 export function wanted(buffers: readonly (WasmBuffer | null)[]): WasmBuffer[] {
   return buffers.filter((buffer) => buffer !== null);
+}
+
+/** One new number for each of the first tensor's, from those of all of them; null unless they are float32. */
+export function pointwise(
+  machine: Machine,
+  [kernel, cost]: readonly [SharedKernel, cost: number],
+  xs: readonly [Tensor, ...Tensor[]],
+  ...extra: readonly number[]
+): [WasmBuffer] | null {
+  if (!xs.every(isFloat32)) return null;
+  const addresses = xs.map((x) => read(machine, x));
+  const { size } = xs[0];
+  const y = machine.memory.make("float32", size);
+  machine.wasm.run(kernel, size, cost, 1024, ...addresses, y.at, ...extra);
+  return [y];
 }

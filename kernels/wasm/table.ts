@@ -18,6 +18,7 @@ import {
   isFloat32,
   type Machine,
   makeLike,
+  pointwise,
   read,
   sizeOf,
   type WasmRule,
@@ -32,27 +33,15 @@ const grain = 1024;
 
 /** y = f(x). */
 function unary(kernel: SharedKernel, cost: number): Forward<[x: Tensor]> {
-  return ({ wasm, memory }, { args: [x] }) => {
-    if (!isFloat32(x)) return null;
-    const at = memory.read(bufferOf(x));
-    const y = memory.make("float32", x.size);
-    wasm.run(kernel, x.size, cost, grain, at, y.at);
-    return [y];
-  };
+  return (machine, { args: [x] }) => pointwise(machine, [kernel, cost], [x]);
 }
 
 /** dx = g f'(x): the backward pass of a fused op of one operand. */
 function unaryGrad(kernel: SharedKernel, cost: number) {
   return (
-    { wasm, memory }: Machine,
+    machine: Machine,
     { g, args: [x] }: BackwardCall<readonly [x: Tensor, ...rest: unknown[]], never>,
-  ): [WasmBuffer] | null => {
-    if (!isFloat32(x) || !isFloat32(g)) return null;
-    const [from, at] = [memory.read(bufferOf(g)), memory.read(bufferOf(x))];
-    const dx = memory.make("float32", x.size);
-    wasm.run(kernel, x.size, cost, grain, from, at, dx.at);
-    return [dx];
-  };
+  ) => pointwise(machine, [kernel, cost], [g, x]);
 }
 
 /** How a kernel of two or three operands walks: rows of `inner`, and where each operand's rows start. */
@@ -141,13 +130,10 @@ const maskedFill: WasmRule<"maskedFill"> = {
 };
 
 const clamp: WasmRule<"clamp"> = {
-  forward: ({ wasm, memory }, { args: [x, bounds], outputs: [spec] }) => {
-    if (!isFloat32(x) || spec.dtype !== "float32") return null;
+  forward: (machine, { args: [x, bounds], outputs: [spec] }) => {
+    if (spec.dtype !== "float32") return null;
     const { min = -Infinity, max = Infinity } = bounds;
-    const at = memory.read(bufferOf(x));
-    const y = memory.make("float32", x.size);
-    wasm.run("unaryClamp", x.size, 0.2, grain, at, y.at, min, max);
-    return [y];
+    return pointwise(machine, ["unaryClamp", 0.2], [x], min, max);
   },
 };
 

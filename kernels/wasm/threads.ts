@@ -215,7 +215,6 @@ export class Threads {
   readonly #values: Float64Array;
   readonly #options: ThreadOptions;
   readonly #names: SharedKernel[];
-  readonly #indexOf: Map<SharedKernel, number>;
   readonly #kernels: ((...args: number[]) => void)[];
 
   constructor(options: ThreadOptions) {
@@ -226,7 +225,6 @@ export class Threads {
     this.#control = new Int32Array(memory.buffer, control, 16).fill(0);
     this.#values = new Float64Array(memory.buffer, control + argumentsAt, mostArguments);
     this.#names = Object.keys(exports) as SharedKernel[];
-    this.#indexOf = new Map(this.#names.map((name, i) => [name, i]));
     this.#kernels = this.#names.map((name) => exports[name] as (...args: number[]) => void);
   }
 
@@ -264,7 +262,7 @@ export class Threads {
     const control = this.#control;
     const chunks = Math.ceil(units / chunk);
     for (let i = 0; i < args.length; i++) this.#values[i] = args[i] as number;
-    control[KERNEL] = this.#indexOf.get(kernel) as number;
+    control[KERNEL] = this.#names.indexOf(kernel);
     control[UNITS] = units;
     control[CHUNK] = chunk;
     control[COUNT] = args.length;
