@@ -46,6 +46,8 @@ export interface TransformerConfig {
   readonly positions: "rope" | "learned";
   /** The slowest rotation's wavelength is about 2π times this. */
   readonly ropeBase: number;
+  /** How rotary angles are slowed down for a longer context than a model began with; as they are unless said. */
+  readonly ropeScaling?: RopeScaling | undefined;
   /** Added to the variance in norms. */
   readonly normEps: number;
   /** Whether the output matrix is the embedding. */
@@ -57,6 +59,18 @@ export interface TransformerConfig {
 }
 
 /** What an LSTM is: complete, checked, and JSON. */
+/** Position interpolation (arXiv 2306.15595), or Llama 3's, which slows low frequencies alone. */
+export type RopeScaling =
+  | { readonly type: "linear"; readonly factor: number }
+  | {
+      readonly type: "llama3";
+      readonly factor: number;
+      readonly lowFactor: number;
+      readonly highFactor: number;
+      /** The context that the model began with. */
+      readonly context: number;
+    };
+
 export interface LSTMConfig {
   readonly style: "lstm";
   readonly vocabSize: number;
@@ -141,6 +155,13 @@ const rules: Readonly<Record<string, { is: (x: unknown) => boolean; needed: stri
   context: count,
   positions: oneOf("rope", "learned"),
   ropeBase: positive,
+  ropeScaling: {
+    is: (x) =>
+      x === undefined ||
+      Object.values(x as object).every((y) => typeof y === "string" || isPositive(y)),
+    needed:
+      '{ type: "linear", factor } or { type: "llama3", factor, lowFactor, highFactor, context }',
+  },
   normEps: positive,
   tied: { is: (x) => typeof x === "boolean", needed: "true or false" },
   dropout: { is: isShare, needed: "a number in [0, 1)" },

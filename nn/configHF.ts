@@ -1,4 +1,4 @@
-// Hugging Face's config.json, to and from our configuration. What this transformer doesn't do (scaled
+// Hugging Face's config.json, to and from our configuration. What this transformer doesn't do (other ways to scale
 // rotary angles, sliding windows, other activations) is refused by name instead of being computed wrong.
 // Next: checkpoints/ for the folder around it.
 
@@ -9,6 +9,7 @@ import {
   type LSTMConfig,
   type ModelConfig,
   modelConfig,
+  type RopeScaling,
   type TransformerConfig,
 } from "./config.ts";
 import type { SpecialIds } from "./tokenizers/index.ts";
@@ -60,17 +61,51 @@ function refuse(config: HF, type: string): void {
   }
 }
 
-/** The base of rotary angles, from either place where versions keep it; scaled angles are refused. */
+/** The base of rotary angles; where both say it, rope_parameters wins, as in transformers 5. */
 function ropeBase(config: HF): number {
-  for (const field of ["rope_scaling", "rope_parameters"]) {
-    const { rope_type, type } = (config[field] ?? {}) as HF;
-    if ((rope_type ?? type ?? "default") === "default") continue;
-    throw new ArgumentError(
-      `configFromHF: ${field} = ${JSON.stringify(config[field])} isn't supported, only plain angles`,
-    );
-  }
   const parameters = (config.rope_parameters ?? {}) as HF;
   return number(parameters, "rope_theta", number(config, "rope_theta", 10000));
+}
+
+/** How rotary angles are scaled: not at all, linearly or as Llama 3 does; other ways are refused. */
+function ropeScaling(config: HF): { ropeScaling?: RopeScaling } {
+  for (const field of ["rope_parameters", "rope_scaling"]) {
+    const given = (config[field] ?? {}) as HF;
+    const type = given.rope_type ?? given.type ?? "default";
+    if (type === "default") continue;
+    if (type === "linear") return { ropeScaling: { type, factor: number(given, "factor") } };
+    if (type !== "llama3") {
+      throw new ArgumentError(
+        `configFromHF: ${field} = ${JSON.stringify(given)} isn't supported, only default, linear and llama3`,
+      );
+    }
+    const [lowFactor, highFactor] = [
+      number(given, "low_freq_factor"),
+      number(given, "high_freq_factor"),
+    ];
+    const context = number(given, "original_max_position_embeddings");
+    return {
+      ropeScaling: { type, factor: number(given, "factor"), lowFactor, highFactor, context },
+    };
+  }
+  return {};
+}
+
+function ropeScalingToHF({ ropeScaling: scaling }: TransformerConfig): HF {
+  if (scaling === undefined) return {};
+  const { type: rope_type, factor } = scaling;
+  if (scaling.type === "linear") return { rope_scaling: { rope_type, factor } };
+  const [low_freq_factor, high_freq_factor] = [scaling.lowFactor, scaling.highFactor];
+  const original_max_position_embeddings = scaling.context;
+  return {
+    rope_scaling: {
+      rope_type,
+      factor,
+      low_freq_factor,
+      high_freq_factor,
+      original_max_position_embeddings,
+    },
+  };
 }
 
 /** The field as a number; `otherwise` when it is absent, an ArgumentError when there is neither. */
@@ -117,6 +152,7 @@ function llamaFromHF(config: HF): TransformerConfig {
     context: number(config, "max_position_embeddings", 2048),
     positions: config.twoheads_positions === "learned" ? "learned" : "rope",
     ropeBase: ropeBase(config),
+    ...ropeScaling(config),
     normEps: number(config, "rms_norm_eps", 1e-6),
     tied: config.tie_word_embeddings === true,
     dropout: number(config, "twoheads_dropout", 0),
@@ -193,6 +229,7 @@ function llamaToHF(config: TransformerConfig): HF {
     hidden_act: activationNames[config.activation],
     max_position_embeddings: config.context,
     rope_theta: config.ropeBase,
+    ...ropeScalingToHF(config),
     rms_norm_eps: config.normEps,
     tie_word_embeddings: config.tied,
     initializer_range: config.initStd,

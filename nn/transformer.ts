@@ -111,7 +111,9 @@ export class Transformer extends Backbone {
     this.norm = makeNorm(config);
     this.dropout = new Dropout(config.dropout);
     this.#rotary =
-      positions === "rope" ? new Rotary(config.context, config.headDim, config.ropeBase) : null;
+      positions === "rope"
+        ? new Rotary(config.context, config.headDim, config.ropeBase, config.ropeScaling)
+        : null;
   }
 
   get context(): number {

@@ -246,7 +246,7 @@ const budget: readonly (readonly [part: string, most: number, of: (file: string)
   ["fused ops", 1_650, (file) => file.startsWith("core/ops/fused/")],
   ["the wasm device", 7_950, (file) => /^kernels\/(wasm\/|[^/]+$)/.test(file)],
   ["the gpu device", 3_960, (file) => file.startsWith("kernels/gpu/")],
-  ["nn", 6_600, (file) => /^nn\/(?!tokenizers\/)/.test(file)],
+  ["nn", 6_810, (file) => /^nn\/(?!tokenizers\/)/.test(file)],
   ["tokenizers", 3_070, (file) => file.startsWith("nn/tokenizers/")],
   ["grm", 8_750, (file) => file.startsWith("grm/") && !file.startsWith("grm/data/")],
   ["preference data", 3_400, (file) => file.startsWith("grm/data/")],

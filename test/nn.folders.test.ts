@@ -9,8 +9,10 @@ import { random, type Tensor, tensor } from "../core/index.ts";
 import { scoreSequences } from "../grm/index.ts";
 import { loadRewardModel } from "../grm/rewardModelFolder.ts";
 import { FileError } from "../nn/checkpoints/index.ts";
+import type { RopeScaling } from "../nn/config.ts";
 import { ByteTokenizer, CausalLM, configFromHF, configToHF } from "../nn/index.ts";
 import { loadCausalLM, saveCausalLM, saveModel, saveTokenizer } from "../nn/node.ts";
+import { Rotary } from "../nn/rotary.ts";
 import { temporaryFolder } from "./folders.ts";
 
 const folder = temporaryFolder("folders");
@@ -46,6 +48,41 @@ describe("a language model under other names", () => {
     const more = { "layers.0.self_attn.rotary_emb.inv_freq": tensor([1, 0.5, 0.25, 0.125]) };
     const path = await modelIn("bare", {}, { ...Object.fromEntries(bare), ...more });
     assert.deepEqual(logits(loadCausalLM(path)), logits(lm.eval()));
+  });
+
+  test("rotary angles scaled linearly and as Llama 3 does, there and back", () => {
+    const llama3 = {
+      ...{ rope_type: "llama3", factor: 4, low_freq_factor: 1, high_freq_factor: 4 },
+      original_max_position_embeddings: 32,
+    };
+    for (const scaling of [{ rope_type: "linear", factor: 3 }, llama3]) {
+      const config = configFromHF({ ...configToHF(lm.config), rope_scaling: scaling });
+      assert.deepEqual(configToHF(config).rope_scaling, scaling);
+    }
+    const angles = (scaling: RopeScaling): number[] => {
+      const { cos } = new Rotary(2, 8, 100, scaling).tables("float64");
+      return Array.from(cos.data.slice(4), Math.acos);
+    };
+    const near = (found: number[], expected: number[]): void =>
+      found.forEach((x, i) => {
+        assert.ok(Math.abs(x - (expected[i] ?? 0)) < 1e-7, `${found} and ${expected}`);
+      });
+    const plain = [1, 100 ** -0.25, 0.1, 100 ** -0.75];
+    near(
+      angles({ type: "linear", factor: 2 }),
+      plain.map((x) => x / 2),
+    );
+    const [a = 0, b = 0, c = 0, d = 0] = plain; // they turn 5.1, 1.6, 0.5 and 0.2 times in 32 places
+    const share = ((32 * b) / (2 * Math.PI) - 1) / 3;
+    const between = (1 - share) * (b / 4) + share * b;
+    const scaling = {
+      type: "llama3",
+      factor: 4,
+      lowFactor: 1,
+      highFactor: 4,
+      context: 32,
+    } as const;
+    near(angles(scaling), [a, between, c / 4, d / 4]);
   });
 
   test("rope_parameters win over rope_theta, gelu_fast is GELU by tanh", () => {

@@ -557,7 +557,7 @@ describe("Hugging Face's config.json", () => {
       assert.throws(() => configFromHF({ ...base, ...change }), message);
     };
     refuses({ model_type: "mamba" }, /model_type is "mamba"; known are llama, gpt2/);
-    refuses({ rope_scaling: { rope_type: "llama3" } }, /rope_scaling = .*llama3/);
+    refuses({ rope_scaling: { rope_type: "yarn" } }, /rope_scaling = .*yarn/);
     refuses({ hidden_act: "relu" }, /hidden_act is "relu"; known are/);
     refuses({ vocab_size: "many" }, /vocab_size is many, needed a number/);
     refuses({ attention_bias: true }, /attention_bias = true isn't supported/);
