@@ -291,15 +291,19 @@ describe("what people bring from elsewhere", () => {
       "train",
       "--data",
       at("shown.jsonl"),
-      "--steps",
-      "2",
-      "--out",
-      at("shown"),
+      ...["--steps", "2", "--log", "csv", "--out", at("shown")],
     );
     assert.equal(code, 0);
     assert.match(out, /no --base was named: it begins with stories/);
     assert.match(out, /the report: .*report\.html/);
     loadRewardModel(at("shown"));
+    const csv = readFileSync(join(at("shown"), "metrics.csv"), "utf8")
+      .trimEnd()
+      .split("\n");
+    const [names = [], ...steps] = csv.map((row) => row.split(","));
+    assert.ok(names.includes("eval/accuracy"), names.join());
+    const losses = steps.map((cells) => cells[names.indexOf("train/loss")]).filter((x) => x !== "");
+    assert.equal(losses.filter((loss) => Number(loss) > 0).length, 2);
   });
 
   test("settings in YAML, with names as options have them; damage is told by line", async () => {

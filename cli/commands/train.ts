@@ -28,6 +28,7 @@ import { freeFolder } from "../../nn/run/folder.ts";
 import { baseFolder } from "./bases.ts";
 import { describeDevice } from "./device.ts";
 import { jsonOption } from "./json.ts";
+import { metricsCsv } from "./metricsCsv.ts";
 import { wholeNumber } from "./numbers.ts";
 import { addOptions } from "./options.ts";
 import { addPreferenceOptions, type PreferenceFlags, type Where, where } from "./preferences.ts";
@@ -63,6 +64,7 @@ interface Own {
   readonly validationWhere?: Where;
   readonly holdOut?: number;
   readonly inspect?: boolean;
+  readonly log?: "csv";
   readonly headType?: HeadOptions["type"];
   readonly headLayers?: number;
   readonly headNeurons?: number;
@@ -129,6 +131,12 @@ export function addTrain(program: Command): void {
       "share of the pairs that is held out to evaluate on, by prompt, where there is no --validation (default: 0.05)",
       Number,
     );
+  command.addOption(
+    new Option(
+      "--log <kind>",
+      "write metrics.csv into the folder as well, with columns such as train/loss and eval/accuracy",
+    ).choices(["csv"]),
+  );
   command.option(
     "--inspect",
     "record at every evaluation how far the hidden states have drifted from the base",
@@ -180,6 +188,10 @@ async function runTrain({ resume, json, ...given }: Given): Promise<void> {
   const screen = json ? quiet() : display();
   try {
     const trained = await work(prepared, screen);
+    if (prepared.run.log === "csv") {
+      const { folder } = prepared;
+      await replaceFile(folder.at("metrics.csv"), metricsCsv(folder.metrics()));
+    }
     const evaluation = trained.finished ? await examine(prepared, screen) : null;
     const page = trained.finished ? await report(prepared, evaluation, screen) : null;
     screen.end();
@@ -267,6 +279,7 @@ function runOf(
     ...(validationWhere && { validationWhere }),
     ...{ holdOut, holdOutBy: "prompt" },
     ...(inspect && { inspect }),
+    ...(given.log && { log: given.log }),
     settings,
   };
 }

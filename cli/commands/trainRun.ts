@@ -36,6 +36,8 @@ export const trainRunSchema = z.strictObject({
   holdOutBy: z.literal("prompt").optional(),
   /** Whether the drift of hidden states from the base is recorded at every evaluation. */
   inspect: z.boolean().optional(),
+  /** In which other form metrics are written. */
+  log: z.literal("csv").optional(),
   settings: trainSchema,
 });
 
