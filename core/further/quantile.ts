@@ -74,7 +74,8 @@ export const quantile: Op<(x: Tensor, q: Tensor | number, options?: QuantileOpti
     example: "tensor([4, 1, 2, 3]).quantile(0.5)  // 2.5",
     draw: (d) => {
       const { shape, dim } = drawAxis(d, 1);
-      const q = d.tensor(d.pick([], [2]), within(0, 1, { offset: 1 / 8 }));
+      // off every place i / (n - 1) and half-way between, where the n that are drawn have kinks
+      const q = d.tensor(d.pick([], [2]), within(0, 1, { offset: 3 / 32 }));
       const modes = ["linear", "lower", "higher", "nearest", "midpoint"] as const;
       const options = { keepDims: d.pick(true, false), interpolation: d.pick(...modes) };
       const x = d.tensor(shape, within(-9, 9, { distinct: true }));
