@@ -219,6 +219,31 @@ describe("every device gives the same", () => {
     }
   });
 
+  test("a formula is compiled for a GPU however it was written", async () => {
+    const twice = (x: number): number => 2 * x;
+    function next(x: number): number {
+      return x + 1;
+    }
+    const vjp = (g: Tensor): Tensor[] => [g];
+    const ops = [
+      elementwise({ forward: (x) => twice(x), uses: [twice], vjp }),
+      elementwise({ forward: (x) => next(x) * 2 - 2, uses: [next], vjp }),
+      elementwise({ forward: (x: number) => twice(next(x)) - 2, uses: [twice, next], vjp }),
+      elementwise({
+        forward(x: number) {
+          return x + x;
+        },
+        vjp,
+      }),
+    ];
+    for (const op of ops)
+      assert.deepEqual([...(await op(tensor([3]).onDevice("gpu:cpu")).read())], [6]);
+    assert.deepEqual(
+      [...(await elementwise({ forward: next, vjp })(tensor([3]).onDevice("gpu:cpu")).read())],
+      [4],
+    );
+  });
+
   test("a long reduction on a GPU folds each number once", async () => {
     const x = tensor(Float32Array.from({ length: 5000 }, (_, i) => i % 7));
     const [y] = await sumOfSquares(x.onDevice("gpu:cpu")).read();

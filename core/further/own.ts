@@ -60,20 +60,45 @@ export function owned<O extends { readonly entry: Entry }>(op: O, name: string, 
 const grammar =
   "function return if else for while do break continue const let var true false Math this thread";
 
-/** Throws where a formula takes something from around it: JavaScript knows it, a GPU doesn't. */
+/**
+ * Throws where a formula takes something from around it: JavaScript knows it, a GPU doesn't. Math's functions stand in the
+ * text as expOf, logOf and so on (kernels/gpu/math.ts).
+ */
 function checkNames(name: string, functions: readonly FormulaText[]): void {
   const known = [...grammar.split(" "), ...functions.map((fn) => fn.name)];
   for (const { source, argumentNames } of functions) {
     const code = source.replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*/g, "");
     const declared = [...code.matchAll(/\b(?:const|let|var)\s+(\w+)/g)].map(([, word]) => word);
     const words = code.match(/(?<![\w.])[A-Za-z_]\w*/g) ?? [];
-    const strange = words.find((word) => ![...argumentNames, ...declared, ...known].includes(word));
+    const strange = words.find(
+      (word) => !/Of$/.test(word) && ![...argumentNames, ...declared, ...known].includes(word),
+    );
     if (strange === undefined) continue;
     throw new DeviceError(
       `${name}: its formula names "${strange}", which a GPU doesn't know: it may name its parameters, Math's functions, ` +
         "and functions in `uses`; write a number into the formula, or pass it by `options`",
     );
   }
+}
+
+/**
+ * A formula whose text is what a GPU's compiler reads: an arrow function, or for a function that formulas call (`isUsed`)
+ * `function name(a) { ... }`, however it was written.
+ */
+function readable<F extends (...numbers: never[]) => unknown>(fn: F, isUsed = false): F {
+  const text = String(fn);
+  const [, list, single, value = ""] =
+    /^\s*(?:\(([^)]*)\)|([\w$]+))\s*=>\s*([\s\S]*)$/.exec(text) ?? [];
+  const [, others = "", block = ""] =
+    /^\s*(?:function\b)?\s*[\w$]*\s*\(([^)]*)\)\s*(\{[\s\S]*)$/.exec(text) ?? [];
+  const isArrow = value !== "";
+  if (isArrow !== isUsed || (!isArrow && block === "")) return fn;
+  const body = value.startsWith("{") ? value : `{ return ${value}; }`;
+  const written = isUsed
+    ? `function ${fn.name}(${list ?? single}) ${body}`
+    : `(${others}) => ${block}`;
+  const same = ((...numbers: never[]) => fn(...numbers)) as F; // whose text others may want as it is
+  return Object.defineProperty(same, "toString", { value: () => written });
 }
 
 /** What the kinds want to be told, and owned() sets. */
@@ -195,9 +220,9 @@ export function elementwise<
     ? checkRule(name, full(vjp))
     : definition && !backward && throughDefinition(full(definition));
   const made = kinds.elementwise<Any>({
-    forward,
-    ...(backward && { backward }),
-    ...(spec.uses && { uses: spec.uses }),
+    forward: readable(forward),
+    ...(backward && { backward: readable(backward) }),
+    ...(spec.uses && { uses: spec.uses.map((fn) => readable(fn, true)) }),
     ...(definition && { definition: full(definition) }),
     ...(rule && { vjp: rule as never }),
     typing: typings[typing],
@@ -261,7 +286,7 @@ export function reduce(
     name,
     vjp as (g: Tensor, y: Tensor, ...args: unknown[]) => readonly Gradient[],
   );
-  const made = kinds.reduce({ start, step, notEmpty, vjp: rule, ...untold });
+  const made = kinds.reduce({ start, step: readable(step), notEmpty, vjp: rule, ...untold });
   return owned(made, name, { ...spec, ...drawing(spec.draw ?? drawn) });
 }
 

@@ -7,7 +7,7 @@ import type { ElementwiseKernel } from "../../core/op.ts";
 import { broadcastStrides } from "../../core/shape.ts";
 import type { GpuKernel, Helper } from "./compile.ts";
 import type { Engine } from "./engine.ts";
-import { formulaSource, kernelName, ownSource, textKernel } from "./formulas.ts";
+import { formulaSource, kernelName, textKernel } from "./formulas.ts";
 import { bufferOf, sizeOf } from "./rule.ts";
 import type { GpuBuffer } from "./storage.ts";
 import { coordinates, place, sizeNames, stepNames, walkNumbers, walkOf } from "./walk.ts";
@@ -66,6 +66,6 @@ function elementwiseKernel(
   return ${dtype === "int32" ? `truncate(${value})` : value};
 }`;
   return textKernel(`${kernelName(entry)}.${pass}.${rank}.${dtype}`, operands, text, () =>
-    ownSource(entry, formulaSource("formula", formula, uses, dtype === "bool")),
+    formulaSource("formula", formula, uses, dtype === "bool", entry),
   );
 }

@@ -59,20 +59,12 @@ export function formulaSource(
   formula: Helper,
   uses: readonly Helper[] = [],
   answers = false,
+  entry?: Entry,
 ): readonly HelperSource[] {
-  const helpers = uses.map((fn) =>
-    sourceOf(translated(named(fn.name.replaceAll("$", "_S_"), textOf(fn), false))),
-  );
-  return [...helpers, sourceOf(translated(named(name, textOf(formula), answers)))];
-}
-
-/** The same of an op of other people, who say what is wrong if a formula names what no GPU knows. */
-export function ownSource(
-  { checkFormulas }: Entry,
-  functions: readonly HelperSource[],
-): readonly HelperSource[] {
-  checkFormulas?.([...mathSources, ...functions]);
-  return functions;
+  const helpers = uses.map((fn) => sourceOf(translated(textOf(fn))));
+  const made = [...helpers, sourceOf(translated(named(name, textOf(formula), answers)))];
+  entry?.checkFormulas?.(made);
+  return made;
 }
 
 /** What the kernels of an op are called: two ops of other people may share a name. */
@@ -82,13 +74,9 @@ export function kernelName({ name, isOwn, order }: Entry): string {
 
 /** (a, b) => a + b as function name(a, b) { return a + b; }. */
 function named(name: string, source: string, answers: boolean): string {
-  const [, list, single, arrow = ""] =
+  const [, list, single, body = ""] =
     /^\s*(?:\(([^)]*)\)|([\w$]+))\s*=>\s*([\s\S]*)$/.exec(source) ?? [];
-  // function f(x) { ... }, and f(x) { ... } in an object
-  const [, others, block] =
-    /^\s*(?:function\b)?\s*[\w$]*\s*\(([^)]*)\)\s*(\{[\s\S]*)$/.exec(source) ?? [];
-  const [parameters, body = arrow] =
-    list === undefined && single === undefined ? [others, block] : [list ?? single];
+  const parameters = list ?? single;
   if (parameters === undefined) {
     throw new DeviceError(`gpu: can't compile the formula ${source}; it must be an arrow function`);
   }

@@ -8,7 +8,7 @@ import type { Around } from "../../core/kernel.ts";
 import type { PickKernel, ReduceKernel } from "../../core/op.ts";
 import type { GpuKernel, Helper } from "./compile.ts";
 import type { Engine } from "./engine.ts";
-import { formulaSource, kernelName, ownSource, textKernel } from "./formulas.ts";
+import { formulaSource, kernelName, textKernel } from "./formulas.ts";
 import type { HelperSource } from "./library.ts";
 import { bufferOf, firstOf, sizeOf } from "./rule.ts";
 import type { GpuBuffer } from "./storage.ts";
@@ -79,7 +79,7 @@ export function fold(
     kernelName(entry),
     1,
     () => foldText,
-    () => ownSource(entry, formulaSource("stepOf", step)),
+    () => formulaSource("stepOf", step, [], false, entry),
   );
   let [from, left] = [x, n];
   do {
