@@ -145,6 +145,12 @@ describe("every lesson has its parts", () => {
       const details = solutions.match(/<details>[\s\S]*?<\/details>/g) ?? [];
       const answers = details.filter((text) => text.includes("<summary>Solution</summary>"));
       assert.equal(answers.length, 3, "three exercises with solutions");
+      const kinds = [...solutions.matchAll(/<summary>(\w+)<\/summary>/g)].map(([, kind]) => kind);
+      assert.deepEqual(
+        kinds,
+        [1, 2, 3].flatMap(() => ["Hint", "Solution"]),
+        "a hint before each",
+      );
       for (const solution of answers)
         assert.ok(
           stepsOf(solution).some(({ expected }) => expected !== undefined),
