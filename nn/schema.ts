@@ -45,6 +45,8 @@ export interface ZodNullable<S extends ZodType>
 export interface ZodArray<S extends ZodType> extends ZodType<output<S>[], input<S>[]> {}
 export interface ZodRecord<K extends ZodType<string, string>, S extends ZodType>
   extends ZodType<Record<output<K>, output<S>>, Record<input<K>, input<S>>> {}
+export interface ZodUnion<S extends readonly ZodType[]>
+  extends ZodType<output<S[number]>, input<S[number]>> {}
 export interface ZodDiscriminatedUnion<S extends readonly ZodType[], _Key>
   extends ZodType<output<S[number]>, input<S[number]>> {}
 
