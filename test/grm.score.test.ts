@@ -283,7 +283,10 @@ describe("twoheads score", () => {
   });
 
   const wrong: Readonly<Record<string, readonly [() => string[], RegExp]>> = {
-    "no such model": [() => ["none"], /^none\/config.json: there is no such file$/],
+    "no such model": [
+      () => ["none"],
+      /^there is no folder none; needed the folder of a reward model/,
+    ],
     "nothing to score": [() => [model, at("empty", "")], /empty: is empty$/],
     "a line that is none": [() => [model, at("torn", `${jsonl(lines)}{`)], /torn:46: is not JSON/],
     "a line of something else": [
