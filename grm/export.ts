@@ -12,6 +12,7 @@ import { ArgumentError } from "../core/index.ts";
 import { accept, signature } from "../core/signature.ts";
 import { fileExists, joinPath, readFile } from "../nn/checkpoints/files.ts";
 import { parseJson } from "../nn/checkpoints/json.ts";
+import { tokenIdsToHF } from "../nn/configHF.ts";
 import {
   configToHF,
   loraStateDict,
@@ -19,7 +20,6 @@ import {
   Projection,
   type StateDict,
   type Tokenizer,
-  tokenIdsToHF,
   unmergeLoRA,
 } from "../nn/index.ts";
 import { replaceFile, saveModel, saveSafetensors, saveTokenizer } from "../nn/node.ts";

@@ -8,6 +8,7 @@ import { ArgumentError, random, zeros } from "../core/index.ts";
 import { accept, signatures } from "../core/signature.ts";
 import { problemsOf } from "../nn/checked.ts";
 import { type Folder, filesAsFolder } from "../nn/checkpoints/byteSource.ts";
+import { tokenIdsToHF } from "../nn/configHF.ts";
 import {
   addLoRA,
   CausalLM,
@@ -23,7 +24,6 @@ import {
   modelFromFiles,
   type RawConfig,
   type Tokenizer,
-  tokenIdsToHF,
   tokenizerFromFiles,
 } from "../nn/index.ts";
 import { asWritten } from "../nn/pretrained.ts";

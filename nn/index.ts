@@ -18,7 +18,7 @@ export {
   type TransformerConfig,
   type TransformerOptions,
 } from "./config.ts";
-export { configFromHF, configToHF, tokenIdsToHF } from "./configHF.ts";
+export { configFromHF, configToHF } from "./configHF.ts";
 export { FeedForward, MLP, SwiGLU } from "./feedForward.ts";
 export { type Generated, type GenerateOptions, generate, generateAsync } from "./generate.ts";
 export * from "./layers.ts";

@@ -27,7 +27,6 @@ export {
   type ChatTemplate,
   chatTemplate,
   chatTemplateSchema,
-  isJinja,
   type JinjaTemplate,
   type Judged,
   jinjaOf,

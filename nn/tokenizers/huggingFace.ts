@@ -27,6 +27,7 @@ import {
 } from "./tokenizer.ts";
 
 const takes = signatures({
+  HuggingFaceTokenizer: "root: object, config: object", // by fromJSON
   fromJSON: "json: any, { config?: object, file?: string }",
   encode: `text: string, { ${encodeOptions}, template?: boolean }`,
   decode: "ids: number[], { skipSpecial?: boolean }",
@@ -66,6 +67,7 @@ export class HuggingFaceTokenizer implements Tokenizer {
   readonly #config: object;
 
   private constructor(root: Field, config: Field) {
+    accept(takes.HuggingFaceTokenizer, arguments);
     this.#json = root.object();
     this.#config = config.object();
     const model = modelIn(root.get("model"));
