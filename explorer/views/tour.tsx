@@ -89,7 +89,7 @@ const steps: readonly TourStep[] = [
     title: "At a gentle rate it costs a little",
     text: (
       <>
-        At {valueText(gentle.lr)} the plain model forgets almost nothing, and both do better than at
+        At {valueText(gentle.lr)} the plain model forgets almost nothing, and does better than at
         the hot rate. Over {seeds} seeds GRM-SFT against plain Bradley-Terry is{" "}
         <b>{gainText(gentle)}</b>: less than one run can show. So the text loss is insurance against
         a rate that is too high, not a gain over one that is right.
