@@ -187,7 +187,8 @@ function withValueHead(name: string, loaded: LoadedModel): LoadedModel {
   const bias = { "v_head.summary.weight": score, "v_head.summary.bias": zeros([1]) };
   const embedding = rest["model.embed_tokens.weight"] ?? rest["embed_tokens.weight"];
   const isTied = loaded.config.tie_word_embeddings === true || loaded.config.model_type === "gpt2";
-  const lmHead = embedding === undefined || isTied ? {} : { "lm_head.weight": embedding };
+  const isAbsent = embedding === undefined || isTied;
+  const lmHead: LoadedModel["tensors"] = isAbsent ? {} : { "lm_head.weight": embedding };
   return {
     ...loaded,
     config: { ...loaded.config, ...head },
