@@ -259,7 +259,7 @@ function normOf(list: BlockList): number {
   for (const { data } of list) for (const x of data) largest = Math.max(largest, Math.abs(x)); // NaN stays
   if (!(largest > 0 && largest < Infinity)) return largest;
   squares = 0;
-  for (const { data } of list) for (const x of data) squares += (x / largest) ** 2;
+  for (const { data } of list) for (const x of data) squares += (x / largest) * (x / largest);
   return largest * Math.sqrt(squares);
 }
 

@@ -51,8 +51,10 @@ const rules = {
   llmbar: llmBar,
 } as const satisfies Readonly<Record<string, SuiteRule>>;
 
+/** A benchmark that `twoheads eval --suite` knows. */
 export type SuiteName = keyof typeof rules;
 
+/** The names of the benchmarks. */
 export const suites = Object.keys(rules) as readonly SuiteName[];
 
 /** A model's result in a benchmark, from the rewards of the pairs of its files. */

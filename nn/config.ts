@@ -58,7 +58,6 @@ export interface TransformerConfig {
   readonly initStd: number;
 }
 
-/** What an LSTM is: complete, checked, and JSON. */
 /** Position interpolation (arXiv 2306.15595), or Llama 3's, which slows low frequencies alone. */
 export type RopeScaling =
   | { readonly type: "linear"; readonly factor: number }
@@ -71,6 +70,7 @@ export type RopeScaling =
       readonly context: number;
     };
 
+/** What an LSTM is: complete, checked, and JSON. */
 export interface LSTMConfig {
   readonly style: "lstm";
   readonly vocabSize: number;

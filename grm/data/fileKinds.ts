@@ -10,6 +10,7 @@ export const fileKinds = {
   parquet: "Parquet",
 } as const;
 
+/** A kind of file that preference data comes in. */
 export type FileKind = keyof typeof fileKinds;
 
 /** Files that people have in place of one of ours: how they begin, what they are, and what to do. */

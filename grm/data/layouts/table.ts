@@ -33,6 +33,7 @@ export interface Judgement {
   readonly isScale: boolean;
 }
 
+/** A layout that preference data has in the field: how it is told, and how its rows become pairs. */
 export interface PairLayout {
   readonly name: string;
   /** Where it is met. */
@@ -188,6 +189,7 @@ const lists: readonly List[] = [
   },
 ];
 
+/** Every layout that is known, in the order in which they are tried. */
 export const layouts: readonly PairLayout[] = [
   {
     name: "turns of both sides",
