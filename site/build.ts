@@ -5,7 +5,7 @@
 
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildExplorer } from "../explorer/build.ts";
 import { root } from "../walkthroughs/running.ts";
@@ -28,8 +28,9 @@ export async function buildSite(
 ): Promise<void> {
   const write = (path: string, html: string): void => writeFileSync(join(folder, path), html);
   mkdirSync(join(folder, "lessons"), { recursive: true });
-  for (const file of ["style.css"]) cpSync(join(here, file), join(folder, file));
-  cpSync(join(root, "explorer/icon.svg"), join(folder, "icon.svg"));
+  cpSync(join(here, "style.css"), join(folder, "style.css"));
+  for (const file of ["explorer/icon.svg", "docs/explorer-light.png", "docs/explorer-dark.png"])
+    cpSync(join(root, file), join(folder, basename(file)));
   write("index.html", frontPage());
   await buildExplorer(join(folder, "explorer"));
   await buildRunner(join(folder, "lessons/run"));

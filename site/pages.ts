@@ -67,6 +67,10 @@ export function frontPage(): string {
   const body = `<h1>Two heads, one hidden state</h1>
 <p class="lead">A reward model reads a text and gives a number. A language model reads a text and says what comes next.
 Here both read the same hidden state, small enough to train in this page, and everything about it can be looked at.</p>
+<picture>
+  <source media="(prefers-color-scheme: dark)" srcset="explorer-dark.png" />
+  <img src="explorer-light.png" width="1180" height="740" alt="The explorer: two reward models side by side after a training at a hot rate. The plain one has forgotten its language, the one with a text loss has kept it." />
+</picture>
 <ul class="doors">
   <li><a href="explorer/index.html"><strong>Explorer</strong>
     <span>Train both heads in your browser, move the weight of the text loss, and watch the hidden states move.</span></a></li>

@@ -45,6 +45,10 @@ test("README.md: every link works from a package's page too, and leads to someth
     own.filter((path) => !existsSync(join(root, path))),
     [],
   );
+  const raw = /"https:\/\/raw\.githubusercontent\.com\/twoheads\/twoheads\/main\/([^"]+)"/g;
+  const pictures = [...textOf("README.md").matchAll(raw)].map(([, path = ""]) => path);
+  assert.equal(pictures.length, 2, "in light and dark");
+  for (const path of pictures) assert.ok(existsSync(join(root, path)), path);
   const { homepage, repository } = JSON.parse(textOf("package.json")) as {
     homepage: string;
     repository: { url: string };
