@@ -29,6 +29,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 /** Every source of a room; kernels in AssemblyScript (*.as.ts) have imports of their own kind. */
 function sourcesOf(room: string): string[] {
   return readdirSync(join(root, room), { recursive: true, encoding: "utf8" })
+    .filter((name) => !name.includes("node_modules")) // of bench/peers, where they are installed
     .filter((name) => /\.(tsx?|js)$/.test(name) && !/\.(as|d)\.ts$/.test(name))
     .map((name) => join(root, room, name));
 }
