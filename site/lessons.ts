@@ -2,24 +2,25 @@
 // that it prints; the page runs it in a worker and shows where the two differ.
 // Next: lesson/page.ts, which does that; ../walkthroughs/lesson.ts for what a lesson is.
 
-import { cpSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { spelledBase } from "../lab/node.ts";
+import { escape } from "../report/html.ts";
 import { blocksOf, stepsOf } from "../walkthroughs/lesson.ts";
-import { root } from "../walkthroughs/running.ts";
+import { lessonFiles, root } from "../walkthroughs/running.ts";
+import { baseFiles } from "./lesson/baseFiles.ts";
 import type { PageStep } from "./lesson/messages.ts";
 import { type BlockHtml, coloured, markdownHtml } from "./markdown.ts";
-import { escape, pageOf } from "./pages.ts";
+import { pageOf } from "./pages.ts";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const folder = join(root, "walkthroughs");
 
 /** The lessons' files without their endings, in order. */
 export function lessonNames(): string[] {
-  const names = readdirSync(folder).filter((name) => /^\d\d-.*\.md$/.test(name));
-  return names.sort().map((name) => name.slice(0, -".md".length));
+  return lessonFiles().map((name) => name.slice(0, -".md".length));
 }
 
 function markdownOf(name: string): string {
@@ -117,12 +118,6 @@ export async function buildRunner(to: string): Promise<void> {
   for (const seed of [1, 2]) {
     const base = join(to, `lab/demo/bases/${seed}`);
     mkdirSync(base, { recursive: true });
-    for (const file of [
-      "config.json",
-      "model.safetensors",
-      "tokenizer.json",
-      "tokenizer_config.json",
-    ])
-      cpSync(join(spelledBase(seed), file), join(base, file));
+    for (const file of baseFiles) cpSync(join(spelledBase(seed), file), join(base, file));
   }
 }

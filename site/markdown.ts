@@ -9,8 +9,9 @@ import { parser } from "@lezer/javascript";
 import { Marked, type Tokens } from "marked";
 import { gfmHeadingId } from "marked-gfm-heading-id";
 import markedKatex from "marked-katex-extension";
+import { escape } from "../report/html.ts";
 import { root } from "../walkthroughs/running.ts";
-import { escape, type SitePage } from "./pages.ts";
+import type { SitePage } from "./pages.ts";
 
 const typescript = parser.configure({ dialect: "ts" });
 
@@ -31,13 +32,11 @@ export function coloured(code: string): string {
   return html;
 }
 
+const { homepage } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+  readonly homepage: string;
+};
 /** Where the sources can be read. */
-function repository(): string {
-  const { homepage } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
-    homepage: string;
-  };
-  return homepage.replace(/#.*$/, "");
-}
+const repository = homepage.replace(/#.*$/, "");
 
 /** A link of a Markdown file in `folder` of the repository, as a link of its page. */
 function linkFrom(folder: string, link: string): string {
@@ -50,7 +49,7 @@ function linkFrom(folder: string, link: string): string {
   if (lesson !== undefined) return `${up}lessons/${lesson}.html${hash}`;
   if (target === "walkthroughs/README.md") return `${up}lessons/index.html${hash}`;
   if (target === "lab/RESULTS.md") return `${up}results.html${hash}`;
-  return `${repository()}/blob/main/${target}${hash}`;
+  return `${repository}/blob/main/${target}${hash}`;
 }
 
 /** How a fenced block is written, if otherwise than as it stands: given its place among the page's blocks. */

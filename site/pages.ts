@@ -1,6 +1,8 @@
 // What every page of the site has: a head that lets nothing in from elsewhere, the way to the other rooms, and the
 // front page. Next: markdown.ts for what stands in the pages, style.css for their look.
 
+import { escape } from "../report/html.ts";
+
 /** A page, as its parts. */
 export interface SitePage {
   readonly title: string;
@@ -23,11 +25,6 @@ const rooms = [
   ["results.html", "Results"],
   ["api/index.html", "API"],
 ] as const;
-
-/** Text as HTML. */
-export function escape(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
-}
 
 export function pageOf({ title, description, body, up, script }: SitePage): string {
   const links = rooms

@@ -5,7 +5,7 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { describe, test } from "node:test";
@@ -17,10 +17,10 @@ import {
   stepsOf,
   updated,
 } from "../walkthroughs/lesson.ts";
-import { inFolder, root, runLesson } from "../walkthroughs/running.ts";
+import { inFolder, lessonFiles, root, runLesson } from "../walkthroughs/running.ts";
 
 const folder = join(root, "walkthroughs");
-const names = readdirSync(folder).filter((name) => /^\d\d-.*\.md$/.test(name));
+const names = lessonFiles();
 const lessons = names.map((name) => ({
   name,
   markdown: readFileSync(join(folder, name), "utf8"),

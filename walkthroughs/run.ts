@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { flagsTakenByNpm } from "../cli/npmFlags.ts";
 import { exercises, problemsOf, stepsOf, updated } from "./lesson.ts";
-import { root, runLesson } from "./running.ts";
+import { lessonFiles, root, runLesson } from "./running.ts";
 
 const folder = join(root, "walkthroughs");
 const usage = `npm run walkthrough 3                lesson 3, without its exercises' solutions
@@ -23,10 +23,6 @@ const { values, positionals } = parseArgs({
 const words = positionals.slice(1); // as npm refuses or keeps flags that it doesn't know, words do too
 const isUpdated = values.update || words.includes("update");
 const isWhole = isUpdated || values.solutions || words.includes("solutions");
-
-function lessons(): string[] {
-  return readdirSync(folder).filter((name) => /^\d\d-.*\.md$/.test(name));
-}
 
 /** The heading that a line stands below. */
 function headingOf(markdown: string, line: number): string {
@@ -76,10 +72,10 @@ function verdict(problems: readonly string[]): string {
 }
 
 const number = positionals[0]?.padStart(2, "0") ?? "";
-const name = lessons().find((lesson) => lesson.startsWith(`${number}-`));
+const name = lessonFiles().find((lesson) => lesson.startsWith(`${number}-`));
 const isKnown = words.every((word) => switches.includes(`--${word}`));
 if (name === undefined || !isKnown) {
-  console.log(`${usage}\n\n${lessons().join("\n")}`);
+  console.log(`${usage}\n\n${lessonFiles().join("\n")}`);
   process.exitCode = 1;
 } else {
   await runNamed(name).catch((error: Error) => {

@@ -2,7 +2,7 @@
 // Next: run.ts, the command; lesson.ts for what a lesson is.
 
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,6 +10,12 @@ import { fileURLToPath } from "node:url";
 import { mark, moduleOf } from "./lesson.ts";
 
 export const root = fileURLToPath(new URL("..", import.meta.url));
+/** The lessons' files, in their order. */
+export function lessonFiles(): string[] {
+  const names = readdirSync(join(root, "walkthroughs"));
+  return names.filter((name) => /^\d\d-.*\.md$/.test(name)).sort();
+}
+
 const tsx = createRequire(import.meta.url).resolve("tsx/cli");
 
 /** Makes a temporary folder in which programs find this repository's packages, for as long as `use` takes. */

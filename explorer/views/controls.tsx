@@ -25,16 +25,7 @@ export function Controls({ state, act }: ViewProps): JSX.Element {
         options={regularisers}
         onChange={(method) => set({ method })}
       />
-      <Slider
-        label={choices.alpha.label}
-        value={settings.alpha}
-        values={choices.alpha.values}
-        text={valueText}
-        help={choices.alpha.help}
-        ends={["all reward", "all text"]}
-        isDisabled={settings.method === "bt"}
-        onChange={(alpha) => set({ alpha })}
-      />
+      <AlphaSlider settings={settings} set={set} />
       <Slider
         label={choices.lr.label}
         value={settings.lr}
@@ -52,6 +43,28 @@ export function Controls({ state, act }: ViewProps): JSX.Element {
       </details>
       <Code code={state.code} />
     </section>
+  );
+}
+
+/** The text loss's share; without a regulariser there is none. */
+export function AlphaSlider({
+  settings,
+  set,
+}: {
+  readonly settings: ExplorerSettings;
+  readonly set: (change: Pick<ExplorerSettings, "alpha">) => void;
+}): JSX.Element {
+  return (
+    <Slider
+      label={choices.alpha.label}
+      value={settings.alpha}
+      values={choices.alpha.values}
+      text={valueText}
+      help={choices.alpha.help}
+      ends={["all reward", "all text"]}
+      isDisabled={settings.method === "bt"}
+      onChange={(alpha) => set({ alpha })}
+    />
   );
 }
 

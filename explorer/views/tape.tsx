@@ -8,7 +8,7 @@ import { tintsOf } from "../../report/tape/boxes.ts";
 import { drawTape, type SvgPart } from "../../report/tape/draw.ts";
 import { layOut, type TapeLayout } from "../../report/tape/layout.ts";
 import { SaveButtons } from "../figures/save.tsx";
-import { bugSeeds, choices, regularisers, valueText } from "../settings.ts";
+import { bugSeeds, regularisers } from "../settings.ts";
 import type { ExplorerState } from "../state.ts";
 import type { TapeScene } from "../tapeBench.ts";
 import {
@@ -20,7 +20,8 @@ import {
   timeOf,
   timesOf,
 } from "../tapeState.ts";
-import { Choices, Select, Slider, type ViewProps } from "./parts.tsx";
+import { AlphaSlider } from "./controls.tsx";
+import { Choices, Select, type ViewProps } from "./parts.tsx";
 import { nameOf, opName, TapePanel } from "./tapePanel.tsx";
 
 export function Tape({ state, act }: ViewProps): JSX.Element {
@@ -76,16 +77,7 @@ function TapeControls({ state, act }: ViewProps): JSX.Element {
         options={regularisers}
         onChange={(method) => act({ kind: "set", settings: { method } })}
       />
-      <Slider
-        label={choices.alpha.label}
-        value={settings.alpha}
-        values={choices.alpha.values}
-        text={valueText}
-        help={choices.alpha.help}
-        ends={["all reward", "all text"]}
-        isDisabled={settings.method === "bt"}
-        onChange={(alpha) => act({ kind: "set", settings: { alpha } })}
-      />
+      <AlphaSlider settings={settings} set={(change) => act({ kind: "set", settings: change })} />
       <Select
         label="Planted bug"
         value={tape.bug}

@@ -8,12 +8,11 @@ import {
   type Tokenizer,
   tokenizerFromFiles,
 } from "../../nn/index.ts";
-
-const names = ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"];
+import { baseFiles } from "./baseFiles.ts";
 
 function filesOf(folder: string): Files {
   return new Map(
-    names.map((name) => [name, fetched(new URL(`${folder}/${name}`, import.meta.url))]),
+    baseFiles.map((name) => [name, fetched(new URL(`${folder}/${name}`, import.meta.url))]),
   );
 }
 
