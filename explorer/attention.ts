@@ -2,13 +2,17 @@
 
 import type { ReadAnswer } from "./textView.ts";
 
-/** Where a token looks in a block: with one head, or with the mean of all (head 0). */
+/** Where a token looks in a block: with one head, or with the mean of all (null). */
 export function lookedAt(
   { attention }: ReadAnswer,
-  { block, head, token }: { readonly block: number; readonly head: number; readonly token: number },
+  {
+    block,
+    head,
+    token,
+  }: { readonly block: number; readonly head: number | null; readonly token: number },
 ): readonly number[] | null {
-  const heads = attention[block - 1] ?? [];
-  if (head > 0) return heads[head - 1]?.[token] ?? null;
+  const heads = attention[block] ?? [];
+  if (head !== null) return heads[head]?.[token] ?? null;
   const rows = heads.flatMap((one) => (one[token] === undefined ? [] : [one[token]]));
   const [first] = rows;
   if (first === undefined) return null;

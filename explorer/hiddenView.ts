@@ -79,10 +79,10 @@ export interface HiddenDetail {
 /** The places of the push figure by the names of activations, from the top down. */
 const places: Readonly<Record<string, string>> = {
   hidden: "final hidden state",
-  "model.layers.2.mid": "block 3, after attention",
-  "model.layers.2.self_attn.v": "block 3, attention's values",
-  "model.layers.1.resid": "after block 2",
-  "model.layers.0.resid": "after block 1",
+  "model.layers.2.mid": "block 2, after attention",
+  "model.layers.2.self_attn.v": "block 2, attention's values",
+  "model.layers.1.resid": "after block 1",
+  "model.layers.0.resid": "after block 0",
   "model.embed": "embeddings",
 };
 

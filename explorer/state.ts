@@ -65,9 +65,9 @@ export interface ExplorerState {
   /** What somebody typed, and the token that is pointed at. */
   readonly text: TypedText;
   readonly pointed: PointedToken | null;
-  /** The block whose attention is shown, and the head of it; head 0 is the mean of all. */
+  /** The block whose attention is shown, and the head of it, both from 0; null is the mean of all heads. */
   readonly block: number;
-  readonly attentionHead: number;
+  readonly attentionHead: number | null;
   readonly tape: TapeState;
   /** What the address said that can't be. */
   readonly problems: readonly string[];
@@ -184,8 +184,9 @@ function placeAt(hash: string): Opened {
     prompt: typed("prompt", initialText.prompt),
     answers: [typed("a", initialText.answers[0]), typed("b", initialText.answers[1])],
   };
-  const block = take("block", blockCount, whole(1, blockCount));
-  const attentionHead = take("attention", 0, whole(0, headCount));
+  const fromOne = take("block", blockCount, whole(1, blockCount)); // as addresses said it once
+  const block = take("layer", fromOne - 1, whole(0, blockCount - 1));
+  const attentionHead = take("attention", null, attentionHeadOf);
   const n = take("n", 5, whole(1, overoptSizes)) - 1;
   const title = take("title", 1, whole(1, overoptPrompts)) - 1;
   const tape = tapePlaceAt(take);
@@ -214,6 +215,13 @@ function placeAt(hash: string): Opened {
   };
 }
 
+/** "mean" or "head-2"; and as addresses said it once, 0 for the mean and 3 for head 2. */
+function attentionHeadOf(text: string): number | null | undefined {
+  if (text === "mean" || text === "0") return null;
+  const [, head = Number(text) - 1] = /^head-(\d)$/.exec(text) ?? [];
+  return Number(head) >= 0 && Number(head) < headCount ? Number(head) : undefined;
+}
+
 /** How many steps the guided tour has. */
 export const tourLength = 6;
 
@@ -238,8 +246,8 @@ export function addressOf(state: ExplorerState): string {
   query.set("pair", String(pair + 1));
   query.set("colour", feature);
   query.set("plane", plane);
-  query.set("block", String(block));
-  query.set("attention", String(attentionHead));
+  query.set("layer", String(block));
+  query.set("attention", attentionHead === null ? "mean" : `head-${attentionHead}`);
   query.set("n", String(n + 1));
   query.set("title", String(title + 1));
   if (text.prompt !== initialText.prompt) query.set("prompt", text.prompt);
@@ -271,7 +279,7 @@ export type Action =
       readonly count: number;
     }
   | { readonly kind: "block"; readonly block: number }
-  | { readonly kind: "head"; readonly head: number }
+  | { readonly kind: "head"; readonly head: number | null }
   | { readonly kind: "n"; readonly n: number }
   | { readonly kind: "title"; readonly title: number }
   | { readonly kind: "tape"; readonly does: TapeAction }

@@ -80,9 +80,24 @@ describe("settings", () => {
     };
     assert.equal([...queryOf(settings)].length, Object.keys(settings).length);
     assert.deepEqual(settingsFromQuery(queryOf(settings)), { settings, problems: [] });
-    const state = { ...stateAt(""), settings, tour: 3 };
-    const again = stateAt(addressOf(state));
-    assert.deepEqual([again.settings, again.tour], [settings, 3]);
+    const place = {
+      tour: 3,
+      block: 0,
+      attentionHead: 3,
+      pair: 7,
+      n: 2,
+      title: 4,
+      gpu: true,
+    } as const;
+    const state = { ...stateAt(""), settings, ...place };
+    assert.deepEqual(stateAt(addressOf(state)), state);
+  });
+
+  test("addresses from when blocks and heads were counted from 1 still open the same", () => {
+    const { block, attentionHead, problems } = stateAt("#text?block=2&attention=4");
+    assert.deepEqual([block, attentionHead, problems], [1, 3, []]);
+    assert.equal(stateAt("#text?attention=0").attentionHead, null);
+    assert.deepEqual(stateAt("#text?layer=3&attention=5").problems.length, 2);
   });
 
   test("what an address says that can't be is told, and the rest holds", () => {
@@ -356,7 +371,7 @@ describe("hidden states", () => {
     const view = await HiddenView.begin(training);
     const frame = await view.frame(5);
     const { rows, disjoint, meets, drift } = await view.detail(5);
-    assert.deepEqual([disjoint, meets], [true, "block 3, attention's values"]);
+    assert.deepEqual([disjoint, meets], [true, "block 2, attention's values"]);
     const [top] = rows ?? [];
     const T = view.pairs[5]?.chosen.ids.length ?? 0;
     assert.equal(top?.better.reward.length, T);
@@ -463,7 +478,7 @@ describe("typed text", () => {
             });
         });
       });
-      const mean = lookedAt({ tokens, attention }, { block: 2, head: 0, token: 3 }) ?? [];
+      const mean = lookedAt({ tokens, attention }, { block: 1, head: null, token: 3 }) ?? [];
       const third = attention[1]?.map((rows) => rows[3]?.[1] ?? 0) ?? [];
       near(mean[1], statistics.mean(third), 1e-12, "the mean over heads");
     });
@@ -1046,7 +1061,7 @@ describe("the page in Chromium", { skip: noBrowser }, () => {
 
   test("hidden states: arrows, figures and stories, and a click that chooses a pair", async () => {
     const { page, problems } = await open(`#hidden?${queryOf(short)}&pair=2&plane=base`);
-    await page.getByText("they first meet in block 3, attention's values").waitFor();
+    await page.getByText("they first meet in block 2, attention's values").waitFor();
     const count = (selector: string): Promise<number> => page.locator(selector).count();
     assert.equal(await count(".scatter .mark"), 2 * 48);
     assert.equal(await count(".mark.chosen"), 4);
@@ -1079,10 +1094,10 @@ describe("the page in Chromium", { skip: noBrowser }, () => {
     for (let i = 0; i < 3; i++) await page.keyboard.press("ArrowRight");
     await page.getByText(/^Reward up to here -?\d+\.\d\d, of which “woods” adds /).waitFor();
     await page
-      .getByText(/In block 3 it looks most with head 1 at “.*” \d+ %, .*, head 4 at/)
+      .getByText(/In block 2 it looks most with head 0 at “.*” \d+ %, .*, head 3 at/)
       .waitFor();
     await page.getByLabel("Head", { exact: true }).selectOption("2");
-    await page.waitForURL(/attention=2/);
+    await page.waitForURL(/attention=head-2/);
     await press(page, "Write");
     await page.locator(".written q").nth(1).getByText(/\w/).waitFor();
     await page.getByLabel("Or a held-out pair").selectOption({ index: 9 });

@@ -302,7 +302,7 @@ function PushFigure({ state, scene }: { state: ExplorerState; scene: HiddenScene
   );
 }
 
-const layers = ["embed.", "block 1", "block 2", "block 3", "final"];
+const layers = ["embed.", "block 0", "block 1", "block 2", "final"];
 
 function Drift({ state }: { readonly state: ExplorerState }): JSX.Element | null {
   const { detail } = state;

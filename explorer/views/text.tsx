@@ -262,9 +262,9 @@ function factsOf(read: ReadAnswer, t: number): string {
 /** What each head of a block looks at most. */
 function headsOf(read: ReadAnswer, block: number, token: number): string {
   const heads = Array.from({ length: headCount }, (_, i) => {
-    const row = lookedAt(read, { block, head: i + 1, token }) ?? [];
+    const row = lookedAt(read, { block, head: i, token }) ?? [];
     const most = Math.max(...row);
-    return `head ${i + 1} at “${read.tokens[row.indexOf(most)]?.text ?? ""}” ${Math.round(100 * most)} %`;
+    return `head ${i} at “${read.tokens[row.indexOf(most)]?.text ?? ""}” ${Math.round(100 * most)} %`;
   });
   return ` In block ${block} it looks most with ${heads.join(", ")}.`;
 }
@@ -281,18 +281,18 @@ function Key({ state, act }: ViewProps): JSX.Element {
       <Select
         label="Attention of block"
         value={state.block}
-        values={Array.from({ length: blockCount }, (_, i) => i + 1)}
+        values={Array.from({ length: blockCount }, (_, i) => i)}
         text={String}
         help="weights say where values come from, not how much they matter"
         onChange={(block) => act({ kind: "block", block })}
       />
       <Select
         label="Head"
-        value={state.attentionHead}
-        values={Array.from({ length: headCount + 1 }, (_, i) => i)}
-        text={(head) => (head === 0 ? "mean" : String(head))}
+        value={state.attentionHead ?? "mean"}
+        values={["mean", ...Array.from({ length: headCount }, (_, i) => i)]}
+        text={String}
         help="one of the block's four heads, or their mean"
-        onChange={(head) => act({ kind: "head", head })}
+        onChange={(head) => act({ kind: "head", head: typeof head === "number" ? head : null })}
       />
     </div>
   );
