@@ -66,6 +66,7 @@ export {
   type TrainRecord,
   trainRecordSchema,
 } from "./trainer/records.ts";
+export { type L2spOptions, l2sp } from "./trainer/startingPoint.ts";
 export {
   beginTraining,
   type Trained,

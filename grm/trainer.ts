@@ -46,6 +46,7 @@ import { checkPairs, flipCount, flipped, isLabelled, placesOf } from "./trainer/
 import { chooseParameters } from "./trainer/parameters.ts";
 import { hiddenPushes, parameterPushes } from "./trainer/pushes.ts";
 import type { DriftRecord, EvaluationRecord, StepRecord, TrainRecord } from "./trainer/records.ts";
+import { isOfHead } from "./trainer/startingPoint.ts";
 
 // --- Settings ----------------------------------------------------------------------------------------
 
@@ -119,6 +120,26 @@ export const trainSchema = z.strictObject({
     .enum(["logSigmoid", "nll"])
     .default("logSigmoid")
     .describe("form of the text-generation loss of grm-sft: logSigmoid or nll"),
+  l2spAlpha: z
+    .number()
+    .min(0)
+    .default(0.01)
+    .describe("strength alpha of the decay of weights towards the base, of the method l2-sp"),
+  l2spBeta: z
+    .number()
+    .min(0)
+    .default(0.01)
+    .describe("strength beta of the decay of the reward head towards 0, of the method l2-sp"),
+  probeEpochs: z
+    .number()
+    .positive()
+    .default(10)
+    .describe("epochs in which the method lp-ft trains the reward head alone, before --epochs"),
+  probeLr: z
+    .number()
+    .positive()
+    .default(3e-2)
+    .describe("highest learning rate of these epochs of the method lp-ft"),
   labelSmoothing: share
     .default(0.1)
     .describe("label smoothing of the method label-smoothing, from 0 to 1"),
@@ -185,6 +206,16 @@ export function trainSettings(options: TrainOptions): TrainSettings {
     const why = mode === "lora" ? "trains no adapters" : "isn't trained";
     throw new ArgumentError(
       `train: method frozen with mode ${mode}: a frozen backbone ${why}; method bt would go with it`,
+    );
+  }
+  if (method === "l2-sp" && mode !== "full") {
+    throw new ArgumentError(
+      `train: method l2-sp with mode ${mode}: no weight of the base is trained that could be held to it; use mode full`,
+    );
+  }
+  if (method === "lp-ft" && mode === "frozen") {
+    throw new ArgumentError(
+      "train: method lp-ft with mode frozen: the head alone is what it trains first; use mode full or lora, or method frozen",
     );
   }
   if (mode === "frozen" && "regularizer" in methods[method] && alpha > 0) {
@@ -290,10 +321,12 @@ class RewardTraining implements TrainingRun {
   readonly #pairs: readonly Pair[];
   readonly #objective: Objective;
   readonly #trained: readonly (readonly [name: string, parameter: Tensor])[];
-  readonly #optimiser: AdamW;
+  #optimiser: AdamW;
   readonly #order: DataOrder;
   readonly #schedule: Schedule;
   readonly #stepsOfEpoch: number;
+  /** Steps in which the head is trained alone: of LP-FT. */
+  readonly #probeSteps: number;
   readonly #now: () => number;
   readonly steps: number;
   step = 0;
@@ -312,22 +345,37 @@ class RewardTraining implements TrainingRun {
     readonly hooks: TrainHooks,
   ) {
     const { seed, method, batchSize, flips } = settings;
-    const { lr, minLr, warmup, weightDecay, beta1, beta2 } = settings;
     const rng = random(seed);
     if (pairs.length === 0) throw new ArgumentError("train: got no pairs to train on");
     checkPairs(model, pairs, { needsMargin: method === "margin" });
     checkPairs(model, hooks.validation ?? []);
     this.#pairs = flipped(pairs, flips, rng.fork("flips"));
-    this.#objective = new Objective(model, this.#pairs, settings);
     this.#trained = chooseParameters(model, settings, rng.fork("adapters"));
-    this.#optimiser = new AdamW(this.#trained, { lr, weightDecay, beta1, beta2 });
+    this.#objective = new Objective(model, this.#pairs, settings, this.#trained);
+    this.#optimiser = this.#newOptimiser();
     this.#order = new DataOrder(this.#pairs.map(pairLength), batchSize, rng.fork("order"));
     this.#stepsOfEpoch = Math.ceil(pairs.length / batchSize);
-    this.steps = settings.steps ?? Math.ceil(this.#stepsOfEpoch * settings.epochs);
-    const rises = Math.floor(warmup * this.steps); // fewer than steps, as warmup < 1
-    this.#schedule = cosineSchedule({ lr, minLr: lr * minLr, warmup: rises, steps: this.steps });
+    const epochs = (count: number): number => Math.ceil(this.#stepsOfEpoch * count);
+    const steps = settings.steps ?? epochs(settings.epochs);
+    const probe = "probed" in methods[method] ? epochs(settings.probeEpochs) : 0;
+    this.#probeSteps = probe;
+    this.steps = probe + steps;
+    const alone = probe > 0 ? this.#scheduleOf(settings.probeLr, probe) : () => 0;
+    const whole = this.#scheduleOf(settings.lr, steps);
+    this.#schedule = (step) => (step < probe ? alone(step) : whole(step - probe));
     this.#dropout = rng.fork("dropout");
     this.#now = hooks.now ?? (() => performance.now());
+  }
+
+  #newOptimiser(): AdamW {
+    const { lr, weightDecay, beta1, beta2 } = this.settings;
+    return new AdamW(this.#trained, { lr, weightDecay, beta1, beta2 });
+  }
+
+  #scheduleOf(lr: number, steps: number): Schedule {
+    const { minLr, warmup } = this.settings;
+    const rises = Math.floor(warmup * steps); // fewer than steps, as warmup < 1
+    return cosineSchedule({ lr, minLr: lr * minLr, warmup: rises, steps });
   }
 
   get finished(): boolean {
@@ -342,7 +390,7 @@ class RewardTraining implements TrainingRun {
     this.#digest = await pairsDigest([...this.#pairs, ...validation]);
     if (resume) await this.#load(resume);
     else await this.#objective.refer();
-    await this.#objective.remember();
+    await this.#enterPart();
     this.#seconds = stopwatch(resume?.state.seconds ?? 0, this.#now);
     if (resume) return;
     this.#recordStart();
@@ -350,8 +398,24 @@ class RewardTraining implements TrainingRun {
     await this.#save();
   }
 
+  /** LP-FT has two parts: in the first only the head asks for gradients, and the backbone is frozen. */
+  async #enterPart(): Promise<void> {
+    if (this.#probeSteps === 0) return this.#objective.remember();
+    const isProbing = this.step < this.#probeSteps;
+    for (const [name, p] of this.#trained) if (!isOfHead(name)) p.requiresGrad_(!isProbing);
+    await this.#objective.remember(isProbing);
+  }
+
+  /** The second part of LP-FT begins with an optimiser that remembers nothing of the first. */
+  async #beginSecondPart(): Promise<void> {
+    for (const x of Object.values(optimiserState(this.#optimiser).tensors)) x.release();
+    this.#optimiser = this.#newOptimiser();
+    await this.#enterPart();
+  }
+
   /** A step, and what is due after it. */
   async next(): Promise<void> {
+    if (this.#probeSteps > 0 && this.step === this.#probeSteps) await this.#beginSecondPart();
     const { logEvery, evaluateEvery, checkpointEvery } = this.settings;
     const record = await this.#update(this.#order.next());
     const due = (every: number): boolean => this.finished || this.step % every === 0;
@@ -365,6 +429,7 @@ class RewardTraining implements TrainingRun {
   /** What came of it: the checkpoint has the last weights, the model the best if those were kept. */
   async end(): Promise<Trained> {
     await this.#save();
+    for (const [, p] of this.#trained) p.requiresGrad_(true); // which LP-FT's first part took away
     const { model, settings, step, steps, finished } = this;
     const best = finished ? this.#best : null;
     if (best !== null) model.loadStateDict(this.#bestWeights, { strict: false });
@@ -550,7 +615,7 @@ class RewardTraining implements TrainingRun {
       validation_pairs: validation.length,
       steps,
       parameters: model.parameterCount(),
-      trained_parameters: model.parameterCount({ trainable: true }),
+      trained_parameters: sumOf(this.#trained, ([, p]) => p.size),
     });
   }
 

@@ -9,6 +9,7 @@ import {
   bradleyTerry,
   dpoRegularizer,
   grmLoss,
+  l2sp,
   makeBatch,
   positiveRegularizer,
   rewardCentering,
@@ -169,6 +170,43 @@ describe("losses agree with loops over the formulas", () => {
       },
     );
   });
+});
+
+test("l2sp is (alpha/2) the squared distance from the start and (beta/2) the head's squares", () => {
+  holds(
+    "l2sp",
+    (d) => {
+      const shapes = Array.from({ length: d.integer(0, 3) }, () => [
+        d.integer(1, 3),
+        d.integer(0, 4),
+      ]);
+      const draws = (some: readonly number[][]) =>
+        some.map((shape) => d.tensor(shape, within(-4, 4)));
+      const strengths = [d.integer(0, 8) / 4, d.integer(0, 8) / 4] as const;
+      return [draws(shapes), draws(shapes), draws([[3], [1, 2]]), strengths] as const;
+    },
+    ([weights, start, head, [alpha, beta]]) => {
+      for (const w of [...weights, ...head]) w.requiresGrad_();
+      const y = l2sp(weights, start, head, { alpha, beta });
+      const moved = weights.map((w, i) =>
+        Array.from(w.data, (x, k) => x - (start[i]?.data[k] ?? 0)),
+      );
+      const squares = (list: readonly ArrayLike<number>[]) =>
+        list.flatMap((x) => Array.from(x)).reduce((sum, x) => sum + x * x, 0);
+      const wanted = (alpha / 2) * squares(moved) + (beta / 2) * squares(head.map((w) => w.data));
+      close([y.data[0] ?? Number.NaN], [wanted], "loss");
+      const slopes = [
+        ...moved.map((x) => x.map((v) => alpha * v)),
+        ...head.map((w) => Array.from(w.data, (v) => beta * v)),
+      ];
+      grad(y, [...weights, ...head]).forEach((g, i) => {
+        close(g?.data ?? [], slopes[i] ?? [], `gradient ${i}`);
+      });
+    },
+  );
+  const w = tensor([1]);
+  assert.throws(() => l2sp([w], [], []), /1 weights, 0 starting points and 0 of the head/);
+  assert.throws(() => l2sp([], [], []), /at least one weight/);
 });
 
 // --- s(y) --------------------------------------------------------------------------------------------

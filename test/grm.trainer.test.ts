@@ -104,7 +104,16 @@ function byHand(model: RewardModel, method: TrainMethod, alpha: number) {
     "grm-dpo-noref": () => dpoRegularizer(s_c, s_r),
   };
   const regLoss = regularizers[method]?.();
-  const loss = regLoss === undefined ? rewardLoss : grmLoss(rewardLoss, regLoss, { alpha });
+  let loss = regLoss === undefined ? rewardLoss : grmLoss(rewardLoss, regLoss, { alpha });
+  if (method === "l2-sp") {
+    for (const p of model.vHead.parameters())
+      loss = loss.add(
+        p
+          .mul(p)
+          .sum()
+          .mul(0.01 / 2),
+      ); // w = w0 elsewhere
+  }
   const values = [loss, rewardLoss, regLoss].map((x) => x?.data[0] ?? null);
   return { values, loss, hidden: activations.hidden as Tensor };
 }
@@ -115,7 +124,7 @@ describe("a step", () => {
   for (const method of trainMethods) {
     test(`of ${method} is the formulas' loss and gradient`, async () => {
       const model = toyModel();
-      if (method === "frozen") {
+      if (method === "frozen" || method === "lp-ft") {
         model.freeze();
         model.vHead.unfreeze();
       }
@@ -241,6 +250,11 @@ describe("modes", () => {
     assert.throws(() => trainSettings({ method: "frozen", mode: "lora" }), /trains no adapters/);
     assert.throws(() => trainSettings({ method: "frozen", mode: "full" }), /isn't trained/);
     assert.throws(() => trainSettings({ mode: "frozen" }), /no hidden state to regularise/);
+    assert.throws(() => trainSettings({ method: "l2-sp", mode: "lora" }), /no weight of the base/);
+    assert.throws(
+      () => trainSettings({ method: "lp-ft", mode: "frozen" }),
+      /use mode full or lora/,
+    );
     assert.throws(() => trainSettings({ alpha: 2 }), /train: alpha: /);
     await refused({ method: "frozen" }, /doesn't train adapters/, adapted());
     await refused({ method: "bt" }, /weights and adapters at once/, adapted());
@@ -256,6 +270,143 @@ describe("modes", () => {
     await assert.rejects(train(toyModel(), bare, { method: "margin" }), /24 of 24 .*no margin/);
     await assert.rejects(train(toyModel(), [], {}), /no pairs/);
   });
+});
+
+// --- L2-SP and LP-FT ---------------------------------------------------------------------------------
+
+/** One step of each setting's run: how far a parameter went, with the optimiser's own decay switched off. */
+const hard: TrainOptions = { steps: 12, batchSize: 8, lr: 0.01, weightDecay: 0 };
+
+describe("l2-sp", () => {
+  /** The distance from the base over everything but the reward head. */
+  async function wentFar(options: TrainOptions): Promise<number> {
+    const model = toyModel();
+    const before = copyOf(model);
+    await ran({ ...hard, ...options }, {}, { model });
+    const squares = model.namedParameters().flatMap(([name, p]) => {
+      const start = before.get(name) ?? [];
+      return name.startsWith("v_head.")
+        ? []
+        : Array.from(p.data, (x, i) => (x - (start[i] ?? 0)) ** 2);
+    });
+    return Math.sqrt(squares.reduce((sum, x) => sum + x, 0));
+  }
+
+  test("with strengths 0 is Bradley-Terry to the bit, and holds weights the closer the stronger it is", async () => {
+    const bt = await ran({ ...hard, method: "bt" });
+    const none = await ran({ ...hard, method: "l2-sp", l2spAlpha: 0, l2spBeta: 0 });
+    assert.equal(bitsOf(none.model.stateDict()), bitsOf(bt.model.stateDict()));
+    const at = (l2spAlpha: number) => wentFar({ method: "l2-sp", l2spAlpha });
+    const [free, weak, strong] = [await at(0), await at(0.1), await at(100)];
+    assert.ok(strong < 0.5 * weak && weak < free, `${strong}, ${weak}, ${free}`);
+  });
+
+  test("counts from where training began, also after the second step and in micro-batches", async () => {
+    const options: TrainOptions = {
+      ...hard,
+      method: "l2-sp",
+      l2spAlpha: 3,
+      l2spBeta: 0.5,
+      steps: 4,
+    };
+    const model = toyModel();
+    const before = copyOf(model);
+    const penalties: number[] = [];
+    const onProgress: TrainHooks["onProgress"] = () => {
+      const half = (name: string, scale: number, x: ArrayLike<number>, from: ArrayLike<number>) =>
+        name.startsWith("v_head.") === (scale === 0.5)
+          ? Array.from(x).reduce((sum, v, i) => sum + (scale / 2) * (v - (from[i] ?? 0)) ** 2, 0)
+          : 0;
+      const all = model.namedParameters();
+      penalties.push(
+        all.reduce(
+          (sum, [name, p]) =>
+            sum + half(name, 3, p.data, before.get(name) ?? []) + half(name, 0.5, p.data, []),
+          0,
+        ),
+      );
+    };
+    const { steps } = await ran({ ...options, microBatchSize: 3 }, { onProgress }, { model });
+    for (const [i, step] of steps.slice(1).entries())
+      near(step.loss - step.reward_loss, penalties[i] ?? Number.NaN, 1e-5);
+    assert.ok((penalties[2] ?? 0) > 1e-3, String(penalties));
+  });
+});
+
+describe("lp-ft", () => {
+  const probed: TrainOptions = {
+    ...hard,
+    method: "lp-ft",
+    probeEpochs: 2,
+    probeLr: 0.02,
+    warmup: 0,
+  };
+
+  test("trains the head alone first: the body keeps its bits until the second part", async () => {
+    const model = toyModel({ dropout: 0.1 });
+    const before = copyOf(model);
+    const seen: string[][] = [];
+    const onProgress: TrainHooks["onProgress"] = () => void seen.push(changed(model, before));
+    const { steps, records } = await ran(probed, { onProgress }, { model });
+    assert.equal(steps.length, 6 + 12); // 24 pairs in batches of 8, twice, and what steps says
+    for (const names of seen.slice(0, 6)) {
+      assert.ok(names.length > 0 && names.every((name) => name.startsWith("v_head.")));
+    }
+    assert.ok((seen[6] ?? []).includes("model.layers.0.mlp.up_proj.weight"), "and then all");
+    assert.deepEqual([steps[0]?.lr, steps[6]?.lr], [0.02, 0.01]);
+    assert.equal(steps[5]?.reward_hidden_grad, null);
+    assert.ok((steps[6]?.reward_hidden_grad ?? 0) > 0);
+    const start = records.find((r) => r.kind === "start");
+    assert.equal(start?.trained_parameters, model.parameterCount());
+  });
+
+  test("its first part is the method frozen, to the bit", async () => {
+    const alone = await ran({ ...probed, method: "frozen", lr: 0.02, steps: 6 });
+    const stop = new AbortController();
+    const model = toyModel();
+    const onProgress: TrainHooks["onProgress"] = ({ step }) => step === 6 && stop.abort();
+    await ran(probed, { onProgress, signal: stop.signal }, { model });
+    assert.equal(bitsOf(model.stateDict()), bitsOf(alone.model.stateDict()));
+  });
+});
+
+test("l2-sp and lp-ft stopped anywhere go on from a file with the same bits", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "twoheads-second-"));
+  const path = join(folder, "checkpoint.safetensors");
+  try {
+    for (const method of ["l2-sp", "lp-ft"] as const) {
+      const options: TrainOptions = {
+        ...hard,
+        method,
+        probeEpochs: 1,
+        steps: 4,
+        checkpointEvery: 1,
+      };
+      const alone = await ran(options, {}, { model: toyModel({ dropout: 0.1 }) });
+      for (const stopAt of method === "l2-sp" ? [0, 2] : [0, 2, 3, 5]) {
+        const stop = new AbortController();
+        if (stopAt === 0) stop.abort();
+        await ran(
+          options,
+          {
+            signal: stop.signal,
+            onProgress: ({ step }) => step === stopAt && stop.abort(),
+            onCheckpoint: (checkpoint) => saveTrainCheckpoint(path, checkpoint),
+          },
+          { model: toyModel({ dropout: 0.1 }) },
+        );
+        const resume = loadTrainCheckpoint(path);
+        const rest = await ran(options, { resume }, { model: toyModel({ dropout: 0.1 }) });
+        assert.equal(
+          bitsOf(rest.model.stateDict()),
+          bitsOf(alone.model.stateDict()),
+          `${method} ${stopAt}`,
+        );
+      }
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
 
 // --- The order of the data ---------------------------------------------------------------------------
@@ -297,8 +448,9 @@ describe("adapters with dropout on both heads", () => {
     ...{ steps: 6, batchSize: 8, lr: 0.01, checkpointEvery: 1 },
   });
 
+  const adaptable = trainMethods.filter((name) => name !== "frozen" && name !== "l2-sp");
   for (const type of ["linear", "mlp"] as const) {
-    for (const method of trainMethods.filter((name) => name !== "frozen")) {
+    for (const method of adaptable) {
       test(`train with ${method} on a ${type} head, and go on with the same bits`, async () => {
         const options = adapted(type, method);
         const folder = mkdtempSync(join(tmpdir(), "twoheads-heads-"));

@@ -79,8 +79,9 @@ A file of pairs has an object a line, and needs no more than this:
   {"prompt": "What is the sky?", "chosen": "Blue, mostly.", "rejected": "Green."}
 CSV, TSV, Parquet and the columns of public data sets are read too: twoheads data --help.
 
-Methods: bt (Bradley-Terry), frozen (the reward head alone), margin, label-smoothing, and GRM with
-its three regularisers, grm-sft, grm-dpo and grm-dpo-noref (arXiv 2406.10216).
+Methods: bt (Bradley-Terry), frozen (the reward head alone), margin, label-smoothing, l2-sp (weights
+decay towards the base, arXiv 1802.01483), lp-ft (the head alone first, then all, 2202.10054), and GRM
+with its three regularisers, grm-sft, grm-dpo and grm-dpo-noref (2406.10216).
 
 Examples:
   $ twoheads train --data pairs.jsonl

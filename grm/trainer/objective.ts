@@ -18,6 +18,7 @@ import type { RewardModel } from "../rewardModel.ts";
 import { scorePairs } from "../scores.ts";
 import type { TrainSettings } from "../trainer.ts";
 import { Features } from "./features.ts";
+import { type Named, StartingPoint } from "./startingPoint.ts";
 
 /** What a method adds to the Bradley-Terry loss. */
 interface MethodParts {
@@ -27,14 +28,23 @@ interface MethodParts {
   /** Whether the pairs' margins stand inside the sigmoid. */
   readonly margin?: boolean;
   readonly smoothing?: boolean;
+  /** Whether weights are held to what they were in the base (L2-SP). */
+  readonly anchored?: boolean;
+  /** Whether the head is trained alone before everything is (LP-FT). */
+  readonly probed?: boolean;
 }
 
-/** The methods by name: GRM's three, and the baselines. "frozen" trains the reward head alone. */
+/**
+ * The methods by name: GRM's three, and the baselines. "frozen" trains the reward head alone; "l2-sp" adds weight decay
+ * towards the base (1802.01483); "lp-ft" trains the head alone first, then everything (Kumar et al. 2022, 2202.10054).
+ */
 export const methods = {
   frozen: {},
   bt: {},
   margin: { margin: true },
   "label-smoothing": { smoothing: true },
+  "l2-sp": { anchored: true },
+  "lp-ft": { probed: true },
   "grm-sft": { regularizer: "sft" },
   "grm-dpo": { regularizer: "dpo", reference: true },
   "grm-dpo-noref": { regularizer: "dpo" },
@@ -70,13 +80,16 @@ export interface Seen {
 export class Objective {
   readonly #parts: MethodParts;
   #features: Features | null = null;
-  /** s_c and s_r of the pairs under the base, [N] each; empty where no loss needs them. */
+  #start: StartingPoint | null = null;
+  /** Of the base: s_c and s_r of the pairs, [N] each, for DPO; its weights, for L2-SP. Empty where no loss needs them. */
   reference: Readonly<Record<string, Float64Array>> = {};
 
   constructor(
     readonly model: RewardModel,
     readonly pairs: readonly Pair[],
     readonly settings: TrainSettings,
+    /** The parameters that are trained, by their names. */
+    readonly trained: Named = [],
   ) {
     this.#parts = methods[settings.method];
   }
@@ -88,20 +101,22 @@ export class Objective {
 
   /** Whether the final hidden states are computed anew in every step. */
   get hasHidden(): boolean {
-    return this.settings.mode !== "frozen";
+    return this.#features === null;
   }
 
-  /** DPO's frozen reference is the model without adapters, before the first step. */
+  /** DPO's frozen reference is the model without adapters, L2-SP's the weights, both before the first step. */
   async refer(): Promise<void> {
+    if (this.#parts.anchored) this.reference = await StartingPoint.read(this.trained);
     if (!this.isRegularized || !this.#parts.reference) return;
     const options = { logProbs: true, withoutAdapters: true };
     const { chosen, rejected } = await scorePairs(this.model, this.pairs, options);
     this.reference = { s_c: chosen.logProbs, s_r: rejected.logProbs };
   }
 
-  /** A frozen backbone is asked once. */
-  async remember(): Promise<void> {
-    if (!this.hasHidden) this.#features = await Features.of(this.model, this.pairs);
+  /** Before the first step, and where the backbone begins to move: a frozen one is asked once. */
+  async remember(isFrozen = this.settings.mode === "frozen"): Promise<void> {
+    this.#features = isFrozen ? await Features.of(this.model, this.pairs) : null;
+    if (this.#parts.anchored) this.#start = new StartingPoint(this.trained, this.reference);
   }
 
   /** The losses on the pairs at these indices. */
@@ -111,8 +126,10 @@ export class Objective {
     const [r_c, r_r] = rewards.split(pairs.length) as [Tensor, Tensor];
     const rewardLoss = this.#rewardLoss(r_c, r_r, pairs);
     const regLoss = seen !== null && this.isRegularized ? this.#regLoss(seen, indices) : null;
-    const loss =
-      regLoss === null ? rewardLoss : grmLoss(rewardLoss, regLoss, { alpha: this.settings.alpha });
+    const { alpha, l2spAlpha, l2spBeta } = this.settings;
+    let loss = regLoss === null ? rewardLoss : grmLoss(rewardLoss, regLoss, { alpha });
+    if (this.#start !== null)
+      loss = loss.add(this.#start.penalty({ alpha: l2spAlpha, beta: l2spBeta }));
     return { rewards, rewardLoss, regLoss, loss, seen };
   }
 
