@@ -14,7 +14,7 @@ import { accept, signatures } from "../core/signature.ts";
 import { isListening } from "./activations.ts";
 import type { LayerCache } from "./cache.ts";
 import { residualStd, type TransformerConfig } from "./config.ts";
-import { Conv1D, Dropout, type Linear, linearMaker } from "./layers.ts";
+import { Conv1D, Dropout, type Linear, linearMaker, RMSNorm } from "./layers.ts";
 import { Module } from "./module.ts";
 import type { RotaryTables } from "./rotary.ts";
 
@@ -45,6 +45,13 @@ function fromHeads(x: Tensor): Tensor {
   const [B = 0, H = 0, T = 0, D = 0] = x.shape;
   if (T === 1) return x.reshape([B, 1, H * D]);
   return x.permute([0, 2, 1, 3]).reshape([B, T, H * D]);
+}
+
+/** A norm of every head by itself, x [B,T,H·D]; x as it is where there is none. */
+function inHeads(x: Tensor, norm: RMSNorm | null): Tensor {
+  if (norm === null) return x;
+  const [B = 0, T = 0] = x.shape;
+  return norm.forward(x.reshape([B, T, -1, norm.weight.size])).reshape(x.shape);
 }
 
 /** The identity matrix [n,n] in the dtype and on the device of `x`. */
@@ -157,27 +164,34 @@ export abstract class SelfAttention extends Module {
   }
 }
 
-/** Four projections without biases. */
+/** Four projections, with the biases and the norms of queries and keys that the configuration says. */
 export class LlamaAttention extends SelfAttention {
   readonly qProj: Linear;
   readonly kProj: Linear;
   readonly vProj: Linear;
   readonly oProj: Linear;
+  readonly qNorm: RMSNorm | null;
+  readonly kNorm: RMSNorm | null;
 
   constructor(config: TransformerConfig, rng: Random) {
     accept(takes.LlamaAttention, arguments);
     super(config);
     const linear = linearMaker(rng, config.initStd);
-    const { dim, headDim } = config;
+    const { dim, headDim, attentionBias, qkNorm = false, normEps } = config;
     const [width, keyWidth] = [config.heads * headDim, config.kvHeads * headDim];
-    this.qProj = linear(dim, width, "q_proj");
-    this.kProj = linear(dim, keyWidth, "k_proj");
-    this.vProj = linear(dim, keyWidth, "v_proj");
-    this.oProj = linear(width, dim, "o_proj", residualStd(config));
+    const bias = attentionBias !== undefined;
+    this.qProj = linear(dim, width, "q_proj", { bias });
+    this.kProj = linear(dim, keyWidth, "k_proj", { bias });
+    this.vProj = linear(dim, keyWidth, "v_proj", { bias });
+    const std = residualStd(config);
+    this.oProj = linear(width, dim, "o_proj", { bias: attentionBias === "all", std });
+    this.qNorm = qkNorm ? new RMSNorm(headDim, normEps) : null;
+    this.kNorm = qkNorm ? new RMSNorm(headDim, normEps) : null;
   }
 
   protected override project(x: Tensor): Projections {
-    return [this.qProj.forward(x), this.kProj.forward(x), this.vProj.forward(x)];
+    const q = inHeads(this.qProj.forward(x), this.qNorm);
+    return [q, inHeads(this.kProj.forward(x), this.kNorm), this.vProj.forward(x)];
   }
 
   protected override output(x: Tensor): Tensor {

@@ -48,6 +48,10 @@ export interface TransformerConfig {
   readonly ropeBase: number;
   /** How rotary angles are slowed down for a longer context than a model began with; as they are unless said. */
   readonly ropeScaling?: RopeScaling | undefined;
+  /** Which projections of a Llama's attention have biases: to queries, keys and values (Qwen2), or all; none unless said. */
+  readonly attentionBias?: "qkv" | "all" | undefined;
+  /** Whether a Llama's queries and keys go through a norm of their own, head by head (Qwen3); they don't unless said. */
+  readonly qkNorm?: boolean | undefined;
   /** Added to the variance in norms. */
   readonly normEps: number;
   /** Whether the output matrix is the embedding. */
@@ -162,6 +166,11 @@ const rules: Readonly<Record<string, { is: (x: unknown) => boolean; needed: stri
     needed:
       '{ type: "linear", factor } or { type: "llama3", factor, lowFactor, highFactor, context }',
   },
+  attentionBias: {
+    is: (x) => x === undefined || x === "qkv" || x === "all",
+    needed: "qkv or all, or nothing for none",
+  },
+  qkNorm: { is: (x) => x === undefined || typeof x === "boolean", needed: "true or false" },
   normEps: positive,
   tied: { is: (x) => typeof x === "boolean", needed: "true or false" },
   dropout: { is: isShare, needed: "a number in [0, 1)" },
@@ -190,8 +199,13 @@ function check(config: ModelConfig, fields: readonly string[]): void {
 }
 
 /** Fields that are fine by themselves and don't go together. */
-function misfits({ style, heads, kvHeads, headDim, positions }: TransformerConfig): string[] {
+function misfits(config: TransformerConfig): string[] {
+  const { style, heads, kvHeads, headDim, positions, attentionBias, qkNorm = false } = config;
   const problems: string[] = [];
+  if (style === "gpt2" && (attentionBias !== undefined || qkNorm))
+    problems.push("attentionBias and qkNorm are a llama's; a gpt2 has all biases and no such norm");
+  if (qkNorm && attentionBias === "qkv")
+    problems.push("with qkNorm, attentionBias is all or none, as in Qwen3");
   if (heads % kvHeads !== 0)
     problems.push(`heads ${heads} must be a multiple of kvHeads ${kvHeads}`);
   if (style === "gpt2" && heads !== kvHeads)

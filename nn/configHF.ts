@@ -1,6 +1,6 @@
-// Hugging Face's config.json, to and from our configuration. What this transformer doesn't do (other ways to scale
-// rotary angles, sliding windows, other activations) is refused by name instead of being computed wrong.
-// Next: checkpoints/ for the folder around it.
+// Hugging Face's config.json, to and from our configuration: Llama, Mistral, Qwen2, Qwen3 and GPT-2. What this
+// transformer doesn't do (sliding windows, mixtures of experts, other activations) is refused by name instead of being
+// computed wrong. Next: ropeHF.ts for rotary positions, checkpoints/ for the folder around it.
 
 import { ArgumentError } from "../core/index.ts";
 import { accept, signatures } from "../core/signature.ts";
@@ -9,17 +9,15 @@ import {
   type LSTMConfig,
   type ModelConfig,
   modelConfig,
-  type RopeScaling,
   type TransformerConfig,
 } from "./config.ts";
+import { type HF, number, ropeFromHF, ropeScalingToHF } from "./ropeHF.ts";
 import type { SpecialIds } from "./tokenizers/index.ts";
 
 const takes = signatures({
   configFromHF: "config: object",
   configToHF: "config: { style: string, vocabSize: number, dim: number, ... }",
 });
-
-type HF = Readonly<Record<string, unknown>>;
 
 const activationNames: Readonly<Record<Activation, string>> = {
   silu: "silu",
@@ -37,13 +35,8 @@ const activations: Readonly<Record<string, Activation>> = {
 };
 
 /** Fields that must have this value, or be absent, for our forward pass to be the right one. */
-const required: Readonly<Record<string, HF>> = {
-  llama: {
-    attention_bias: false,
-    mlp_bias: false,
-    attention_dropout: 0,
-    partial_rotary_factor: 1,
-  },
+const required: Readonly<Record<"llama" | "gpt2", HF>> = {
+  llama: { mlp_bias: false },
   gpt2: {
     scale_attn_weights: true,
     scale_attn_by_inverse_layer_idx: false,
@@ -51,8 +44,8 @@ const required: Readonly<Record<string, HF>> = {
   },
 };
 
-function refuse(config: HF, type: string): void {
-  for (const [field, needed] of Object.entries(required[type] ?? {})) {
+function refuse(config: HF, style: "llama" | "gpt2"): void {
+  for (const [field, needed] of Object.entries(required[style])) {
     const value = config[field] ?? needed;
     if (value === needed) continue;
     throw new ArgumentError(
@@ -61,58 +54,35 @@ function refuse(config: HF, type: string): void {
   }
 }
 
-/** The base of rotary angles; where both say it, rope_parameters wins, as in transformers 5. */
-function ropeBase(config: HF): number {
-  const parameters = (config.rope_parameters ?? {}) as HF;
-  return number(parameters, "rope_theta", number(config, "rope_theta", 10000));
-}
+/** What each model_type with the parts of a Llama takes where config.json is silent, and which biases it has. */
+const llamas: Readonly<Record<string, HF & { readonly attentionBias?: "qkv" }>> = {
+  llama: {},
+  mistral: { num_key_value_heads: 8, max_position_embeddings: 131072, sliding_window: 4096 },
+  qwen2: { num_key_value_heads: 32, max_position_embeddings: 32768, attentionBias: "qkv" },
+  qwen3: { num_key_value_heads: 32, max_position_embeddings: 32768, head_dim: 128 },
+};
 
-/** How rotary angles are scaled: not at all, linearly or as Llama 3 does; other ways are refused. */
-function ropeScaling(config: HF): { ropeScaling?: RopeScaling } {
-  for (const field of ["rope_parameters", "rope_scaling"]) {
-    const given = (config[field] ?? {}) as HF;
-    const type = given.rope_type ?? given.type ?? "default";
-    if (type === "default") continue;
-    if (type === "linear") return { ropeScaling: { type, factor: number(given, "factor") } };
-    if (type !== "llama3") {
-      throw new ArgumentError(
-        `configFromHF: ${field} = ${JSON.stringify(given)} isn't supported, only default, linear and llama3`,
-      );
-    }
-    const [lowFactor, highFactor] = [
-      number(given, "low_freq_factor"),
-      number(given, "high_freq_factor"),
-    ];
-    const context = number(given, "original_max_position_embeddings");
-    return {
-      ropeScaling: { type, factor: number(given, "factor"), lowFactor, highFactor, context },
-    };
-  }
-  return {};
-}
+/** Why some others can't be opened. */
+const reasons: readonly (readonly [type: RegExp, reason: string])[] = [
+  [/moe|mixtral|^dbrx/, ", a mixture of experts"],
+  [/^gemma/, ", whose embeddings, norms and caps on logits (softcapping) are others"],
+];
 
-function ropeScalingToHF({ ropeScaling: scaling }: TransformerConfig): HF {
-  if (scaling === undefined) return {};
-  const { type: rope_type, factor } = scaling;
-  if (scaling.type === "linear") return { rope_scaling: { rope_type, factor } };
-  const [low_freq_factor, high_freq_factor] = [scaling.lowFactor, scaling.highFactor];
-  const original_max_position_embeddings = scaling.context;
-  return {
-    rope_scaling: {
-      rope_type,
-      factor,
-      low_freq_factor,
-      high_freq_factor,
-      original_max_position_embeddings,
-    },
-  };
-}
-
-/** The field as a number; `otherwise` when it is absent, an ArgumentError when there is neither. */
-function number(config: HF, field: string, otherwise?: number): number {
-  const value = config[field] ?? otherwise;
-  if (typeof value === "number") return value;
-  throw new ArgumentError(`configFromHF: ${field} is ${String(value)}, needed a number`);
+/** A window that some token of a sequence would not see past. */
+function refuseSlidingWindow(config: HF, context: number): void {
+  const { model_type, layer_types: types, max_window_layers: whole = 28 } = config;
+  const slides =
+    model_type === "mistral" ||
+    (config.use_sliding_window === true &&
+      (Array.isArray(types)
+        ? types.includes("sliding_attention")
+        : number(config, "num_hidden_layers") > Number(whole)));
+  const window = config.sliding_window ?? Infinity;
+  if (!slides || Number(window) >= context) return;
+  throw new ArgumentError(
+    `configFromHF: sliding_window = ${window} isn't supported where max_position_embeddings, ${context}, is more; ` +
+      `write ${window} there, too, to use the model on texts of up to so many tokens`,
+  );
 }
 
 function activation(config: HF, field: string, otherwise: string): Activation {
@@ -124,21 +94,27 @@ function activation(config: HF, field: string, otherwise: string): Activation {
   );
 }
 
-/** Our configuration of a config.json's content; LlamaForCausalLM, GPT2LMHeadModel, and what we write. */
+/** Our configuration of a config.json's content: a Llama, Mistral, Qwen2, Qwen3 or GPT-2 of transformers', or what we write. */
 export function configFromHF(config: HF): ModelConfig {
   accept(takes.configFromHF, arguments);
-  const type = config.model_type;
-  if (type === "llama") return llamaFromHF(config);
+  const type = String(config.model_type);
+  if (Object.hasOwn(llamas, type)) return llamaFromHF({ ...llamas[type], ...config });
   if (type === "gpt2") return gpt2FromHF(config);
   if (type === "twoheads-lstm") return lstmFromHF(config);
+  const [, reason = ""] = reasons.find(([pattern]) => pattern.test(type)) ?? [];
+  const known = [...Object.keys(llamas), "gpt2", "twoheads-lstm"].join(", ");
   throw new ArgumentError(
-    `configFromHF: model_type is ${JSON.stringify(type)}; known are llama, gpt2, twoheads-lstm`,
+    `configFromHF: model_type is ${JSON.stringify(config.model_type)}${reason}; known are ${known}`,
   );
 }
 
 function llamaFromHF(config: HF): TransformerConfig {
   refuse(config, "llama");
   const [dim, heads] = [number(config, "hidden_size"), number(config, "num_attention_heads")];
+  const context = number(config, "max_position_embeddings", 2048);
+  refuseSlidingWindow(config, context);
+  const attentionBias =
+    config.attention_bias === true ? "all" : llamas[String(config.model_type)]?.attentionBias;
   return modelConfig({
     style: "llama",
     vocabSize: number(config, "vocab_size"),
@@ -149,10 +125,11 @@ function llamaFromHF(config: HF): TransformerConfig {
     headDim: number(config, "head_dim", dim / heads),
     ffDim: number(config, "intermediate_size"),
     activation: activation(config, "hidden_act", "silu"),
-    context: number(config, "max_position_embeddings", 2048),
+    context,
     positions: config.twoheads_positions === "learned" ? "learned" : "rope",
-    ropeBase: ropeBase(config),
-    ...ropeScaling(config),
+    ...ropeFromHF(config),
+    ...(attentionBias && { attentionBias }),
+    ...(config.model_type === "qwen3" && { qkNorm: true }),
     normEps: number(config, "rms_norm_eps", 1e-6),
     tied: config.tie_word_embeddings === true,
     dropout: number(config, "twoheads_dropout", 0),
@@ -163,12 +140,6 @@ function llamaFromHF(config: HF): TransformerConfig {
 function gpt2FromHF(config: HF): TransformerConfig {
   refuse(config, "gpt2");
   const [dim, heads] = [number(config, "n_embd"), number(config, "n_head")];
-  const drops = ["resid_pdrop", "embd_pdrop", "attn_pdrop"].map((p) => number(config, p, 0.1));
-  if (new Set(drops).size > 1) {
-    throw new ArgumentError(
-      `configFromHF: resid_pdrop, embd_pdrop and attn_pdrop are ${drops.join(", ")}; they must agree`,
-    );
-  }
   return modelConfig({
     style: "gpt2",
     vocabSize: number(config, "vocab_size"),
@@ -180,10 +151,10 @@ function gpt2FromHF(config: HF): TransformerConfig {
     activation: activation(config, "activation_function", "gelu_new"),
     context: number(config, "n_positions", 1024),
     positions: config.twoheads_positions === "rope" ? "rope" : "learned",
-    ropeBase: ropeBase(config),
+    ...ropeFromHF(config),
     normEps: number(config, "layer_norm_epsilon", 1e-5),
     tied: config.tie_word_embeddings !== false,
-    dropout: drops[0] ?? 0,
+    dropout: number(config, "resid_pdrop", 0.1), // one for all; where the three differ, that of most places
     initStd: number(config, "initializer_range", 0.02),
   });
 }
@@ -200,7 +171,7 @@ function lstmFromHF(config: HF): LSTMConfig {
 }
 
 /**
- * The content of a config.json that LlamaForCausalLM or GPT2LMHeadModel open. What they have no field for
+ * The content of a config.json that transformers opens: LlamaForCausalLM, Qwen2's, Qwen3's or GPT2LMHeadModel. What they have no field for
  * (dropout of a Llama, learned positions in one) goes into fields that begin with "twoheads_".
  */
 export function configToHF(config: ModelConfig): Readonly<Record<string, unknown>> {
@@ -216,9 +187,12 @@ export function tokenIdsToHF({ bos, eos, pad }: SpecialIds): HF {
 }
 
 function llamaToHF(config: TransformerConfig): HF {
+  const { attentionBias } = config;
+  const isQwen2 = attentionBias === "qkv";
+  const type = config.qkNorm ? "qwen3" : isQwen2 ? "qwen2" : "llama";
   return {
-    architectures: ["LlamaForCausalLM"],
-    model_type: "llama",
+    architectures: [`${type[0]?.toUpperCase()}${type.slice(1)}ForCausalLM`],
+    model_type: type,
     vocab_size: config.vocabSize,
     hidden_size: config.dim,
     num_hidden_layers: config.layers,
@@ -229,11 +203,11 @@ function llamaToHF(config: TransformerConfig): HF {
     hidden_act: activationNames[config.activation],
     max_position_embeddings: config.context,
     rope_theta: config.ropeBase,
-    ...ropeScalingToHF(config),
+    ...ropeScalingToHF(config.ropeScaling),
     rms_norm_eps: config.normEps,
     tie_word_embeddings: config.tied,
     initializer_range: config.initStd,
-    attention_bias: false,
+    ...(!isQwen2 && { attention_bias: attentionBias === "all" }),
     mlp_bias: false,
     torch_dtype: "float32",
     ...(config.dropout > 0 && { twoheads_dropout: config.dropout }),

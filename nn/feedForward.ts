@@ -46,7 +46,7 @@ export class SwiGLU extends FeedForward {
     const linear = linearMaker(rng, config.initStd);
     this.gateProj = linear(dim, ffDim, "gate_proj");
     this.upProj = linear(dim, ffDim, "up_proj");
-    this.downProj = linear(ffDim, dim, "down_proj", residualStd(config));
+    this.downProj = linear(ffDim, dim, "down_proj", { std: residualStd(config) });
   }
 
   override forward(x: Tensor): Tensor {

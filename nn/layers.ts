@@ -77,11 +77,11 @@ export class Linear extends Projection {
   }
 }
 
-/** Makes the layers of a part of a model: without biases, each drawing from a fork of its own name. */
+/** Makes the layers of a part of a model: without biases unless said, each drawing from a fork of its own name. */
 export function linearMaker(rng: Random, std: number) {
   accept(takes.linearMaker, arguments);
-  return (from: number, to: number, name: string, deviation = std): Linear =>
-    new Linear(from, to, { rng: rng.fork(name), bias: false, std: deviation });
+  return (from: number, to: number, name: string, options: Partial<LinearOptions> = {}): Linear =>
+    new Linear(from, to, { rng: rng.fork(name), bias: false, std, ...options });
 }
 
 /** y = x W + bias with weight [in, out]: how GPT-2 stores its projections. */

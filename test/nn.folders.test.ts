@@ -1,5 +1,5 @@
 // Folders of the field: what opens under other names, and what is refused in one sentence before it costs time.
-// Next: ../nn/pretrained.ts, ../grm/rewardModelFiles.ts.
+// Next: nn.families.test.ts for what transformers writes, ../nn/pretrained.ts, ../grm/rewardModelFiles.ts.
 
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
@@ -36,21 +36,8 @@ async function modelIn(
   return path;
 }
 
-const logits = (model: CausalLM): number[] =>
-  Array.from(model.forward(tensor([[1, 2, 3]], { dtype: "int32" })).data);
-
-describe("a language model under other names", () => {
-  test("without the backbone's prefix, with rotary frequencies among the weights", async () => {
-    const bare = Object.entries(lm.stateDict()).map(([name, x]) => [
-      name.replace(/^model\./, ""),
-      x,
-    ]);
-    const more = { "layers.0.self_attn.rotary_emb.inv_freq": tensor([1, 0.5, 0.25, 0.125]) };
-    const path = await modelIn("bare", {}, { ...Object.fromEntries(bare), ...more });
-    assert.deepEqual(logits(loadCausalLM(path)), logits(lm.eval()));
-  });
-
-  test("rotary angles scaled linearly and as Llama 3 does, there and back", () => {
+describe("rotary positions", () => {
+  test("angles scaled linearly and as Llama 3 does, there and back", () => {
     const llama3 = {
       ...{ rope_type: "llama3", factor: 4, low_freq_factor: 1, high_freq_factor: 4 },
       original_max_position_embeddings: 32,
@@ -83,13 +70,6 @@ describe("a language model under other names", () => {
       context: 32,
     } as const;
     near(angles(scaling), [a, between, c / 4, d / 4]);
-  });
-
-  test("rope_parameters win over rope_theta, gelu_fast is GELU by tanh", () => {
-    const raw = { ...configToHF(lm.config), rope_theta: 1, hidden_act: "gelu_fast" };
-    const config = configFromHF({ ...raw, rope_parameters: { rope_theta: 5e5 } });
-    assert.ok(config.style === "llama");
-    assert.deepEqual([config.ropeBase, config.activation], [5e5, "gelu_tanh"]);
   });
 });
 

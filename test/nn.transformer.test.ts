@@ -46,7 +46,8 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const llama: ModelOptions = { vocabSize: 13, dim: 16, layers: 2, heads: 4, kvHeads: 2 };
 const gpt2: ModelOptions = { style: "gpt2", vocabSize: 13, dim: 16, layers: 2, heads: 2 };
 const lstm: ModelOptions = { style: "lstm", vocabSize: 13, dim: 16, layers: 2 };
-const styles = { llama, gpt2, lstm };
+const qwen: ModelOptions = { ...llama, attentionBias: "all", qkNorm: true };
+const styles = { llama, qwen, gpt2, lstm };
 
 /** Weights as large as those of a trained model, so that nothing is linear. */
 function model(options: ModelOptions, seed = 5): CausalLM {
@@ -556,11 +557,11 @@ describe("Hugging Face's config.json", () => {
     const refuses = (change: Record<string, unknown>, message: RegExp): void => {
       assert.throws(() => configFromHF({ ...base, ...change }), message);
     };
-    refuses({ model_type: "mamba" }, /model_type is "mamba"; known are llama, gpt2/);
+    refuses({ model_type: "mamba" }, /model_type is "mamba"; known are llama, mistral/);
     refuses({ rope_scaling: { rope_type: "yarn" } }, /rope_scaling = .*yarn/);
     refuses({ hidden_act: "relu" }, /hidden_act is "relu"; known are/);
     refuses({ vocab_size: "many" }, /vocab_size is many, needed a number/);
-    refuses({ attention_bias: true }, /attention_bias = true isn't supported/);
+    refuses({ mlp_bias: true }, /mlp_bias = true isn't supported/);
   });
 });
 
