@@ -17,6 +17,7 @@ import { refuseForeignFlags } from "./commands/foreignFlags.ts";
 import { addFrontier } from "./commands/frontier.ts";
 import { addGenerate } from "./commands/generate.ts";
 import { addInspect } from "./commands/inspect.ts";
+import { type JsonFlag, jsonOption, printFound } from "./commands/json.ts";
 import { addOveropt } from "./commands/overopt.ts";
 import { addPpo } from "./commands/ppo.ts";
 import { addPretrain } from "./commands/pretrain.ts";
@@ -61,9 +62,31 @@ function version(): string {
 /** The ops of both tables. */
 const everyOp = new Map([...opTable, ...furtherOps]);
 
-/** All ops under the heading of their kind, or the one called `name`. */
-function showOps(name: string | undefined): string {
-  if (name !== undefined) return showOp(name);
+/** What is known of an op beside its name. */
+function factsOf(entry: Entry) {
+  const fused = entry.definition !== undefined && entry.kernel.kind !== "composed";
+  return { name: entry.name, kind: entry.kernel.kind, fused, example: exampleOf(entry) };
+}
+
+/** Shows all ops, or the one called `name`. */
+function showOps(name: string | undefined, flags: JsonFlag): void {
+  if (name === undefined) {
+    printFound(flags, [...everyOp.values()].map(factsOf), allOps());
+    return;
+  }
+  const entry = everyOp.get(name);
+  if (entry === undefined) throw new ArgumentError(unknownOp(name));
+  const facts = factsOf(entry);
+  const lines = [
+    `${name}: ${facts.kind}`,
+    ...facts.example.split("\n").map((line) => `  ${line}`),
+    ...(facts.fused ? ["fused: checked against its definition in smaller ops"] : []),
+  ];
+  printFound(flags, facts, lines.join("\n"));
+}
+
+/** All ops under the heading of their kind. */
+function allOps(): string {
   const entries = [...everyOp.values()];
   const kinds = new Set(entries.map((entry) => entry.kernel.kind));
   const width = Math.max(...[...everyOp.keys()].map((key) => key.length));
@@ -74,20 +97,6 @@ function showOps(name: string | undefined): string {
     return [`${kind} (${lines.length})`, ...lines].join("\n");
   });
   return [...blocks, `${everyOp.size} ops`].join("\n\n");
-}
-
-function showOp(name: string): string {
-  const entry = everyOp.get(name);
-  if (entry === undefined) throw new ArgumentError(unknownOp(name));
-  const fused = entry.definition !== undefined && entry.kernel.kind !== "composed";
-  const lines = [
-    `${name}: ${entry.kernel.kind}`,
-    ...exampleOf(entry)
-      .split("\n")
-      .map((line) => `  ${line}`),
-    ...(fused ? ["fused: checked against its definition in smaller ops"] : []),
-  ];
-  return lines.join("\n");
 }
 
 function unknownOp(name: string): string {
@@ -122,7 +131,8 @@ export function program(): Command {
     .command("ops")
     .description("list the ops of the library, or show one with its example")
     .argument("[name]", "name of an op, such as softmax (default: all ops are listed)")
-    .action((name: string | undefined) => console.log(showOps(name)));
+    .addOption(jsonOption())
+    .action(showOps);
   addCheck(command);
   addDemo(command);
   addPretrain(command);

@@ -4,7 +4,6 @@
 // Next: ../grm/data/chat.ts.
 
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
@@ -26,7 +25,9 @@ import { loadRewardModel } from "../grm/rewardModelFolder.ts";
 import { filesAsFolder } from "../nn/checkpoints/byteSource.ts";
 import { CausalLM, HuggingFaceTokenizer, type Tokenizer, tokenizerFromFiles } from "../nn/index.ts";
 import { saveCausalLM } from "../nn/node.ts";
-import { root, temporaryFolder } from "./folders.ts";
+import "../kernels/index.ts";
+import { twoheadsHere } from "./commandLine.ts";
+import { temporaryFolder } from "./folders.ts";
 
 interface ChatCase {
   readonly messages: Message[];
@@ -185,12 +186,11 @@ describe("where a template is found", () => {
 describe("the commands", () => {
   const folder = temporaryFolder("chat");
   const base = join(folder, "base");
-  const twoheads = (...args: readonly string[]) => {
-    const run = spawnSync(process.execPath, [join(root, "cli/bin.js"), ...args], {
-      cwd: folder,
-      encoding: "utf8",
-    });
-    return { ...run, said: run.stdout + run.stderr };
+  const at = (name: string): string => join(folder, name);
+  const says = async (...args: readonly string[]): Promise<string> => {
+    const { out, said, code } = await twoheadsHere(args);
+    assert.equal(code, 0, said);
+    return `${out}\n${said}`;
   };
 
   test("train, export and generate write conversations by the base's template", async () => {
@@ -212,27 +212,21 @@ describe("the commands", () => {
     });
     const data = join(folder, "pairs.jsonl");
     writeFileSync(data, Array.from({ length: 12 }, (_, n) => JSON.stringify(pair(n))).join("\n"));
-    const trained = twoheads(
-      ...["train", "--base", base, "--data", data, "--out", "run", "--epochs", "1"],
-    );
-    assert.match(trained.said, /conversations: written by the chat template in .*tokenizer_config/);
+    const train = ["train", "--base", base, "--data", data, "--epochs", "1"];
+    const trained = await says(...train, "--out", at("run"));
+    assert.match(trained, /conversations: written by the chat template in .*tokenizer_config/);
     const { model, reading } = loadRewardModel(join(folder, "run"));
     assert.deepEqual(reading.template, { jinja: marks.jinja });
     assert.equal(model.config.style, "llama");
 
-    const exported = twoheads("export", "run", "--out", "exported");
-    assert.equal(exported.status, 0, exported.said);
+    await says("export", at("run"), "--out", at("exported"));
     const config = JSON.parse(readFileSync(join(folder, "exported/tokenizer_config.json"), "utf8"));
     assert.equal(config.chat_template, marks.jinja);
     assert.equal(jinjaOf(reading.template, tokenizer.special), marks.jinja);
 
-    const written = twoheads("generate", base, "--chat", "Hi", "--max-tokens", "3");
-    assert.equal(written.status, 0, written.said);
-    assert.match(written.stderr, /written by the chat template/);
-    const other = twoheads(
-      ...["train", "--base", base, "--data", data, "--out", "other", "--epochs", "1"],
-      ...["--template", "transcript"],
-    );
-    assert.match(other.said, /conversations: written by transcript/);
+    const written = await says("generate", base, "--chat", "Hi", "--max-tokens", "3");
+    assert.match(written, /written by the chat template/);
+    const other = await says(...train, "--out", at("other"), "--template", "transcript");
+    assert.match(other, /conversations: written by transcript/);
   });
 });

@@ -7,16 +7,15 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { main, program } from "../cli/cli.ts";
+import { program } from "../cli/cli.ts";
 import { random } from "../core/index.ts";
 import type { Evaluation } from "../grm/index.ts";
 import { ByteTokenizer, CausalLM } from "../nn/index.ts";
 import "../kernels/index.ts";
 import { loadRewardModel, saveRewardModel } from "../grm/node.ts";
 import { saveCausalLM, saveTokenizer } from "../nn/node.ts";
+import { bin, twoheadsHere } from "./commandLine.ts";
 
-const bin = fileURLToPath(new URL("../cli/bin.js", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "twoheads-commands-"));
 const at = (name: string): string => join(folder, name);
 
@@ -48,21 +47,10 @@ before(async () => {
 after(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Runs a command line in this process: what it prints, and its exit code. */
-async function twoheads(...args: string[]): Promise<{ out: string; err: string; code: number }> {
-  const [out, err]: [string[], string[]] = [[], []];
-  const { log, error } = console;
-  const { exitCode } = process; // the test runner's own
-  console.log = (text: unknown) => void out.push(String(text));
-  console.error = (text: unknown) => void err.push(String(text));
-  process.exitCode = 0;
-  try {
-    await main(["node", "twoheads", ...args]);
-    return { out: out.join("\n"), err: err.join("\n"), code: Number(process.exitCode) };
-  } finally {
-    Object.assign(console, { log, error });
-    process.exitCode = exitCode;
-  }
-}
+const twoheads = async (...args: string[]) => {
+  const { said: err, ...rest } = await twoheadsHere(args);
+  return { ...rest, err };
+};
 
 const trained = (out: string, ...more: string[]): string[] => [
   ...["train", "--base", at("base"), "--data", at("pairs.jsonl"), "--template", "plain"],

@@ -11,16 +11,9 @@ import { type RewardModel, scoreSequences } from "../grm/index.ts";
 import { exportRewardModel, loadRewardModel, saveRewardModel } from "../grm/node.ts";
 import type { ModelOptions } from "../nn/index.ts";
 import { loadCausalLM, loadSafetensors } from "../nn/node.ts";
+import { twoheadsHere } from "./commandLine.ts";
 import { temporaryFolder } from "./folders.ts";
-import {
-  backbones,
-  drawnModel,
-  heads,
-  reading,
-  sequencesOf,
-  twoheadsHere,
-  whole,
-} from "./rewardFolders.ts";
+import { backbones, drawnModel, heads, reading, sequencesOf, whole } from "./rewardFolders.ts";
 
 const folder = temporaryFolder("export");
 
@@ -198,15 +191,15 @@ test("weights that are no numbers are written nowhere", async () => {
 });
 
 describe("twoheads export", () => {
-  test("writes a folder, and not over another model", async (t) => {
+  test("writes a folder, and not over another model", async () => {
     const from = join(folder, "from");
     await saveRewardModel(from, whole(drawnModel(llama, {}, adapters)));
     const out = join(folder, "out");
-    const prints = t.mock.method(console, "log", () => {});
-    const { said, code } = await twoheadsHere(["export", from, "--out", out]);
-    const printed = String(prints.mock.calls[0]?.arguments[0]);
-    prints.mock.restore();
+    const { out: printed, said, code } = await twoheadsHere(["export", from, "--out", out]);
     assert.deepEqual([said, code], ["", 0]);
+    const merged = ["export", from, "--out", join(folder, "one"), "--merge", "--json"];
+    const data = JSON.parse((await twoheadsHere(merged)).out);
+    assert.deepEqual([data.base, data.adapters], [join(folder, "one"), null]);
     assert.ok(printed.includes(`load_model_withhead("${join(out, "base")}", "${out}"`));
     assert.ok(existsSync(join(out, "adapter_model.safetensors")));
     const again = await twoheadsHere(["export", from, "--out", out]);

@@ -2,13 +2,10 @@
 // that were made up; the figure; and the commands. Next: ../lab/overopt/plan.ts.
 
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { policySettings } from "../grm/policies/index.ts";
 import {
   fullPlan,
@@ -29,6 +26,7 @@ import { overoptPage } from "../report/overoptPages.ts";
 import { figureSvg } from "../report/panels.ts";
 import "../kernels/index.ts";
 import { loadCausalLM, saveCausalLM } from "../nn/node.ts";
+import { twoheads, twoheadsHere } from "./commandLine.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "twoheads-overopt-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -221,41 +219,48 @@ describe("the figure", () => {
 });
 
 describe("the commands", () => {
-  const bin = fileURLToPath(new URL("../cli/bin.js", import.meta.url));
-  const twoheads = (...args: string[]) =>
-    promisify(execFile)(process.execPath, [bin, ...args], { cwd: folder });
-  const base = join(folder, "base");
+  const at = (name: string): string => join(folder, name);
+  const refused = async (message: RegExp, ...args: readonly string[]): Promise<void> => {
+    const { said, code } = await twoheadsHere(args);
+    assert.equal(code, 1);
+    assert.match(said, message);
+  };
+  const base = at("base");
   const ready = pretrainBase(tales, 1, () => {}, 20).then((lm) => saveCausalLM(base, lm));
 
   test("ppo trains, writes a policy that opens, and refuses to overwrite it", async () => {
     await ready;
-    const args = ["--policy", base, "--steps", "2", "--batch-size", "8", "--out", "p"];
-    const { stdout } = await twoheads("ppo", "--judge", "gold", "--mode", "lora", ...args);
-    assert.match(stdout, /gold .* at first, .* at its highest/);
-    const lines = readFileSync(join(folder, "p", "metrics.jsonl"), "utf8")
-      .trim()
-      .split("\n");
+    const args = ["--policy", base, "--steps", "2", "--batch-size", "8", "--out", at("p")];
+    const { out, said } = await twoheadsHere([
+      ...["ppo", "--judge", "gold", "--mode", "lora", ...args, "--json"],
+    ]);
+    assert.match(said, /^round 2: proxy .* gold /m);
+    const { finished, rounds, last, report } = JSON.parse(out);
+    assert.deepEqual([finished, rounds, last.step, report], [true, 2, 2, at("p/report.html")]);
+    const lines = readFileSync(at("p/metrics.jsonl"), "utf8").trim().split("\n");
     assert.equal(lines.length, 3);
     const weight = (path: string): string =>
       String(loadCausalLM(path).stateDict()["model.layers.0.self_attn.q_proj.weight"]);
-    assert.notEqual(weight(join(folder, "p")), weight(base), "the adapters are in the weights");
-    await assert.rejects(twoheads("ppo", ...args), /holds a run or a model already/);
-    await assert.rejects(twoheads("rloo", "--resume", "p"), /is a run of ppo/);
+    assert.notEqual(weight(at("p")), weight(base), "the adapters are in the weights");
+    await refused(/holds a run or a model already/, "ppo", ...args);
+    await refused(/is a run of ppo/, "rloo", "--resume", at("p"));
   });
 
   test("bon prints proxy and gold for every n, and the fit", async () => {
     await ready;
     const args = ["--policy", base, "--pairs", "16", "--prompts", "3", "--samples", "20"];
-    const { stdout } = await twoheads("bon", ...args);
-    assert.match(stdout, /16 preference pairs, labels right: \d+ %/);
-    assert.match(stdout, /^20 +2\.05 +\S+ ± \S+ +\S+ ± \S+/m);
-    assert.match(stdout, /d \(a - b d\)/);
-    const json = await twoheads("bon", ...args, "--json", "--out", "bon.json");
-    assert.equal(json.stdout, readFileSync(join(folder, "bon.json"), "utf8"));
-    assert.equal((JSON.parse(json.stdout) as { curves: unknown[] }).curves.length, 3);
-    assert.match(json.stderr, /^20 +2\.05 /m);
-    assert.match((await twoheads("report", "bon.json")).stdout, /the report .*bon\.html/);
-    await assert.rejects(twoheads("bon", "--reward", base, ...args), /describes no reward head/);
-    await assert.rejects(twoheads("bon", "--flips", "x"), /Not a number/);
+    const { out } = await twoheadsHere(["bon", ...args]);
+    assert.match(out, /16 preference pairs, labels right: \d+ %/);
+    assert.match(out, /^20 +2\.05 +\S+ ± \S+ +\S+ ± \S+/m);
+    assert.match(out, /d \(a - b d\)/);
+    const json = await twoheadsHere(["bon", ...args, "--json", "--out", at("bon.json")]);
+    assert.equal(`${json.out}\n`, readFileSync(at("bon.json"), "utf8"));
+    assert.equal((JSON.parse(json.out) as { curves: unknown[] }).curves.length, 3);
+    assert.match(json.said, /^20 +2\.05 /m);
+    const { out: page } = await twoheadsHere(["report", at("bon.json"), "--json"]);
+    assert.equal((JSON.parse(page) as { report: string }).report, at("bon.html"));
+    await refused(/describes no reward head/, "bon", "--reward", base, ...args);
+    const flips = twoheads(["bon", "--flips", "x"]);
+    assert.match(flips.stderr, /Not a number/);
   });
 });

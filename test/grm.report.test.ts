@@ -12,7 +12,6 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import type { Browser, Page } from "playwright-core";
 import "../kernels/index.ts";
-import { main } from "../cli/cli.ts";
 import { random } from "../core/index.ts";
 import type { Inspection } from "../grm/inspect/index.ts";
 import type { PolicyRecord } from "../grm/policies/policyRecords.ts";
@@ -40,8 +39,8 @@ import {
 } from "../report/index.ts";
 import { windows } from "../report/training.ts";
 import { launchBrowser, noBrowser } from "./chromium.ts";
+import { twoheadsHere } from "./commandLine.ts";
 import { temporaryFolder } from "./folders.ts";
-import { twoheadsHere } from "./rewardFolders.ts";
 
 const folder = temporaryFolder("report");
 const at = (name: string): string => join(folder, name);
@@ -435,15 +434,5 @@ async function trainTwo(): Promise<void> {
   await saying("report", at("bt"), at("sft"));
 }
 
-/** Runs a command line in this process; what it prints. */
-async function saying(...args: string[]): Promise<string> {
-  const lines: string[] = [];
-  const { log } = console;
-  console.log = (text: unknown) => void lines.push(String(text));
-  try {
-    await main(["node", "twoheads", ...args]);
-    return lines.join("\n");
-  } finally {
-    console.log = log;
-  }
-}
+/** What a command prints. */
+const saying = async (...args: string[]): Promise<string> => (await twoheadsHere(args)).out;

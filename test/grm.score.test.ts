@@ -22,6 +22,7 @@ import "../kernels/index.ts";
 import { loadRewardModel, saveRewardModel } from "../grm/node.ts";
 import { addLoRA, mergeLoRA } from "../nn/index.ts";
 import { saveCausalLM } from "../nn/node.ts";
+import { twoheads, twoheadsHere } from "./commandLine.ts";
 import { temporaryFolder } from "./folders.ts";
 import {
   backbones,
@@ -30,8 +31,6 @@ import {
   reading,
   sequencesOf,
   tokenizer,
-  twoheads,
-  twoheadsHere,
   whole,
 } from "./rewardFolders.ts";
 
@@ -247,6 +246,22 @@ describe("twoheads score", () => {
     const { rewards } = await scoreSequences(loadRewardModel(model).model, [sequence]);
     assert.ok(Math.abs((records[0]?.reward as number) - (rewards[0] as number)) < 1e-6);
     assert.equal(records[0]?.tokens, sequence.ids.length);
+  });
+
+  test("--json: all of it in one line, or the counts of what a file holds", async () => {
+    const file = at("few.jsonl", jsonl(lines.slice(0, 5)));
+    const counts = { model, answers: 5, cut: 1, failed: 0 };
+    const whole = await twoheadsHere(["score", model, file, "--json"]);
+    const { rewards, ...found } = JSON.parse(whole.out);
+    assert.deepEqual(found, counts);
+    assert.deepEqual(
+      rewards.map(({ line }: { line: number }) => line),
+      [1, 2, 3, 4, 5],
+    );
+    const out = join(folder, "few.out.jsonl");
+    const kept = await twoheadsHere(["score", model, file, "--json", "--out", out]);
+    assert.deepEqual(JSON.parse(kept.out), { ...counts, out });
+    assert.deepEqual(recordsOf(readFileSync(out, "utf8")), rewards);
   });
 
   /** Scores files into a file; its records. */

@@ -10,17 +10,16 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { rewardServer } from "../cli/commands/serve.ts";
 import { BatchQueue } from "../cli/commands/serveQueue.ts";
 import { type Judged, plain, scoreJudged, textJudge, transcript } from "../grm/index.ts";
 import { saveRewardModel } from "../grm/node.ts";
 import { ByteTokenizer, type ModelOptions } from "../nn/index.ts";
+import { bin } from "./commandLine.ts";
 import { temporaryFolder } from "./folders.ts";
 import { backbones, drawnModel, heads, reading, tokenizer } from "./rewardFolders.ts";
 import "../kernels/index.ts";
 
-const bin = fileURLToPath(new URL("../cli/bin.js", import.meta.url));
 const model = drawnModel(backbones.llama as ModelOptions, heads.linear ?? {});
 const folder = { model, tokenizer, reading };
 const path = join(temporaryFolder("serve"), "model");
@@ -261,9 +260,10 @@ function start(...args: string[]): ChildProcessWithoutNullStreams {
 }
 
 test("the command answers, and a SIGTERM lets it finish what is here", async () => {
-  const child = start("serve", path, "--port", "0");
+  const child = start("serve", path, "--port", "0", "--json");
   const [line] = (await once(createInterface(child.stdout), "line")) as [string];
-  const at = Number(/:(\d+)$/.exec(line)?.[1]);
+  const { model: served, url, port: at } = JSON.parse(line);
+  assert.deepEqual([served, url], [path, `http://127.0.0.1:${at}`]);
   const [wanted] = await rewardsOf(1);
   assert.ok(isNear((await ask("/score", asRow(0), { at })).body.reward, wanted));
   const asked = Promise.all(Array.from({ length: 12 }, () => ask("/score", asRow(0), { at })));

@@ -9,9 +9,10 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import type { Command } from "commander";
 import { program } from "../cli/cli.ts";
+import { jsonOption } from "../cli/commands/json.ts";
 import { fullPlan } from "../lab/demo/plan.ts";
 import { introduction, nextCommands } from "../lab/demo/text.ts";
-import { twoheads } from "./rewardFolders.ts";
+import { twoheads, twoheadsHere } from "./commandLine.ts";
 
 /** The commands that help lists, but for commander's own. */
 function visible(): readonly Command[] {
@@ -107,18 +108,47 @@ describe("examples and hints", () => {
   });
 });
 
-describe("--json", () => {
-  const having = visible().filter(({ options }) => options.some(({ long }) => long === "--json"));
+/** Command lines that take no time, and the names in their JSON, or in the first of its list. */
+const quickly: readonly (readonly [words: string, names: string])[] = [
+  ["ops", "name kind fused example"],
+  ["ops tanh", "name kind fused example"],
+  ["world tales --samples 1", "world purpose vocabulary stories"],
+  ["world spelled --pairs word --samples 1", "world purpose vocabulary pairs"],
+  ["data --layouts", "name seen"],
+  ["check --only tanh --runs 1", "ops properties runs order seconds failures"],
+  ["generate spelled-1 --max-tokens 1", "model seed samples"],
+];
 
-  test("is a switch with one meaning in every command that has it", () => {
-    const names = having.map((command) => command.name());
-    assert.deepEqual(names, ["demo", "data", "train", "eval", "compare", "inspect", "bon"]);
-    const texts = having.map(({ options }) => options.find(({ long }) => long === "--json"));
-    assert.equal(
-      new Set(texts.map((option) => `${option?.flags}: ${option?.description}`)).size,
-      1,
+describe("--json", () => {
+  test("is a switch with one meaning, in every command", () => {
+    const switches = visible().map((command) => {
+      const option = command.options.find(({ long }) => long === "--json");
+      return [command.name(), option?.flags, option?.description];
+    });
+    const { description } = jsonOption();
+    assert.deepEqual(
+      switches,
+      visible().map((command) => [command.name(), "--json", description]),
     );
-    assert.equal(texts[0]?.flags, "--json");
+    assert.ok(switches.length > 20);
+  });
+
+  for (const [words, names] of quickly)
+    test(`twoheads ${words}: one line of JSON and nothing else`, async () => {
+      const { out, said, code } = await twoheadsHere([...words.split(" "), "--json"]);
+      assert.deepEqual([said, code, out.split("\n").length], ["", 0, 1]);
+      const [found] = [JSON.parse(out)].flat();
+      assert.equal(Object.keys(found).join(" "), names);
+    });
+
+  test("what is said meanwhile goes to standard error, and a mistake leaves standard output empty", async () => {
+    const wrong = await twoheadsHere(["ops", "softmaxx", "--json"]);
+    assert.deepEqual([wrong.out, wrong.code], ["", 1]);
+    assert.match(wrong.said, /did you mean .*softmax/);
+    const chat = ["generate", "stories", "--chat", "Hi", "--max-tokens", "1", "--json"];
+    const { out, said } = await twoheadsHere(chat);
+    assert.equal(JSON.parse(out).samples.length, 1);
+    assert.match(said, /^conversation: written by/);
   });
 
   for (const [name, remedy] of [

@@ -7,11 +7,9 @@ import { execFileSync, spawn } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { gzipSync } from "node:zlib";
-import { main } from "../cli/cli.ts";
 import { device, random } from "../core/index.ts";
 import { WasmDevice } from "../kernels/index.ts";
 import {
@@ -37,10 +35,10 @@ import {
 } from "../nn/node.ts";
 import { Windows } from "../nn/pretrain/windows.ts";
 import { holds } from "../testing/property.ts";
+import { bin, twoheadsHere } from "./commandLine.ts";
 import { temporaryFolder } from "./folders.ts";
 
 const folder = temporaryFolder("pretrain");
-const root = fileURLToPath(new URL("..", import.meta.url));
 
 /** Little stories, each another. */
 function stories(count: number): string[] {
@@ -478,7 +476,6 @@ describe("files that aren't what they should be", () => {
 // --- The command line ----------------------------------------------------------------------------------
 
 describe("twoheads pretrain", () => {
-  const bin = join(root, "cli", "bin.js");
   const env = { ...process.env, TWOHEADS_DEVICE: "wasm", TWOHEADS_THREADS: "1" };
   const flags = ["--vocab-size", "280", "--dim", "16", "--layers", "1", "--heads", "2"].concat(
     ["--context", "16", "--batch-size", "2", "--warmup", "3", "--validate-every", "40"],
@@ -496,23 +493,11 @@ describe("twoheads pretrain", () => {
     return execFileSync(process.execPath, [bin, ...args], options);
   }
 
-  /** Runs it here, which is quicker: what it prints, and the lines that it prints as errors. */
-  async function runHere(...args: string[]): Promise<{ printed: string; errors: string[] }> {
-    const lines: string[] = [];
-    const errors: string[] = [];
-    const { log, error } = console;
-    const { exitCode } = process; // a test that failed before has set it
-    process.exitCode = 0;
-    console.log = (line: string) => void lines.push(line);
-    console.error = (line: string) => void errors.push(line);
-    try {
-      await main(["node", "twoheads", ...args]);
-      assert.equal(process.exitCode, errors.length === 0 ? 0 : 1);
-    } finally {
-      Object.assign(console, { log, error });
-      process.exitCode = exitCode;
-    }
-    return { printed: lines.join("\n"), errors };
+  /** Runs it here, which is quicker: what it prints, and what it says of a mistake. */
+  async function runHere(...args: string[]): Promise<{ printed: string; errors: string }> {
+    const { out, said, code } = await twoheadsHere(args);
+    assert.equal(code, said === "" ? 0 : 1);
+    return { printed: out, errors: said };
   }
 
   const begin = (out: string, steps: number): string[] => {
@@ -586,7 +571,12 @@ describe("twoheads pretrain", () => {
     assert.equal(code, null);
     const { step } = loadPretrainCheckpoint(join(folder, "killed", "checkpoint.safetensors")).state;
     assert.ok(step % 20 === 0 && step < 400, `${step}`);
-    await runHere("pretrain", "--resume", join(folder, "killed"));
+    const args = ["pretrain", "--resume", join(folder, "killed"), "--json"];
+    const { out, said } = await twoheadsHere(args);
+    assert.match(said, /step 400: validation loss/);
+    const { finished, steps, validation, report } = JSON.parse(out);
+    assert.deepEqual([finished, steps, validation.step], [true, 400, 400]);
+    assert.equal(report, join(folder, "killed", "report.html"));
     assert.deepEqual(metricsOf("killed"), metricsOf("whole"));
     assert.deepEqual(weightsIn("killed"), weightsIn("whole"));
   });
@@ -620,8 +610,8 @@ describe("twoheads pretrain", () => {
     writeFileSync(latin, Uint8Array.of(0x61, 0xe9, 0x61));
     const fails = async (message: RegExp, ...args: string[]): Promise<void> => {
       const { errors } = await runHere("pretrain", ...args);
-      assert.match(errors.join("\n"), message);
-      assert.equal(errors.join("\n").split("\n").length, 1);
+      assert.match(errors, message);
+      assert.equal(errors.split("\n").length, 1);
     };
     const whole = join(folder, "whole");
     await fails(/nothing.txt: there is no such file/, "--corpus", "nothing.txt");

@@ -1,11 +1,6 @@
 // Small reward models in folders, for the tests of what opens, scores and exports them.
 // Next: grm.score.test.ts, grm.export.test.ts.
 
-import { type SpawnSyncReturns, spawnSync } from "node:child_process";
-import { join } from "node:path";
-import { mock } from "node:test";
-import { fileURLToPath } from "node:url";
-import { main } from "../cli/cli.ts";
 import { noGrad, randn, random } from "../core/index.ts";
 import {
   encodeJudged,
@@ -79,31 +74,4 @@ export function sequencesOf(answers: readonly string[]): readonly Sequence[] {
   return answers.map((answer) =>
     sequenceOf(encodeJudged({ prompt, answer }, tokenizer, transcript)),
   );
-}
-
-const bin = join(fileURLToPath(new URL("..", import.meta.url)), "cli", "bin.js");
-
-/** Runs the command line as a process of its own. */
-export function twoheads(
-  args: readonly string[],
-  options: { readonly input?: string | Uint8Array; readonly cwd?: string } = {},
-): SpawnSyncReturns<string> {
-  return spawnSync(process.execPath, [bin, ...args], { ...options, encoding: "utf8" });
-}
-
-/** Runs the command line here, which is quicker: what it says on standard error, and its exit code. */
-export async function twoheadsHere(
-  args: readonly string[],
-): Promise<{ readonly said: string; readonly code: number }> {
-  const says = mock.method(console, "error", () => {});
-  const before = process.exitCode; // the test runner's own
-  process.exitCode = 0;
-  try {
-    await main(["node", "twoheads", ...args]);
-    const said = says.mock.calls.map((call) => String(call.arguments[0])).join("\n");
-    return { said, code: Number(process.exitCode ?? 0) };
-  } finally {
-    says.mock.restore();
-    process.exitCode = before;
-  }
 }

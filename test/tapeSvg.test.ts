@@ -21,8 +21,8 @@ import { cellsOf, digits } from "../report/tape/draw.ts";
 import { tapeGraph } from "../report/tape/graph.ts";
 import { itemsOf, layOut } from "../report/tape/layout.ts";
 import { noModules, watchModules, withParts } from "../report/tape/modules.ts";
+import { twoheadsHere } from "./commandLine.ts";
 import { temporaryFolder } from "./folders.ts";
-import { twoheadsHere } from "./rewardFolders.ts";
 
 const settings = { method: "grm-sft", alpha: 0.5, beta: 0.1, dtype: "float32" } as const;
 const folder = temporaryFolder("tape");
@@ -199,11 +199,12 @@ describe("twoheads tape", () => {
 
   test("draws two heads, before and after", async () => {
     const told = await drawn("--out", at("two.svg"));
-    assert.deepEqual(told, { said: "", code: 0 });
+    assert.deepEqual(told, { out: `the tape: ${at("two.svg")}`, said: "", code: 0 });
     const svg = readFileSync(at("two.svg"), "utf8");
     for (const name of ["reward loss", "text loss", "self_attn", "v_head"])
       assert.ok(svg.includes(name));
-    await drawn("--before", "--depth", "0", "--out", at("before.svg"));
+    const before = await drawn("--before", "--depth", "0", "--out", at("before.svg"), "--json");
+    assert.deepEqual(JSON.parse(before.out), { tape: at("before.svg") });
     assert.ok(readFileSync(at("before.svg"), "utf8").length < svg.length / 3);
   });
 

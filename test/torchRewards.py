@@ -162,7 +162,7 @@ def rewards(folder, base, sequences):
     weights = {name: x.double() for name, x in safetensors(f"{base}/model.safetensors").items()}
     if folder != base:
         settings = read_json(folder, "adapter_config.json")
-        assert settings["base_model_name_or_path"] == base
+        assert f"{folder}/{settings['base_model_name_or_path']}" == base
         official = safetensors(f"{folder}/model.safetensors")
         head = {name: official.pop(name) for name in list(official) if name.startswith("v_head.")}
         adapters = stripped(official, "", ".default.weight")

@@ -7,10 +7,11 @@ import { random } from "../../core/index.ts";
 import { documents, perplexity, pretrainBase, worldNamed, worlds } from "../../lab/worlds/index.ts";
 import { saveCausalLM, saveTokenizer } from "../../nn/node.ts";
 import { breathe } from "../../nn/run/loop.ts";
+import { displayFor, type JsonFlag, jsonOption, printFound } from "./json.ts";
 import { naturalNumber } from "./numbers.ts";
-import { clockTime, display } from "./progress.ts";
+import { clockTime } from "./progress.ts";
 
-interface Given {
+interface Given extends JsonFlag {
   readonly seed: number;
   readonly out?: string;
 }
@@ -31,13 +32,15 @@ export function addBase(program: Command): void {
       "--out <folder>",
       "folder that the model is written to (default: runs/base-<world>-<seed>)",
     )
+    .addOption(jsonOption())
     .action((name: string, given: Given) => runBase(name, given));
 }
 
-async function runBase(name: string, { seed, out }: Given): Promise<void> {
+async function runBase(name: string, given: Given): Promise<void> {
+  const { seed, out } = given;
   const world = worldNamed(name);
   const folder = out ?? `runs/base-${name}-${seed}`;
-  const screen = display();
+  const screen = displayFor(given);
   const start = performance.now();
   const lm = await pretrainBase(world, seed, async ({ step, steps, loss }) => {
     const left = clockTime(((performance.now() - start) / 1000 / step) * (steps - step));
@@ -48,8 +51,10 @@ async function runBase(name: string, { seed, out }: Given): Promise<void> {
   await saveCausalLM(folder, lm, world.tokenizer.special);
   await saveTokenizer(folder, world.tokenizer);
   const held = documents(world, 300, random(`${name} held out`));
-  console.log(
-    `${lm.parameterCount().toLocaleString("en-US")} parameters, perplexity ${perplexity(lm, held).toFixed(2)}, in ${folder}`,
-  );
-  console.log(`next: npx twoheads generate ${folder} --prompt "fox woods :" --temperature 1`);
+  const data = { folder, parameters: lm.parameterCount(), perplexity: perplexity(lm, held) };
+  const text = [
+    `${data.parameters.toLocaleString("en-US")} parameters, perplexity ${data.perplexity.toFixed(2)}, in ${folder}`,
+    `next: npx twoheads generate ${folder} --prompt "fox woods :" --temperature 1`,
+  ];
+  printFound(given, data, text.join("\n"));
 }

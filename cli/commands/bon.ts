@@ -13,18 +13,16 @@ import { checkFinite, interval } from "../../grm/statistics/index.ts";
 import { aligned, plain } from "../../lab/overopt/report.ts";
 import { replaceFile } from "../../nn/node.ts";
 import { runOwnBon } from "./bonOwn.ts";
-import { jsonOption } from "./json.ts";
+import { type JsonFlag, jsonOption, sayFor } from "./json.ts";
 import { wholeNumber } from "./numbers.ts";
 import { addOptimisedOptions, type OptimisedFlags, optimised } from "./optimised.ts";
-import { quiet } from "./quiet.ts";
 
-interface Given extends OptimisedFlags {
+interface Given extends OptimisedFlags, JsonFlag {
   readonly prompts: number;
   readonly samples?: number;
   readonly candidates?: readonly string[];
   readonly seed: number;
   readonly out?: string;
-  readonly json?: boolean;
 }
 
 const examples = `
@@ -70,8 +68,8 @@ interface Measure {
 }
 
 async function runBon(given: Given): Promise<void> {
-  const { prompts: count, samples = 405, seed, json, out, candidates } = given;
-  const { say } = json ? quiet() : { say: console.log };
+  const { prompts: count, samples = 405, seed, out, candidates } = given;
+  const say = sayFor(given);
   if (candidates !== undefined) {
     return runOwnBon({ ...given, candidates, samples: given.samples ?? 16 }, say);
   }
@@ -100,18 +98,18 @@ async function runBon(given: Given): Promise<void> {
   say(`\n${tableOf(measures, curves, ns)}\n\n${notes(curves[1] ?? [], ns)}\n`);
   say(bestText(answers.slice(0, samples), scores, measures[1] as Measure, task));
   const names = measures.map(({ name }) => name);
-  const data = JSON.stringify({
+  const data = {
     given: { ...given, samples },
     ns,
     kl: ns.map(bestOfNKL),
     curves,
     measures: names,
-  });
+  };
   if (out !== undefined) {
-    await replaceFile(out, `${data}\n`);
+    await replaceFile(out, `${JSON.stringify(data)}\n`);
     say(`\nthe curves of every prompt: ${out}`);
   }
-  if (json) console.log(data);
+  if (given.json) console.log(JSON.stringify(data));
 }
 
 /** A curve for each prompt. */

@@ -13,9 +13,10 @@ import { mean } from "../../grm/statistics/index.ts";
 import { scoreJudged } from "../../grm/textScores.ts";
 import { generateAsync } from "../../nn/index.ts";
 import { loadCausalLM, loadTokenizer, replaceFile } from "../../nn/node.ts";
+import { type JsonFlag, printFound } from "./json.ts";
 import { openRewardModel } from "./runs.ts";
 
-export interface OwnFlags {
+export interface OwnFlags extends JsonFlag {
   readonly candidates: readonly string[];
   readonly reward?: readonly string[] | undefined;
   readonly rule: EnsembleRule;
@@ -23,7 +24,6 @@ export interface OwnFlags {
   readonly samples: number;
   readonly seed: number;
   readonly out?: string;
-  readonly json?: boolean;
 }
 
 /** A prompt with its answers and their rewards, the best one named. */
@@ -41,7 +41,7 @@ interface Chosen {
 
 /** Chooses, and says what was chosen: lines of JSON in --out, all of it with --json, else a few and the mean by n. */
 export async function runOwnBon(flags: OwnFlags, say: (message: string) => void): Promise<void> {
-  const { reward = [], out, json } = flags;
+  const { reward = [], out } = flags;
   if (reward.length === 0) {
     throw new ArgumentError(
       "bon: --candidates are chosen by a reward model; name its folder, --reward FOLDER",
@@ -54,8 +54,7 @@ export async function runOwnBon(flags: OwnFlags, say: (message: string) => void)
     await replaceFile(out, chosen.map((one) => `${JSON.stringify(one)}\n`).join(""));
     say(`the best answer to each prompt: ${out}`);
   }
-  if (json) console.log(JSON.stringify(chosen));
-  else say(summary(chosen));
+  printFound(flags, chosen, summary(chosen));
 }
 
 interface OwnRow extends CandidateRow {

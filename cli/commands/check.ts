@@ -6,9 +6,10 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { type Command, InvalidArgumentError } from "commander";
 import { ArgumentError, type Entry, furtherOps, opTable } from "../../core/index.ts";
-import { clockTime, type Display, display } from "./progress.ts";
+import { displayFor, type JsonFlag, jsonOption, printFound } from "./json.ts";
+import { clockTime, type Display } from "./progress.ts";
 
-interface Given {
+interface Given extends JsonFlag {
   readonly runs: number;
   readonly order: number;
   readonly only?: string;
@@ -61,9 +62,10 @@ export function addCheck(program: Command): void {
       count,
       200,
     )
+    .addOption(jsonOption())
     .addHelpText("after", examples)
     .action((file: string | undefined, given: Given) =>
-      given.catalogue ? showCatalogue(given.seeds) : check(file, given),
+      given.catalogue ? showCatalogue(given) : check(file, given),
     );
 }
 
@@ -149,7 +151,7 @@ function chosen(all: ReadonlyMap<string, AnyOp>, only: string | undefined): [str
 
 interface Tally {
   properties: number;
-  failures: number;
+  readonly failures: { readonly op: string; readonly message: string }[];
 }
 
 async function check(file: string | undefined, given: Given): Promise<void> {
@@ -159,8 +161,8 @@ async function check(file: string | undefined, given: Given): Promise<void> {
   const flags = `--runs ${runs} --order ${order}`;
   if (replay !== undefined) process.env.TWOHEADS_REPLAY = replay;
   const started = performance.now();
-  const shown = display();
-  const tally: Tally = { properties: 0, failures: 0 };
+  const shown = displayFor(given);
+  const tally: Tally = { properties: 0, failures: [] };
   try {
     for (const [i, [name, op]] of ops.entries()) {
       const seconds = (performance.now() - started) / 1000;
@@ -178,16 +180,17 @@ async function check(file: string | undefined, given: Given): Promise<void> {
   } finally {
     shown.end();
   }
-  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  const seconds = (performance.now() - started) / 1000;
   const { properties, failures } = tally;
   const drawn =
     replay === undefined
       ? `${properties} properties of ${runs} drawn inputs each`
       : "one case again";
-  console.log(
-    `${ops.length} ${ops.length === 1 ? "op" : "ops"}, ${drawn}, in ${seconds} s: ${failures === 0 ? "all hold" : `${failures} failed`}`,
-  );
-  if (failures > 0) process.exitCode = 1;
+  const result = failures.length === 0 ? "all hold" : `${failures.length} failed`;
+  const text = `${ops.length} ${ops.length === 1 ? "op" : "ops"}, ${drawn}, in ${seconds.toFixed(1)} s: ${result}`;
+  const names = ops.map(([name]) => name);
+  printFound(given, { ops: names, properties, runs, order, seconds, failures }, text);
+  if (failures.length > 0) process.exitCode = 1;
 }
 
 /** All properties of an op; the first of each kind of failure is printed, and the next op goes on. */
@@ -204,16 +207,18 @@ function checkOne(
     }
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    tally.failures++;
+    tally.failures.push({ op: name, message: error.message });
     shown.say(`${name} FAILED\n  ${error.message.replaceAll("\n", "\n  ")}\n`);
   }
 }
 
-async function showCatalogue(seeds: number): Promise<void> {
+async function showCatalogue(given: Given): Promise<void> {
   const { catalogue, detections, detectionTable } = await testing();
-  const shown = display();
+  const shown = displayFor(given);
   let done = 0;
-  const found = detections(draws, seeds, (what) => shown.show(++done / catalogue.length, what));
+  const found = detections(draws, given.seeds, (what) =>
+    shown.show(++done / catalogue.length, what),
+  );
   shown.end();
-  console.log(detectionTable(draws, found));
+  printFound(given, { draws, seeds: given.seeds, found }, detectionTable(draws, found));
 }

@@ -8,19 +8,17 @@ import type { RewardModelFolder } from "../../grm/rewardModelFiles.ts";
 import type { PairScores, Scores } from "../../grm/scores.ts";
 import { type Difference, mostExact } from "../../grm/statistics/index.ts";
 import { share } from "./eval.ts";
-import { jsonOption } from "./json.ts";
+import { displayFor, type JsonFlag, jsonOption, printFound } from "./json.ts";
 import { wholeNumber } from "./numbers.ts";
 import { addPreferenceOptions, type PreferenceFlags } from "./preferences.ts";
-import { type Display, display } from "./progress.ts";
-import { quiet } from "./quiet.ts";
+import type { Display } from "./progress.ts";
 import { addReadingOptions, type ReadingFlags } from "./reading.ts";
 import { openRewardModel } from "./runs.ts";
 import { readAndScore } from "./scored.ts";
 
-interface Given extends PreferenceFlags, ReadingFlags {
+interface Given extends PreferenceFlags, ReadingFlags, JsonFlag {
   readonly rounds: number;
   readonly seed: number;
-  readonly json?: boolean;
 }
 
 const examples = `
@@ -54,7 +52,7 @@ export function addCompare(program: Command): void {
 }
 
 async function runCompare(first: string, second: string, given: Given): Promise<void> {
-  const screen = given.json ? quiet() : display();
+  const screen = displayFor(given);
   try {
     const models = [first, second].map((path) => [path, openRewardModel(path)] as const);
     const [a, b] = [new Map<string, Scored>(), new Map<string, Scored>()];
@@ -70,7 +68,7 @@ async function runCompare(first: string, second: string, given: Given): Promise<
     const found = compareScores(picked(a, both), picked(b, both), { rng: random(seed), rounds });
     screen.end();
     const data = { models: [first, second], pairs: both.length, skipped, ...found };
-    console.log(given.json ? JSON.stringify(data) : describeComparison(first, second, found));
+    printFound(given, data, describeComparison(first, second, found));
   } finally {
     screen.end();
   }

@@ -9,7 +9,7 @@ import { loadRewardModel } from "../../grm/rewardModelFolder.ts";
 import { ByteTokenizer, configFromHF, type Tokenizer } from "../../nn/index.ts";
 import { loadTokenizer, readConfig } from "../../nn/node.ts";
 import { baseFolder } from "./bases.ts";
-import { jsonOption } from "./json.ts";
+import { type JsonFlag, jsonOption, printFound } from "./json.ts";
 import {
   addPreferenceOptions,
   type PreferenceFlags,
@@ -18,10 +18,9 @@ import {
 } from "./preferences.ts";
 import { addReadingOptions, type ReadingFlags, readingOf, templateOf } from "./reading.ts";
 
-interface Given extends PreferenceFlags, ReadingFlags {
+interface Given extends PreferenceFlags, ReadingFlags, JsonFlag {
   readonly base?: string;
   readonly layouts?: boolean;
-  readonly json?: boolean;
 }
 
 const examples = `
@@ -61,7 +60,7 @@ export function addData(program: Command): void {
 
 async function runData(files: readonly string[], given: Given): Promise<void> {
   if (given.layouts) {
-    console.log(given.json ? JSON.stringify(layouts) : layouts.map(describeLayout).join("\n"));
+    printFound(given, layouts, layouts.map(describeLayout).join("\n"));
     return;
   }
   const reader = readerOf(given);
@@ -70,11 +69,8 @@ async function runData(files: readonly string[], given: Given): Promise<void> {
   const prompts = new Set(pairs.map(({ promptKey }, i) => promptKey ?? `pair ${i}`)).size;
   const [first] = pairs;
   const { tokenizer } = reader;
-  if (given.json) {
-    console.log(
-      JSON.stringify({ ...report.toJSON(), prompts, first: first && shownPair(first, tokenizer) }),
-    );
-  } else console.log(describe(report, pairs, prompts, tokenizer));
+  const found = { ...report.toJSON(), prompts, first: first && shownPair(first, tokenizer) };
+  printFound(given, found, describe(report, pairs, prompts, tokenizer));
 }
 
 const describeLayout = ({ name, seen }: PairLayout): string => `${name.padEnd(38)} ${seen}`;

@@ -15,19 +15,17 @@ import { conclusion, introduction, nextCommands } from "../../lab/demo/text.ts";
 import { serveJobs, workerOf } from "../../lab/workers.ts";
 import { joinPath } from "../../nn/checkpoints/files.ts";
 import { replaceFile } from "../../nn/node.ts";
-import { jsonOption } from "./json.ts";
+import { displayFor, type JsonFlag, jsonOption, sayFor } from "./json.ts";
 import { naturalNumber } from "./numbers.ts";
 import { clockTime, type Display, display } from "./progress.ts";
-import { quiet } from "./quiet.ts";
 import { exitAsStopped, stopOnSignals } from "./stop.ts";
 
-interface Given {
+interface Given extends JsonFlag {
   readonly seeds?: number;
   readonly seed: number;
   readonly fresh?: boolean;
   readonly quick?: boolean;
   readonly results?: string;
-  readonly json?: boolean;
   readonly out?: string;
   readonly workers: number;
 }
@@ -114,7 +112,7 @@ function settle({ seeds, seed, quick, results, out, json: isJson = false }: Give
     file,
     folder: out ?? (quick ? "runs/demo-quick" : "runs/demo"),
     command: ["twoheads demo", ...flags].join(" "),
-    say: isJson ? console.error : console.log,
+    say: sayFor({ json: isJson }),
     isJson,
   };
 }
@@ -161,7 +159,7 @@ async function work(
 ): Promise<readonly DemoResult[] | null> {
   const known = file === null ? [] : resultsOfPlan(file, plan);
   if (known.length > 0) say(`${file} holds ${known.length} results already; they stay.\n`);
-  const screen = isJson ? quiet() : display();
+  const screen = displayFor({ json: isJson });
   const stop = stopOnSignals(
     () => screen.say("stopping"),
     () => screen.end(),

@@ -35,17 +35,16 @@ import { readText } from "../../nn/checkpoints/text.ts";
 import { documentsOf, FileError } from "../../nn/index.ts";
 import { replaceFile } from "../../nn/node.ts";
 import { baseFolder } from "./bases.ts";
-import { jsonOption } from "./json.ts";
+import { displayFor, type JsonFlag, jsonOption, printFound } from "./json.ts";
 import { wholeNumber } from "./numbers.ts";
 import { addPreferenceOptions, type PreferenceFlags, readPreferences } from "./preferences.ts";
-import { type Display, display } from "./progress.ts";
-import { quiet } from "./quiet.ts";
+import type { Display } from "./progress.ts";
 import { addReadingOptions, type ReadingFlags, readingOf } from "./reading.ts";
 import { baseOf, openRewardModel } from "./runs.ts";
 import { readAndScore } from "./scored.ts";
 import { describeOverlap, hasTrainRun, readRunData, readTrainRun } from "./trainRun.ts";
 
-interface Given extends PreferenceFlags, ReadingFlags {
+interface Given extends PreferenceFlags, ReadingFlags, JsonFlag {
   readonly training?: readonly string[];
   readonly base?: string;
   readonly neutral?: readonly string[];
@@ -55,7 +54,6 @@ interface Given extends PreferenceFlags, ReadingFlags {
   readonly suite?: SuiteName;
   readonly pairsOut?: string;
   readonly out?: string;
-  readonly json?: boolean;
 }
 
 const examples = `
@@ -130,7 +128,7 @@ export function addEval(program: Command): void {
 }
 
 async function runEval(paths: readonly string[], given: Given): Promise<void> {
-  const screen = given.json ? quiet() : display();
+  const screen = displayFor(given);
   if (given.pairsOut !== undefined && given.ensemble !== undefined) {
     throw new ArgumentError("eval: --pairs-out writes the rewards of models, not of an --ensemble");
   }
@@ -144,11 +142,9 @@ async function runEval(paths: readonly string[], given: Given): Promise<void> {
       await replaceFile(given.pairsOut, lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
     }
     const [first] = results;
-    const data = JSON.stringify(results.length === 1 ? first?.data : results.map((r) => r.data));
-    if (given.out !== undefined) {
-      await replaceFile(given.out, `${data}\n`);
-    }
-    console.log(given.json ? data : results.map(({ text }) => text).join("\n\n"));
+    const data = results.length === 1 ? first?.data : results.map((result) => result.data);
+    if (given.out !== undefined) await replaceFile(given.out, `${JSON.stringify(data)}\n`);
+    printFound(given, data, results.map(({ text }) => text).join("\n\n"));
   } finally {
     screen.end();
   }

@@ -5,9 +5,10 @@ import { ArgumentError } from "../../core/index.ts";
 import { exportRewardModel } from "../../grm/export.ts";
 import { adaptersOf } from "../../grm/rewardModelFiles.ts";
 import { fileExists, joinPath } from "../../nn/checkpoints/files.ts";
+import { type JsonFlag, jsonOption, printFound } from "./json.ts";
 import { openRewardModel } from "./runs.ts";
 
-interface Given {
+interface Given extends JsonFlag {
   readonly out: string;
   readonly merge?: boolean;
 }
@@ -29,11 +30,13 @@ export function addExport(program: Command): void {
       "--merge",
       "add LoRA adapters to the weights, in place of writing them beside the weights",
     )
+    .addOption(jsonOption())
     .addHelpText("after", examples)
     .action((model: string, given: Given) => runExport(model, given));
 }
 
-async function runExport(path: string, { out, merge = false }: Given): Promise<void> {
+async function runExport(path: string, given: Given): Promise<void> {
+  const { out, merge = false } = given;
   if (fileExists(joinPath(out, "config.json"))) {
     throw new ArgumentError(`export: ${out} holds a model already; choose another --out`);
   }
@@ -49,5 +52,6 @@ async function runExport(path: string, { out, merge = false }: Given): Promise<v
       : [`and PEFT its adapters with`, `  PeftModel.from_pretrained(base, "${out}")`]),
     ...notes.map((note) => `note: ${note}`),
   ];
-  console.log(lines.join("\n"));
+  const data = { out, base, adapters: adapters === "" ? null : adapters, notes };
+  printFound(given, data, lines.join("\n"));
 }

@@ -18,10 +18,11 @@ import { pretrainBase, spelled } from "../../lab/worlds/index.ts";
 import { fileExists, joinPath } from "../../nn/checkpoints/files.ts";
 import { saveCausalLM } from "../../nn/node.ts";
 import { breathe } from "../../nn/run/loop.ts";
+import { displayFor, type JsonFlag, jsonOption, printFound } from "./json.ts";
 import { wholeNumber } from "./numbers.ts";
-import { clockTime, type Display, display } from "./progress.ts";
+import { clockTime, type Display } from "./progress.ts";
 
-interface Given {
+interface Given extends JsonFlag {
   readonly seeds: number;
   readonly rates: readonly number[];
   readonly alphas: readonly number[];
@@ -64,6 +65,7 @@ export function addFrontier(program: Command): void {
       "JSON Lines file that keeps the points; those that it holds already are not run again",
       "runs/frontier.jsonl",
     )
+    .addOption(jsonOption())
     .addHelpText("after", examples)
     .action((given: Given) => runFrontier(given));
 }
@@ -79,7 +81,8 @@ function positive(text: string, before: readonly number[]): number[] {
   return list;
 }
 
-async function runFrontier({ seeds, rates, alphas, quick, out }: Given): Promise<void> {
+async function runFrontier(given: Given): Promise<void> {
+  const { seeds, rates, alphas, quick, out } = given;
   const plan = quick ? quickPlan : fullPlan;
   const command = `twoheads frontier --seeds ${seeds} --rates ${rates.join(" ")} --alphas ${alphas.join(" ")}${quick ? " --quick" : ""}`;
   const wanted = Array.from({ length: seeds }, (_, i) => i + 1).flatMap((seed) =>
@@ -87,7 +90,7 @@ async function runFrontier({ seeds, rates, alphas, quick, out }: Given): Promise
   );
   let points: readonly FrontierPoint[] = readFrontier(out)?.points ?? [];
   const bases = mkdtempSync(joinPath(tmpdir(), "twoheads-frontier-"));
-  const screen = display();
+  const screen = displayFor(given);
   const start = performance.now();
   try {
     for (const [i, at] of wanted.entries()) {
@@ -106,7 +109,7 @@ async function runFrontier({ seeds, rates, alphas, quick, out }: Given): Promise
     screen.end();
     rmSync(bases, { recursive: true, force: true });
   }
-  console.log(`${points.length} points in ${out}`);
+  printFound(given, { command, points, out }, `${points.length} points in ${out}`);
 }
 
 /** The folder of a seed's base: the committed one, or one that is pretrained now. */

@@ -10,6 +10,7 @@ import { parseJson } from "../../nn/checkpoints/json.ts";
 import { documentStart, generateAsync, type Tokenizer } from "../../nn/index.ts";
 import { loadCausalLM, loadTokenizer } from "../../nn/node.ts";
 import { baseFolder } from "./bases.ts";
+import { type JsonFlag, jsonOption, printFound } from "./json.ts";
 import { checkTokens, templateHelp, templateNamed, templateOf } from "./reading.ts";
 
 const examples = `
@@ -19,7 +20,7 @@ Examples:
   $ twoheads generate models/a-chat-model --chat "What is a reward model?" --system "Be brief."
 `;
 
-interface Given {
+interface Given extends JsonFlag {
   readonly prompt: string;
   readonly chat?: string;
   readonly system?: string;
@@ -73,6 +74,7 @@ export function addGenerate(program: Command): void {
       200,
     )
     .option("--seed <number>", "seed of sampling; the same seed gives the same texts", number, 0)
+    .addOption(jsonOption())
     .addHelpText("after", examples)
     .action((folder: string, given: Given) => runGenerate(folder, given));
 }
@@ -84,7 +86,7 @@ function number(text: string): number {
 }
 
 async function runGenerate(folder: string, given: Given): Promise<void> {
-  const { prompt, chat, system, template, seed, ...options } = given;
+  const { prompt, chat, system, template, seed, json = false, ...options } = given;
   const tokenizer = loadTokenizer(folder);
   const lm = loadCausalLM(folder);
   checkTokens("generate", tokenizer, lm.model.vocabSize);
@@ -95,10 +97,11 @@ async function runGenerate(folder: string, given: Given): Promise<void> {
   const stop = stopsOf(folder, tokenizer);
   const texts = await generateAsync(lm, [ids], { ...options, stop, rng: random(seed) });
   const before = chat === undefined ? prompt : "";
-  const written = texts.map(
-    ({ tokens }) => before + tokenizer.decode(tokens, { skipSpecial: true }),
+  const written = texts.map(({ tokens }) =>
+    `${before}${tokenizer.decode(tokens, { skipSpecial: true })}`.trim(),
   );
-  console.log(written.map((text) => text.trim()).join("\n\n---\n\n"));
+  const samples = texts.map(({ tokens }, i) => ({ text: written[i], tokens: tokens.length }));
+  printFound({ json }, { model: folder, seed, samples }, written.join("\n\n---\n\n"));
 }
 
 /** A user's message, and the assistant's turn begun. */

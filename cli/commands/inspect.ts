@@ -16,16 +16,14 @@ import { readText } from "../../nn/checkpoints/text.ts";
 import { replaceFile } from "../../nn/node.ts";
 import { baseFolder } from "./bases.ts";
 import { inspectionText } from "./inspectionText.ts";
-import { jsonOption } from "./json.ts";
+import { displayFor, type JsonFlag, jsonOption } from "./json.ts";
 import { wholeNumber } from "./numbers.ts";
 import { readPreferences, type Where, where } from "./preferences.ts";
-import { display } from "./progress.ts";
-import { quiet } from "./quiet.ts";
 import { addReadingOptions, type ReadingFlags, readingOf } from "./reading.ts";
 import { baseOf, lossesOf, namesOf, probesFor, readsAlike } from "./runs.ts";
 import { hasTrainRun, readRunData, readTrainRun } from "./trainRun.ts";
 
-interface Given extends ReadingFlags {
+interface Given extends ReadingFlags, JsonFlag {
   readonly pairs?: readonly string[];
   readonly world?: SplitName;
   readonly base?: string;
@@ -39,7 +37,6 @@ interface Given extends ReadingFlags {
   readonly shown: number;
   readonly seed: number;
   readonly html?: string;
-  readonly json?: boolean;
 }
 
 const examples = `
@@ -114,7 +111,7 @@ export function addInspect(program: Command): void {
 }
 
 async function runInspect(paths: readonly string[], given: Given): Promise<void> {
-  const screen = given.json ? quiet() : display();
+  const screen = displayFor(given);
   try {
     const options = await prepare(paths, given, screen.say);
     const found = await inspectModels({

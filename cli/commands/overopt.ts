@@ -14,12 +14,13 @@ import { worldNamed } from "../../lab/worlds/index.ts";
 import { joinPath } from "../../nn/checkpoints/files.ts";
 import { replaceFile } from "../../nn/node.ts";
 import { figureOf } from "../../report/overoptFigure.ts";
+import { displayFor, type JsonFlag, jsonOption, printFound, sayFor } from "./json.ts";
 import { naturalNumber, wholeNumber } from "./numbers.ts";
-import { clockTime, display } from "./progress.ts";
+import { clockTime } from "./progress.ts";
 import { reportOf } from "./report.ts";
 import { exitAsStopped, stopOnSignals } from "./stop.ts";
 
-interface Given {
+interface Given extends JsonFlag {
   readonly seeds?: number;
   readonly seed: number;
   readonly quick?: boolean;
@@ -76,6 +77,7 @@ export function addOveropt(program: Command): void {
       wholeNumber,
       availableParallelism(),
     )
+    .addOption(jsonOption())
     .addHelpText("after", examples)
     .action((given: Given) => overopt(given));
   program.command(workerOf("overopt"), { hidden: true }).action(serveSeeds);
@@ -118,20 +120,22 @@ function settle({ seeds, seed, quick, policies, world, flips, out }: Given): Set
 
 async function overopt(given: Given): Promise<void> {
   const settled = settle(given);
-  console.log(introduction(settled));
-  const results = await work(settled, given.workers);
-  const { seeds, folder } = settled;
+  const say = sayFor(given);
+  say(introduction(settled));
+  const results = await work(settled, given);
+  const { plan, seeds, folder, command } = settled;
   const own = results.filter(({ seed }) => seeds.includes(seed));
   if (own.length < seeds.length) {
-    console.log(
+    say(
       `stopped with ${own.length} of ${seeds.length} seeds; the same command goes on with ${folder}`,
     );
     exitAsStopped();
     return;
   }
   await replaceFile(joinPath(folder, "figure.svg"), `${figureOf(own)}\n`);
-  console.log(conclusion(own, settled));
-  console.log((await reportOf(folder)).told);
+  say(conclusion(own, settled));
+  const { told, path } = await reportOf(folder);
+  printFound(given, { command, plan, seeds: own, folder, report: path }, told);
 }
 
 function introduction({ plan, seeds, folder }: Settled): string {
@@ -149,14 +153,14 @@ ${policies.length === 0 ? "" : `  - and made the reward of policies: ${policies.
 }
 
 /** All results that there are afterwards. */
-async function work(settled: Settled, workers: number): Promise<readonly SeedResult[]> {
+async function work(settled: Settled, given: Given): Promise<readonly SeedResult[]> {
   const { plan, seeds, folder, command } = settled;
   const file = joinPath(folder, "results.json");
   let results = seedsOfPlan(file, plan);
   if (results.length > 0)
-    console.log(`${file} holds ${results.length} seeds already; they stay.\n`);
+    sayFor(given)(`${file} holds ${results.length} seeds already; they stay.\n`);
   const missing = seeds.filter((seed) => !results.some((result) => result.seed === seed));
-  const screen = display();
+  const screen = displayFor(given);
   const stop = stopOnSignals(
     () => screen.say("stopping"),
     () => screen.end(),
@@ -166,7 +170,7 @@ async function work(settled: Settled, workers: number): Promise<readonly SeedRes
     await runSeeds({
       seeds: missing,
       plan,
-      workers,
+      workers: given.workers,
       signal: stop.signal,
       onProgress(done, doing) {
         const seconds = (performance.now() - start) / 1000;

@@ -17,6 +17,7 @@ import { type TrainedPolicy, trainPolicy } from "../../grm/policies/policyTraine
 import { type CausalLM, mergeLoRA } from "../../nn/index.ts";
 import { saveCausalLM, saveTokenizer } from "../../nn/node.ts";
 import { freeFolder } from "../../nn/run/folder.ts";
+import { displayFor, type JsonFlag, jsonOption, printFound } from "./json.ts";
 import {
   addOptimisedOptions,
   type OptimisedFlags,
@@ -24,12 +25,14 @@ import {
   type Participants,
 } from "./optimised.ts";
 import { addOptions } from "./options.ts";
-import { clockTime, type Display, display } from "./progress.ts";
+import { clockTime, type Display } from "./progress.ts";
 import { reportOf } from "./report.ts";
 import { exitAsStopped } from "./stop.ts";
 import { checkFree, howToGoOn, stoppable } from "./training.ts";
 
-type Given = OptimisedFlags & PolicyOptions & { readonly out?: string; readonly resume?: string };
+type Given = OptimisedFlags &
+  PolicyOptions &
+  JsonFlag & { readonly out?: string; readonly resume?: string };
 
 type Algorithm = PolicySettings["algorithm"];
 
@@ -73,6 +76,7 @@ export function addPolicyCommand(program: Command, name: Algorithm, description:
       "--no-normalise",
       "use rewards as they are, in place of measuring them in the first round's deviations from its mean",
     )
+    .addOption(jsonOption())
     .addHelpText("after", examples(name))
     .action((given: Given) => runPolicy(name, given));
 }
@@ -84,7 +88,7 @@ interface PolicyRun {
 }
 
 async function runPolicy(algorithm: Algorithm, { resume, ...given }: Given): Promise<void> {
-  const screen = display();
+  const screen = displayFor(given);
   const say = (message: string): void => screen.say(message);
   try {
     const { folder, run, checkpoint } =
@@ -93,7 +97,7 @@ async function runPolicy(algorithm: Algorithm, { resume, ...given }: Given): Pro
     say(`${run.settings.algorithm} against ${parts.judge.name}, in ${folder.path}`);
     const done = await work(folder, run, parts, checkpoint, screen);
     screen.end();
-    await conclude(folder, run, parts, done);
+    await conclude(folder, run, parts, done, given);
   } finally {
     screen.end();
   }
@@ -176,10 +180,12 @@ async function conclude(
   { settings }: PolicyRun,
   { task, policy: plain }: Participants,
   { policy, finished, step }: TrainedPolicy,
+  flags: JsonFlag,
 ): Promise<void> {
   const { path } = folder;
+  const data = { folder: path, finished, rounds: step, settings };
   if (!finished) {
-    console.log(howToGoOn(settings.algorithm, `round ${step}`, path));
+    printFound(flags, data, howToGoOn(settings.algorithm, `round ${step}`, path));
     exitAsStopped();
     return;
   }
@@ -192,12 +198,14 @@ async function conclude(
     (top, record) => (record.gold > top.gold ? record : top),
     records[0] as PolicyRecord,
   );
-  console.log(
+  const { told, path: report } = await reportOf(path);
+  const text = [
     `gold ${first?.gold.toFixed(2)} at first, ${best.gold.toFixed(2)} at its highest (round ${best.step}, KL ${best.kl_k1.toFixed(1)}), ` +
       `${last?.gold.toFixed(2)} at last (KL ${last?.kl_k1.toFixed(1)})`,
-  );
-  console.log(`the policy and metrics.jsonl: ${path}`);
-  console.log((await reportOf(path)).told);
+    `the policy and metrics.jsonl: ${path}`,
+    told,
+  ];
+  printFound(flags, { ...data, first, best, last, report }, text.join("\n"));
 }
 
 /** A model's weights with its adapters' updates, in a model without adapters. */

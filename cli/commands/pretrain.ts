@@ -28,14 +28,15 @@ import { checkSameSettings } from "../../nn/pretrain/settings.ts";
 import { freeFolder } from "../../nn/run/folder.ts";
 import { baseFolder } from "./bases.ts";
 import { describeDevice } from "./device.ts";
+import { displayFor, type JsonFlag, jsonOption, printFound, sayFor } from "./json.ts";
 import { addOptions } from "./options.ts";
 import { readPretrainRun, resolved } from "./pretrainRun.ts";
-import { clockTime, type Display, display, Rate } from "./progress.ts";
+import { clockTime, type Display, Rate } from "./progress.ts";
 import { reportOf } from "./report.ts";
 import { exitAsStopped } from "./stop.ts";
 import { checkFree, howToGoOn, keepAndTell, stoppable } from "./training.ts";
 
-interface Given extends PretrainOptions {
+interface Given extends PretrainOptions, JsonFlag {
   readonly corpus?: readonly string[];
   readonly base?: string;
   readonly out?: string;
@@ -68,6 +69,7 @@ export function addPretrain(program: Command): void {
     )
     .option("--resume <folder>", "folder of a run that was stopped, to go on with")
     .option("--quick", "train a tiny model for some seconds, to see that everything works")
+    .addOption(jsonOption())
     .addHelpText("after", examples)
     .action((given: Given) => runPretrain(given));
   addOptions(command, pretrainSchema);
@@ -82,14 +84,15 @@ interface Prepared {
   readonly resume?: PretrainCheckpoint;
 }
 
-async function runPretrain({ resume, quick: isQuick, ...given }: Given) {
+async function runPretrain({ resume, quick: isQuick, json = false, ...given }: Given) {
   const asked = isQuick ? { ...quickFor(given.base), ...given } : given;
   const prepared =
-    resume === undefined ? await begin(asked) : await goOn(new PretrainFolder(resume), asked);
-  const screen = display();
+    resume === undefined
+      ? await begin(asked)
+      : await goOn(new PretrainFolder(resume), asked, sayFor({ json }));
+  const screen = displayFor({ json });
   const done = await train(prepared, screen).finally(() => screen.end());
-  conclude(done, prepared.folder);
-  if (done.finished) console.log((await reportOf(prepared.folder.path)).told);
+  await conclude(done, prepared.folder, { json });
 }
 
 async function begin({ corpus: files, out, base: from, ...options }: Given): Promise<Prepared> {
@@ -136,6 +139,7 @@ function baseFor(folder: string, options: PretrainOptions): CausalLM {
 async function goOn(
   folder: PretrainFolder,
   { corpus: given, base, out, ...options }: Given,
+  say: (text: string) => void,
 ): Promise<Prepared> {
   if (out !== undefined || base !== undefined) {
     throw new ArgumentError(
@@ -154,7 +158,7 @@ async function goOn(
   );
   const again = await folder.rewind(resume);
   if (again > 0)
-    console.log(
+    say(
       `${again} lines of metrics came after step ${step}, which was saved last; they are made again`,
     );
   const shaped = begun.base === undefined ? {} : { base: loadCausalLM(folder.path) };
@@ -227,13 +231,26 @@ function statusLine(): (progress: PretrainProgress) => string {
   };
 }
 
-function conclude({ step, steps, finished, settings }: Pretrained, { path }: PretrainFolder): void {
+async function conclude(
+  { lm, step, steps, finished, settings }: Pretrained,
+  folder: PretrainFolder,
+  flags: JsonFlag,
+): Promise<void> {
+  const { path } = folder;
+  const validation = folder.metrics().findLast(({ kind }) => kind === "validation") ?? null;
+  const parameters = lm.parameterCount();
+  const data = { folder: path, finished, step, steps, parameters, validation, settings };
   if (!finished) {
-    console.log(howToGoOn("pretrain", `step ${count(step)}`, path));
+    printFound(flags, data, howToGoOn("pretrain", `step ${count(step)}`, path));
     exitAsStopped();
     return;
   }
   const again = settings.minutes === null ? "" : `; the same again, to the bit: --steps ${steps}`;
-  console.log(`finished after ${count(step)} steps${again}`);
-  console.log(`next: npx twoheads generate ${path} --prompt "Once upon a time"`);
+  const { told, path: report } = await reportOf(path);
+  const text = [
+    `finished after ${count(step)} steps${again}`,
+    `next: npx twoheads generate ${path} --prompt "Once upon a time"`,
+    told,
+  ];
+  printFound(flags, { ...data, report }, text.join("\n"));
 }

@@ -6,10 +6,10 @@ import type { Command } from "commander";
 import { TwoheadsError } from "../../core/index.ts";
 import { joinPath } from "../../nn/checkpoints/files.ts";
 import { replaceFile } from "../../nn/node.ts";
-import { display } from "./progress.ts";
+import { displayFor, type JsonFlag, jsonOption, printFound } from "./json.ts";
 import { nameOf } from "./runs.ts";
 
-interface Given {
+interface Given extends JsonFlag {
   readonly out?: string;
 }
 
@@ -34,22 +34,24 @@ export function addReport(program: Command): void {
       "--out <file>",
       "HTML file that the page is written to (default: report.html in the first folder)",
     )
+    .addOption(jsonOption())
     .addHelpText("after", examples)
     .action((first: string, second: string | undefined, given: Given) =>
       runReport(second === undefined ? [first] : [first, second], given),
     );
 }
 
-async function runReport(paths: readonly string[], { out }: Given): Promise<void> {
+async function runReport(paths: readonly string[], given: Given): Promise<void> {
   const [first = ""] = paths;
-  const screen = display();
+  const screen = displayFor(given);
   try {
     const { pageOf } = await import("./pages.ts"); // with what it takes to draw
     const html = await pageOf(paths, (done, status) => screen.show(done, status), screen.say);
     screen.end();
     const isFile = first.endsWith(".json");
     const own = isFile ? first.replace(/\.json$/, ".html") : joinPath(first, defaultName(paths));
-    console.log(await writePage(out ?? own, html));
+    const { told, path, bytes } = await writePage(given.out ?? own, html);
+    printFound(given, { report: path, bytes }, told);
   } finally {
     screen.end();
   }
@@ -74,7 +76,7 @@ export async function reportOf(
   const path = joinPath(folder, "report.html");
   try {
     const html = await make(await import("./pages.ts")); // with what it takes to draw
-    return { told: await writePage(path, html), path };
+    return await writePage(path, html);
   } catch (error) {
     if (!(error instanceof TwoheadsError)) throw error;
     return { told: `report.html wasn't written: ${error.message}`, path: null };
@@ -82,8 +84,10 @@ export async function reportOf(
 }
 
 /** Writes a page; returns what to tell of it. */
-export async function writePage(path: string, html: string): Promise<string> {
-  const bytes = new TextEncoder().encode(html);
-  await replaceFile(path, [bytes]);
-  return `the report (${Math.ceil(bytes.length / 1024).toLocaleString("en-US")} KB): ${path}`;
+export async function writePage(path: string, html: string) {
+  const page = new TextEncoder().encode(html);
+  await replaceFile(path, [page]);
+  const bytes = page.length;
+  const size = `${Math.ceil(bytes / 1024).toLocaleString("en-US")} KB`;
+  return { told: `the report (${size}): ${path}`, path, bytes };
 }

@@ -15,12 +15,13 @@ import { scoreSequences } from "../../grm/scores.ts";
 import { tokenRewards } from "../../grm/tokenRewards.ts";
 import type { Tokenizer } from "../../nn/index.ts";
 import { replaceFile } from "../../nn/node.ts";
+import { type JsonFlag, jsonOption } from "./json.ts";
 import { wholeNumber } from "./numbers.ts";
 import { kindsOfFiles } from "./preferences.ts";
 import { addReadingOptions, type ReadingFlags, readingOf } from "./reading.ts";
 import { openRewardModel } from "./runs.ts";
 
-interface Given extends ReadingFlags {
+interface Given extends ReadingFlags, JsonFlag {
   readonly out?: string;
   readonly perToken?: boolean;
   readonly lenient?: boolean;
@@ -57,6 +58,7 @@ export function addScore(program: Command): void {
       wholeNumber,
       4096,
     )
+    .addOption(jsonOption())
     .addHelpText("after", examples)
     .action((model: string, files: readonly string[], given: Given) =>
       runScore(model, files, given),
@@ -80,9 +82,12 @@ async function runScore(path: string, files: readonly string[], given: Given): P
   const responses = readResponses(sources, { ...reading, tokenizer, lenient });
   const counts: Counts = { lines: 0, cut: 0, failed: 0 };
   const rewards = scored(responses, folder, given, counts, sources);
-  if (given.out === undefined) await print(rewards);
-  else await replaceFile(given.out, bytesOf(rewards));
+  const records = await written(rewards, given);
   const { lines, cut, failed } = counts;
+  if (given.json) {
+    const kept = given.out === undefined ? { rewards: records } : { out: given.out };
+    console.log(JSON.stringify({ model: path, answers: lines, cut, failed, ...kept }));
+  }
   const lost = failed === 0 ? "" : `; ${failed} without a reward, with an error instead`;
   console.error(`${lines} answers, ${cut} of them cut to ${reading.maxLength} tokens${lost}`);
   if (failed > 0) process.exitCode = 1;
@@ -98,14 +103,14 @@ function checkLength(maxLength: number, { model: { model: backbone } }: RewardMo
 /** How many tokens are read before they are scored together, by length. */
 const chunkTokens = 2 ** 15;
 
-/** A line of JSON for each answer, in their order. */
+/** A record for each answer, in their order. */
 async function* scored(
   responses: AsyncIterable<Response>,
   folder: RewardModelFolder,
   given: Given,
   counts: Counts,
   sources: readonly string[],
-): AsyncGenerator<string> {
+): AsyncGenerator<ScoreRecord> {
   const withFile = sources.length > 1;
   const most = sources.includes(standardInput) ? 1 : chunkTokens;
   for await (const chunk of chunksOf(responses, most)) {
@@ -113,7 +118,7 @@ async function* scored(
       counts.lines++;
       if (record.cut) counts.cut++;
       if (record.reward === null) counts.failed++;
-      yield `${JSON.stringify(withFile ? { file, ...record } : record)}\n`;
+      yield withFile && file !== undefined ? { file, ...record } : record;
     }
   }
 }
@@ -140,7 +145,7 @@ async function* chunksOf(
 
 /** What is written for an answer. */
 interface ScoreRecord {
-  readonly file: string;
+  readonly file?: string;
   readonly line: number;
   readonly id?: unknown;
   readonly reward: number | null;
@@ -190,13 +195,26 @@ function answerPart({ ids, labels }: Sequence, rewards: Float64Array, tokenizer:
   };
 }
 
-async function print(texts: AsyncIterable<string>): Promise<void> {
-  for await (const text of texts) {
-    if (!process.stdout.write(text)) await once(process.stdout, "drain");
+/** Writes a line for each record, to a file or to standard output; with --json it gives them back instead. */
+async function written(
+  records: AsyncIterable<ScoreRecord>,
+  { out, json }: Given,
+): Promise<ScoreRecord[]> {
+  if (out !== undefined) {
+    await replaceFile(out, bytesOf(records));
+    return [];
   }
+  const kept: ScoreRecord[] = [];
+  for await (const record of records) {
+    if (json) kept.push(record);
+    else if (!process.stdout.write(lineOf(record))) await once(process.stdout, "drain");
+  }
+  return kept;
 }
 
-async function* bytesOf(texts: AsyncIterable<string>): AsyncGenerator<Uint8Array> {
+const lineOf = (record: ScoreRecord): string => `${JSON.stringify(record)}\n`;
+
+async function* bytesOf(records: AsyncIterable<ScoreRecord>): AsyncGenerator<Uint8Array> {
   const encoder = new TextEncoder();
-  for await (const text of texts) yield encoder.encode(text);
+  for await (const record of records) yield encoder.encode(lineOf(record));
 }

@@ -13,13 +13,14 @@ import type { Sequence } from "../../grm/pairs.ts";
 import type { RewardModelFolder } from "../../grm/rewardModelFiles.ts";
 import { scoreSequences } from "../../grm/scores.ts";
 import { type Field, parseJson } from "../../nn/checkpoints/json.ts";
+import { type JsonFlag, jsonOption, printFound } from "./json.ts";
 import { naturalNumber, wholeNumber } from "./numbers.ts";
 import { addReadingOptions, type ReadingFlags, readingOf } from "./reading.ts";
 import { openRewardModel } from "./runs.ts";
 import { BatchQueue } from "./serveQueue.ts";
 import { stopOnSignals } from "./stop.ts";
 
-interface Given extends ReadingFlags {
+interface Given extends ReadingFlags, JsonFlag {
   readonly host: string;
   readonly port: number;
   readonly token?: string;
@@ -74,6 +75,7 @@ export function addServe(program: Command): void {
       4096,
     );
   addReadingOptions(command)
+    .addOption(jsonOption())
     .addHelpText("after", examples)
     .action((model: string, given: Given) => runServe(model, given));
 }
@@ -87,9 +89,9 @@ async function runServe(path: string, given: Given): Promise<void> {
   const folder = { ...opened, reading: readingOf(given, opened.reading) };
   const server = rewardServer(folder, { ...given, name: path, token });
   const address = await listening(server, host, port);
-  console.log(
-    `${path} answers at http://${address.includes(":") ? `[${address}]` : address}:${(server.address() as AddressInfo).port}`,
-  );
+  const { port: own } = server.address() as AddressInfo; // which --port 0 leaves to the system
+  const url = `http://${address.includes(":") ? `[${address}]` : address}:${own}`;
+  printFound(given, { model: path, url, port: own }, `${path} answers at ${url}`);
   const closed = new Promise<void>((resolve) => server.on("close", () => resolve()));
   const stop = stopOnSignals(
     () => {

@@ -10,9 +10,10 @@ import { fileExists } from "../../nn/checkpoints/files.ts";
 import { Module } from "../../nn/index.ts";
 import { replaceFile } from "../../nn/node.ts";
 import type { TapeSvgOptions, tapeToSvg } from "../../report/tape/svg.ts";
+import { type JsonFlag, jsonOption, printFound } from "./json.ts";
 import { naturalNumber } from "./numbers.ts";
 
-interface Given {
+interface Given extends JsonFlag {
   readonly out?: string;
   readonly before?: boolean;
   readonly depth?: number;
@@ -47,6 +48,7 @@ export function addTape(program: Command): void {
       naturalNumber,
     )
     .option("--out <file>", "SVG file that the picture is written to (default: tape.svg)")
+    .addOption(jsonOption())
     .addHelpText("after", examples)
     .action(runTape);
 }
@@ -62,7 +64,7 @@ async function runTape(file: string | undefined, given: Given): Promise<void> {
   };
   const svg = await tapeToSvg(loss, options);
   await replaceFile(out, [new TextEncoder().encode(svg)]);
-  console.log(`the tape: ${out}`);
+  printFound(given, { tape: out }, `the tape: ${out}`);
 }
 
 async function tinyDrawable(): Promise<Drawable> {

@@ -27,13 +27,12 @@ import { loadCausalLM, loadTokenizer, readConfig, replaceFile } from "../../nn/n
 import { freeFolder } from "../../nn/run/folder.ts";
 import { baseFolder } from "./bases.ts";
 import { describeDevice } from "./device.ts";
-import { jsonOption } from "./json.ts";
+import { displayFor, type JsonFlag, jsonOption, printFound } from "./json.ts";
 import { metricsCsv } from "./metricsCsv.ts";
 import { wholeNumber } from "./numbers.ts";
 import { addOptions } from "./options.ts";
 import { addPreferenceOptions, type PreferenceFlags, type Where, where } from "./preferences.ts";
-import { clockTime, type Display, display, Rate } from "./progress.ts";
-import { quiet } from "./quiet.ts";
+import { clockTime, type Display, Rate } from "./progress.ts";
 import {
   addReadingOptions,
   checkTokens,
@@ -55,7 +54,7 @@ import {
   type TrainRun,
 } from "./trainRun.ts";
 
-interface Own {
+interface Own extends JsonFlag {
   readonly base?: string;
   readonly out?: string;
   readonly resume?: string;
@@ -69,7 +68,6 @@ interface Own {
   readonly headLayers?: number;
   readonly headNeurons?: number;
   readonly headDropout?: number;
-  readonly json?: boolean;
 }
 
 type Given = Own & PreferenceFlags & ReadingFlags & TrainOptions;
@@ -184,9 +182,9 @@ interface Prepared extends RewardModelFolder {
   readonly notes: readonly string[];
 }
 
-async function runTrain({ resume, json, ...given }: Given): Promise<void> {
+async function runTrain({ resume, json = false, ...given }: Given): Promise<void> {
   const prepared = await (resume === undefined ? begin(given) : goOn(resume, given));
-  const screen = json ? quiet() : display();
+  const screen = displayFor({ json });
   try {
     const trained = await work(prepared, screen);
     if (prepared.run.log === "csv") {
@@ -196,9 +194,8 @@ async function runTrain({ resume, json, ...given }: Given): Promise<void> {
     const evaluation = trained.finished ? await examine(prepared, screen) : null;
     const page = trained.finished ? await report(prepared, evaluation, screen) : null;
     screen.end();
-    if (json)
-      console.log(JSON.stringify({ ...summaryOf(prepared, trained, evaluation), report: page }));
-    else console.log(conclusion(prepared, trained, evaluation, page));
+    const data = { ...summaryOf(prepared, trained, evaluation), report: page };
+    printFound({ json }, data, conclusion(prepared, trained, evaluation, page));
     if (!trained.finished) exitAsStopped();
   } finally {
     screen.end();

@@ -17,8 +17,9 @@ import {
   worldNamed,
   worlds,
 } from "../../lab/worlds/index.ts";
+import { type JsonFlag, jsonOption, printFound } from "./json.ts";
 
-interface Given {
+interface Given extends JsonFlag {
   readonly samples: number;
   readonly pairs?: string;
   readonly jsonl?: boolean;
@@ -52,8 +53,9 @@ export function addWorld(program: Command): void {
       count,
       0,
     )
+    .addOption(jsonOption().conflicts("jsonl"))
     .addHelpText("after", examples)
-    .action((name: string, given: Given) => console.log(describe(worldNamed(name), given)));
+    .action((name: string, given: Given) => showWorld(worldNamed(name), given));
 }
 
 function count(text: string): number {
@@ -61,30 +63,61 @@ function count(text: string): number {
   throw new InvalidArgumentError("Not a whole number.");
 }
 
-function describe(world: World, { samples, pairs, seed, jsonl }: Given): string {
+function showWorld(world: World, given: Given): void {
+  const { samples, pairs: asked, seed, jsonl } = given;
   const rng = random(seed);
-  if (jsonl) {
-    if (pairs === undefined)
-      throw new ArgumentError("world: --jsonl writes pairs; say how many, --pairs 200");
-    return drawnPairs(world, pairs, samples, rng).map(asLine).join("\n");
-  }
-  const head = `"${world.name}": ${world.purpose}. ${world.tokenizer.vocabSize} tokens. (+) is pleasant, (-) unpleasant.`;
-  if (pairs !== undefined) return [head, ...pairTexts(world, pairs, samples, rng)].join("\n\n");
-  const documents = Array.from({ length: samples }, () => {
-    const words = world.document(rng);
-    const end = words.indexOf("<end>");
-    const story = { title: words.slice(0, 4), response: words.slice(4, end) };
-    const rest = markedText(world, words.slice(end + 1));
-    return `${storyText(world, story)}${rest === "" ? "" : `\n  ${rest}`}`;
-  });
-  return [head, ...documents].join("\n\n");
+  if (asked !== undefined) {
+    const pairs = drawnPairs(world, asked, samples, rng);
+    if (jsonl) console.log(pairs.map(asLine).join("\n"));
+    else printPairs(world, pairs, given);
+  } else if (jsonl) {
+    throw new ArgumentError("world: --jsonl writes pairs; say how many, --pairs 200");
+  } else printStories(world, samples, rng, given);
 }
 
-function pairTexts(world: World, asked: string, samples: number, rng: Random) {
-  return drawnPairs(world, asked, samples, rng).map(
+function printStories(world: World, count: number, rng: Random, flags: JsonFlag): void {
+  const drawn = Array.from({ length: count }, () => drawnStory(world, rng));
+  const texts = drawn.map(({ story, rest }) => {
+    const after = markedText(world, rest);
+    return `${storyText(world, story)}${after === "" ? "" : `\n  ${after}`}`;
+  });
+  const stories = drawn.map(({ story, rest }) => ({ ...valued(world, story), rest }));
+  printFound(flags, { ...factsOf(world), stories }, [headOf(world), ...texts].join("\n\n"));
+}
+
+function printPairs(world: World, drawn: readonly StoryComparison[], flags: JsonFlag): void {
+  const texts = drawn.map(
     ({ chosen, rejected }) =>
       `better: ${storyText(world, chosen)}\nworse:  ${storyText(world, rejected)}`,
   );
+  const pairs = drawn.map(({ chosen, rejected }) => ({
+    chosen: valued(world, chosen),
+    rejected: valued(world, rejected),
+  }));
+  printFound(flags, { ...factsOf(world), pairs }, [headOf(world), ...texts].join("\n\n"));
+}
+
+function factsOf({ name, purpose, tokenizer }: World) {
+  return { world: name, purpose, vocabulary: tokenizer.vocabSize };
+}
+
+function headOf({ name, purpose, tokenizer }: World): string {
+  return `"${name}": ${purpose}. ${tokenizer.vocabSize} tokens. (+) is pleasant, (-) unpleasant.`;
+}
+
+/** A story of a document, and the words after its end. */
+function drawnStory(world: World, rng: Random): { story: Story; rest: readonly string[] } {
+  const words = world.document(rng);
+  const end = words.indexOf("<end>");
+  return {
+    story: { title: words.slice(0, 4), response: words.slice(4, end) },
+    rest: words.slice(end + 1),
+  };
+}
+
+/** A story with its true reward. */
+function valued(world: World, story: Story): Story & { readonly gold: number } {
+  return { ...story, gold: world.gold(story) };
 }
 
 /** So many pairs as asked for, or `samples` of the split that is asked for. */
