@@ -6,7 +6,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -41,7 +40,7 @@ for (const mode of ["cpu", "webasm"] as const) {
 // --- WebGPU in Node ----------------------------------------------------------------------------------
 
 const run = promisify(execFile);
-const tsx = createRequire(import.meta.url).resolve("tsx/cli");
+const tsx = ["--import", import.meta.resolve("tsx")];
 const inNode = fileURLToPath(new URL("./gpu/inNode.ts", import.meta.url));
 const swiftShader = "/usr/lib/chromium/vk_swiftshader_icd.json";
 /** A card's own driver where VK_DRIVER_FILES names it (the Vulkan loader's variable), or software. */
@@ -52,7 +51,7 @@ async function findWebGpu(env: Record<string, string>, steps = 1): Promise<Findi
   const options = { env: { ...process.env, ...env }, maxBuffer: 2 ** 26, timeout: 240_000 };
   const { stdout } = await run(
     process.execPath,
-    [tsx, inNode, "webgpu", "1", String(steps)],
+    [...tsx, inNode, "webgpu", "1", String(steps)],
     options,
   );
   return JSON.parse(stdout) as Findings;

@@ -31,7 +31,7 @@ export interface Installed extends EmptyProject {
 
 /** The tarball that npm would publish, written into a project. */
 export async function pack(project: EmptyProject): Promise<string> {
-  const shared = process.env.TWOHEADS_PACKED; // by run.ts, for all files of one run
+  const shared = process.env.TWOHEADS_SHARED; // by run.ts, for all files of one run
   if (shared === undefined) return packed(project);
   const tarball = join(shared, "twoheads.tgz");
   const isFirst = mkdirSync(join(shared, "begun"), { recursive: true }) !== undefined;

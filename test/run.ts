@@ -8,6 +8,7 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { flagsTakenByNpm } from "../cli/npmFlags.ts";
+import { transpileAll } from "./transpiled.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -61,8 +62,20 @@ function allFiles(): string[] {
   return [...longest, ...files.filter((file) => !longest.includes(file))];
 }
 
+/** What the files of one run share, in the environment of all their processes: see installed.ts, transpiled.js. */
+async function sharedByAll(): Promise<NodeJS.ProcessEnv> {
+  const folder = mkdtempSync(join(tmpdir(), "twoheads-shared-"));
+  process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+  await transpileAll(root, folder);
+  const flag = `--import=${new URL("transpiled.js", import.meta.url).href}`;
+  return {
+    TWOHEADS_SHARED: folder,
+    NODE_OPTIONS: [process.env.NODE_OPTIONS, flag].filter(Boolean).join(" "),
+  };
+}
+
 /** Runs Node's runner: flags before files, as Node 22 and later don't look behind them. */
-function start(flags: readonly string[], files: readonly string[]): void {
+async function start(flags: readonly string[], files: readonly string[]): Promise<void> {
   const otherwise = (name: string, value: unknown): string[] =>
     flags.some((flag) => flag.startsWith(`${name}=`)) ? [] : [`${name}=${value}`];
   const replay = flags.find((flag) => flag.startsWith("--replay="))?.slice("--replay=".length);
@@ -73,11 +86,10 @@ function start(flags: readonly string[], files: readonly string[]): void {
     ...flags.filter((flag) => !flag.startsWith("--replay")),
     ...files,
   ];
-  const packed = mkdtempSync(join(tmpdir(), "twoheads-packed-")); // see installed.ts
-  process.on("exit", () => rmSync(packed, { recursive: true, force: true }));
+  const isAlone = files.length === 1 || flags.includes("--watch");
   const env = {
     ...process.env,
-    ...(!flags.includes("--watch") && { TWOHEADS_PACKED: packed }),
+    ...(!isAlone && (await sharedByAll())),
     ...(replay !== undefined && { TWOHEADS_REPLAY: replay }),
     TWOHEADS_RERUN: "npm run test:one -- {file} {test} --replay={replay}",
   };
@@ -104,5 +116,5 @@ else {
   const files = names.flatMap((name) => fileNamed(name) ?? []);
   const own = [...flags, ...flagsTakenByNpm(switches, valued)];
   const named = patterns.map((pattern) => `--test-name-pattern=${pattern}`);
-  start([...own, ...named], files.length === 0 ? allFiles() : files);
+  await start([...own, ...named], files.length === 0 ? allFiles() : files);
 }

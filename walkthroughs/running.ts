@@ -3,7 +3,6 @@
 
 import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -15,8 +14,6 @@ export function lessonFiles(): string[] {
   const names = readdirSync(join(root, "walkthroughs"));
   return names.filter((name) => /^\d\d-.*\.md$/.test(name)).sort();
 }
-
-const tsx = createRequire(import.meta.url).resolve("tsx/cli");
 
 /** Makes a temporary folder in which programs find this repository's packages, for as long as `use` takes. */
 export async function inFolder<T>(use: (folder: string) => Promise<T> | T): Promise<T> {
@@ -38,7 +35,7 @@ export function runProgram(
 ): Promise<string> {
   const file = join(folder, name);
   writeFileSync(file, code);
-  const args = [tsx, "--tsconfig", join(root, "tsconfig.json"), file];
+  const args = ["--import", import.meta.resolve("tsx"), file];
   const plain = { DEBUG: "", TWOHEADS_DEVICE: "", TWOHEADS_FMA: "" };
   const child = spawn(process.execPath, args, { cwd: root, env: { ...process.env, ...plain } });
   let [printed, errors] = ["", ""];

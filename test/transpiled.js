@@ -1,0 +1,107 @@
+// Stands in for tsx in every process of one npm test: each of some two hundred processes would load tsx, and look
+// for what it has transpiled. Here the sources are transpiled once, by run.ts, and found by the hash of what they
+// say, so that copies of them in other folders are found too. Loaded by --import from NODE_OPTIONS; where it isn't,
+// as when one file is run, everything runs with tsx itself. Next: run.ts.
+
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import * as modules from "node:module";
+import { basename, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+
+const isTypeScript = /(?<!\.d|\.as)\.tsx?$/;
+
+/** Where the JavaScript of a source lies. */
+function placeOf(source, folder) {
+  return join(folder, `${createHash("sha256").update(source).digest("hex")}.js`);
+}
+
+/** What esbuild is told: the same as tsx tells it, with a map to the lines of the source. */
+function settings(path) {
+  return {
+    loader: path.endsWith("x") ? "tsx" : "ts",
+    format: "esm",
+    target: "es2022",
+    jsx: "automatic",
+    jsxImportSource: "preact",
+    sourcefile: basename(path),
+    sourcemap: "inline",
+    sourcesContent: false,
+  };
+}
+
+/** Writes the JavaScript of every source below a folder into another one. */
+export async function transpileAll(root, folder) {
+  const { transform } = await import("esbuild");
+  const paths = readdirSync(root, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(root, entry.name);
+    if (!entry.isDirectory()) return [path];
+    if (entry.name.startsWith(".") || entry.name === "node_modules") return [];
+    return readdirSync(path, { recursive: true }).map((name) => join(path, name));
+  });
+  const wanted = paths.filter((path) => isTypeScript.test(path) && !path.includes("node_modules"));
+  await Promise.all(
+    wanted.map(async (path) => {
+      const source = readFileSync(path, "utf8");
+      const { code } = await transform(source, settings(path));
+      writeFileSync(placeOf(source, folder), code);
+    }),
+  );
+}
+
+/** Instead of tsx: nothing. */
+const instead = "data:text/javascript,export%20const%20register=()=>{}";
+
+const isTsx = /^tsx(\/esm\/api)?$|\/node_modules\/tsx\/dist\/loader\.mjs$/;
+
+/** Names of modules that a folder's tsconfig.json has, as tsx reads them where it is started: twoheads/core. */
+function namesIn(started) {
+  const tsconfig = join(started, "tsconfig.json");
+  if (!existsSync(tsconfig)) return new Map();
+  const { paths = {} } = JSON.parse(readFileSync(tsconfig, "utf8")).compilerOptions ?? {};
+  return new Map(
+    Object.entries(paths).map(([name, [file]]) => [name, pathToFileURL(join(started, file)).href]),
+  );
+}
+
+let folder;
+let names = new Map();
+
+/** Called with where the JavaScript is; by Node, where hooks have a thread of their own: before 22.15. */
+export function initialize(given) {
+  folder = given;
+  names = namesIn(process.cwd());
+}
+
+export function resolve(specifier, context, next) {
+  const url = isTsx.test(specifier) ? instead : names.get(specifier);
+  return url === undefined || context.parentURL?.includes("/node_modules/")
+    ? next(specifier, context)
+    : { url, shortCircuit: true };
+}
+
+export function load(url, context, next) {
+  if (!url.startsWith("file:") || !isTypeScript.test(url)) return next(url, context);
+  const path = fileURLToPath(url);
+  const source = readFileSync(path, "utf8");
+  const place = placeOf(source, folder);
+  try {
+    return { format: "module", source: readFileSync(place, "utf8"), shortCircuit: true };
+  } catch {
+    // a program that a test wrote
+    const { transformSync } = modules.createRequire(import.meta.url)("esbuild");
+    const { code } = transformSync(source, settings(path));
+    writeFileSync(`${place}.${process.pid}`, code);
+    renameSync(`${place}.${process.pid}`, place);
+    return { format: "module", source: code, shortCircuit: true };
+  }
+}
+
+const given = process.env.TWOHEADS_SHARED;
+if (given !== undefined && !import.meta.url.endsWith("?hooks")) {
+  process.setSourceMapsEnabled(true);
+  if (modules.registerHooks) {
+    initialize(given);
+    modules.registerHooks({ resolve, load });
+  } else modules.register(`${import.meta.url}?hooks`, { data: given });
+}
