@@ -7,6 +7,7 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { flagsTakenByNpm } from "../cli/npmFlags.ts";
+import { engines } from "./engines.ts";
 import { generation } from "./generation.ts";
 import { gpu } from "./gpu.ts";
 import { growth } from "./growth.ts";
@@ -26,13 +27,20 @@ interface Subject {
   run(table: ResultTable, options: races.RacesOptions): Promise<void>;
 }
 
+const steps =
+  "Forward, backward and AdamW of a small GPT: XS (V 64, L 2, D 32, T 32, B 4), " +
+  "S (V 256, L 2, D 64, T 64, B 16), M (V 512, L 4, D 128, T 64, B 16); 4 heads, pre-norm, GELU. " +
+  "The losses of the first 5 steps agree.";
+
 const subjects: Readonly<Record<string, Subject>> = {
+  engines: {
+    title: "A training step at a glance",
+    about: steps,
+    run: engines,
+  },
   training: {
     title: "A training step against other libraries",
-    about:
-      "Forward, backward and AdamW of a small GPT: XS (V 64, L 2, D 32, T 32, B 4), " +
-      "S (V 256, L 2, D 64, T 64, B 16), M (V 512, L 4, D 128, T 64, B 16); 4 heads, pre-norm, GELU. " +
-      "The losses of the first 5 steps agree.",
+    about: steps,
     run: races.training,
   },
   matmul: {

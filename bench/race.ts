@@ -1,22 +1,15 @@
 // A race: every contestant, in a process of its own, makes ready for the same work; the results are
 // held against each other; then they take turns, A B C A B C, until each has had its rounds. So a
 // machine that is slower for a minute is slower for all of them.
-// Read next: contestant.ts, the other end of the line.
+// Read next: runner.ts, a contestant's process; contestant.ts, the other end of the line.
 
-import { type ChildProcess, fork } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import type { Order, Reply, TimingSample } from "./contestant.ts";
+import type { TimingSample } from "./contestant.ts";
 import { summary, type Timing, validate } from "./measure.ts";
 import { progress } from "./report.ts";
+import { type Entrant, Runner } from "./runner.ts";
 import { nameOf, type Work } from "./works.ts";
-
-/** How to start a contestant: its file, relative to this one, its arguments and environment. */
-export interface Entrant {
-  readonly file: string;
-  readonly args?: readonly string[];
-  readonly env?: Readonly<Record<string, string>>;
-}
 
 /** What one contestant did. `timing` is missing where it couldn't, and `note` says why. */
 export interface Finish {
@@ -87,46 +80,6 @@ export const trainingPeers: readonly Entrant[] = peersInstalled
 export const howToInstall =
   "the peers aren't installed, so we run alone: npm ci --prefix bench/peers installs them";
 
-class Runner {
-  readonly #child: ChildProcess;
-  readonly #answers: Reply[] = [];
-  #waiting: ((answer: Reply) => void) | null = null;
-
-  constructor({ file, args = [], env = {} }: Entrant) {
-    this.#child = fork(fileURLToPath(new URL(file, import.meta.url)), args, {
-      execArgv: ["--import", "tsx"],
-      env: { ...process.env, ...env },
-      serialization: "advanced",
-      stdio: ["ignore", "ignore", "inherit", "ipc"],
-    });
-    this.#child.on("message", (answer: Reply) => this.#take(answer));
-    this.#child.on("exit", (code) => this.#take({ cannot: `its process ended with code ${code}` }));
-  }
-
-  #take(answer: Reply): void {
-    if (this.#waiting === null) this.#answers.push(answer);
-    else this.#waiting(answer);
-    this.#waiting = null;
-  }
-
-  hear(): Promise<Reply> {
-    const [answer] = this.#answers.splice(0, 1);
-    if (answer !== undefined) return Promise.resolve(answer);
-    return new Promise((resolve) => {
-      this.#waiting = resolve;
-    });
-  }
-
-  ask(order: Order): Promise<Reply> {
-    this.#child.send(order);
-    return this.hear();
-  }
-
-  stop(): void {
-    this.#child.kill();
-  }
-}
-
 /** A contestant in the race: who it is, what it has shown, its timings so far. */
 interface Lane {
   readonly runner: Runner;
@@ -150,7 +103,7 @@ export async function race(
   };
   process.once("exit", stop);
   try {
-    const lanes = await Promise.all(runners.map(enter));
+    const lanes = await Promise.all(runners.map((runner, i) => enter(runner, entrants[i]?.title)));
     for (const lane of lanes) await makeReady(lane, work);
     compare(nameOf(work), lanes, options.tolerance);
     await takeTurns(nameOf(work), lanes, options);
@@ -161,12 +114,13 @@ export async function race(
   }
 }
 
-async function enter(runner: Runner): Promise<Lane> {
+async function enter(runner: Runner, title?: string): Promise<Lane> {
   const answer = await runner.hear();
   const lane = { runner, turns: [], out: false };
-  if ("hello" in answer) return { ...lane, who: answer.hello };
+  if ("hello" in answer)
+    return { ...lane, who: { ...answer.hello, ...(title !== undefined && { name: title }) } };
   const note = "cannot" in answer ? answer.cannot : "did not say hello";
-  return { ...lane, who: { name: "?", version: "?", about: "" }, out: true, note };
+  return { ...lane, who: { name: title ?? "?", version: "?", about: "" }, out: true, note };
 }
 
 async function makeReady(lane: Lane, work: Work): Promise<void> {

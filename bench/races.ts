@@ -4,7 +4,6 @@
 
 import { availableParallelism } from "node:os";
 import {
-  type Entrant,
   type Finish,
   howToInstall,
   ours,
@@ -17,6 +16,7 @@ import {
   trainingPeers,
 } from "./race.ts";
 import { digits, type ResultTable, timed } from "./report.ts";
+import type { Entrant } from "./runner.ts";
 import { type GPTShape, nameOf, sizes, type Work } from "./works.ts";
 
 export interface RacesOptions {
@@ -27,7 +27,7 @@ export interface RacesOptions {
 /** Steps, and products of float32 in different orders, differ by rounding. */
 const tolerance = { train: 1e-3, matmul: 1e-4, exp: 1e-5, softmax: 1e-5 } as const;
 
-function raceOptions(work: Work, { quick }: RacesOptions): RaceOptions {
+export function raceOptions(work: Work, { quick }: RacesOptions): RaceOptions {
   const turns = quick ? { rounds: 3, milliseconds: 100 } : { rounds: 7, milliseconds: 300 };
   return { ...turns, tolerance: tolerance[work.kind] };
 }

@@ -1,9 +1,11 @@
 // Ours, as its users write it: tensors, modules, AdamW. TWOHEADS_THREADS and TWOHEADS_DEVICE choose as
-// anywhere else; with the argument `textbook` the model is definition.ts, in core's ops without modules.
+// anywhere else; with the argument `textbook` the model is definition.ts, in core's ops without modules,
+// with `fma` multiplication and addition are one.
 // Read next: peers/tfjs.ts, the same in another library.
 
 import { readFileSync } from "node:fs";
 import { currentDevice, type Tensor, tensor } from "../core/index.ts";
+import { ready } from "../kernels/index.ts";
 import { type Ready, serve } from "./contestant.ts";
 import { textbookStep } from "./definition.ts";
 import { trainingStep } from "./gpt.ts";
@@ -43,6 +45,7 @@ const { version } = JSON.parse(
 ) as { version: string };
 
 const isTextbook = process.argv[2] === "textbook";
+if (process.argv[2] === "fma") await ready({ fma: true });
 const device = currentDevice().name;
 const threads = device === "wasm" ? Number(process.env.TWOHEADS_THREADS ?? 1) : 1;
 const name = isTextbook
