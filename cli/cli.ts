@@ -25,6 +25,7 @@ import { addReport } from "./commands/report.ts";
 import { addRloo } from "./commands/rloo.ts";
 import { addScore } from "./commands/score.ts";
 import { addServe } from "./commands/serve.ts";
+import { addSweep } from "./commands/sweep.ts";
 import { addTape } from "./commands/tape.ts";
 import { addTrain } from "./commands/train.ts";
 import { addWorld } from "./commands/world.ts";
@@ -139,6 +140,7 @@ export function program(): Command {
   addGenerate(command);
   addWorld(command);
   addFrontier(command);
+  addSweep(command);
   addData(command);
   addTrain(command);
   addEval(command);

@@ -17,7 +17,12 @@ type WorkerReply<Report, Result> =
 
 /** A job that a worker could not do. */
 export class JobError extends TwoheadsError {
-  override readonly name = "JobError";
+  override readonly name: string = "JobError";
+}
+
+/** A job whose worker ended while it was at it: the job may do well elsewhere. */
+export class WorkerLost extends JobError {
+  override readonly name = "WorkerLost";
 }
 
 // --- In a worker -------------------------------------------------------------------------------------
@@ -54,8 +59,10 @@ interface Waiting<Job, Report, Result> {
 
 /** A number of workers and the jobs that wait for them. */
 export class Workers<Job extends object, Report, Result> {
-  readonly #children: ChildProcess[];
-  readonly #free: ChildProcess[];
+  readonly #children = new Set<ChildProcess>();
+  readonly #free: ChildProcess[] = [];
+  /** Those that did a job. */
+  readonly #answered = new WeakSet<ChildProcess>();
   readonly #busy = new Map<ChildProcess, Waiting<Job, Report, Result>>();
   #waiting: Waiting<Job, Report, Result>[] = [];
 
@@ -64,18 +71,19 @@ export class Workers<Job extends object, Report, Result> {
     readonly command: string,
     count: number,
   ) {
-    this.#children = Array.from({ length: count }, () => this.#start());
-    this.#free = [...this.#children];
+    for (let i = 0; i < count; i++) this.#start();
   }
 
-  #start(): ChildProcess {
+  #start(): void {
     const child = fork(programPath(), [workerOf(this.command)], {
       execArgv: [],
       env: { ...process.env, TWOHEADS_THREADS: "1" },
     });
     child.on("message", (answer: WorkerReply<Report, Result>) => this.#hear(child, answer));
-    child.on("exit", (code, signal) => this.#lose(signal ?? code));
-    return child;
+    child.on("error", () => {}); // it can't be reached any more, and its exit says why
+    child.on("exit", (code, signal) => this.#lose(child, signal ?? code));
+    this.#children.add(child);
+    this.#free.push(child);
   }
 
   /** Has a job done as soon as a worker is free. */
@@ -105,17 +113,31 @@ export class Workers<Job extends object, Report, Result> {
       return;
     }
     this.#busy.delete(child);
+    this.#answered.add(child);
     this.#free.push(child);
     if ("result" in answer) at.resolve(answer.result);
     else at.reject(new JobError(`${this.command}: ${answer.failed}`));
     this.#handOut();
   }
 
-  /** A worker that ends takes the whole run with it: nobody knows what it left undone. */
-  #lose(why: string | number | null): void {
-    for (const { reject } of [...this.#busy.values(), ...this.#waiting])
-      reject(new JobError(`${this.command}: a worker ended (${why})`));
-    this.#forget();
+  /**
+   * A worker that ends loses its job, and another takes its place. One that ends before anything was asked of it would
+   * end again.
+   */
+  #lose(child: ChildProcess, why: string | number | null): void {
+    if (!this.#children.delete(child)) return; // it was told to stop
+    const error = new WorkerLost(`${this.command}: a worker ended (${why})`);
+    const at = this.#busy.get(child);
+    if (this.#free.includes(child)) this.#free.splice(this.#free.indexOf(child), 1);
+    if (at === undefined && !this.#answered.has(child)) {
+      for (const { reject } of [...this.#busy.values(), ...this.#waiting]) reject(error);
+      this.#forget();
+      return;
+    }
+    this.#busy.delete(child);
+    at?.reject(error);
+    this.#start();
+    this.#handOut();
   }
 
   #forget(): void {
@@ -127,7 +149,9 @@ export class Workers<Job extends object, Report, Result> {
   /** Ends the workers, whatever they are at. */
   stop(): void {
     this.#forget();
-    for (const child of this.#children) child.kill();
+    const children = [...this.#children];
+    this.#children.clear();
+    for (const child of children) child.kill();
   }
 }
 

@@ -14,7 +14,7 @@ const takes = signatures(
     pretrainBase:
       "world: { document: function, gold: function, ... }, seed: string | number, onStep?: function, most?: number",
     documents: "world: { document: function, gold: function, ... }, count: number, rng: Random",
-    perplexity: "lm: CausalLM, held: any[]",
+    perplexity: "lm: CausalLM, held: any[], first?: number",
   },
   () => ({ CausalLM }),
 );
@@ -87,7 +87,9 @@ function* stories(world: World, rng: Random): Generator<readonly Int32Array[], n
 /** Documents as token ids. */
 export function documents(world: World, count: number, rng: Random): Int32Array[] {
   accept(takes.documents, arguments);
-  return Array.from({ length: count }, () => world.tokenizer.encode(world.document(rng).join(" ")));
+  return Array.from({ length: count }, () =>
+    world.tokenizer.encode(world.text(world.document(rng))),
+  );
 }
 
 /** Mean loss of the tokens from `first` on, padding left out, and how many they are. */
@@ -105,15 +107,18 @@ function lossOf(lm: CausalLM, batch: readonly Int32Array[], first = 1) {
   return { mean: logits.crossEntropy(tensor(targets, { shape })), count };
 }
 
-/** exp of the mean loss of a token over documents, the title left out: nobody can know it beforehand. */
-export function perplexity(lm: CausalLM, held: readonly Int32Array[]): number {
+/**
+ * exp of the mean loss of a token over documents from the token `first` on: after the title, unless said, as nobody can
+ * know that beforehand.
+ */
+export function perplexity(lm: CausalLM, held: readonly Int32Array[], first = titleLength): number {
   accept(takes.perplexity, arguments);
   const sorted = held.toSorted((a, b) => a.length - b.length);
   let sum = 0;
   let tokens = 0;
   for (let i = 0; i < sorted.length; i += 100) {
     const batch = sorted.slice(i, i + 100);
-    const { mean, count } = noGrad(() => scope(() => lossOf(lm, batch, titleLength)));
+    const { mean, count } = noGrad(() => scope(() => lossOf(lm, batch, first)));
     sum += count * (mean.data[0] ?? Number.NaN);
     tokens += count;
     mean.release();

@@ -91,7 +91,8 @@ export function asPair(world: World, comparison: StoryComparison, source?: strin
   };
 }
 
-function asSequence({ tokenizer }: World, { title, response }: Story): Sequence {
-  const ids = tokenizer.encode([...title, ...response].join(" "));
-  return { ids, labels: ids.map((id, i) => (i < title.length ? -100 : id)) };
+function asSequence({ tokenizer, text }: World, { title, response }: Story): Sequence {
+  const ids = tokenizer.encode(text([...title, ...response]));
+  const prompt = tokenizer.encode(text(title)).length;
+  return { ids, labels: ids.map((id, i) => (i < prompt ? -100 : id)) };
 }

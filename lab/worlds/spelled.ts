@@ -27,6 +27,7 @@ import {
   pick,
   type Story,
   sentencesOf,
+  spaced,
   type Topic,
   titleOf,
   topicFrom,
@@ -173,6 +174,7 @@ export const spelled: World = {
     polar.unpleasant.ADJ,
     reserved,
   ),
+  text: spaced,
   base: { layers: 3, dim: 48, heads: 4, ffDim: 96, steps: 2000 },
   longest,
   document(rng) {

@@ -4,7 +4,7 @@
 // Next: spelled.ts, tales.ts; words.ts for the tables that they share; preferences.ts for pairs.
 
 import type { Random } from "../../core/index.ts";
-import { WordTokenizer } from "../../nn/index.ts";
+import { type Tokenizer, WordTokenizer } from "../../nn/index.ts";
 import { type DomainName, domains, type MoodClass, neutral, special, times } from "./words.ts";
 
 /** A text that answers a title. Words are spelled as the vocabulary spells them. */
@@ -33,7 +33,9 @@ export interface World {
   readonly name: string;
   /** In a line, what it is for. */
   readonly purpose: string;
-  readonly tokenizer: WordTokenizer;
+  readonly tokenizer: Tokenizer;
+  /** Words as the text that the tokenizer reads. */
+  text(words: readonly string[]): string;
   readonly base: BaseRecipe;
   /** No document is longer, in tokens. */
   readonly longest: number;
@@ -54,6 +56,11 @@ export function vocabulary(
     words: [...new Set([...forms, ...sharedWords, ...own.flat()])],
     special,
   });
+}
+
+/** Words with a space between each two. */
+export function spaced(words: readonly string[]): string {
+  return words.join(" ");
 }
 
 /** One of a list, all alike. */
