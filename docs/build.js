@@ -4,7 +4,7 @@
 // nowhere end in an error. Next: typedoc.json for what is read.
 
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -39,6 +39,19 @@ function idsIn(html) {
   return new Set([...html.matchAll(/ id="([^"]*)"/g)].map(([, id]) => id));
 }
 
+/**
+ * What TypeDoc's theme leaves out for people who hear a page or use its keyboard: names for its main part and its side, and no
+ * link inside of a summary, which is a button already; the heading keeps its id.
+ */
+function mended(html) {
+  return html
+    .replace('class="col-content"', 'class="col-content" role="main"')
+    .replace('class="col-sidebar"', 'class="col-sidebar" role="complementary"')
+    .replaceAll(/<summary[^>]*>[\s\S]*?<\/summary>/g, (summary) =>
+      summary.replaceAll(/<a [^>]*class="tsd-anchor-icon"[^>]*>[\s\S]*?<\/a>/g, ""),
+    );
+}
+
 const options = { cwd: here, stdio: "inherit" };
 if (!existsSync(typedoc)) {
   const npm = ["ci", "--no-audit", "--no-fund"];
@@ -49,6 +62,8 @@ execFileSync(process.execPath, [typedoc, "--options", "typedoc.json"], options);
 const pages = readdirSync(api, { recursive: true, encoding: "utf8" }).filter((name) =>
   name.endsWith(".html"),
 );
+for (const page of pages.map((name) => join(api, name)))
+  writeFileSync(page, mended(readFileSync(page, "utf8")));
 const idsOf = idReader();
 const broken = pages.flatMap((name) => brokenLinks(join(api, name), idsOf));
 if (broken.length > 0) {

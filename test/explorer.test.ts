@@ -6,7 +6,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { availableParallelism, loadavg } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -59,6 +58,7 @@ import { committedFrontier } from "../lab/frontier.ts";
 import { spelledBase } from "../lab/node.ts";
 import { tinyModel } from "../lab/tiny.ts";
 import { capture } from "../nn/index.ts";
+import { barriersOn } from "./axe.ts";
 import { launchBrowser, noBrowser } from "./chromium.ts";
 import { root, temporaryFolder } from "./folders.ts";
 
@@ -1032,15 +1032,9 @@ describe("the page in Chromium", { skip: noBrowser }, () => {
     await page.evaluate(() => {
       for (const details of document.querySelectorAll("details")) details.open = true;
     });
-    const axe = createRequire(import.meta.url).resolve("axe-core");
-    await page.evaluate(readFileSync(axe, "utf8"));
     for (const colorScheme of ["light", "dark"] as const) {
       await page.emulateMedia({ colorScheme });
-      const { violations } = (await page.evaluate("axe.run()")) as {
-        violations: { id: string; impact: string; nodes: { html: string }[] }[];
-      };
-      const found = violations.map(({ id, nodes }) => `${colorScheme}: ${id}: ${nodes[0]?.html}`);
-      assert.deepEqual(found, []);
+      assert.deepEqual(await barriersOn(page), [], colorScheme);
     }
   }
 

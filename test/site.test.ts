@@ -1,10 +1,9 @@
 // The site: every link leads somewhere, lessons run in the page and print what they print in Node, edits show as
-// differences, and the pages are read with a telephone, a keyboard, and in the dark. The API reference is built
-// by its own command. Next: ../site/build.ts; explorer.test.ts for the explorer.
+// differences, and the pages are read with a telephone, a keyboard, and in the dark. The API reference is read
+// as `npm run docs` left it, which .ci/run calls first. Next: ../site/build.ts; explorer.test.ts for the explorer.
 
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
@@ -12,8 +11,9 @@ import { serveFolder } from "../explorer/serve.ts";
 import { buildSite } from "../site/build.ts";
 import { lessonNames, lessonPage } from "../site/lessons.ts";
 import { markdownHtml } from "../site/markdown.ts";
+import { barriersOn } from "./axe.ts";
 import { launchBrowser, noBrowser } from "./chromium.ts";
-import { temporaryFolder } from "./folders.ts";
+import { root, temporaryFolder } from "./folders.ts";
 
 const folder = temporaryFolder("site");
 before(() => buildSite(folder, { withReference: false }));
@@ -182,7 +182,6 @@ describe("in Chromium", { skip: noBrowser }, () => {
   });
 
   test("axe finds nothing serious, in light and dark", async () => {
-    const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core"), "utf8");
     for (const dark of [false, true]) {
       for (const path of ["", "lessons/", "results.html", "lessons/01-a-tensor-and-an-op.html"]) {
         const { page } = await open(path, { dark });
@@ -191,16 +190,30 @@ describe("in Chromium", { skip: noBrowser }, () => {
           await page.click("#run-all");
           await ended(page);
         }
-        await page.evaluate(axe);
-        const found = (await page.evaluate("axe.run()")) as {
-          violations: { id: string; nodes: { html: string }[] }[];
-        };
-        assert.deepEqual(
-          found.violations.map(({ id, nodes }) => `${path} ${id}: ${nodes[0]?.html}`),
-          [],
-        );
+        assert.deepEqual(await barriersOn(page), [], path);
         await page.close();
       }
     }
+  });
+
+  const reference = join(root, "docs/api");
+  const notBuilt = existsSync(reference) ? false : "npm run docs hasn't been run";
+  test("axe finds nothing serious in the API reference", { skip: notBuilt }, async () => {
+    const { server: api, address: at } = await serveFolder(reference, { headers: {} });
+    for (const colorScheme of ["light", "dark"] as const) {
+      const page = await browser.newPage({ colorScheme });
+      for (const path of [
+        ...["index.html", "modules/testing.html", "classes/nn.AdamW.html"],
+        ...["functions/grm.bradleyTerry.html", "interfaces/core.AdamWOptions.html"],
+      ]) {
+        await page.goto(at + path);
+        await page.locator("#tsd-nav-container a").first().waitFor(); // what its program adds
+        const found = await barriersOn(page);
+        const worst = found.filter(({ impact }) => ["serious", "critical"].includes(impact));
+        assert.deepEqual(worst, [], `${path}, ${colorScheme}`);
+      }
+      await page.close();
+    }
+    api.close();
   });
 });
