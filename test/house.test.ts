@@ -141,7 +141,6 @@ describe("the doors that a page may open", () => {
       .filter((file) => readFileSync(file, "utf8").includes("getBuiltinModule"))
       .map((file) => relative(root, file).split(sep).join("/"));
     assert.deepEqual(asking, [
-      "kernels/gpu/library.ts",
       "kernels/wasm/module.ts",
       "testing/runner.ts", // whose hooks tell the test that runs
     ]);
@@ -245,8 +244,8 @@ const budget: readonly (readonly [part: string, most: number, of: (file: string)
   ["ops", 1_850, (file) => /^core\/ops\/[^/]+$/.test(file)],
   ["further ops", 2_400, (file) => file.startsWith("core/further/")],
   ["fused ops", 1_650, (file) => file.startsWith("core/ops/fused/")],
-  ["the wasm device", 7_950, (file) => /^kernels\/(wasm\/|[^/]+$)/.test(file)],
-  ["the gpu device", 3_960, (file) => file.startsWith("kernels/gpu/")],
+  ["the wasm device", 8_000, (file) => /^kernels\/(wasm\/|[^/]+$)/.test(file)],
+  ["the gpu device", 3_950, (file) => file.startsWith("kernels/gpu/")],
   ["nn", 6_810, (file) => /^nn\/(?!tokenizers\/)/.test(file)],
   ["tokenizers", 3_070, (file) => file.startsWith("nn/tokenizers/")],
   ["grm", 8_750, (file) => file.startsWith("grm/") && !file.startsWith("grm/data/")],

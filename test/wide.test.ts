@@ -73,15 +73,15 @@ describe("with wide lanes", { skip }, () => {
       const { out, err } = evaluate(`
       import { loadNow, startBy } from "./kernels/wasm/module.ts";
       import { startWide } from "./kernels/wasm/wide.ts";
-      startBy((make) => startWide((lanes) => {
-        const program = make(lanes);
+      startBy((make, code) => startWide((lanes, own) => {
+        const program = make(lanes, own);
         const { exports, memory } = program;
         const unaryExp = (from, to, x, y) => {
           exports.unaryExp(from, to, x, y);
           ${planted}
         };
         return lanes === 256 ? { ...program, exports: { ...exports, unaryExp } } : program;
-      }));
+      }, code));
       const { lanes, exports } = loadNow({});
       console.log(lanes, typeof exports.unaryExp);`);
       assert.equal(out, "128 function\n");

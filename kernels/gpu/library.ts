@@ -4,6 +4,7 @@
 
 import { DeviceError } from "../../core/index.ts";
 import { accept, signature } from "../../core/signature.ts";
+import { builtin } from "../wasm/module.ts";
 
 const takes = signature("provideGpu", "library: function | object");
 
@@ -156,12 +157,6 @@ export function gpuLibrary(): GpuLibrary {
       { cause },
     );
   }
-}
-
-/** Node's built-in module of that name; undefined in a browser. */
-function builtin<T>(name: string): T | undefined {
-  const host = globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } };
-  return host.process?.getBuiltinModule?.(name) as T | undefined;
 }
 
 /** Whether this is Node, Deno or Bun. */

@@ -6,6 +6,7 @@
 import type { ForwardCall, Spec, Tensor } from "../../core/index.ts";
 import type * as Ops from "../../core/ops/index.ts";
 import type { RuleOf, RulesOf } from "../../core/rule.ts";
+import { sizeOf as sizeOfShape } from "../../core/shape.ts";
 import type { Engine } from "./engine.ts";
 import type { GpuBuffer } from "./storage.ts";
 
@@ -24,7 +25,7 @@ export function buffersOf(...tensors: readonly Tensor[]): GpuBuffer[] {
 }
 
 export function sizeOf({ shape }: { readonly shape: readonly number[] }): number {
-  return shape.reduce((product, side) => product * side, 1);
+  return sizeOfShape(shape);
 }
 
 /** The call's only (or first) output. */

@@ -53,7 +53,7 @@ export class GpuMemory {
   #bytes = 0;
   #peak = 0;
   #tensors = 0;
-  #releasable: GpuBuffer[] = [];
+  readonly #releasable = new Set<GpuBuffer>();
   #releasableBytes = 0;
   readonly #lost = new FinalizationRegistry<Slot>((slot) => this.#freeSlot(slot));
   readonly #slots = new WeakMap<GpuBuffer, Slot>();
@@ -118,10 +118,9 @@ export class GpuMemory {
     if (buffer.releasable !== null || buffer.value === null) return;
     buffer.releasable = storage;
     this.#releasableBytes += buffer.bytes;
-    this.#releasable.push(buffer);
-    while (this.#releasableBytes > this.slack) {
-      const oldest = this.#releasable.shift();
-      if (oldest === undefined) break;
+    this.#releasable.add(buffer);
+    for (const oldest of this.#releasable) {
+      if (this.#releasableBytes <= this.slack) break;
       const { releasable } = oldest;
       this.hold(oldest);
       releasable?.release("backward(), and the memory was needed");
@@ -133,8 +132,7 @@ export class GpuMemory {
     if (buffer.releasable === null) return;
     buffer.releasable = null;
     this.#releasableBytes -= buffer.bytes;
-    const at = this.#releasable.indexOf(buffer);
-    if (at >= 0) this.#releasable.splice(at, 1);
+    this.#releasable.delete(buffer);
   }
 
   /** Numbers that a launch waits to read: they stay until `endReading`, whatever becomes of their buffer. */

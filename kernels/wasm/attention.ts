@@ -5,6 +5,7 @@
 import type { ForwardCall, Spec, Tensor } from "../../core/index.ts";
 import type { Attend, Packed } from "../../core/ops/fused/attentionLoops.ts";
 import type { Outputs, UpdateRulesOf } from "../../core/rule.ts";
+import { sizeOf } from "../../core/shape.ts";
 import type { updates } from "../../core/updates.ts";
 import { stretched } from "./broadcast.ts";
 import type { WasmBuffer } from "./memory.ts";
@@ -15,7 +16,6 @@ import {
   makeLike,
   read,
   sideOf,
-  sizeOf,
   type WasmRule,
   type WasmRules,
 } from "./rule.ts";

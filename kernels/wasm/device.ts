@@ -17,7 +17,7 @@ import {
 } from "../../core/index.ts";
 import { createWasm, type Wasm, type WasmOptions } from "./kernels.ts";
 import { type WasmBuffer, WasmMemory } from "./memory.ts";
-import { bufferOf, isFloat32 } from "./rule.ts";
+import { bufferOf, isFloat32, makeLike } from "./rule.ts";
 import { rules, runKernels } from "./table.ts";
 
 /**
@@ -91,8 +91,7 @@ export class WasmDevice implements Device {
       inPlace ? memory.view(bufferOf(x)) : memory.peek(bufferOf(x));
     const outputs = call.outputs.map((spec) => {
       if (spec === null) return null;
-      const size = spec.shape.reduce((product, side) => product * side, 1);
-      return { ...spec, buffer: memory.make(spec.dtype, size) };
+      return { ...spec, buffer: makeLike(this, spec) };
     });
     const arrays = outputs.map((y) => y && { ...y, data: memory.array(y.buffer).fill(0) });
     runLoops(call, arrays, dataOf);

@@ -5,6 +5,7 @@
 import type { CrossEntropySettings, Spec, Tensor } from "../../core/index.ts";
 import type { Drop } from "../../core/ops/fused/drop.ts";
 import { shareOf } from "../../core/ops/lines.ts";
+import { sizeOf } from "../../core/shape.ts";
 import { stretched } from "./broadcast.ts";
 import type { SharedKernel } from "./exports.ts";
 import type { WasmBuffer } from "./memory.ts";
@@ -18,7 +19,6 @@ import {
   pointwise,
   read,
   sideOf,
-  sizeOf,
   type WasmRule,
   type WasmRules,
   wanted,
@@ -340,22 +340,24 @@ const indexAdd: WasmRule<"indexAdd"> = {
   },
 };
 
-/** x seen as [outer, n, inner] around `dim`, if the index covers all of x's other axes. */
+/** x seen as [outer, n, inner] around `dim`, if the index covers all of x's other axes and is in range. */
 function along(
+  machine: Machine,
   x: Tensor,
   index: Tensor,
   dim: number,
 ): [outer: number, n: number, m: number, inner: number] | null {
   const covers = x.shape.every((side, d) => d === dim || index.shape[d] === side);
-  if (!covers || x.size === 0 || index.size === 0) return null;
-  const [outer, inner] = [sizeOf(x.shape.slice(0, dim)), sizeOf(x.shape.slice(dim + 1))];
-  return [outer, sideOf(x, dim), sideOf(index, dim), inner];
+  if (!isFloat32(x) || !covers || x.size === 0 || index.size === 0) return null;
+  const n = sideOf(x, dim);
+  if (!inRange(machine, index, n)) return null;
+  return [sizeOf(x.shape, 0, dim), n, sideOf(index, dim), sizeOf(x.shape, dim + 1)];
 }
 
 const gather: WasmRule<"gather"> = {
   forward: (machine, { args: [x, index, { dim }], outputs: [spec] }) => {
-    const walk = isFloat32(x) ? along(x, index, dim) : null;
-    if (walk === null || !inRange(machine, index, walk[1])) return null;
+    const walk = along(machine, x, index, dim);
+    if (walk === null) return null;
     const [outer, n, m, inner] = walk;
     const [px, pi] = [read(machine, x), read(machine, index)];
     const y = makeLike(machine, spec);
@@ -366,8 +368,8 @@ const gather: WasmRule<"gather"> = {
 
 const scatterAdd: WasmRule<"scatterAdd"> = {
   forward: (machine, { args: [x, index, source, { dim }] }) => {
-    const walk = isFloat32(x) ? along(x, index, dim) : null;
-    if (walk === null || !inRange(machine, index, walk[1])) return null;
+    const walk = along(machine, x, index, dim);
+    if (walk === null) return null;
     const [outer, n, m, inner] = walk;
     const y = copied(machine, x);
     const [pg, pi] = [read(machine, source), read(machine, index)];

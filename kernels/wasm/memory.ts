@@ -8,14 +8,19 @@
 import { allocate, byteSize, type DType, type TypedArray } from "../../core/dtype.ts";
 import type { Storage } from "../../core/index.ts";
 import type { Wasm } from "./kernels.ts";
-import { sizeClass } from "./pool.ts";
+import { lists, sizeClass } from "./pool.ts";
 
 /** Buffers of at most this many bytes are handed to kernels through a slot, and stay with the host. */
 const tiny = 64;
 const slots = 4;
 
-/** Bytes and buffers of garbage that may pile up, at least, before a look at who is used. */
-const leastSlack = { bytes: 4 * 2 ** 20, buffers: 2_000 };
+/** The views of the kernels' memory, by what they read. */
+const views = { float32: "f32", int32: "i32", float64: "f64", bool: "u8" } as const;
+
+/** What a buffer counts for besides its bytes: the objects around it weigh, too. */
+const perBuffer = 2048;
+/** How much garbage may pile up, at least, before a look at who is used. */
+const leastSlack = 4 * 2 ** 20;
 
 /** A tensor's numbers on this device. Its fields belong to Memory. */
 export class WasmBuffer {
@@ -50,12 +55,16 @@ export class WasmMemory {
   readonly spilled = { buffers: 0, bytes: 0 };
   readonly #resident: WasmBuffer[] = [];
   /** Buffers whose memory may be taken, by size class, oldest first. */
-  readonly #releasable: Queue[] = Array.from({ length: 112 }, () => new Queue());
-  #releasableNow = { bytes: 0, buffers: 0 };
-  /** The largest graph so far: a step's own tensors are no garbage while it runs. */
-  #largestGraph = { bytes: 0, buffers: 0 };
+  readonly #releasable = lists<WasmBuffer>().map((list) => new Set(list));
+  /** How many there are. */
+  #idle = 0;
+  /** What the graph that is walked weighs so far, and its newest storage. */
+  #graph = 0;
+  #newest = -1;
+  /** The largest graph: a step's own tensors are no garbage while it runs. */
+  #largestGraph = 0;
   #period = 1;
-  #limit = { ...leastSlack };
+  #limit = leastSlack;
   readonly #slots: number;
 
   constructor(readonly wasm: Wasm) {
@@ -119,12 +128,9 @@ export class WasmMemory {
 
   /** The numbers at a resident buffer's address, as an array: good until the memory grows. */
   array(buffer: WasmBuffer, at = buffer.at): TypedArray {
-    const { wasm } = this;
-    const { length } = buffer;
-    if (buffer.dtype === "float32") return wasm.f32.subarray(at >>> 2, (at >>> 2) + length);
-    if (buffer.dtype === "int32") return wasm.i32.subarray(at >>> 2, (at >>> 2) + length);
-    if (buffer.dtype === "float64") return wasm.f64.subarray(at >>> 3, (at >>> 3) + length);
-    return wasm.u8.subarray(at, at + length);
+    const view = this.wasm[views[buffer.dtype]];
+    const start = at / view.BYTES_PER_ELEMENT;
+    return view.subarray(start, start + buffer.length);
   }
 
   /** The host's array of a buffer, which the caller may keep and write into from now on. */
@@ -149,49 +155,52 @@ export class WasmMemory {
   allowRelease(storage: Storage, buffer: WasmBuffer): void {
     if (buffer.at === 0 || buffer.releasable !== null) return;
     buffer.releasable = storage;
-    const [now, largest] = [this.#releasableNow, this.#largestGraph];
-    now.bytes += buffer.bytes;
-    now.buffers++;
-    if (now.bytes > largest.bytes) largest.bytes = now.bytes;
-    if (now.buffers > largest.buffers) largest.buffers = now.buffers;
-    this.#releasable[sizeClass(buffer.bytes)]?.push(buffer);
+    if (storage.serial > this.#newest) {
+      this.#newest = storage.serial; // a walk goes from the newest to the oldest: this is of another graph
+      this.#graph = 0;
+    }
+    this.#graph += buffer.bytes + perBuffer;
+    this.#largestGraph = Math.max(this.#largestGraph, this.#graph);
+    this.#idle++;
+    const index = sizeClass(buffer.bytes);
+    this.wasm.pool.disuse(index);
+    this.#releasable[index]?.add(buffer);
   }
 
-  /** To be called between ops: if much has piled up, moves to the host what two periods didn't use. */
+  /**
+   * To be called between ops: if much has piled up, moves to the host what two periods didn't use; if what is in
+   * use lies scattered, all of it, so that it comes back side by side.
+   */
   tidy(): void {
-    const { bytes, buffers } = this.#limit;
-    if (this.#bytesInUse() > bytes || this.#buffersInUse() > buffers) this.#spill();
+    const { pool } = this.wasm;
+    if (pool.isScattered) {
+      this.#spill(++this.#period);
+      pool.join();
+    } else if (this.#weight() > this.#limit) this.#spill(this.#period);
   }
 
-  #bytesInUse(): number {
-    return this.wasm.pool.statistics.inUse - this.#releasableNow.bytes;
+  /** What is in use, or dropped without a word. */
+  #weight(): number {
+    return this.wasm.pool.statistics.inUse + perBuffer * (this.#resident.length - this.#idle);
   }
 
-  #buffersInUse(): number {
-    return this.#resident.length - this.#releasableNow.buffers;
-  }
-
-  #spill(): void {
-    const inUse = { bytes: 0, buffers: 0 };
+  /** Moves to the host what wasn't used in `period`. */
+  #spill(period: number): void {
+    let inUse = 0;
     for (const buffer of [...this.#resident]) {
       if (buffer.releasable !== null) continue;
-      if (buffer.used === this.#period) {
-        inUse.bytes += buffer.bytes;
-        inUse.buffers++;
-      } else {
+      if (buffer.used === period) inUse += buffer.bytes;
+      else {
         this.#copyToHost(buffer);
         this.#freeAddress(buffer);
         this.spilled.buffers++;
         this.spilled.bytes += buffer.bytes;
       }
     }
-    const slack = (what: "bytes" | "buffers"): number =>
-      Math.max(leastSlack[what], inUse[what] / 2, 3 * this.#largestGraph[what]);
     this.#period++;
-    this.#limit = {
-      bytes: this.#bytesInUse() + slack("bytes"),
-      buffers: this.#buffersInUse() + slack("buffers"),
-    };
+    const now = this.#weight();
+    const slack = Math.max(leastSlack, inUse / 2, 3 * this.#largestGraph);
+    this.#limit = now + Math.min(slack, (2 ** 32 - now) / 2);
   }
 
   /** Gives a buffer an address of the kernels' memory. */
@@ -201,24 +210,25 @@ export class WasmMemory {
     buffer.place = this.#resident.push(buffer) - 1;
   }
 
-  /** Frees the oldest releasable buffer of a size class, if there is one. */
-  #reclaim(index: number): void {
-    const old = this.#releasable[index]?.shift();
-    if (old !== undefined) this.#takeFrom(old);
-  }
-
-  #takeFrom(old: WasmBuffer): void {
-    const storage = old.releasable;
-    this.#keep(old);
-    if (old.host !== null) this.#freeAddress(old);
-    else storage?.release("backward(), and the memory was needed");
+  /** Frees the oldest releasable buffer of a size class; false without one. */
+  #reclaim(index: number): boolean {
+    for (const old of this.#releasable[index] ?? []) {
+      const storage = old.releasable;
+      this.#keep(old);
+      if (old.host !== null) this.#freeAddress(old);
+      else storage?.release("backward(), and the memory was needed");
+      return true;
+    }
+    return false;
   }
 
   /** Its memory isn't to be taken for others any more. */
   #keep(buffer: WasmBuffer): void {
     buffer.releasable = null;
-    this.#releasableNow.bytes -= buffer.bytes;
-    this.#releasableNow.buffers--;
+    const index = sizeClass(buffer.bytes);
+    this.#releasable[index]?.delete(buffer);
+    this.#idle--;
+    this.wasm.pool.use(index);
   }
 
   /** Frees a buffer's address; the host's array, if there is one, stays. */
@@ -248,33 +258,5 @@ export class WasmMemory {
     if (host === null) return;
     if (dtype === "float32" && host.length === 1) this.wasm.f32[at >>> 2] = host[0] as number;
     else this.array(buffer, at).set(host);
-  }
-}
-
-/** First in, first out, without moving the rest at every turn. Buffers that were used again count as gone. */
-class Queue {
-  #items: WasmBuffer[] = [];
-  #head = 0;
-  /** How long it may become before those that are gone are taken out. */
-  #limit = 64;
-
-  push(buffer: WasmBuffer): void {
-    if (this.#items.length >= this.#limit) this.#tidy();
-    this.#items.push(buffer);
-  }
-
-  /** The oldest that is still releasable. */
-  shift(): WasmBuffer | undefined {
-    while (this.#head < this.#items.length) {
-      const buffer = this.#items[this.#head++];
-      if (buffer?.releasable) return buffer;
-    }
-    return undefined;
-  }
-
-  #tidy(): void {
-    this.#items = this.#items.slice(this.#head).filter((buffer) => buffer.releasable !== null);
-    this.#head = 0;
-    this.#limit = Math.max(64, 2 * this.#items.length);
   }
 }

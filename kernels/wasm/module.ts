@@ -55,8 +55,11 @@ export interface Program {
 
 export type Lanes = 128 | 256;
 
-/** How a module starts: `make` compiles it for so many lanes. */
-export type Start = (make: (lanes: Lanes) => Program) => Program;
+/** A module's bytes. */
+export type Code = Uint8Array<ArrayBuffer>;
+
+/** How a module starts: `make` compiles its code, or that which is given, for so many lanes. */
+export type Start = (make: (lanes: Lanes, code?: Code) => Program, code: Code) => Program;
 
 let start: Start | null = null;
 let hasStarted = false;
@@ -82,32 +85,19 @@ export function loadNow({ shared = canShare(), bytes }: ProgramOptions): Program
   return startNow(code, shared, fused !== null);
 }
 
-function startNow(code: Uint8Array<ArrayBuffer>, shared: boolean, fma: boolean): Program {
+function startNow(code: Code, shared: boolean, fma: boolean): Program {
   hasStarted = true;
-  const make = (lanes: Lanes): Program => {
+  const make = (lanes: Lanes, own = code): Program => {
     const memory = createMemory(shared);
     try {
-      const module = new WebAssembly.Module(lanes === 256 ? markedAsWide(code) : code);
+      const module = new WebAssembly.Module(own);
       const { exports } = new WebAssembly.Instance(module, { env: { memory } });
       return { module, memory, exports: exports as unknown as Exports, fma, lanes };
     } catch (cause) {
       throw refusal(cause);
     }
   };
-  return start === null ? make(128) : start(make);
-}
-
-/**
- * The same module with a section that no engine reads. Of equal bytes V8 keeps what it compiled first, with
- * the lanes of then.
- */
-function markedAsWide(code: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  const name = new TextEncoder().encode("wide lanes");
-  const section = [0, name.length + 1, name.length, ...name]; // 0: a section of one's own
-  const marked = new Uint8Array(code.length + section.length);
-  marked.set(code);
-  marked.set(section, code.length);
-  return marked;
+  return start === null ? make(128) : start(make, code);
 }
 
 /** Where the kernels are, or their bytes, to load them with waiting. */
@@ -200,7 +190,7 @@ function readFma(): Uint8Array | null {
 }
 
 function canRunFma(bytes: Uint8Array, asked: string): boolean {
-  if (WebAssembly.validate(bytes as Uint8Array<ArrayBuffer>)) return true;
+  if (WebAssembly.validate(bytes as Code)) return true;
   console.warn(`wasm: ${asked}, but this engine lacks relaxed SIMD; running without FMA`);
   return false;
 }
@@ -225,11 +215,11 @@ function createMemory(shared: boolean): WebAssembly.Memory {
 }
 
 /** The code for that kind of memory; an engine without SIMD gets one sentence. */
-function codeFor(bytes: Uint8Array, shared: boolean): Uint8Array<ArrayBuffer> {
+function codeFor(bytes: Uint8Array, shared: boolean): Code {
   if (typeof WebAssembly === "undefined") {
     throw new DeviceError("wasm: this engine has no WebAssembly, or was told to do without");
   }
-  const code = (shared ? forSharedMemory(bytes) : bytes) as Uint8Array<ArrayBuffer>;
+  const code = (shared ? forSharedMemory(bytes) : bytes) as Code;
   if (WebAssembly.validate(code)) return code;
   throw new DeviceError("wasm: this engine lacks WebAssembly SIMD");
 }

@@ -5,6 +5,7 @@
 import { type ForwardCall, type Spec, Tensor } from "../../core/index.ts";
 import type * as Ops from "../../core/ops/index.ts";
 import type { Outputs, RuleOf, RulesOf } from "../../core/rule.ts";
+import { sizeOf } from "../../core/shape.ts";
 import type { SharedKernel } from "./exports.ts";
 import type { Wasm } from "./kernels.ts";
 import type { WasmBuffer, WasmMemory } from "./memory.ts";
@@ -37,12 +38,6 @@ export function isFloat32(x: unknown): x is Tensor {
 
 export function areFloat32(...xs: readonly unknown[]): boolean {
   return xs.every((x) => x === null || isFloat32(x));
-}
-
-export function sizeOf(shape: readonly number[]): number {
-  let size = 1;
-  for (let d = 0; d < shape.length; d++) size *= shape[d] as number;
-  return size;
 }
 
 /** A length of an axis that is there. */

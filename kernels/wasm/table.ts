@@ -7,6 +7,7 @@ import type { BackwardCall, Call, ForwardCall, Spec, Tensor } from "../../core/i
 import { aroundDims } from "../../core/kinds.ts";
 import type { Contraction, ContractKernel, ViewKernel } from "../../core/op.ts";
 import { RuleTable } from "../../core/rule.ts";
+import { sizeOf } from "../../core/shape.ts";
 import { attentionRules } from "./attention.ts";
 import { merge, stretched } from "./broadcast.ts";
 import type { SharedKernel } from "./exports.ts";
@@ -20,7 +21,6 @@ import {
   makeLike,
   pointwise,
   read,
-  sizeOf,
   type WasmRule,
   type WasmRules,
 } from "./rule.ts";

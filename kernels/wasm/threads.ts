@@ -209,7 +209,8 @@ export class Threads {
   #pausedUntil = 0;
   #workers: WorkerThread[] = [];
   readonly #make: MakeHelper | null;
-  readonly #scratches: number[] = [];
+  /** Of all workers, from the beginning, as what never moves lies in the way of what does. */
+  readonly #scratches: number[];
   #started = false;
   readonly #control: Int32Array;
   readonly #values: Float64Array;
@@ -222,6 +223,7 @@ export class Threads {
     const { memory, exports, control } = options;
     this.#make = memory.buffer instanceof ArrayBuffer ? null : workerMaker();
     this.count = this.#make === null ? 1 : options.count;
+    this.#scratches = Array.from({ length: this.count - 1 }, options.allocScratch);
     this.#control = new Int32Array(memory.buffer, control, 16).fill(0);
     this.#values = new Float64Array(memory.buffer, control + argumentsAt, mostArguments);
     this.#names = Object.keys(exports) as SharedKernel[];
@@ -321,18 +323,17 @@ export class Threads {
 
   #start(): void {
     this.#started = true;
-    const { module, memory, lanes, control, allocScratch } = this.#options;
+    const { module, memory, lanes, control } = this.#options;
     const isWide = Number(lanes === 256);
     const shared = { module, memory, control, isWide, names: this.#names, spins: workerSpins };
-    for (let i = 1; i < this.count; i++) {
-      const scratch = this.#scratches[i] ?? allocScratch();
-      this.#scratches[i] = scratch;
+    for (const scratch of this.#scratches) {
       try {
         const helper = this.#make?.({ ...shared, scratch });
         if (helper) this.#workers.push(helper);
       } catch (error) {
         const why = error instanceof Error ? error.message : String(error);
         this.#alone(`a worker didn't start (${why})`);
+        break;
       }
     }
   }

@@ -9,7 +9,7 @@ import { setFlagsFromString } from "node:v8";
 import { ArgumentError, environment } from "../../core/index.ts";
 import { createWasm, type Wasm } from "./kernels.ts";
 import { bitsOf, isFaster } from "./laneCheck.ts";
-import { type Program, type Start, startBy } from "./module.ts";
+import { type Code, type Program, type Start, startBy } from "./module.ts";
 
 /** Versions of V8 that were tried, of Node 24 to 26. An engine's experiment may end, or crash, in any other. */
 const known = { first: 13, last: 14 };
@@ -69,15 +69,28 @@ function isAsStored(wasm: Wasm): boolean {
   }
 }
 
+/**
+ * The same module with a section that no engine reads. Of equal bytes V8 keeps what it compiled first, with
+ * the lanes of then.
+ */
+function markedAsWide(code: Code): Code {
+  const name = new TextEncoder().encode("wide lanes");
+  const section = [0, name.length + 1, name.length, ...name]; // 0: a section of one's own
+  const marked = new Uint8Array(code.length + section.length);
+  marked.set(code);
+  marked.set(section, code.length);
+  return marked;
+}
+
 /** Starts with wide lanes, if the results are right and the lanes are there; else without. */
-export const startWide: Start = (make) => {
+export const startWide: Start = (make, code) => {
   setFlagsFromString("--experimental-wasm-revectorize");
   // What is checked must be what stays: the compiler that joins takes over after a function's first call.
   setFlagsFromString("--wasm-sync-tier-up");
   setFlagsFromString("--wasm-tiering-budget=1");
   let program: Program;
   try {
-    program = make(256);
+    program = make(256, markedAsWide(code));
     const wasm = createWasm({ program, threads: 1 });
     const isRight = isAsStored(wasm);
     if (isRight && isFaster(wasm)) return program;
