@@ -41,7 +41,7 @@ describe("the guide", () => {
   let project: Installed;
   /** Runs a command line of a shell; what it printed, and whether it ended well. */
   const shell = (command: string): Promise<{ ok: boolean; printed: string }> => {
-    const { NODE_TEST_CONTEXT: _, TWOHEADS_RERUN: __, ...env } = process.env;
+    const { NODE_TEST_CONTEXT: _, TWOHEADS_RERUN: __, NODE_OPTIONS: ___, ...env } = process.env;
     return new Promise((resolve) => {
       execFile(command, { cwd: project.folder, shell: true, env }, (error, stdout, stderr) =>
         resolve({ ok: error === null, printed: stdout + stderr }),

@@ -9,7 +9,7 @@ import * as modules from "node:module";
 import { basename, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
-const isTypeScript = /(?<!\.d|\.as)\.tsx?$/;
+const isTypeScript = /(?<!\.d|\.as)\.m?tsx?$/;
 
 /** Where the JavaScript of a source lies. */
 function placeOf(source, folder) {
