@@ -3,7 +3,7 @@
 // dL/dx is the part through y plus the part through z. Newest first, so that a tensor's gradient is complete
 // before it is passed on. The rules are written in ops, so with createGraph the walk itself is recorded and
 // can be differentiated again. Without what is optional here it is the dozen lines of
-// walkthroughs/02-the-tape.md, and tests hold it to them, to the bit.
+// walkthroughs/03-the-tape.md, and tests hold it to them, to the bit.
 // Optional are: hooks (hooks.ts), functions that see or replace a tensor's gradient on its way; anomaly mode
 // (anomaly.ts: unwatched, checkGradient), which finds the first NaN; and memory (memory.ts): Gradients is a map
 // from tensors to gradients whose sweep() releases what nobody needs any more, confine() does it at the end.

@@ -9,7 +9,7 @@ import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildExplorer } from "../explorer/build.ts";
 import { root } from "../walkthroughs/running.ts";
-import { buildRunner, lessonNames, lessonPage, lessonsPage } from "./lessons.ts";
+import { buildRunner, lessonAddress, lessonNames, lessonPage, lessonsPage } from "./lessons.ts";
 import { markdownHtml } from "./markdown.ts";
 import { frontPage, pageOf } from "./pages.ts";
 
@@ -35,7 +35,7 @@ export async function buildSite(
   await buildExplorer(join(folder, "explorer"));
   await buildRunner(join(folder, "lessons/run"));
   write("lessons/index.html", lessonsPage());
-  for (const name of lessonNames()) write(`lessons/${name}.html`, lessonPage(name));
+  for (const name of lessonNames()) write(`lessons/${lessonAddress(name)}`, lessonPage(name));
   const results = markdownHtml(readFileSync(join(root, "lab/RESULTS.md"), "utf8"), "lab");
   write("results.html", pageOf({ ...results, up: "" }));
   if (withReference) await copyReference(join(folder, "api"));

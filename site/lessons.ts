@@ -23,6 +23,11 @@ export function lessonNames(): string[] {
   return lessonFiles().map((name) => name.slice(0, -".md".length));
 }
 
+/** A lesson's address on the site has no number, so that links hold when the order changes. */
+export function lessonAddress(name: string): string {
+  return `${name.replace(/^\d\d-/, "")}.html`;
+}
+
 function markdownOf(name: string): string {
   return readFileSync(join(folder, `${name}.md`), "utf8");
 }
@@ -73,7 +78,7 @@ export function lessonPage(name: string): string {
   const names = lessonNames();
   const at = names.indexOf(name);
   const link = (to: string | undefined, words: string): string =>
-    to === undefined ? "" : `<a href="${to}.html">${words}</a>`;
+    to === undefined ? "" : `<a href="${lessonAddress(to)}">${words}</a>`;
   return pageOf({
     title,
     description,

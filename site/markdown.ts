@@ -45,7 +45,7 @@ function linkFrom(folder: string, link: string): string {
   const target = posix.normalize(posix.join(folder, path));
   const hash = anchor === undefined ? "" : `#${anchor}`;
   const up = folder === "walkthroughs" ? "../" : "";
-  const lesson = /^walkthroughs\/(\d\d-[\w-]+)\.md$/.exec(target)?.[1];
+  const lesson = /^walkthroughs\/\d\d-([\w-]+)\.md$/.exec(target)?.[1]; // as lessonAddress says
   if (lesson !== undefined) return `${up}lessons/${lesson}.html${hash}`;
   if (target === "walkthroughs/README.md") return `${up}lessons/index.html${hash}`;
   if (target === "lab/RESULTS.md") return `${up}results.html${hash}`;

@@ -23,7 +23,7 @@ async function definition(
   name: string,
   edit = (source: string): string => source,
 ): Promise<Definition> {
-  const lesson = new URL("../walkthroughs/02-the-tape.md", import.meta.url);
+  const lesson = new URL("../walkthroughs/03-the-tape.md", import.meta.url);
   const [source = ""] = blocksOf(readFileSync(lesson, "utf8")).flatMap(
     ({ text }) => /^function slopesBehind[\s\S]*?^}$/m.exec(text) ?? [],
   );

@@ -1,8 +1,8 @@
 // npm run walkthrough 3: runs a lesson, says what each of its blocks prints as it goes, and whether that
-// is what the lesson says. Its figures lie in walkthroughs/figures afterwards.
+// is what the lesson says. A figure that isn't the lesson's lies in walkthroughs/figures/own afterwards.
 // Next: lesson.ts for how, README.md for the lessons.
 
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { flagsTakenByNpm } from "../cli/npmFlags.ts";
@@ -10,6 +10,7 @@ import { exercises, problemsOf, stepsOf, updated } from "./lesson.ts";
 import { lessonFiles, root, runLesson } from "./running.ts";
 
 const folder = join(root, "walkthroughs");
+const figures = join(folder, "figures");
 const usage = `npm run walkthrough 3                lesson 3, without its exercises' solutions
 npm run walkthrough 3 solutions      with them; --solutions says the same
 npm run walkthrough 3 update         for maintainers: writes what is printed into the lesson`;
@@ -32,9 +33,28 @@ function headingOf(markdown: string, line: number): string {
 
 /** The figures' folder: each drawing by its name. */
 function figuresNow(): Map<string, string> {
-  const figures = join(folder, "figures");
   const names = readdirSync(figures).filter((name) => name.endsWith(".svg"));
   return new Map(names.map((name) => [name, readFileSync(join(figures, name), "utf8")]));
+}
+
+/**
+ * Says which figures a lesson drew. One that differs from the lesson's, as changed code or other times make it, is kept in a folder
+ * that git ignores, and the lesson has its own again.
+ */
+function tellFigures(markdown: string, before: ReadonlyMap<string, string>): void {
+  for (const [figure, svg] of figuresNow()) {
+    const path = `walkthroughs/figures/${figure}`;
+    if (!markdown.includes(`"${path}"`)) continue;
+    const said = before.get(figure);
+    if (isUpdated || said === undefined || said === svg) {
+      console.log(`figure: ${path}`);
+      continue;
+    }
+    mkdirSync(join(figures, "own"), { recursive: true });
+    writeFileSync(join(figures, "own", figure), svg);
+    writeFileSync(join(figures, figure), said);
+    console.log(`figure: walkthroughs/figures/own/${figure} (the lesson's is ${path})`);
+  }
 }
 
 async function runNamed(name: string): Promise<void> {
@@ -56,11 +76,7 @@ async function runNamed(name: string): Promise<void> {
   const problems = isUpdated ? [] : problemsOf(markdown, outputs);
   const seconds = ((Date.now() - started) / 1000).toFixed(1);
   console.log(`\nwalkthroughs/${name}: ${seconds} s; ${verdict(problems)}`);
-  for (const [figure, svg] of figuresNow()) {
-    if (!markdown.includes(`"walkthroughs/figures/${figure}"`)) continue;
-    const note = before.get(figure) === svg ? "" : " (another than before)";
-    console.log(`figure: walkthroughs/figures/${figure}${note}`);
-  }
+  tellFigures(markdown, before);
   for (const problem of problems) console.log(`\n${problem}`);
 }
 
