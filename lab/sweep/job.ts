@@ -99,6 +99,7 @@ export async function doJob(
   const lm = openBase(await ensureBase(folder, baseOf(words)), dropout);
   const rng = random(`demo ${seed}`).fork("head");
   const model = new RewardModel(lm, { head: { type: words.head, dropout: headDropout }, rng });
+  model.eval(); // which a fresh one isn't, and train() sees to itself
   const first = words.tokens === "bytes" ? 1 : titleLength; // a title has as many bytes as it has
   try {
     const perplexityBefore = perplexity(lm, data.held, first);
