@@ -1,5 +1,5 @@
-// A reward model for others to open: in the layout of the official GRM code and of PEFT, with the chat
-// template in Jinja beside the tokenizer. Without adapters (or with them merged) that is one folder; with
+// A reward model for others to open: as AutoModelForSequenceClassification (classifier.ts), or in the layout of the
+// official GRM code and of PEFT, with the chat template in Jinja beside the tokenizer. Without adapters (or with them merged) that is one folder; with
 // adapters it is a folder of adapters and reward head, and the base that they belong to inside of it:
 //   config.json, model.safetensors            what the official trainer saves: v_head.* and
 //                                             <layer>.lora_A.default.weight (or, whole, all weights)
@@ -16,6 +16,7 @@ import { tokenIdsToHF } from "../nn/configHF.ts";
 import {
   configToHF,
   loraStateDict,
+  type ModelParts,
   mergeLoRA,
   Projection,
   type StateDict,
@@ -23,18 +24,25 @@ import {
   unmergeLoRA,
 } from "../nn/index.ts";
 import { replaceFile, saveModel, saveSafetensors, saveTokenizer } from "../nn/node.ts";
+import { classifierNotes, classifierParts } from "./classifier.ts";
 import { jinjaOf, type Reading } from "./data/index.ts";
 import { RewardModel } from "./rewardModel.ts";
 import { adaptersOf, headToHF, type RewardModelFolder } from "./rewardModelFiles.ts";
 
 const takes = signature(
   "exportRewardModel",
-  "folder: string, { model: RewardModel, tokenizer: object, reading: object }, { merge?: boolean }",
+  "folder: string, { model: RewardModel, tokenizer: object, reading: object }, " +
+    '{ merge?: boolean, as?: "grm" | "sequence-classification" }',
   () => ({ RewardModel }),
 );
 
+/** The layouts that a reward model is written in. */
+export const layouts = ["grm", "sequence-classification"] as const;
+
 /** How a reward model is written for PyTorch. */
 export interface ExportOptions {
+  /** As the official GRM code has it, with both heads (the default), or as a classifier, with its reward alone and no adapters. */
+  readonly as?: (typeof layouts)[number];
   /** Adds the adapters to the weights: one folder, which needs no PEFT. */
   readonly merge?: boolean;
 }
@@ -50,14 +58,15 @@ export async function exportRewardModel(
 ): Promise<readonly string[]> {
   accept(takes, arguments);
   const { model, tokenizer, reading } = parts;
-  const { merge = false } = options;
+  const isClassifier = options.as === "sequence-classification";
   checkFits(model);
   const adapters = adaptersOf(model);
-  if (adapters === null) await saveWhole(folder, parts);
-  else if (merge) await saveMerged(folder, parts);
+  const isWhole = adapters === null || options.merge === true || isClassifier;
+  if (isWhole)
+    await saveMerged(folder, () => (isClassifier ? classifierParts : wholeParts)(parts), model);
   else await saveAdapters(folder, parts, adapters);
   await saveTokenizerWithTemplate(folder, tokenizer, reading);
-  return notesOn(model, tokenizer);
+  return [...notesOn(model, tokenizer), ...(isClassifier ? classifierNotes(parts) : [])];
 }
 
 function checkFits(model: RewardModel): void {
@@ -104,18 +113,22 @@ function only(dict: StateDict, wanted: (name: string) => boolean): StateDict {
 }
 
 /** Every weight but the adapters'. */
-function saveWhole(folder: string, parts: RewardModelFolder): Promise<void> {
-  const { model } = parts;
-  const stateDict = only(model.stateDict(), (name) => !isAdapter(name));
-  return saveModel(folder, { config: configFor(parts), stateDict });
+function wholeParts(parts: RewardModelFolder): ModelParts {
+  const stateDict = only(parts.model.stateDict(), (name) => !isAdapter(name));
+  return { config: configFor(parts), stateDict };
 }
 
-async function saveMerged(folder: string, parts: RewardModelFolder): Promise<void> {
-  mergeLoRA(parts.model);
+/** Saves what `parts` gives while adapters, if there are any, are added to the weights. */
+async function saveMerged(
+  folder: string,
+  parts: () => ModelParts,
+  model: RewardModel,
+): Promise<void> {
+  mergeLoRA(model);
   try {
-    await saveWhole(folder, parts);
+    await saveModel(folder, parts());
   } finally {
-    unmergeLoRA(parts.model);
+    unmergeLoRA(model);
   }
 }
 

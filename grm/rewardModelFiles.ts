@@ -4,10 +4,11 @@
 // Next: rewardModelFolder.ts for paths; export.ts for the layouts with adapters; data/sequences.ts for Reading.
 
 import * as z from "zod";
-import { ArgumentError, random, zeros } from "../core/index.ts";
+import { ArgumentError, random } from "../core/index.ts";
 import { accept, signatures } from "../core/signature.ts";
 import { problemsOf } from "../nn/checked.ts";
 import { type Folder, filesAsFolder } from "../nn/checkpoints/byteSource.ts";
+import { configIn, modelIn } from "../nn/checkpoints/folder.ts";
 import { tokenIdsToHF } from "../nn/configHF.ts";
 import {
   addLoRA,
@@ -16,17 +17,16 @@ import {
   configToHF,
   FileError,
   type Files,
-  type LoadedModel,
   LoRA,
   type ModelConfig,
   type ModelParts,
   modelFiles,
-  modelFromFiles,
   type RawConfig,
   type Tokenizer,
-  tokenizerFromFiles,
 } from "../nn/index.ts";
 import { asWritten } from "../nn/pretrained.ts";
+import { tokenizerFolder, tokenizerIn } from "../nn/tokenizers/folder.ts";
+import { withValueHead } from "./classifier.ts";
 import { chatTemplateIn } from "./data/chat.ts";
 import { type Reading, truncations } from "./data/sequences.ts";
 import { chatTemplateSchema, transcript } from "./data/template.ts";
@@ -131,27 +131,27 @@ export async function rewardModelFiles(
  */
 export function rewardModelFromFiles(files: Files): RewardModelFolder {
   accept(takes.rewardModelFromFiles, arguments);
-  const folder = filesAsFolder(files);
-  return rewardModelOf("the files", modelFromFiles(files), () => tokenizerFromFiles(files), folder);
+  return rewardModelIn(filesAsFolder(files));
 }
 
 /** The reading that is taken where a folder doesn't say one: conversations by its chat template, if it has one. */
 function defaultReading(config: ModelConfig, folder: Folder): Reading {
   const maxLength = config.style === "lstm" ? 1024 : config.context;
-  const template = chatTemplateIn(folder)?.template ?? transcript;
+  const template = chatTemplateIn(tokenizerFolder(folder))?.template ?? transcript;
   return { maxLength, truncation: "prompt", template };
 }
 
-/** The reward model that a folder called `name` holds. */
-export function rewardModelOf(
-  name: string,
-  loaded: LoadedModel,
-  tokenizer: () => Tokenizer,
-  folder: Folder,
-): RewardModelFolder {
-  const { config: raw, tensors } = withValueHead(name, loaded);
+/** The reward model that a folder holds. What can't be right is said before its weights are read. */
+export function rewardModelIn(folder: Folder): RewardModelFolder {
+  const { name } = folder;
+  const config = configFromHF(configIn(folder));
+  const tokenizer = tokenizerIn(folder);
+  if (tokenizer.vocabSize > config.vocabSize) {
+    const problem = `the tokenizer has ${tokenizer.vocabSize} tokens, the model ${config.vocabSize}; they don't belong together`;
+    throw new FileError(name, "", problem);
+  }
+  const { config: raw, tensors } = withValueHead(name, modelIn(folder));
   const fields = readFields(name, raw);
-  const config = configFromHF(raw);
   const lm = new CausalLM(config, { rng: random(0) });
   const model = new RewardModel(lm, { head: headFromHF(fields), rng: random(0) });
   try {
@@ -163,37 +163,7 @@ export function rewardModelOf(
     throw new FileError(name, "", problem, { cause });
   }
   const reading = fields.twoheads_reading ?? defaultReading(config, folder);
-  const read = tokenizer();
-  if (read.vocabSize > config.vocabSize) {
-    const problem = `the tokenizer has ${read.vocabSize} tokens, the model ${config.vocabSize}; they don't belong together`;
-    throw new FileError(name, "", problem);
-  }
-  return { model: model.eval(), tokenizer: read, reading };
-}
-
-/**
- * AutoModelForSequenceClassification with one label, as TRL and OpenRLHF train it, in the official code's names:
- * score.weight is a linear head without a bias. Such a folder has no language-model head; the embedding stands
- * in for it, and only rewards mean something.
- */
-function withValueHead(name: string, loaded: LoadedModel): LoadedModel {
-  const { "score.weight": score, ...rest } = loaded.tensors;
-  if (score === undefined || loaded.config.vhead_layer_type !== undefined) return loaded;
-  if (score.shape[0] !== 1) {
-    const problem = `score.weight is [${score.shape}]: a classifier of ${score.shape[0]} labels, no reward model`;
-    throw new FileError(name, "", problem);
-  }
-  const head = { vhead_layer_type: "linear", summary_dropout_prob: 0 };
-  const bias = { "v_head.summary.weight": score, "v_head.summary.bias": zeros([1]) };
-  const embedding = rest["model.embed_tokens.weight"] ?? rest["embed_tokens.weight"];
-  const isTied = loaded.config.tie_word_embeddings === true || loaded.config.model_type === "gpt2";
-  const isAbsent = embedding === undefined || isTied;
-  const lmHead: LoadedModel["tensors"] = isAbsent ? {} : { "lm_head.weight": embedding };
-  return {
-    ...loaded,
-    config: { ...loaded.config, ...head },
-    tensors: { ...lmHead, ...rest, ...bias },
-  };
+  return { model: model.eval(), tokenizer, reading };
 }
 
 type Fields = z.infer<typeof configSchema>;

@@ -2,9 +2,8 @@
 
 import { accept, signatures } from "../core/signature.ts";
 import { folderOnDisk } from "../nn/checkpoints/files.ts";
-import { configFromHF } from "../nn/index.ts";
-import { loadModel, loadTokenizer, readConfig, saveModel, saveTokenizer } from "../nn/node.ts";
-import { type RewardModelFolder, rewardModelOf, rewardModelParts } from "./rewardModelFiles.ts";
+import { saveModel, saveTokenizer } from "../nn/node.ts";
+import { type RewardModelFolder, rewardModelIn, rewardModelParts } from "./rewardModelFiles.ts";
 
 const takes = signatures({
   saveRewardModel: "folder: string, parts: { model: object, tokenizer: object, ... }",
@@ -25,11 +24,5 @@ export async function saveRewardModel(folder: string, parts: RewardModelFolder):
  */
 export function loadRewardModel(folder: string): RewardModelFolder {
   accept(takes.loadRewardModel, arguments);
-  configFromHF(readConfig(folder)); // what can't be opened is said before its weights are read
-  return rewardModelOf(
-    folder,
-    loadModel(folder),
-    () => loadTokenizer(folder),
-    folderOnDisk(folder),
-  );
+  return rewardModelIn(folderOnDisk(folder));
 }

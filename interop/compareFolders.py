@@ -1,6 +1,7 @@
 """Holds models against transformers, in both directions: small models of every family that it makes with random weights
 and saves are opened here, and what is written here is opened by AutoModelForCausalLM and
-AutoModelForSequenceClassification. Logits and rewards differ by less than 1e-5. Ends with "N agree, M differ".
+AutoModelForSequenceClassification. Logits and
+rewards differ by less than 1e-5 of the largest, or of 1 where that is smaller. Ends with "N agree, M differ".
 
   python interop/compareFolders.py [SEEDS]
 """
@@ -61,12 +62,21 @@ for name, config in configs.items():
 for case, ours in zip(cases, run("readFolders.ts", given=json.dumps(cases))):
     case["ours"] = ours
 
+for kind, column, auto in (("lm", "logits, ours there", AutoModelForCausalLM), ("classifier", "rewards, ours there", AutoModelForSequenceClassification)):
+    for case in run("writeFolders.ts", work, kind, str(seeds)):
+        model, seen = auto.from_pretrained(case["folder"], output_loading_info=True)
+        assert not any(seen.values()), (case["folder"], seen)
+        assert model.config.eos_token_id is not None and model.config.pad_token_id is not None
+        with torch.no_grad():
+            theirs = model.eval()(torch.tensor(case["ids"])).logits.flatten().tolist()
+        cases.append(case | dict(direction=column, theirs=theirs))
+
 table, agree, differ = {}, 0, 0
 for case in cases:
     if isinstance(case["ours"], dict):
         away, case["ours"] = float("inf"), []
     else:
-        away = max(abs(a - b) for a, b in zip(case["theirs"], case["ours"], strict=True))
+        away = max(abs(a - b) for a, b in zip(case["theirs"], case["ours"], strict=True)) / max(1, *map(abs, case["theirs"]))
     row = table.setdefault(case["name"], {}).setdefault(case["direction"], [])
     row.append(away)
     agree, differ = agree + (away < 1e-5), differ + (away >= 1e-5)

@@ -1,7 +1,9 @@
 """Small models of the field, made by transformers with random weights (biases and norms, too): what compareFolders.py
 saves for this project to open, and what makeFamilies.py takes golden numbers from."""
 
+import json, math, os, re
 import torch
+from safetensors import safe_open
 from transformers import GPT2Config, LlamaConfig, MistralConfig, Qwen2Config, Qwen3Config
 
 small = dict(vocab_size=40, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=48, max_position_embeddings=64)
@@ -42,3 +44,34 @@ def drawn(model, seed):
 
 def drawn_ids(vocab, seed, rows=3, length=24):
     return torch.randint(0, vocab, (rows, length), generator=torch.Generator().manual_seed(seed)).tolist()
+
+
+def shapes_in(path):
+    """The names and shapes of a safetensors file, in the order of names."""
+    with safe_open(path, "pt") as file:
+        return {key: list(file.get_slice(key).get_shape()) for key in sorted(file.keys())}
+
+
+def written(shapes):
+    """Tensors that needn't be stored: number i of the tensor at place p is sin(1 + i + 100 p) / 4, plus 1 for norms' weights."""
+    tensors = {}
+    for place, (name, shape) in enumerate(shapes.items()):
+        is_gain = bool(re.search(r"norm|\.ln_", name)) and name.endswith("weight")
+        numbers = [math.sin(1 + i + 100 * place) / 4 + is_gain for i in range(math.prod(shape))]
+        tensors[name] = torch.tensor(numbers).reshape(shape)
+    return tensors
+
+
+def json_in(folder, name):
+    return json.load(open(os.path.join(folder, name)))
+
+
+def print_golden(script, versions, **parts):
+    """A file of golden numbers: who made it, and a line for each case."""
+    header = f"made by interop/{script} with " + " and ".join(versions)
+    lines = ["{", f'"made": {json.dumps(header)},']
+    for i, (name, value) in enumerate(parts.items()):
+        end = "" if i == len(parts) - 1 else ","
+        shown = "[\n" + ",\n".join(map(json.dumps, value)) + "\n]" if isinstance(value[0], dict) else json.dumps(value)
+        lines.append(f"{json.dumps(name)}: {shown}{end}")
+    print("\n".join(lines + ["}"]))

@@ -9,11 +9,19 @@ import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { type RewardModel, scoreSequences } from "../grm/index.ts";
 import { exportRewardModel, loadRewardModel, saveRewardModel } from "../grm/node.ts";
-import type { ModelOptions } from "../nn/index.ts";
+import { type ModelOptions, trainBPE } from "../nn/index.ts";
 import { loadCausalLM, loadSafetensors } from "../nn/node.ts";
 import { twoheadsHere } from "./commandLine.ts";
 import { temporaryFolder } from "./folders.ts";
-import { backbones, drawnModel, heads, reading, sequencesOf, whole } from "./rewardFolders.ts";
+import {
+  backbones,
+  drawnModel,
+  heads,
+  reading,
+  sequencesOf,
+  tokenizer,
+  whole,
+} from "./rewardFolders.ts";
 
 const folder = temporaryFolder("export");
 
@@ -132,6 +140,17 @@ describe("adapters", () => {
     assert.equal(json(join(at, "config.json")).vhead_layer_type, "linear");
   });
 
+  test("open here again, with the rewards of before", async () => {
+    const model = drawnModel(gpt2, {}, adaptersOfGPT2);
+    const [there, here] = [
+      await rewardsOf(loadRewardModel(await exported("unmerged", model)).model),
+      await rewardsOf(model),
+    ];
+    there.forEach((reward, i) => {
+      assert.ok(Math.abs(reward - (here[i] ?? 0)) < 1e-5);
+    });
+  });
+
   test("layers that all have one are named by their last names", async () => {
     const layers = ["model.layers.*.self_attn.q_proj", "model.layers.*.self_attn.v_proj"];
     const at = await exported("all", drawnModel(llama, {}, { layers, rank: 1 }));
@@ -147,6 +166,56 @@ describe("adapters", () => {
     for (const [name, x] of Object.entries(base)) assert.deepEqual(x.data, whole[name]?.data);
     assert.equal(json(join(at, "adapter_config.json")).fan_in_fan_out, true);
     assert.ok(readdirSync(join(at, "base")).includes("tokenizer.json"));
+  });
+});
+
+describe("a classifier", () => {
+  const as = "sequence-classification";
+
+  test("is a linear head alone, adapters in its weights, and opens here again", async () => {
+    const model = drawnModel(llama, { type: "linear" }, adapters);
+    const at = join(folder, "classifier");
+    const bias = Number(model.stateDict()["v_head.summary.bias"]?.data[0]);
+    const notes = await exportRewardModel(at, whole(model), { as });
+    assert.deepEqual(notes, [
+      "the language-model head stays behind: a classifier has none",
+      `the head's bias stays behind: rewards there are ${bias} lower, and their order is the same`,
+    ]);
+    const shapes = shapesIn(join(at, "model.safetensors"));
+    assert.equal(shapes["score.weight"], "1x16");
+    assert.ok(!Object.keys(shapes).some((name) => /v_head|lm_head|lora/.test(name)));
+    const { architectures, id2label, pad_token_id, eos_token_id, vhead_layer_type } = json(
+      join(at, "config.json"),
+    );
+    assert.deepEqual(architectures, ["LlamaForSequenceClassification"]);
+    assert.deepEqual(id2label, { 0: "LABEL_0" });
+    const { pad, eos } = tokenizer.special;
+    assert.deepEqual([pad_token_id, eos_token_id, vhead_layer_type], [pad, eos, undefined]);
+    const back = loadRewardModel(at);
+    assert.deepEqual(back.reading, reading);
+    const [there, here] = [await rewardsOf(back.model), await rewardsOf(model)];
+    there.forEach((reward, i) => {
+      assert.ok(Math.abs(reward + bias - (here[i] ?? 0)) < 1e-5);
+    });
+  });
+
+  test("names no token for padding that ends texts, which it wouldn't read", async () => {
+    const ends = trainBPE(["the cat"], { vocabSize: 280, special: { eos: "</s>", pad: "</s>" } });
+    const at = join(folder, "ends");
+    const parts = { ...whole(drawnModel(gpt2, { type: "linear" })), tokenizer: ends };
+    const notes = await exportRewardModel(at, parts, { as });
+    assert.match(notes.at(-1) ?? "", /no token for padding alone.*one text at a time/);
+    assert.equal(json(join(at, "config.json")).pad_token_id, undefined);
+  });
+
+  test("can't be an MLP", async () => {
+    const at = join(folder, "mlp");
+    const parts = whole(drawnModel(llama, {}));
+    await assert.rejects(
+      exportRewardModel(at, parts, { as }),
+      /this one is an MLP; train with --head-type linear/,
+    );
+    assert.ok(!existsSync(at));
   });
 });
 

@@ -1,38 +1,21 @@
 // The families of models that transformers writes: of each its config.json, its tensors by name and shape, and its
-// logits (golden/nn/families.json says the versions, and how the weights are computed); and twins of them that can't be
+// logits (golden/nn/families.json says the versions, golden/written.ts how the weights are computed); and twins of them that can't be
 // computed right, with their sentences. Next: ../nn/configHF.ts, ../interop/README.md for larger comparisons.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
-import { noGrad, portable, type Tensor, tensor } from "../core/index.ts";
+import { noGrad, tensor } from "../core/index.ts";
 import { causalLMFiles, causalLMFromFiles, configFromHF, modelFiles } from "../nn/index.ts";
+import { goldenModels, type Shapes, written } from "./golden/written.ts";
 
 interface Model {
   readonly name: string;
   readonly config: Readonly<Record<string, unknown>>;
-  readonly shapes: Readonly<Record<string, readonly number[]>>;
+  readonly shapes: Shapes;
   readonly logits: readonly number[];
 }
 
-const golden = JSON.parse(
-  readFileSync(new URL("golden/nn/families.json", import.meta.url), "utf8"),
-) as { readonly ids: number[][]; readonly models: readonly Model[] };
-const ids = tensor(golden.ids, { dtype: "int32" });
-
-/** The weights that both sides compute. */
-function tensorsOf({ shapes }: Model): Record<string, Tensor> {
-  const named = Object.entries(shapes).map(([name, shape], place) => {
-    const isGain = /norm|\.ln_/.test(name) && name.endsWith("weight");
-    const size = shape.reduce((product, n) => product * n, 1);
-    const values = Float32Array.from(
-      { length: size },
-      (_, i) => portable.sin(1 + i + 100 * place) / 4 + Number(isGain),
-    );
-    return [name, tensor(values, { shape })] as const;
-  });
-  return Object.fromEntries(named);
-}
+const { ids, models } = goldenModels<Model>("families");
 
 /** How far the logits of the last token are from those that transformers gives. */
 async function away(files: Map<string, Uint8Array>, { logits }: Model): Promise<number> {
@@ -40,16 +23,16 @@ async function away(files: Map<string, Uint8Array>, { logits }: Model): Promise<
   return Math.max(...logits.map((x, i) => Math.abs(x - Number(found[i]))));
 }
 
-const find = (name: string): Model => golden.models.find((model) => model.name === name) as Model;
+const find = (name: string): Model => models.find((model) => model.name === name) as Model;
 
 describe("as transformers writes it", () => {
-  for (const model of golden.models) {
+  for (const model of models) {
     test(`${model.name}: logits to 1e-5, and again from what we write`, async () => {
-      const files = await modelFiles({ config: model.config, stateDict: tensorsOf(model) });
+      const files = await modelFiles({ config: model.config, stateDict: written(model.shapes) });
       assert.ok((await away(files, model)) < 1e-5);
-      const written = await causalLMFiles(causalLMFromFiles(files));
-      assert.ok((await away(written, model)) < 1e-5);
-      const text = new TextDecoder().decode(written.get("config.json"));
+      const back = await causalLMFiles(causalLMFromFiles(files));
+      assert.ok((await away(back, model)) < 1e-5);
+      const text = new TextDecoder().decode(back.get("config.json"));
       const type = String(model.config.model_type);
       assert.equal(JSON.parse(text).model_type, type === "mistral" ? "llama" : type);
     });
@@ -62,7 +45,7 @@ describe("as transformers writes it", () => {
     };
     for (const [name, more] of Object.entries(older)) {
       const model = find(name);
-      const bare = Object.entries(tensorsOf(model)).map(([key, x]) => [
+      const bare = Object.entries(written(model.shapes)).map(([key, x]) => [
         key.replace(/^(model|transformer)\./, ""),
         x,
       ]);

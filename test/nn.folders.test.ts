@@ -117,7 +117,7 @@ describe("one sentence at once", () => {
     renameSync(weights, join(path, "pytorch_model.bin"));
     sentence(
       () => loadCausalLM(path),
-      /holds pytorch_model\.bin, a pickle.*convert it once: python/,
+      /holds pytorch_model\.bin, a pickle.*convert it once, in its folder: python/,
     );
     const config = readFileSync(join(path, "config.json"), "utf8");
     writeFileSync(join(path, "config.json"), pointer);

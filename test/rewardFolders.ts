@@ -50,6 +50,7 @@ export function drawnModel(
   backbone: ModelOptions,
   head: HeadOptions,
   lora?: Omit<LoRAOptions, "rng">,
+  seed = 0,
 ): RewardModel {
   const model = new RewardModel(new CausalLM(backbone, { rng: random("lm") }), {
     head,
@@ -57,7 +58,9 @@ export function drawnModel(
   });
   if (lora !== undefined) addLoRA(model, { ...lora, rng: random("lora") });
   for (const [name, p] of model.namedParameters()) {
-    const noise = noGrad(() => randn(p.shape, { rng: random(name) }).mul(0.2));
+    const noise = noGrad(() =>
+      randn(p.shape, { rng: random(seed === 0 ? name : `${name} ${seed}`) }).mul(0.2),
+    );
     p.assign(noGrad(() => p.add(noise)));
   }
   return model.eval();

@@ -76,6 +76,8 @@ export interface Folder {
   has(name: string): boolean;
   /** Opens a file; a FileError if there is none of that name. */
   open(name: string): ByteSource;
+  /** The folder at a path from here on. */
+  within(path: string): Folder;
 }
 
 /** Files in memory, by the names that they have in a folder: what a browser fetched. */
@@ -106,6 +108,12 @@ export function filesAsFolder(files: Files, name = "the files"): Folder {
         "",
         `isn't among ${name}: ${[...files.keys()].join(", ") || "none"}`,
       );
+    },
+    within(path) {
+      const start = `${path}/`;
+      const inside = [...files].filter(([file]) => file.startsWith(start));
+      const named = inside.map(([file, bytes]) => [file.slice(start.length), bytes] as const);
+      return filesAsFolder(new Map(named), `${name} in ${path}`);
     },
   };
 }

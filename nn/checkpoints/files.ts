@@ -47,6 +47,10 @@ export function folderOnDisk(path: string): Folder {
     name: path,
     has: (name) => fileExists(joinPath(path, name)),
     open: (name) => openFile(joinPath(path, name)),
+    within(inner) {
+      const inside = joinPath(path, inner);
+      return folderOnDisk(fileExists(inside) || !fileExists(inner) ? inside : inner);
+    },
   };
 }
 

@@ -4,6 +4,7 @@
 // ../tokenizers/folder.ts for the tokenizer beside them.
 
 import { accept, signatures } from "../../core/signature.ts";
+import { adaptersName, baseOfAdapters, withAdapters, withRows } from "./adapters.ts";
 import { FileError, type Files, type Folder, filesAsFolder, readAll } from "./byteSource.ts";
 import { parseJson } from "./json.ts";
 import {
@@ -46,29 +47,52 @@ export interface ModelParts {
 export function weightsIn(folder: Folder): TensorFile {
   if (folder.has(weightsName)) return openTensors(folder.open(weightsName));
   if (folder.has(indexName)) return openShards(folder, indexName);
-  const pickle = ["pytorch_model.bin", "pytorch_model.bin.index.json"].find((name) =>
-    folder.has(name),
+  throw new FileError(
+    folder.name,
+    "",
+    pickled(folder) ?? `holds neither ${weightsName} nor ${indexName}`,
   );
-  const problem =
-    pickle === undefined
-      ? `holds neither ${weightsName} nor ${indexName}`
-      : `holds ${pickle}, a pickle, which can run code and isn't opened; convert it once: python -c ` +
-        `"from transformers import AutoModelForCausalLM as M; M.from_pretrained('.').save_pretrained('.')"`;
-  throw new FileError(folder.name, "", problem);
 }
 
-/** Reads a folder's config.json. */
+/** Writes what a folder's pickles hold as safetensors, every tensor by its name. */
+const conversion = `python -c "import glob, torch; from safetensors.torch import save_file; save_file({k: v.clone().contiguous() for f in glob.glob('*_model*.bin') for k, v in torch.load(f, weights_only=True).items()}, 'NAME', {'format': 'pt'})"`;
+
+/** What is said of a folder with a pickle in place of weights; undefined where there is none. */
+function pickled(folder: Folder): string | undefined {
+  const ending = [".bin", ".bin.index.json"];
+  const kinds = { pytorch_model: weightsName, adapter_model: adaptersName };
+  for (const [stem, name] of Object.entries(kinds)) {
+    const pickle = ending.map((end) => stem + end).find((file) => folder.has(file));
+    if (pickle === undefined) continue;
+    const command = conversion.replace("NAME", name);
+    return `holds ${pickle}, a pickle, which can run code and isn't opened; convert it once, in its folder: ${command}`;
+  }
+  return undefined;
+}
+
+/** A folder's config.json; of adapters, with that of the model that they belong to. */
 export function configIn(folder: Folder): RawConfig {
+  const base = baseOfAdapters(folder);
+  if (base !== null && !folder.has(configName)) return configIn(base);
   const source = folder.open(configName);
-  return parseJson(source.name, readAll(source)).object();
+  const config = parseJson(source.name, readAll(source)).object();
+  return base === null ? config : { ...configIn(base), ...config };
 }
 
-/** Reads a model's configuration and weights, onto the current device. */
+/** Reads a model's configuration and weights, with adapters added to them, onto the current device. */
 export function modelIn(folder: Folder): LoadedModel {
   const config = configIn(folder);
-  const file = weightsIn(folder);
+  const base = baseOfAdapters(folder);
+  const file = weightsIn(base ?? folder);
   const { metadata } = file;
-  return { config, metadata, tensors: readTensors(file) };
+  const tensors = readTensors(file);
+  if (base === null) return { config, metadata, tensors };
+  const own = [weightsName, adaptersName].filter((name) => folder.has(name));
+  if (own.length === 0)
+    throw new FileError(folder.name, "", pickled(folder) ?? `holds no ${adaptersName}`);
+  const files = own.map((name) => readTensors(openTensors(folder.open(name))));
+  const whole = withAdapters(folder, tensors, files);
+  return { config, metadata, tensors: withRows(whole, Number(config.vocab_size)) };
 }
 
 /**

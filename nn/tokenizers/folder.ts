@@ -3,6 +3,7 @@
 
 import { ArgumentError } from "../../core/index.ts";
 import { accept, signatures } from "../../core/signature.ts";
+import { baseOfAdapters } from "../checkpoints/adapters.ts";
 import {
   type ByteSource,
   FileError,
@@ -35,10 +36,17 @@ export function tokenizerFromFiles(files: Files): Tokenizer {
   return tokenizerIn(filesAsFolder(files));
 }
 
-/** The tokenizer of a folder. */
+/** The folder that a model's tokenizer stands in: of adapters without one, that of the model that they belong to. */
+export function tokenizerFolder(folder: Folder): Folder {
+  if (folder.has(jsonName) || folder.has(binName)) return folder;
+  return baseOfAdapters(folder) ?? folder;
+}
+
+/** The tokenizer of a model's folder. */
 export function tokenizerIn(folder: Folder): Tokenizer {
-  if (folder.has(jsonName)) return tokenizerOfJson(folder.open(jsonName), folder);
-  if (folder.has(binName)) return tokenizerOfBin(folder.open(binName));
+  const at = tokenizerFolder(folder);
+  if (at.has(jsonName)) return tokenizerOfJson(at.open(jsonName), at);
+  if (at.has(binName)) return tokenizerOfBin(at.open(binName));
   throw new FileError(folder.name, "", `holds neither ${jsonName} nor ${binName}`);
 }
 
