@@ -1,7 +1,7 @@
 """Holds models against transformers, in both directions: small models of every family that it makes with random weights
 and saves are opened here, and what is written here is opened by AutoModelForCausalLM and
-AutoModelForSequenceClassification. Logits and
-rewards differ by less than 1e-5 of the largest, or of 1 where that is smaller. Ends with "N agree, M differ".
+AutoModelForSequenceClassification. Logits and rewards differ by less than 1e-5 of the largest, or of 1 where that is
+smaller. Ends with "N agree, M differ".
 
   python interop/compareFolders.py [SEEDS]
 """

@@ -5,7 +5,7 @@ merge there. Ends with "N agree, M differ".
   python interop/comparePeft.py [SEEDS]
 """
 
-import copy, json, os, re, shutil, subprocess, sys, tempfile, warnings
+import copy, json, os, subprocess, sys, tempfile, warnings
 import peft, torch, transformers
 from peft import LoraConfig, PeftModel, TaskType, get_peft_model
 from safetensors.torch import save_file

@@ -1,10 +1,11 @@
 // One half of a comparison with transformers and PEFT: writes models of every family with drawn weights, and prints where
 // each lies and what it gives, a line of JSON each. Next: compareFolders.py and comparePeft.py, which call this and compare.
-//   tsx interop/writeFolders.ts OUT lm|classifier|adapters SEEDS
+//   tsx interop/writeFolders.ts OUT lm|classifier|adapters|merged|unmerged SEEDS
+// The last two are reward models in the official code's layout: their rewards are printed, of the others but classifiers logits.
 
 import { join } from "node:path";
 import { noGrad, randint, random } from "../core/index.ts";
-import { exportRewardModel } from "../grm/node.ts";
+import { type ExportOptions, exportRewardModel } from "../grm/node.ts";
 import type { ModelOptions } from "../nn/index.ts";
 import { saveCausalLM } from "../nn/node.ts";
 import { drawnModel, tokenizer, whole } from "../test/rewardFolders.ts";
@@ -24,19 +25,23 @@ const models: Readonly<Record<string, ModelOptions>> = {
   "gpt2, gelu, untied": { ...small, style: "gpt2", activation: "gelu", tied: false },
 };
 
+const options: Readonly<Record<string, ExportOptions>> = {
+  classifier: { as: "sequence-classification" },
+  merged: { merge: true },
+};
+
 const [out = ".", kind = "lm", seeds = "3"] = process.argv.slice(2);
-for (const [name, options] of Object.entries(models)) {
+for (const [name, size] of Object.entries(models)) {
   for (let seed = 0; seed < Number(seeds); seed++) {
     const folder = join(out, `${kind} ${name} ${seed}`);
     const ids = randint([3, 24], { high: 256, rng: random(`${name} ${seed}`) });
-    const model = drawnModel(options, { type: "linear" }, adaptersFor(name), seed);
+    const model = drawnModel(size, { type: "linear" }, adaptersFor(name), seed);
     const parts = whole(model);
     if (kind === "lm") await saveCausalLM(folder, model.lm, tokenizer.special);
-    if (kind === "classifier")
-      await exportRewardModel(folder, parts, { as: "sequence-classification" });
-    if (kind === "adapters") await exportRewardModel(folder, parts);
+    else await exportRewardModel(folder, parts, options[kind] ?? {});
     const { hidden, rewards } = noGrad(() => model.forward(ids));
-    const values = kind === "classifier" ? rewards : noGrad(() => model.logits(hidden));
+    const isLogits = kind === "lm" || kind === "adapters";
+    const values = isLogits ? noGrad(() => model.logits(hidden)) : rewards;
     const bias = Number(model.stateDict()["v_head.summary.bias"]?.data[0]); // a classifier has none
     const ours = [...values.data].map((x) => (kind === "classifier" ? x - bias : x));
     console.log(JSON.stringify({ name, folder, ids: rowsOf(ids.data, 24), ours }));
