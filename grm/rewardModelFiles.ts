@@ -24,7 +24,7 @@ import {
   type RawConfig,
   type Tokenizer,
 } from "../nn/index.ts";
-import { asWritten } from "../nn/pretrained.ts";
+import { asWritten, checkFits } from "../nn/pretrained.ts";
 import { tokenizerFolder, tokenizerIn } from "../nn/tokenizers/folder.ts";
 import { withValueHead } from "./classifier.ts";
 import { chatTemplateIn } from "./data/chat.ts";
@@ -152,18 +152,20 @@ export function rewardModelIn(folder: Folder): RewardModelFolder {
   }
   const { config: raw, tensors } = withValueHead(name, modelIn(folder));
   const fields = readFields(name, raw);
-  const lm = new CausalLM(config, { rng: random(0) });
-  const model = new RewardModel(lm, { head: headFromHF(fields), rng: random(0) });
+  const head = headFromHF(fields);
   try {
+    checkFits(config, tensors);
+    const lm = new CausalLM(config, { rng: random(0) });
+    const model = new RewardModel(lm, { head, rng: random(0) });
     if (fields.twoheads_lora) addLoRA(model, { ...fields.twoheads_lora, rng: random(0) });
     model.loadStateDict(asWritten(config.style, tensors));
+    const reading = fields.twoheads_reading ?? defaultReading(config, folder);
+    return { model: model.eval(), tokenizer, reading };
   } catch (cause) {
     if (!(cause instanceof ArgumentError)) throw cause;
     const problem = `config.json and the weights don't go together\n${cause.message}`;
     throw new FileError(name, "", problem, { cause });
   }
-  const reading = fields.twoheads_reading ?? defaultReading(config, folder);
-  return { model: model.eval(), tokenizer, reading };
 }
 
 type Fields = z.infer<typeof configSchema>;

@@ -131,6 +131,17 @@ function transformerDefaults({ style = "llama", dim, heads }: TransformerOptions
   } as const;
 }
 
+/** How many numbers a model's matrices have, biases and norms left out. */
+export function matrixNumbers(config: ModelConfig): number {
+  const { vocabSize, dim, layers, tied } = config;
+  const words = vocabSize * dim * (tied ? 1 : 2);
+  if (config.style === "lstm") return words + layers * 8 * dim * dim;
+  const { style, heads, kvHeads, headDim, ffDim, positions, context } = config;
+  const attention = 2 * (heads + kvHeads) * headDim * dim;
+  const feed = (style === "gpt2" ? 2 : 3) * dim * ffDim;
+  return words + layers * (attention + feed) + (positions === "learned" ? context * dim : 0);
+}
+
 /** Deviation of the first weights that write to the residual stream, where 2 of each layer add up. */
 export function residualStd({ initStd, layers }: TransformerConfig): number {
   return initStd / Math.sqrt(2 * layers);

@@ -13,6 +13,7 @@ import {
   modelFiles,
   modelFromFiles,
 } from "./checkpoints/index.ts";
+import { type ModelConfig, matrixNumbers } from "./config.ts";
 import { configFromHF, configToHF } from "./configHF.ts";
 import { loraStateDict } from "./lora.ts";
 import type { StateDict } from "./module.ts";
@@ -40,9 +41,27 @@ export function causalLMFiles(lm: CausalLM): Promise<Map<string, Uint8Array>> {
 
 /** The language model that files describe. */
 export function causalLMOf({ config, tensors }: LoadedModel): CausalLM {
-  const lm = new CausalLM(configFromHF(config), { rng: random(0) });
+  const fits = configFromHF(config);
+  checkFits(fits, tensors);
+  const lm = new CausalLM(fits, { rng: random(0) });
   lm.loadStateDict(asWritten(lm.config.style, tensors));
   return lm.eval();
+}
+
+/**
+ * Throws where a configuration describes a far larger model than its weights hold: that would take time and memory
+ * before anything could be compared. Which tensor doesn't fit is said of all others when they are loaded.
+ */
+export function checkFits(config: ModelConfig, tensors: StateDict): void {
+  const described = matrixNumbers(config);
+  const stored = Object.values(tensors).reduce((sum, x) => sum + x.size, 0);
+  if (described <= 2 * stored + 1_000_000) return;
+  const sizes = Object.entries(config).filter(([, value]) => Number(value) >= 1);
+  const listed = sizes.map(([field, value]) => `${field} ${value}`).join(", ");
+  throw new ArgumentError(
+    `config.json describes a model of ${described.toPrecision(3)} numbers (${listed}), the weights hold ${stored}; ` +
+      "they don't belong together",
+  );
 }
 
 /** What is saved of a model; an ArgumentError of function `name` if it has adapters. */

@@ -1,5 +1,5 @@
-// The angle tables of rotary positions, made once for a model's whole context in double precision with
-// portable functions, and kept in every dtype that asks. The rotation itself is core's op `rope`, in
+// The angle tables of rotary positions, made in double precision with portable functions for as many positions as were
+// asked for, and kept in every dtype that asks. The rotation itself is core's op `rope`, in
 // Hugging Face's half-rotation: channel i turns with channel i + D/2. Next: attention.ts.
 
 import { type DType, portable, type Tensor, tensor } from "../core/index.ts";
@@ -19,7 +19,7 @@ function scaled(angle: number, scaling?: RopeScaling): number {
 }
 
 export interface RotaryTables {
-  /** Cosine and sine of position × base^(-2i/headDim), each [context, headDim/2]. */
+  /** Cosine and sine of position × base^(-2i/headDim), each [positions, headDim/2]. */
   readonly cos: Tensor;
   readonly sin: Tensor;
 }
@@ -34,23 +34,25 @@ export class Rotary {
     readonly scaling?: RopeScaling,
   ) {}
 
-  /** The tables in a dtype; the same tensors every time. */
-  tables(dtype: DType): RotaryTables {
+  /** Tables in a dtype for at least the first `length` positions, at most the context; the same tensors until more are needed. */
+  tables(dtype: DType, length: number): RotaryTables {
     const known = this.#tables.get(dtype);
-    if (known !== undefined) return known;
-    const fresh = { cos: this.#table(portable.cos, dtype), sin: this.#table(portable.sin, dtype) };
+    if (known !== undefined && (known.cos.shape[0] ?? 0) >= length) return known;
+    const rows = Math.min(this.context, Math.max(512, 2 ** Math.ceil(Math.log2(length)))); // a context may be long
+    const made = (turn: (angle: number) => number) => this.#table(rows, turn, dtype);
+    const fresh = { cos: made(portable.cos), sin: made(portable.sin) };
     this.#tables.set(dtype, fresh);
     return fresh;
   }
 
-  #table(turn: (angle: number) => number, dtype: DType): Tensor {
+  #table(rows: number, turn: (angle: number) => number, dtype: DType): Tensor {
     const half = this.headDim / 2;
     const angles = Float64Array.from(
-      { length: this.context * half },
+      { length: rows * half },
       (_, at) =>
         Math.floor(at / half) *
         scaled(portable.pow(this.base, (-2 * (at % half)) / this.headDim), this.scaling),
     );
-    return tensor(angles.map(turn), { shape: [this.context, half], dtype }).keep();
+    return tensor(angles.map(turn), { shape: [rows, half], dtype }).keep();
   }
 }

@@ -160,7 +160,7 @@ export class Transformer extends Backbone {
       mask === undefined || (cache === null && isRightPadded(mask)) ? null : mask.to("bool");
     const places = cache === null ? needed && placesOf(needed) : cache.extend(B, T, needed);
     const positions = places?.positions ?? countFrom(offset, T);
-    const tables = this.#rotary?.tables(this.embedTokens.weight.dtype) ?? null;
+    const tables = this.#rotary?.tables(this.embedTokens.weight.dtype, offset + T) ?? null;
     const rows = (table: Tensor): Tensor => {
       if (places === null) return table.slice({ dim: 0, start: offset, end: offset + T });
       return table.embedding(positions).unsqueeze(1); // the same for every head

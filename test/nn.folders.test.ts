@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { random, type Tensor, tensor } from "../core/index.ts";
+import { random, type Tensor, tensor, zeros } from "../core/index.ts";
 import { scoreSequences } from "../grm/index.ts";
 import { loadRewardModel } from "../grm/rewardModelFolder.ts";
 import { FileError } from "../nn/checkpoints/index.ts";
@@ -36,6 +36,45 @@ async function modelIn(
   return path;
 }
 
+describe("config.json is held against the weights before a model is built", () => {
+  const rewarding = { ...lm.stateDict(), "score.weight": zeros([1, size.dim]) };
+  for (const [field, value] of [
+    ["num_hidden_layers", 2_000_000],
+    ["intermediate_size", 48_000_000],
+    ["vocab_size", 280_000_000],
+    ["head_dim", 80_000_000],
+  ] as const)
+    test(`${field} ${value} is a sentence at once`, async () => {
+      const path = await modelIn("forged", { [field]: value }, rewarding);
+      const start = performance.now();
+      const says = new RegExp(
+        `config.json describes a model of .*${value}.*the weights hold \\d+;`,
+      );
+      assert.throws(() => loadCausalLM(path), says);
+      assert.throws(() => loadRewardModel(path), says);
+      assert.ok(performance.now() - start < 3000);
+    });
+
+  test("a context of 20,000,000 makes tables for the positions that are there", async () => {
+    const long = await modelIn("long", { max_position_embeddings: 20_000_000 }, lm.stateDict());
+    const read = loadCausalLM(long);
+    const ids = tensor([1, 2, 3, 4], { shape: [1, 4], dtype: "int32" });
+    assert.deepEqual(read.forward(ids).data, lm.eval().forward(ids).data);
+    const rotary = new Rotary(5000, 4, 100);
+    const [few, more] = [rotary.tables("float64", 3).cos, rotary.tables("float64", 513).cos];
+    assert.deepEqual(
+      [few.shape, more.shape],
+      [
+        [512, 2],
+        [1024, 2],
+      ],
+    );
+    assert.deepEqual(more.data.slice(0, few.size), few.data);
+    assert.equal(rotary.tables("float64", 1000).cos, more);
+    assert.deepEqual(rotary.tables("float64", 4999).cos.shape, [5000, 2]);
+  });
+});
+
 describe("rotary positions", () => {
   test("angles scaled linearly and as Llama 3 does, there and back", () => {
     const llama3 = {
@@ -47,7 +86,7 @@ describe("rotary positions", () => {
       assert.deepEqual(configToHF(config).rope_scaling, scaling);
     }
     const angles = (scaling: RopeScaling): number[] => {
-      const { cos } = new Rotary(2, 8, 100, scaling).tables("float64");
+      const { cos } = new Rotary(2, 8, 100, scaling).tables("float64", 2);
       return Array.from(cos.data.slice(4), Math.acos);
     };
     const near = (found: number[], expected: number[]): void =>
