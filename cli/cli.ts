@@ -18,6 +18,7 @@ import { addFrontier } from "./commands/frontier.ts";
 import { addGenerate } from "./commands/generate.ts";
 import { addInspect } from "./commands/inspect.ts";
 import { type JsonFlag, jsonOption, printFound } from "./commands/json.ts";
+import { addMap } from "./commands/map.ts";
 import { addOveropt } from "./commands/overopt.ts";
 import { addPpo } from "./commands/ppo.ts";
 import { addPretrain } from "./commands/pretrain.ts";
@@ -141,6 +142,7 @@ export function program(): Command {
   addWorld(command);
   addFrontier(command);
   addSweep(command);
+  addMap(command);
   addData(command);
   addTrain(command);
   addEval(command);

@@ -4,11 +4,11 @@
 
 import { availableParallelism } from "node:os";
 import type { Command } from "commander";
-import { ArgumentError, TwoheadsError } from "../../core/index.ts";
+import { ArgumentError } from "../../core/index.ts";
 import { runLocal } from "../../lab/sweep/local.ts";
 import { parallelRunner } from "../../lab/sweep/parallel.ts";
 import { jobsOf, type SweepPlan, sweepPlan } from "../../lab/sweep/plan.ts";
-import { type Merged, mergeText } from "../../lab/sweep/results.ts";
+import { isFailure, type Merged, mergeText } from "../../lab/sweep/results.ts";
 import { keepMerged, mergeFolder, resultsFile, runSweep } from "../../lab/sweep/run.ts";
 import type { SweepRunner } from "../../lab/sweep/runner.ts";
 import { slurmRunner } from "../../lab/sweep/slurm.ts";
@@ -16,13 +16,14 @@ import { serveTasks } from "../../lab/sweep/task.ts";
 import type { SweepJob } from "../../lab/sweep/words.ts";
 import { workerOf } from "../../lab/workers.ts";
 import { joinPath } from "../../nn/checkpoints/files.ts";
+import { displayFor, type JsonFlag, jsonOption, printFound } from "./json.ts";
 import { wholeNumber } from "./numbers.ts";
-import { clockTime, type Display, display } from "./progress.ts";
+import { clockTime, type Display } from "./progress.ts";
 import { readSettings } from "./settingsFile.ts";
 import { exitAsStopped, stopOnSignals } from "./stop.ts";
 import { addSweepLines } from "./sweepLines.ts";
 
-interface Given {
+interface Given extends JsonFlag {
   readonly out?: string;
   readonly runner: "local" | "slurm" | "parallel";
   readonly workers?: number;
@@ -78,12 +79,17 @@ export function addSweep(program: Command): void {
     .option("--hosts <hosts...>", "hosts for GNU parallel, as its --sshlogin takes them: 8/ada")
     .option("--command <words>", "words that run twoheads on a host or node, if not those of here")
     .option("--sbatch <options>", "options for sbatch, such as '--partition=cpu --time=2:00:00'")
-    .option("--seeds <number>", "number of the plan's seeds to run, the first ones", wholeNumber)
+    .option(
+      "--seeds <number>",
+      "number of the plan's seeds to run, the first ones (default: all of them)",
+      wholeNumber,
+    )
     .option(
       "--merge <files...>",
       "put results or parts from other machines together with this folder's, and run nothing",
     )
-    .option("--dry", "print how many jobs and bases there are, and run nothing")
+    .option("--dry", "print how many jobs there are and have a result, and run nothing")
+    .addOption(jsonOption())
     .addHelpText("after", examples)
     .action((path: string, given: Given) => sweep(path, given));
   program.command(workerOf("sweep"), { hidden: true }).action(serveTasks);
@@ -113,13 +119,21 @@ async function sweep(path: string, given: Given): Promise<void> {
   if (given.dry || given.merge !== undefined) {
     const merged = mergeFolder(folder, jobs, given.merge);
     if (given.merge !== undefined) await keepMerged(folder, plan, merged);
-    say(merged, folder, given.merge !== undefined);
+    tell(given, merged, given.merge === undefined ? [] : [`written to ${resultsFile(folder)}`]);
     return;
   }
   const runner = runnerOf(given);
   const workers = given.workers ?? (given.runner === "slurm" ? 16 : availableParallelism());
-  const merged = await run(plan, jobs, { folder, runner, workers });
+  const merged = await run(plan, jobs, { folder, runner, workers, given });
   if (merged.missing.length > 0) process.exitCode ||= 1;
+}
+
+/** Prints what a merge found, and what else is to be said. */
+function tell(given: Given, merged: Merged, more: readonly string[]): void {
+  const { outcomes, missing, duplicates, conflicts, foreign, torn } = merged;
+  const counts = { results: outcomes.length, missing: missing.length, duplicates, foreign, torn };
+  const text = [mergeText(merged), ...more].join("\n");
+  printFound(given, { ...counts, failed: outcomes.filter(isFailure).length, conflicts }, text);
 }
 
 function firstSeeds(plan: SweepPlan, count: number): SweepPlan {
@@ -127,46 +141,42 @@ function firstSeeds(plan: SweepPlan, count: number): SweepPlan {
   throw new ArgumentError(`sweep: --seeds ${count}: the plan has ${plan.seeds.count}`);
 }
 
-function say(merged: Merged, folder: string, isWritten: boolean): void {
-  console.log(mergeText(merged));
-  if (isWritten) console.log(`written to ${resultsFile(folder)}`);
-}
-
 interface SweepPlace {
   readonly folder: string;
   readonly runner: SweepRunner;
   readonly workers: number;
+  readonly given: Given;
 }
 
-async function run(plan: SweepPlan, jobs: readonly SweepJob[], place: SweepPlace): Promise<Merged> {
-  const screen = display();
+async function run(
+  plan: SweepPlan,
+  jobs: readonly SweepJob[],
+  { folder, runner, workers, given }: SweepPlace,
+): Promise<Merged> {
+  const screen = displayFor(given);
   const stop = stopOnSignals(
     () => screen.say("stopping"),
     () => screen.end(),
   );
   const troubles = new Map<string, number>();
+  const onTrouble = (reason: string, count: number): void => {
+    if (!troubles.has(reason)) screen.say(reason);
+    troubles.set(reason, (troubles.get(reason) ?? 0) + count);
+  };
   try {
-    const merged = await runSweep({
-      ...{ plan, jobs, ...place, signal: stop.signal },
-      onProgress: progressOf(screen),
-      onTrouble: (reason, count) => {
-        if (!troubles.has(reason)) screen.say(reason);
-        troubles.set(reason, (troubles.get(reason) ?? 0) + count);
-      },
-    });
+    const { signal } = stop;
+    const place = { plan, jobs, folder, runner, workers };
+    const merged = await runSweep({ ...place, signal, onProgress: progressOf(screen), onTrouble });
     screen.end();
-    say(merged, place.folder, true);
-    for (const [reason, count] of troubles) console.log(`  lost on the way, ${count}: ${reason}`);
-    if (stop.signal.aborted) {
-      console.log("stopped; the same command goes on");
-      exitAsStopped();
-    }
+    tell(given, merged, [
+      `written to ${resultsFile(folder)}`,
+      ...[...troubles].map(([reason, count]) => `  lost on the way, ${count}: ${reason}`),
+      ...(signal.aborted ? ["stopped; the same command goes on"] : []),
+    ]);
+    if (signal.aborted) exitAsStopped();
     return merged;
-  } catch (error) {
-    screen.end();
-    if (error instanceof TwoheadsError) throw error;
-    throw error;
   } finally {
+    screen.end();
     stop.dispose();
   }
 }

@@ -1,0 +1,154 @@
+// What the map says, in sentences that are computed from its numbers: where a text-generation loss gains out of
+// distribution at settings chosen by validation, how sure that is, and how much less the rate matters with it. Where an
+// interval holds 0 the sentence says that nothing is shown.
+// Next: comparisons.ts and plateau.ts for the numbers, ../../report/mapPage.ts for the page that leads with these.
+
+import { endsOf, type Interval, signOf, withEnds } from "../../grm/statistics/index.ts";
+import { sweepPlan } from "../sweep/plan.ts";
+import type { JobOutcome } from "../sweep/results.ts";
+import {
+  comparisonsOf,
+  differences,
+  type MapChoice,
+  type MapComparison,
+  type MapPlace,
+  oodAccuracy,
+  placesOf,
+} from "./comparisons.ts";
+import { type Plateau, plateausOf } from "./plateau.ts";
+
+/** Everything that the map's page shows. */
+export interface MapFindings {
+  readonly choice: MapChoice;
+  readonly seeds: number;
+  readonly jobs: number;
+  readonly failures: number;
+  readonly places: readonly MapPlace[];
+  readonly comparisons: readonly MapComparison[];
+  readonly plateaus: readonly Plateau[];
+}
+
+/** The share of false discoveries among what is called one. */
+export const falseShare = 0.05;
+
+/** All findings of a sweep's results. */
+export function findingsOf(plan: unknown, outcomes: readonly JobOutcome[]): MapFindings {
+  const { choose: choice } = sweepPlan(plan);
+  const places = placesOf(plan, outcomes);
+  return {
+    choice,
+    seeds: new Set(outcomes.map(({ words }) => words.seed)).size,
+    jobs: outcomes.length,
+    failures: outcomes.filter((outcome) => "failed" in outcome).length,
+    places,
+    comparisons: comparisonsOf(places, choice),
+    plateaus: places.flatMap((place) => plateausOf(place, choice)),
+  };
+}
+
+/** +1.2 [-0.3, +2.7] */
+export function pointsText(gain: Interval): string {
+  return withEnds(gain, signed);
+}
+
+function signed(x: number): string {
+  const text = x.toFixed(1);
+  return `${x > 0 ? "+" : ""}${text === "-0.0" ? "0.0" : text}`;
+}
+
+/** Whether a comparison is called a difference at the false discovery rate. */
+export function isDiscovery({ q }: MapComparison): boolean {
+  return q <= falseShare;
+}
+
+/** The answer, the shortest first. */
+export function answersOf(findings: MapFindings): string[] {
+  const grm = findings.comparisons.filter(({ method }) => method === "grm-sft");
+  if (grm.length === 0) return ["There is no place yet at which both bt and grm-sft have results."];
+  return [...regionAnswers(grm), ...rivalAnswers(findings), ...plateauAnswers(findings)];
+}
+
+const named = (list: readonly MapComparison[]): string =>
+  list.map(({ place, gain }) => `${place} ${pointsText(gain)}`).join("; ");
+
+function regionAnswers(grm: readonly MapComparison[]): string[] {
+  const found = grm.filter(isDiscovery);
+  const gains = found.filter(({ gain }) => gain.mean > 0);
+  const losses = found.filter(({ gain }) => gain.mean < 0);
+  const ruledOut = grm.filter(({ gain }) => (endsOf(gain)?.high ?? Infinity) < 2);
+  const large = gains.filter(({ gain }) => gain.mean >= 2);
+  const yes = large.length === 0 ? "No" : "Yes";
+  const shown = grm.flatMap((one) => one.shown ?? []);
+  const power =
+    shown.length === 0
+      ? []
+      : [
+          `These seeds would have shown, four times in five, a difference of ${Math.min(...shown).toFixed(1)} to ${Math.max(...shown).toFixed(1)} points, by place.`,
+        ];
+  return [
+    `Does GRM-SFT gain two points or more out of distribution over plain Bradley-Terry anywhere, each with its settings chosen by validation? ${yes}: of ${grm.length} ${grm.length === 1 ? "place" : "places"} ${large.length === 0 ? "none shows it" : `${large.length} ${large.length === 1 ? "does" : "do"} (${named(large)})`}, and ${ruledOut.length} ${ruledOut.length === 1 ? "rules" : "rule"} it out.`,
+    `At a false discovery rate of 5 % it gains at ${gains.length} (${named(gains) || "none"}) and loses at ${losses.length} (${named(losses) || "none"}).`,
+    ...power,
+  ];
+}
+
+/** What else does what it does: every other method against plain Bradley-Terry, pooled over the places that it was run at. */
+function rivalAnswers({ comparisons }: MapFindings): string[] {
+  const others = comparisons.filter(({ method }) => method !== "grm-sft");
+  const found = others.filter(isDiscovery);
+  if (others.length === 0) return [];
+  const list = found.map(({ place, method, gain }) => `${method} at ${place} ${pointsText(gain)}`);
+  return [
+    `Of ${others.length} comparisons of other methods with plain Bradley-Terry, ${found.length} are shown: ${list.join("; ") || "none"}.`,
+  ];
+}
+
+function plateauAnswers({ plateaus }: MapFindings): string[] {
+  const centre = plateaus.filter(({ place }) => place === plateaus[0]?.place);
+  const bt = centre.find(({ method }) => method === "bt");
+  if (bt === undefined) return [];
+  const rest = centre.filter((one) => one !== bt);
+  const lines = rest.map(({ method, within, offByThree }) => {
+    const gains = within.map(({ factor, gain }) => `${pointsText(gain)} within ${factor}`);
+    const cost =
+      offByThree.n === 0 ? "" : ` (a rate off by 3 costs it ${offByThree.mean.toFixed(1)})`;
+    return `${method} ${gains.join(", ")}${cost}`;
+  });
+  const wide = rest.filter(({ within }) => within.some(({ gain }) => signOf(gain) > 0));
+  return [
+    `The plateau, at ${bt.place}: over rates that are off by up to a factor from Bradley-Terry's best (${bt.around}), drawn evenly on a logarithmic scale, ${wide.length === 0 ? "no method is shown to do better than" : `${wide.map(({ method }) => method).join(", ")} ${wide.length === 1 ? "does" : "do"} better than`} Bradley-Terry, which loses ${bt.offByThree.n === 0 ? "an unknown number of" : bt.offByThree.mean.toFixed(1)} points to a rate that is off by 3. Less Bradley-Terry: ${lines.join("; ")}.`,
+  ];
+}
+
+// --- At one rate -------------------------------------------------------------------------------------
+
+/** A method's setting less plain Bradley-Terry at the same rate. */
+export interface AtRate {
+  readonly alpha: number;
+  readonly lr: number;
+  readonly gain: Interval;
+  readonly gains: readonly number[];
+}
+
+/** GRM-SFT with each alpha less Bradley-Terry, both at the same rate, by seed. */
+export function atEachRate(
+  { methods }: MapPlace,
+  toInterval: (x: readonly number[]) => Interval,
+): AtRate[] {
+  const runsOf = (name: string) => methods.find((method) => method.name === name)?.runs ?? [];
+  const accuracies = (name: string, alpha: number | null, lr: number) =>
+    new Map(
+      runsOf(name).flatMap(({ words, result }) =>
+        result !== null && words.lr === lr && (alpha === null || words.alpha === alpha)
+          ? [[words.seed, oodAccuracy(result)] as const]
+          : [],
+      ),
+    );
+  const settings = new Map(
+    runsOf("grm-sft").map(({ words: { alpha, lr } }) => [`${alpha} ${lr}`, { alpha, lr }]),
+  );
+  return [...settings.values()].map(({ alpha, lr }) => {
+    const gains = differences(accuracies("grm-sft", alpha, lr), accuracies("bt", null, lr));
+    return { alpha, lr, gains, gain: toInterval(gains) };
+  });
+}
