@@ -17,6 +17,7 @@ import {
   configToHF,
   FileError,
   type Files,
+  type LoadedModel,
   LoRA,
   type ModelConfig,
   type ModelParts,
@@ -141,8 +142,11 @@ function defaultReading(config: ModelConfig, folder: Folder): Reading {
   return { maxLength, truncation: "prompt", template };
 }
 
-/** The reward model that a folder holds. What can't be right is said before its weights are read. */
-export function rewardModelIn(folder: Folder): RewardModelFolder {
+/**
+ * The reward model that a folder holds, with weights from elsewhere if these are given. What can't be right is said
+ * before its weights are read.
+ */
+export function rewardModelIn(folder: Folder, given?: LoadedModel): RewardModelFolder {
   const { name } = folder;
   const config = configFromHF(configIn(folder));
   const tokenizer = tokenizerIn(folder);
@@ -150,7 +154,7 @@ export function rewardModelIn(folder: Folder): RewardModelFolder {
     const problem = `the tokenizer has ${tokenizer.vocabSize} tokens, the model ${config.vocabSize}; they don't belong together`;
     throw new FileError(name, "", problem);
   }
-  const { config: raw, tensors } = withValueHead(name, modelIn(folder));
+  const { config: raw, tensors } = withValueHead(name, given ?? modelIn(folder));
   const fields = readFields(name, raw);
   const head = headFromHF(fields);
   try {

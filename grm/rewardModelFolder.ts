@@ -2,20 +2,43 @@
 
 import { accept, signatures } from "../core/signature.ts";
 import { folderOnDisk } from "../nn/checkpoints/files.ts";
-import { saveModel, saveTokenizer } from "../nn/node.ts";
+import { checkWeights } from "../nn/checkpoints/seal.ts";
+import { saveConfig } from "../nn/checkpoints/shape.ts";
+import type { StateDict } from "../nn/index.ts";
+import { readConfig, saveModel, saveTokenizer } from "../nn/node.ts";
 import { type RewardModelFolder, rewardModelIn, rewardModelParts } from "./rewardModelFiles.ts";
 
 const takes = signatures({
-  saveRewardModel: "folder: string, parts: { model: object, tokenizer: object, ... }",
+  saveRewardModel:
+    "folder: string, parts: { model: object, tokenizer: object, ... }, metadata?: object",
   loadRewardModel: "folder: string",
 });
 
-/** Writes a reward model into a folder, each file replaced atomically, the weights last. */
-export async function saveRewardModel(folder: string, parts: RewardModelFolder): Promise<void> {
+/** Writes a reward model into a folder, each file replaced atomically, the weights, with `metadata`, last. */
+export async function saveRewardModel(
+  folder: string,
+  parts: RewardModelFolder,
+  metadata: Readonly<Record<string, string>> = {},
+): Promise<void> {
   accept(takes.saveRewardModel, arguments);
   const model = rewardModelParts(parts);
   await saveTokenizer(folder, parts.tokenizer);
-  await saveModel(folder, model);
+  await saveModel(folder, { ...model, metadata });
+}
+
+/** Writes all of a reward model but its weights: what a checkpoint's numbers are of. */
+export async function saveRewardModelShape(
+  folder: string,
+  parts: RewardModelFolder,
+): Promise<void> {
+  await saveTokenizer(folder, parts.tokenizer);
+  await saveConfig(folder, rewardModelParts(parts).config);
+}
+
+/** A reward model whose shape is in a folder, with weights from elsewhere. */
+export function rewardModelWith(folder: string, tensors: StateDict): RewardModelFolder {
+  const metadata = new Map<string, string>();
+  return rewardModelIn(folderOnDisk(folder), { config: readConfig(folder), tensors, metadata });
 }
 
 /**
@@ -24,5 +47,6 @@ export async function saveRewardModel(folder: string, parts: RewardModelFolder):
  */
 export function loadRewardModel(folder: string): RewardModelFolder {
   accept(takes.loadRewardModel, arguments);
+  checkWeights(folder);
   return rewardModelIn(folderOnDisk(folder));
 }

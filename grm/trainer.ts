@@ -23,7 +23,7 @@ import {
 import { accept, signatures } from "../core/signature.ts";
 import { settingsFrom } from "../nn/checked.ts";
 import { AdamW, cosineSchedule, type Schedule, type StateDict } from "../nn/index.ts";
-import { changesOf, type RunHooks, type Steps, stopwatch, takeSteps } from "../nn/run/loop.ts";
+import { type RunHooks, type Steps, stopwatch, takeSteps } from "../nn/run/loop.ts";
 import { loadOptimiser, optimiserState } from "../nn/run/optimiser.ts";
 import {
   beta2,
@@ -39,13 +39,14 @@ import type { Pair } from "./pairs.ts";
 import { RewardModel } from "./rewardModel.ts";
 import { perplexityOf, scorePairs, taken } from "./scores.ts";
 import { type PairSummary, summarize } from "./statistics/index.ts";
-import type { TrainCheckpoint, TrainState } from "./trainer/checkpoint.ts";
+import type { TrainCheckpoint } from "./trainer/checkpoint.ts";
 import { pairsDigest } from "./trainer/digest.ts";
 import { methods, Objective, type TrainMethod } from "./trainer/objective.ts";
 import { checkPairs, flipCount, flipped, isLabelled, placesOf } from "./trainer/pairs.ts";
 import { chooseParameters } from "./trainer/parameters.ts";
 import { hiddenPushes, parameterPushes } from "./trainer/pushes.ts";
 import type { DriftRecord, EvaluationRecord, StepRecord, TrainRecord } from "./trainer/records.ts";
+import { checkBest, checkReference, checkResumable } from "./trainer/resumed.ts";
 import { isOfHead } from "./trainer/startingPoint.ts";
 
 // --- Settings ----------------------------------------------------------------------------------------
@@ -660,6 +661,8 @@ class RewardTraining implements TrainingRun {
 
   async #load({ state, model, optimiser, best, reference }: TrainCheckpoint): Promise<void> {
     checkResumable(state, this.settings, this.#digest);
+    checkReference(reference, this.#objective);
+    checkBest(state, best, this.#trained);
     this.model.loadStateDict(model);
     loadOptimiser(this.#optimiser, state, optimiser);
     this.#order.position = state.position;
@@ -721,15 +724,4 @@ function anomalyIn(fn: () => void): string | null {
     if (error instanceof AnomalyError) return error.message;
     throw error;
   }
-}
-
-/** Throws unless a run with these settings and pairs goes on where the checkpoint's stopped. */
-function checkResumable(state: TrainState, settings: TrainSettings, digest: string): void {
-  const problems = changesOf(state.settings, settings);
-  if (state.digest !== digest) problems.push("the pairs aren't the ones that it was trained on");
-  if (state.step >= state.steps) problems.push(`it is finished, after ${state.step} steps`);
-  if (problems.length === 0) return;
-  throw new ArgumentError(
-    `train: the run can't be resumed: ${problems.join("; ")}; leave everything as it was, or begin a new run`,
-  );
 }

@@ -337,6 +337,8 @@ function misfits(found: readonly [string, Tensor][], dict: StateDict): string[] 
     first.set(p, other ?? name);
     if (String(value.shape) !== String(p.shape))
       return [`${name} is [${p.shape}], the dict has [${value.shape}]`];
+    if (isFloat(p.dtype) && !isFloat(value.dtype))
+      return [`${name} is ${p.dtype}, the dict has ${value.dtype}`];
     if (other === undefined || areEqual(value, dict[other] as Tensor)) return [];
     return [`${other} and ${name} are one tied parameter, the dict has different values for them`];
   });

@@ -6,6 +6,7 @@ import {
   ArgumentError,
   adamwStep,
   globalNorm,
+  isFloat,
   noGrad,
   scope,
   sgdStep,
@@ -269,8 +270,9 @@ export abstract class Optimiser {
       ),
       ...loaded.flatMap(({ keys, parameter: { shape } }) =>
         keys.flatMap((key) => {
-          const got = tensors[key]?.shape;
-          return String(got) === String(shape) ? [] : [`"${key}" is [${got}], needed [${shape}]`];
+          const { shape: got, dtype = "float32" } = tensors[key] ?? {};
+          if (String(got) !== String(shape)) return [`"${key}" is [${got}], needed [${shape}]`];
+          return isFloat(dtype) ? [] : [`"${key}" is ${dtype}, needed floats`];
         }),
       ),
       ...Object.entries(missed).flatMap(([name, count]) =>

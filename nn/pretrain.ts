@@ -210,6 +210,7 @@ class Pretraining {
 
   async #validate(): Promise<void> {
     const found = await this.trainer.validate();
+    if (!Number.isFinite(found.loss)) this.#fail(`the validation loss is ${found.loss}`);
     this.#record({ kind: "validation", step: this.step, ...found, seconds: this.#seconds() });
   }
 
@@ -219,8 +220,12 @@ class Pretraining {
 
   #checkFinite(loss: number, gradNorm: number): void {
     if (Number.isFinite(loss) && Number.isFinite(gradNorm)) return;
+    this.#fail(`loss ${loss} and gradient norm ${gradNorm}`);
+  }
+
+  #fail(problem: string): never {
     throw new AnomalyError(
-      `pretrain: loss ${loss} and gradient norm ${gradNorm} at step ${this.step}; ` +
+      `pretrain: ${problem} at step ${this.step}; ` +
         `the last checkpoint is of step ${this.#saved}; a smaller lr (it was ${this.#settings.lr}) helps`,
     );
   }
@@ -263,8 +268,5 @@ function checkSame(
     throw new ArgumentError(
       "pretrain: the corpus isn't the one that the run to resume was trained on; give that one, or begin a new run",
     );
-  }
-  if (state.step === state.steps) {
-    throw new ArgumentError(`pretrain: the run to resume is finished, after ${state.step} steps`);
   }
 }

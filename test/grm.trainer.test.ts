@@ -34,6 +34,7 @@ import {
 import { addLoRA, capture, type StateDict } from "../nn/index.ts";
 import "../kernels/index.ts";
 import { loadTrainCheckpoint, saveTrainCheckpoint } from "../grm/node.ts";
+import type { TrainCheckpoint } from "../grm/trainer/checkpoint.ts";
 import { holds } from "../testing/property.ts";
 import { toyModel, toyOptions, toyPairs, toyRun } from "./toyPreferences.ts";
 
@@ -545,7 +546,7 @@ describe("a run", () => {
     near(bradleyTerry(r_c, r_r).data[0], least);
   });
 
-  test("is not resumed with other settings, other pairs, or when it is finished", async () => {
+  test("is not resumed with other settings or other pairs; a finished one has no step left", async () => {
     let last: Parameters<NonNullable<TrainHooks["onCheckpoint"]>>[0] | undefined;
     const onCheckpoint: TrainHooks["onCheckpoint"] = (checkpoint) => {
       last = { ...checkpoint };
@@ -556,8 +557,30 @@ describe("a run", () => {
       ran({ ...options, ...changes }, { ...hooks, resume: last }, { on: data });
     await assert.rejects(again({ lr: 0.5 }), /lr was 0.003, not 0.5/);
     await assert.rejects(again({}, toyPairs(40, 5)), /the pairs aren't the ones/);
-    await ran(options, { ...hooks, onCheckpoint }, { on });
-    await assert.rejects(again({}), /it is finished, after 10 steps/);
+    const whole = await ran(options, { ...hooks, onCheckpoint }, { on });
+    const { steps, records, model } = await again({});
+    assert.deepEqual([steps, records], [[], []]);
+    assert.equal(bitsOf(model.stateDict()), bitsOf(whole.model.stateDict()));
+  });
+
+  test("is not resumed from a checkpoint without what it needs", async () => {
+    const dpo: TrainOptions = { ...options, method: "grm-dpo" };
+    const kept: TrainCheckpoint[] = [];
+    const stop = AbortSignal.abort();
+    const onCheckpoint = (checkpoint: TrainCheckpoint) => void kept.push(checkpoint);
+    await ran(dpo, { ...hooks, onCheckpoint, signal: stop }, { on });
+    const [last] = kept;
+    assert.ok(last);
+    const from = (changes: Partial<TrainCheckpoint>) =>
+      ran(dpo, { ...hooks, resume: { ...last, ...changes } }, { on });
+    const { s_c } = last.reference;
+    assert.ok(s_c);
+    await assert.rejects(from({ reference: {} }), /reference is missing, needed s_c \[40\], s_r/);
+    await assert.rejects(from({ reference: { s_c } }), /reference is s_c \[40\], needed s_c/);
+    await assert.rejects(from({ best: {} }), /best weights aren't those/);
+    const [[name = "", weight] = []] = Object.entries(last.model);
+    const model = { ...last.model, [name]: (weight as Tensor).to("int32") };
+    await assert.rejects(from({ model }), /is float\d\d, the dict has int32/);
   });
 
   test("that meets a NaN says step, lines and op, and keeps its last checkpoint", async () => {

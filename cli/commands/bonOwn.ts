@@ -12,11 +12,11 @@ import type { RewardModelFolder } from "../../grm/rewardModelFiles.ts";
 import { mean } from "../../grm/statistics/index.ts";
 import { scoreJudged } from "../../grm/textScores.ts";
 import { generateAsync } from "../../nn/index.ts";
-import { loadCausalLM, loadTokenizer, replaceFile } from "../../nn/node.ts";
+import { loadTokenizer, replaceFile } from "../../nn/node.ts";
 import { type JsonFlag, printFound } from "./json.ts";
-import { openRewardModel } from "./runs.ts";
+import { openCausalLM, openRewardModel, type UnfinishedFlag } from "./opened.ts";
 
-export interface OwnFlags extends JsonFlag {
+export interface OwnFlags extends JsonFlag, UnfinishedFlag {
   readonly candidates: readonly string[];
   readonly reward?: readonly string[] | undefined;
   readonly rule: EnsembleRule;
@@ -47,7 +47,7 @@ export async function runOwnBon(flags: OwnFlags, say: (message: string) => void)
       "bon: --candidates are chosen by a reward model; name its folder, --reward FOLDER",
     );
   }
-  const models = reward.map((folder) => openRewardModel(folder));
+  const models = reward.map((folder) => openRewardModel(folder, flags));
   const rows = await readRows(flags, models[0] as RewardModelFolder, say);
   const chosen = await choose(rows, models, flags.rule);
   if (out !== undefined) {
@@ -91,11 +91,11 @@ const longest = 128;
 async function write(
   rows: readonly OwnRow[],
   folder: string,
-  { samples, seed }: OwnFlags,
+  { samples, seed, ...flag }: OwnFlags,
   { reading, tokenizer: own }: RewardModelFolder,
   say: (message: string) => void,
 ) {
-  const [lm, tokenizer] = [loadCausalLM(folder), loadTokenizer(folder)];
+  const [lm, tokenizer] = [openCausalLM(folder, flag), loadTokenizer(folder)];
   const { eos } = tokenizer.special;
   let left = 0;
   const written = new Map<OwnRow, OwnRow>();

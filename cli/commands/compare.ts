@@ -10,13 +10,13 @@ import { type Difference, mostExact } from "../../grm/statistics/index.ts";
 import { share } from "./eval.ts";
 import { displayFor, type JsonFlag, jsonOption, printFound } from "./json.ts";
 import { wholeNumber } from "./numbers.ts";
+import { openRewardModel, type UnfinishedFlag, unfinishedOption } from "./opened.ts";
 import { addPreferenceOptions, type PreferenceFlags } from "./preferences.ts";
 import type { Display } from "./progress.ts";
 import { addReadingOptions, type ReadingFlags } from "./reading.ts";
-import { openRewardModel } from "./runs.ts";
 import { readAndScore } from "./scored.ts";
 
-interface Given extends PreferenceFlags, ReadingFlags, JsonFlag {
+interface Given extends PreferenceFlags, ReadingFlags, JsonFlag, UnfinishedFlag {
   readonly rounds: number;
   readonly seed: number;
 }
@@ -46,6 +46,7 @@ export function addCompare(program: Command): void {
       10_000,
     )
     .option("--seed <number>", "seed that resamples and flips are drawn by", Number, 0)
+    .addOption(unfinishedOption())
     .addOption(jsonOption())
     .addHelpText("after", examples)
     .action((first: string, second: string, given: Given) => runCompare(first, second, given));
@@ -54,7 +55,7 @@ export function addCompare(program: Command): void {
 async function runCompare(first: string, second: string, given: Given): Promise<void> {
   const screen = displayFor(given);
   try {
-    const models = [first, second].map((path) => [path, openRewardModel(path)] as const);
+    const models = [first, second].map((path) => [path, openRewardModel(path, given)] as const);
     const [a, b] = [new Map<string, Scored>(), new Map<string, Scored>()];
     for (const [i, [path, model]] of models.entries())
       await score(path, model, given, screen, i === 0 ? a : b);

@@ -37,14 +37,15 @@ import { replaceFile } from "../../nn/node.ts";
 import { baseFolder } from "./bases.ts";
 import { displayFor, type JsonFlag, jsonOption, printFound } from "./json.ts";
 import { wholeNumber } from "./numbers.ts";
+import { openRewardModel, type UnfinishedFlag, unfinishedOption } from "./opened.ts";
 import { addPreferenceOptions, type PreferenceFlags, readPreferences } from "./preferences.ts";
 import type { Display } from "./progress.ts";
 import { addReadingOptions, type ReadingFlags, readingOf } from "./reading.ts";
-import { baseOf, openRewardModel } from "./runs.ts";
+import { baseOf } from "./runs.ts";
 import { readAndScore } from "./scored.ts";
 import { describeOverlap, hasTrainRun, readRunData, readTrainRun } from "./trainRun.ts";
 
-interface Given extends PreferenceFlags, ReadingFlags, JsonFlag {
+interface Given extends PreferenceFlags, ReadingFlags, JsonFlag, UnfinishedFlag {
   readonly training?: readonly string[];
   readonly base?: string;
   readonly neutral?: readonly string[];
@@ -122,6 +123,7 @@ export function addEval(program: Command): void {
       "JSON Lines file that both rewards of every pair are written to, with its file, line and group",
     )
     .option("--out <file>", "JSON file that everything is written to as well")
+    .addOption(unfinishedOption())
     .addOption(jsonOption())
     .addHelpText("after", examples)
     .action((models: readonly string[], given: Given) => runEval(models, given));
@@ -169,7 +171,7 @@ async function evaluateAll(
 }
 
 async function evaluateOne(path: string, given: Given, screen: Display): Promise<EvaluationOutput> {
-  const opened = openRewardModel(path, (message) => screen.say(message));
+  const opened = openRewardModel(path, given);
   const reader = { ...opened, reading: readingOf(given, opened.reading) };
   const { pairs, report } = await readPreferences("eval", given, reader);
   screen.say(`${path}\n${report}`);
@@ -258,7 +260,7 @@ async function evaluateEnsemble(
 ): Promise<EvaluationOutput> {
   const members: { chosen: Float64Array; rejected: Float64Array; pairs: readonly Pair[] }[] = [];
   for (const path of paths) {
-    const opened = openRewardModel(path, (message) => screen.say(message));
+    const opened = openRewardModel(path, given);
     const { pairs, chosen, rejected } = await readAndScore("eval", path, opened, given, screen);
     const scale = [...chosen.rewards, ...rejected.rewards];
     const side = (rewards: Float64Array): Float64Array => standardize(rewards, scale);

@@ -6,9 +6,9 @@ import { type ExportOptions, exportRewardModel, layouts } from "../../grm/export
 import { adaptersOf } from "../../grm/rewardModelFiles.ts";
 import { fileExists, joinPath } from "../../nn/checkpoints/files.ts";
 import { type JsonFlag, jsonOption, printFound } from "./json.ts";
-import { openRewardModel } from "./runs.ts";
+import { openRewardModel, type UnfinishedFlag, unfinishedOption } from "./opened.ts";
 
-interface Given extends JsonFlag {
+interface Given extends JsonFlag, UnfinishedFlag {
   readonly out: string;
   readonly merge?: boolean;
   readonly as: NonNullable<ExportOptions["as"]>;
@@ -43,6 +43,7 @@ export function addExport(program: Command): void {
         .default("grm"),
     )
     .addOption(jsonOption())
+    .addOption(unfinishedOption())
     .addHelpText("after", examples)
     .action((model: string, given: Given) => runExport(model, given));
 }
@@ -52,7 +53,7 @@ async function runExport(path: string, given: Given): Promise<void> {
   if (fileExists(joinPath(out, "config.json"))) {
     throw new ArgumentError(`export: ${out} holds a model already; choose another --out`);
   }
-  const folder = openRewardModel(path);
+  const folder = openRewardModel(path, given);
   const isSplit = adaptersOf(folder.model) !== null && !merge && as === "grm";
   const notes = await exportRewardModel(out, folder, { merge, as });
   const [base, adapters] = isSplit ? [joinPath(out, "base"), out] : [out, null];

@@ -8,9 +8,10 @@ import { openConversation } from "../../grm/data/sequences.ts";
 import { fileExists, joinPath, readFile } from "../../nn/checkpoints/files.ts";
 import { parseJson } from "../../nn/checkpoints/json.ts";
 import { documentStart, generateAsync, type Tokenizer } from "../../nn/index.ts";
-import { loadCausalLM, loadTokenizer } from "../../nn/node.ts";
+import { loadTokenizer } from "../../nn/node.ts";
 import { baseFolder } from "./bases.ts";
 import { type JsonFlag, jsonOption, printFound } from "./json.ts";
+import { openCausalLM, type UnfinishedFlag, unfinishedOption } from "./opened.ts";
 import { checkTokens, templateHelp, templateNamed, templateOf } from "./reading.ts";
 
 const examples = `
@@ -20,7 +21,7 @@ Examples:
   $ twoheads generate models/a-chat-model --chat "What is a reward model?" --system "Be brief."
 `;
 
-interface Given extends JsonFlag {
+interface Given extends JsonFlag, UnfinishedFlag {
   readonly prompt: string;
   readonly chat?: string;
   readonly system?: string;
@@ -75,6 +76,7 @@ export function addGenerate(program: Command): void {
     )
     .option("--seed <number>", "seed of sampling; the same seed gives the same texts", number, 0)
     .addOption(jsonOption())
+    .addOption(unfinishedOption())
     .addHelpText("after", examples)
     .action((folder: string, given: Given) => runGenerate(folder, given));
 }
@@ -86,9 +88,9 @@ function number(text: string): number {
 }
 
 async function runGenerate(folder: string, given: Given): Promise<void> {
-  const { prompt, chat, system, template, seed, json = false, ...options } = given;
+  const { prompt, chat, system, template, seed, json = false, unfinished: _, ...options } = given;
   const tokenizer = loadTokenizer(folder);
-  const lm = loadCausalLM(folder);
+  const lm = openCausalLM(folder, given);
   checkTokens("generate", tokenizer, lm.model.vocabSize);
   const ids =
     chat === undefined

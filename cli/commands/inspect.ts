@@ -8,7 +8,6 @@ import { ArgumentError, random } from "../../core/index.ts";
 import { textSequences } from "../../grm/evaluation.ts";
 import { type Inspection, inspectionJson, inspectModels } from "../../grm/inspect/inspect.ts";
 import type { Pair } from "../../grm/pairs.ts";
-import { loadRewardModel } from "../../grm/rewardModelFolder.ts";
 import { methods, type TrainMethod } from "../../grm/trainer/objective.ts";
 import { asPair, type SplitName, spelled, spelledPairs, splits } from "../../lab/worlds/index.ts";
 import { fileExists, joinPath } from "../../nn/checkpoints/files.ts";
@@ -18,12 +17,13 @@ import { baseFolder } from "./bases.ts";
 import { inspectionText } from "./inspectionText.ts";
 import { displayFor, type JsonFlag, jsonOption } from "./json.ts";
 import { wholeNumber } from "./numbers.ts";
+import { openRewardModel, type UnfinishedFlag, unfinishedOption } from "./opened.ts";
 import { readPreferences, type Where, where } from "./preferences.ts";
 import { addReadingOptions, type ReadingFlags, readingOf } from "./reading.ts";
 import { baseOf, lossesOf, namesOf, probesFor, readsAlike } from "./runs.ts";
 import { hasTrainRun, readRunData, readTrainRun } from "./trainRun.ts";
 
-interface Given extends ReadingFlags, JsonFlag {
+interface Given extends ReadingFlags, JsonFlag, UnfinishedFlag {
   readonly pairs?: readonly string[];
   readonly world?: SplitName;
   readonly base?: string;
@@ -103,6 +103,7 @@ export function addInspect(program: Command): void {
     .option("--shown <number>", "number of pairs that are shown token by token", wholeNumber, 3)
     .option("--seed <number>", "seed that texts and pairs are drawn by", Number, 0)
     .option("--html <file>", "HTML file that a page with all figures is written to")
+    .addOption(unfinishedOption())
     .addOption(jsonOption())
     .addHelpText("after", examples)
     .action((first: string, second: string | undefined, given: Given) =>
@@ -135,7 +136,7 @@ async function prepare(
   say: (message: string) => void,
 ): Promise<Parameters<typeof inspectModels>[0]> {
   const names = namesOf(paths);
-  const models = paths.map((path) => loadRewardModel(path));
+  const models = paths.map((path) => openRewardModel(path, given));
   const [first] = models as [(typeof models)[number]];
   const { tokenizer } = first;
   if (models.some((other) => !readsAlike(other.tokenizer, tokenizer))) {

@@ -2,6 +2,7 @@
 // optimised: the gold reward, reward models from folders, or one that is trained now on synthetic
 // preferences. Next: bon.ts, ppo.ts.
 
+import { resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { ArgumentError, random } from "../../core/index.ts";
 import { type EnsembleRule, ensembleRules } from "../../grm/ensemble.ts";
@@ -11,18 +12,19 @@ import { Proxies, type ProxyName, proxyNames } from "../../grm/policies/proxies.
 import type { Task } from "../../grm/policies/task.ts";
 import { textJudge } from "../../grm/textScores.ts";
 import { fullPlan, proxyTraining } from "../../lab/overopt/plan.ts";
-import { storiesTask } from "../../lab/overopt/stories.ts";
+import { storiesFiles, storiesTask } from "../../lab/overopt/stories.ts";
 import { worldTask } from "../../lab/overopt/tasks.ts";
 import { pretrainBase, worldNamed, worlds } from "../../lab/worlds/index.ts";
 import { fileExists, joinPath } from "../../nn/checkpoints/files.ts";
 import type { CausalLM } from "../../nn/index.ts";
-import { loadCausalLM, saveCausalLM, saveTokenizer } from "../../nn/node.ts";
+import { saveCausalLM, saveTokenizer } from "../../nn/node.ts";
+import { Lock } from "../../nn/run/lock.ts";
 import { breathe } from "../../nn/run/loop.ts";
 import { baseFolder } from "./bases.ts";
 import { wholeNumber } from "./numbers.ts";
-import { openRewardModel } from "./runs.ts";
+import { openCausalLM, openRewardModel, type UnfinishedFlag, unfinishedOption } from "./opened.ts";
 
-export interface OptimisedFlags {
+export interface OptimisedFlags extends UnfinishedFlag {
   readonly task: string;
   readonly policy?: string | undefined;
   readonly data?: string | undefined;
@@ -98,7 +100,8 @@ export function addOptimisedOptions(command: Command): Command {
       "learning rate that a proxy is trained at (default: 0.01, for stories 0.001)",
       amount,
     )
-    .option("--proxy-seed <number>", "seed of the preference pairs and of the proxy", amount, 0);
+    .option("--proxy-seed <number>", "seed of the preference pairs and of the proxy", amount, 0)
+    .addOption(unfinishedOption());
 }
 
 function amount(text: string): number {
@@ -113,6 +116,27 @@ export interface Participants {
   /** A fresh copy of the policy at every call. */
   readonly policy: () => CausalLM;
   readonly judge: Judge;
+}
+
+/** The files and folders that the flags lead to, once they are there. */
+export function filesOf(flags: OptimisedFlags): readonly string[] {
+  const { task, policy, reward = [], data = "" } = flags;
+  const own = policy === undefined ? [] : [policy];
+  if (task !== stories) return [...own, ...reward];
+  return [...storiesFiles(data).slice(0, policy === undefined ? undefined : -1), ...own, ...reward];
+}
+
+/** The flags with paths that hold from every folder, and with those that nobody named. */
+export function settled(flags: OptimisedFlags): OptimisedFlags {
+  const { task, policy, reward, data = process.env.TWOHEADS_DATA } = flags;
+  const isText = task === stories;
+  const base = policy ?? (isText ? undefined : worldFolder(task));
+  return {
+    ...flags,
+    policy: base && resolve(base),
+    data: isText && data !== undefined ? resolve(data) : undefined,
+    reward: reward?.map((folder) => resolve(folder)),
+  };
 }
 
 /** Makes what the flags say; `say` tells a person what happens meanwhile. */
@@ -132,10 +156,12 @@ export async function optimised(
 
 async function taskOf(flags: OptimisedFlags, say: (message: string) => void) {
   const { policy: folder, data = process.env.TWOHEADS_DATA } = flags;
-  const own = folder === undefined ? undefined : () => loadCausalLM(folder);
+  const own = folder === undefined ? undefined : () => openCausalLM(folder, flags);
   if (flags.task !== stories) {
-    const base = own ?? (await worldBase(flags.task, say));
-    return { task: worldTask(worldNamed(flags.task)), policy: base };
+    if (folder === undefined || folder === resolve(worldFolder(flags.task)))
+      await makeWorldBase(flags.task, say);
+    const policy = own ?? (() => openCausalLM(worldFolder(flags.task), flags));
+    return { task: worldTask(worldNamed(flags.task)), policy };
   }
   if (data === undefined) {
     throw new ArgumentError(
@@ -146,16 +172,23 @@ async function taskOf(flags: OptimisedFlags, say: (message: string) => void) {
   return { task, policy: own ?? task.model };
 }
 
-/** The base of a world: from where `twoheads base` puts it, or pretrained to there now. */
-async function worldBase(name: string, say: (message: string) => void): Promise<() => CausalLM> {
-  const folder = joinPath("runs", `base-${name}-0`);
-  if (!fileExists(joinPath(folder, "model.safetensors"))) {
+/** Where `twoheads base` puts the base of a world. */
+const worldFolder = (name: string): string => joinPath("runs", `base-${name}-0`);
+
+/** Pretrains the base of a world where `twoheads base` puts it, unless it is there. */
+async function makeWorldBase(name: string, say: (message: string) => void): Promise<void> {
+  const folder = worldFolder(name);
+  if (fileExists(joinPath(folder, "model.safetensors"))) return;
+  const lock = Lock.ofFolder(folder);
+  try {
     const world = worldNamed(name);
     say(`pretraining a base for "${name}" into ${folder}, once`);
-    await saveCausalLM(folder, await pretrainBase(world, 0, breathe), world.tokenizer.special);
+    const lm = await pretrainBase(world, 0, breathe);
     await saveTokenizer(folder, world.tokenizer);
+    await saveCausalLM(folder, lm, world.tokenizer.special); // the weights last: they say that it is there
+  } finally {
+    lock.release();
   }
-  return () => loadCausalLM(folder);
 }
 
 async function judgeOf(
@@ -164,13 +197,13 @@ async function judgeOf(
   base: () => CausalLM,
   say: (message: string) => void,
 ): Promise<Judge> {
-  const { reward, rule, judge, proxySeed } = flags;
+  const { reward, judge, proxySeed } = flags;
   const rng = random(`proxy ${proxySeed}`);
   const calibrate = (): Promise<Answer[]> => {
     const prompts = task.prompts(20, rng.fork("calibration"));
     return sampleAnswers(base(), prompts, task, { samples: 20, rng: rng.fork("calibration") });
   };
-  if (reward !== undefined) return fromFolders(reward, rule, task, calibrate);
+  if (reward !== undefined) return fromFolders(reward, flags, task, calibrate);
   if (judge === "gold") return task.gold;
   const isText = task.name === stories; // whose gold varies less, and whose policy is larger
   const { pairs, flips, sharpness = isText ? 4 : 1, proxyLr = isText ? 1e-3 : fullPlan.lr } = flags;
@@ -192,11 +225,11 @@ async function judgeOf(
 
 async function fromFolders(
   folders: readonly string[],
-  rule: EnsembleRule,
+  { rule, ...flag }: OptimisedFlags,
   { tokenizer }: Task,
   calibrate: () => Promise<Answer[]>,
 ): Promise<Judge> {
-  const opened = folders.map((folder) => openRewardModel(folder)); // strictly: every weight, or an error
+  const opened = folders.map((folder) => openRewardModel(folder, flag)); // strictly: every weight, or an error
   const judges = opened.map((one, i) => textJudge(folders[i] ?? "", one, tokenizer));
   const [judge] = judges;
   if (judges.length === 1 && judge !== undefined) return judge;

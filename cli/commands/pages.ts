@@ -24,6 +24,7 @@ import { policyPage } from "../../report/policyPage.ts";
 import { pretrainPage } from "../../report/pretrainPage.ts";
 import { type RewardPage, rewardPage } from "../../report/rewardPage.ts";
 import { demoPageOf } from "./demoReport.ts";
+import { sayUnfinished } from "./opened.ts";
 import {
   kindOf,
   lossesOf,
@@ -43,6 +44,7 @@ export async function pageOf(
   say: (message: string) => void,
 ): Promise<string> {
   const kinds = paths.map(kindOf);
+  for (const unfinished of paths.map(sayUnfinished)) if (unfinished !== null) say(unfinished);
   const [first = "", second] = paths;
   const kind = kinds[0] ?? "train";
   if (kinds.some((other) => other !== kind)) {

@@ -17,18 +17,21 @@ import { type TrainedPolicy, trainPolicy } from "../../grm/policies/policyTraine
 import { type CausalLM, mergeLoRA } from "../../nn/index.ts";
 import { saveCausalLM, saveTokenizer } from "../../nn/node.ts";
 import { freeFolder } from "../../nn/run/folder.ts";
+import { checkInputs, type InputDigests, inputsOf } from "../../nn/run/inputs.ts";
 import { displayFor, type JsonFlag, jsonOption, printFound } from "./json.ts";
 import {
   addOptimisedOptions,
+  filesOf,
   type OptimisedFlags,
   optimised,
   type Participants,
+  settled,
 } from "./optimised.ts";
 import { addOptions } from "./options.ts";
 import { clockTime, type Display } from "./progress.ts";
 import { reportOf } from "./report.ts";
 import { exitAsStopped } from "./stop.ts";
-import { checkFree, howToGoOn, stoppable } from "./training.ts";
+import { goingOn, howToGoOn, nothingLeft, stoppable } from "./training.ts";
 
 type Given = OptimisedFlags &
   PolicyOptions &
@@ -85,58 +88,76 @@ export function addPolicyCommand(program: Command, name: Algorithm, description:
 interface PolicyRun {
   readonly flags: OptimisedFlags;
   readonly settings: PolicySettings;
+  readonly inputs?: InputDigests | undefined;
 }
 
 async function runPolicy(algorithm: Algorithm, { resume, ...given }: Given): Promise<void> {
+  const folder = new PolicyFolder(resume ?? given.out ?? freeFolder(algorithm));
   const screen = displayFor(given);
   const say = (message: string): void => screen.say(message);
   try {
-    const { folder, run, checkpoint } =
-      resume === undefined ? await begin(algorithm, given) : await goOn(algorithm, resume);
-    const parts = await optimised(run.flags, say);
-    say(`${run.settings.algorithm} against ${parts.judge.name}, in ${folder.path}`);
-    const done = await work(folder, run, parts, checkpoint, screen);
-    screen.end();
-    await conclude(folder, run, parts, done, given);
+    const run = resume === undefined ? asked(algorithm, given) : readRun(algorithm, folder);
+    if (resume === undefined) folder.checkFree();
+    else checkInputs(folder.path, run.inputs);
+    const isMade = resume !== undefined && folder.isFinished;
+    if (!isMade) await trainIn(folder, run, { isNew: resume === undefined, ...given }, screen);
+    else if (folder.has("report.html") && !given.json) say(nothingLeft(folder.path));
+    else await tellEnd(folder, run, given);
   } finally {
+    folder.close();
     screen.end();
   }
 }
 
-async function begin(algorithm: Algorithm, given: Given) {
-  const flags = flagsOf(given);
+/** Begins a run or goes on with it, up to its end. */
+async function trainIn(
+  folder: PolicyFolder,
+  run: PolicyRun,
+  { isNew, ...flags }: JsonFlag & { readonly isNew: boolean },
+  screen: Display,
+): Promise<void> {
+  const say = (message: string): void => screen.say(message);
+  folder.lock();
+  const resumed = isNew ? null : await folder.resume();
+  const parts = await optimised(run.flags, say);
+  say(`${run.settings.algorithm} against ${parts.judge.name}, in ${folder.path}`);
+  if (resumed === null) await folder.begin({ ...run, inputs: inputsOf(filesOf(run.flags)) });
+  else for (const line of goingOn(`round ${resumed.checkpoint.state.step}`, resumed)) say(line);
+  const done = await work(folder, run, parts, resumed?.checkpoint, screen);
+  screen.end();
+  await conclude(folder, run, parts, done, flags);
+}
+
+/** What the flags of a new run say. */
+function asked(algorithm: Algorithm, given: Given): PolicyRun {
+  const flags = settled(flagsOf(given));
   const names = Object.keys(policySchema.shape) as (keyof PolicyOptions)[];
-  const asked = Object.entries(given).filter(([name]) =>
-    names.includes(name as keyof PolicyOptions),
-  );
+  const own = Object.entries(given).filter(([name]) => names.includes(name as keyof PolicyOptions));
   const samples = algorithm === "rloo" ? { samples: 4 } : {};
-  const settings = policySettings({ ...samples, ...Object.fromEntries(asked), algorithm });
-  const folder = new PolicyFolder(given.out ?? freeFolder(algorithm));
-  checkFree(algorithm, folder);
-  const run: PolicyRun = { flags, settings };
-  await folder.begin(run);
-  return { folder, run, checkpoint: undefined };
+  const settings = policySettings({ ...samples, ...Object.fromEntries(own), algorithm });
+  return { flags, settings };
 }
 
 /** The flags that say who takes part, without the others. */
 function flagsOf(given: OptimisedFlags): OptimisedFlags {
   const { task, policy, data, judge, reward, rule, pairs, flips } = given;
-  const { sharpness, proxyLr, proxySeed } = given;
-  return { task, policy, data, judge, reward, rule, pairs, flips, sharpness, proxyLr, proxySeed };
+  const { sharpness, proxyLr, proxySeed, unfinished } = given;
+  const proxy = { pairs, flips, sharpness, proxyLr, proxySeed };
+  return { task, policy, data, judge, reward, rule, ...proxy, unfinished };
 }
 
-async function goOn(algorithm: Algorithm, path: string) {
-  const folder = new PolicyFolder(path);
+/** What a run was begun with. */
+function readRun(algorithm: Algorithm, folder: PolicyFolder): PolicyRun {
+  const { path } = folder;
   const json = folder.run();
-  const { flags, settings } = json.value as Partial<PolicyRun>;
+  const { flags, settings, inputs } = json.value as Partial<PolicyRun>;
   if (flags === undefined || settings === undefined) return json.fail("is no run of a policy");
   if (settings.algorithm !== algorithm) {
     throw new ArgumentError(
       `${algorithm}: ${path} is a run of ${settings.algorithm}; resume it with that`,
     );
   }
-  const run: PolicyRun = { flags, settings: policySettings(settings) };
-  return { folder, run, checkpoint: (await folder.resume()).checkpoint };
+  return { flags, settings: policySettings(settings), inputs };
 }
 
 async function work(
@@ -177,21 +198,34 @@ function describe(record: PolicyRecord): string {
 
 async function conclude(
   folder: PolicyFolder,
-  { settings }: PolicyRun,
+  run: PolicyRun,
   { task, policy: plain }: Participants,
   { policy, finished, step }: TrainedPolicy,
   flags: JsonFlag,
 ): Promise<void> {
   const { path } = folder;
-  const data = { folder: path, finished, rounds: step, settings };
+  const { settings } = run;
   if (!finished) {
+    const data = { folder: path, finished, rounds: step, settings };
     printFound(flags, data, howToGoOn(settings.algorithm, `round ${step}`, path));
     exitAsStopped();
     return;
   }
   const lm = settings.mode === "lora" ? merged(policy.lm, plain()) : policy.lm;
-  await saveCausalLM(path, lm, task.tokenizer.special);
-  await saveTokenizer(path, task.tokenizer);
+  await folder.finish(async () => {
+    await saveTokenizer(path, task.tokenizer);
+    await saveCausalLM(path, lm, task.tokenizer.special);
+  });
+  await tellEnd(folder, run, flags);
+}
+
+/** Writes the report of a run that is finished, and says what came of it. */
+async function tellEnd(
+  folder: PolicyFolder,
+  { settings }: PolicyRun,
+  flags: JsonFlag,
+): Promise<void> {
+  const { path } = folder;
   const records = folder.metrics();
   const [first, last] = [records[0], records.at(-1)];
   const best = records.reduce(
@@ -205,6 +239,7 @@ async function conclude(
     `the policy and metrics.jsonl: ${path}`,
     told,
   ];
+  const data = { folder: path, finished: true, rounds: settings.steps, settings };
   printFound(flags, { ...data, first, best, last, report }, text.join("\n"));
 }
 

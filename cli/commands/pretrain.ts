@@ -4,7 +4,9 @@
 
 import type { Command } from "commander";
 import { ArgumentError } from "../../core/index.ts";
+import { saveConfig } from "../../nn/checkpoints/shape.ts";
 import { readText } from "../../nn/checkpoints/text.ts";
+import { configToHF } from "../../nn/configHF.ts";
 import {
   type CausalLM,
   type Corpus,
@@ -22,21 +24,27 @@ import {
   quickPretrain,
   shapeOf,
 } from "../../nn/index.ts";
-import { loadCausalLM, loadTokenizer, saveCausalLM, saveTokenizer } from "../../nn/node.ts";
+import { causalLMShapedAs } from "../../nn/modelFolder.ts";
+import { loadTokenizer, saveCausalLM, saveTokenizer } from "../../nn/node.ts";
 import { PretrainFolder } from "../../nn/pretrain/folder.ts";
 import { checkSameSettings } from "../../nn/pretrain/settings.ts";
 import { freeFolder } from "../../nn/run/folder.ts";
+import { checkInputs, inputsOf } from "../../nn/run/inputs.ts";
 import { baseFolder } from "./bases.ts";
 import { describeDevice } from "./device.ts";
 import { displayFor, type JsonFlag, jsonOption, printFound, sayFor } from "./json.ts";
+import { openCausalLM, type UnfinishedFlag, unfinishedOption } from "./opened.ts";
 import { addOptions } from "./options.ts";
 import { readPretrainRun, resolved } from "./pretrainRun.ts";
 import { clockTime, type Display, Rate } from "./progress.ts";
 import { reportOf } from "./report.ts";
 import { exitAsStopped } from "./stop.ts";
-import { checkFree, howToGoOn, keepAndTell, stoppable } from "./training.ts";
+import { goingOn, howToGoOn, keepAndTell, nothingLeft, stoppable } from "./training.ts";
 
-interface Given extends PretrainOptions, JsonFlag {
+/** What a run may be told, and of its base. */
+type Options = PretrainOptions & UnfinishedFlag;
+
+interface Given extends Options, JsonFlag {
   readonly corpus?: readonly string[];
   readonly base?: string;
   readonly out?: string;
@@ -68,6 +76,7 @@ export function addPretrain(program: Command): void {
       "folder that the run is written to (default: the first free of runs/pretrain-1, -2, ...)",
     )
     .option("--resume <folder>", "folder of a run that was stopped, to go on with")
+    .addOption(unfinishedOption())
     .option("--quick", "train a tiny model for some seconds, to see that everything works")
     .addOption(jsonOption())
     .addHelpText("after", examples)
@@ -86,30 +95,42 @@ interface Prepared {
 
 async function runPretrain({ resume, quick: isQuick, json = false, ...given }: Given) {
   const asked = isQuick ? { ...quickFor(given.base), ...given } : given;
-  const prepared =
-    resume === undefined
-      ? await begin(asked)
-      : await goOn(new PretrainFolder(resume), asked, sayFor({ json }));
-  const screen = displayFor({ json });
-  const done = await train(prepared, screen).finally(() => screen.end());
-  await conclude(done, prepared.folder, { json });
+  const say = sayFor({ json });
+  const folder = new PretrainFolder(resume ?? asked.out ?? freeFolder("pretrain"));
+  try {
+    const prepared = await (resume === undefined ? begin(folder, asked) : goOn(folder, asked, say));
+    const isMade = resume !== undefined && folder.isFinished;
+    if (isMade && folder.has("report.html") && !json) {
+      say(nothingLeft(folder.path));
+      return;
+    }
+    const screen = displayFor({ json });
+    const done = await train(prepared, screen).finally(() => screen.end());
+    if (done.finished && !isMade) await folder.finish(() => saveFinished(prepared, done.lm));
+    await conclude(done, folder, { json });
+  } finally {
+    folder.close();
+  }
 }
 
-async function begin({ corpus: files, out, base: from, ...options }: Given): Promise<Prepared> {
-  const base = from === undefined ? undefined : baseFor(from, options);
+async function begin(
+  folder: PretrainFolder,
+  { corpus: files, base: from, out: _, unfinished, ...options }: Given,
+): Promise<Prepared> {
+  const base = from === undefined ? undefined : baseFor(from, { ...options, unfinished });
   const settings = pretrainSettings(
     base ? { ...options, ...shapeOf(base, options.context) } : options,
   );
   if (files === undefined) {
     throw new ArgumentError("pretrain: name the text to train on, --corpus FILE...");
   }
-  const folder = new PretrainFolder(out ?? freeFolder("pretrain"));
-  checkFree("pretrain", folder);
+  folder.checkFree();
   const tokenizer = from === undefined ? undefined : loadTokenizer(from);
   const corpus = await makeCorpus(documentsIn(files, settings), settings, tokenizer);
   const run = { corpus: [...files], settings, ...(from !== undefined && { base: from }) };
-  await folder.begin(resolved(run));
+  await folder.begin({ ...resolved(run), inputs: inputsOf(from === undefined ? [] : [from]) });
   await saveTokenizer(folder.path, corpus.tokenizer);
+  if (base) await saveConfig(folder.path, configToHF(base.config));
   return { folder, settings, corpus, ...(base && { base }) };
 }
 
@@ -126,14 +147,14 @@ function quickFor(base: string | undefined): PretrainOptions {
 }
 
 /** The model to go on from; an ArgumentError for options that it decides. */
-function baseFor(folder: string, options: PretrainOptions): CausalLM {
+function baseFor(folder: string, { unfinished, ...options }: Options): CausalLM {
   const vain = shape.filter((name) => options[name] !== undefined);
   if (vain.length > 0) {
     throw new ArgumentError(
       `pretrain: with --base, the model has its shape and its tokenizer; leave ${vain.join(", ")} away`,
     );
   }
-  return loadCausalLM(folder);
+  return openCausalLM(folder, { unfinished });
 }
 
 async function goOn(
@@ -146,9 +167,9 @@ async function goOn(
       "pretrain: --resume goes on in its own folder, from its own base; leave --out and --base away",
     );
   }
-  const resume = folder.checkpoint();
+  const { state } = folder.checkpoint();
   const begun = readPretrainRun(folder);
-  const { settings, step } = resume.state;
+  const { settings } = state;
   checkSameSettings(settings, options);
   const files = given ?? begun.corpus;
   const corpus = await makeCorpus(
@@ -156,12 +177,10 @@ async function goOn(
     settings,
     loadTokenizer(folder.path),
   );
-  const again = await folder.rewind(resume);
-  if (again > 0)
-    say(
-      `${again} lines of metrics came after step ${step}, which was saved last; they are made again`,
-    );
-  const shaped = begun.base === undefined ? {} : { base: loadCausalLM(folder.path) };
+  checkInputs(folder.path, begun.inputs, () => true); // the checkpoint has all of the base that is needed
+  const { checkpoint: resume, ...rewound } = await folder.resume();
+  for (const line of goingOn(`step ${resume.state.step}`, rewound)) say(line);
+  const shaped = begun.base === undefined ? {} : { base: causalLMShapedAs(folder.path) };
   return { folder, settings, corpus, resume, ...shaped };
 }
 
@@ -181,9 +200,15 @@ async function train({ folder, settings, corpus, base, resume }: Prepared, scree
       onProgress: (progress) => screen.show(progress.done, status(progress)),
       onRecord: keepAndTell(folder, screen, describeRecord),
       onCheckpoint: (checkpoint, lm) =>
-        folder.save(checkpoint, () => saveCausalLM(folder.path, lm, corpus.tokenizer.special)),
+        folder.save(checkpoint, (mark) =>
+          saveCausalLM(folder.path, lm, corpus.tokenizer.special, mark),
+        ),
     }),
   );
+}
+
+function saveFinished({ folder, corpus }: Prepared, lm: CausalLM): Promise<void> {
+  return saveCausalLM(folder.path, lm, corpus.tokenizer.special);
 }
 
 const count = (n: number): string => Math.round(n).toLocaleString("en-US");
@@ -213,7 +238,7 @@ function describeRecord(record: PretrainRecord): string | null {
   }
   const { step, loss, perplexity, bitsPerByte } = record;
   return (
-    `step ${count(step)}: validation loss ${loss.toFixed(3)}, perplexity ${perplexity.toFixed(2)}, ` +
+    `step ${count(step)}: validation loss ${loss.toFixed(3)}, perplexity ${perplexity?.toFixed(2) ?? "beyond all numbers"}, ` +
     `${bitsPerByte.toFixed(3)} bits a byte`
   );
 }

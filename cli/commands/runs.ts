@@ -3,7 +3,7 @@
 // not an error. Next: pages.ts, inspect.ts.
 
 import { basename, dirname, resolve } from "node:path";
-import { ArgumentError, random } from "../../core/index.ts";
+import { random } from "../../core/index.ts";
 import type { Evaluation } from "../../grm/evaluation.ts";
 import type { InspectOptions } from "../../grm/inspect/inspect.ts";
 import type { RewardModelFolder } from "../../grm/rewardModelFiles.ts";
@@ -18,8 +18,7 @@ import { fileExists, joinPath, readFile } from "../../nn/checkpoints/files.ts";
 import { parseJson } from "../../nn/checkpoints/json.ts";
 import { type CausalLM, FileError, type Tokenizer } from "../../nn/index.ts";
 import { loadCausalLM } from "../../nn/node.ts";
-import { modelFolder } from "./bases.ts";
-import { hasTrainRun, type RunData, readRunData, readTrainRun, type TrainRun } from "./trainRun.ts";
+import { type RunData, readRunData, readTrainRun, type TrainRun } from "./trainRun.ts";
 
 /** A training run with what is needed to look into it. */
 export interface OpenRun extends RewardModelFolder {
@@ -64,36 +63,6 @@ export function namesOf(paths: readonly string[]): string[] {
   const names = paths.map(nameOf);
   if (new Set(names).size === names.length) return names;
   return paths.map((path) => `${nameOf(dirname(resolve(path)))}/${nameOf(path)}`);
-}
-
-/**
- * Opens a reward model that is to be used. Of a run that isn't at its end a person is told; of one that hasn't taken a
- * step, whose reward head is as it was drawn, it is an ArgumentError.
- */
-export function openRewardModel(
-  path: string,
-  say: (message: string) => void = console.error,
-): RewardModelFolder {
-  const opened = loadRewardModel(modelFolder(path));
-  const progress = hasTrainRun(path) ? progressOf(path) : null;
-  if (progress === null || progress.step >= progress.steps) return opened;
-  const { step, steps } = progress;
-  const where = `${path} is unfinished, at step ${step} of ${steps}`;
-  const remedy = `npx twoheads train --resume ${path} goes on with it`;
-  if (step === 0) throw new ArgumentError(`${where}: nothing is trained yet; ${remedy}`);
-  say(`${where}; ${remedy}`);
-  return opened;
-}
-
-/** How far the metrics of a run say that it came; null where they don't say. */
-function progressOf(path: string): { readonly step: number; readonly steps: number } | null {
-  const folder = new TrainFolder(path);
-  if (!folder.has("metrics.jsonl")) return null;
-  const records = folder.metrics();
-  const start = records.find((record) => record.kind === "start");
-  if (start?.kind !== "start") return { step: 0, steps: 1 };
-  const last = records.findLast(({ kind }) => kind === "train");
-  return { step: last?.step ?? 0, steps: start.steps };
 }
 
 /** Opens a training run: its model, records, pairs and base. */

@@ -17,11 +17,11 @@ import type { Tokenizer } from "../../nn/index.ts";
 import { replaceFile } from "../../nn/node.ts";
 import { type JsonFlag, jsonOption } from "./json.ts";
 import { wholeNumber } from "./numbers.ts";
+import { openRewardModel, type UnfinishedFlag, unfinishedOption } from "./opened.ts";
 import { kindsOfFiles } from "./preferences.ts";
 import { addReadingOptions, type ReadingFlags, readingOf } from "./reading.ts";
-import { openRewardModel } from "./runs.ts";
 
-interface Given extends ReadingFlags, JsonFlag {
+interface Given extends ReadingFlags, JsonFlag, UnfinishedFlag {
   readonly out?: string;
   readonly perToken?: boolean;
   readonly lenient?: boolean;
@@ -59,6 +59,7 @@ export function addScore(program: Command): void {
       4096,
     )
     .addOption(jsonOption())
+    .addOption(unfinishedOption())
     .addHelpText("after", examples)
     .action((model: string, files: readonly string[], given: Given) =>
       runScore(model, files, given),
@@ -73,7 +74,7 @@ interface Counts {
 }
 
 async function runScore(path: string, files: readonly string[], given: Given): Promise<void> {
-  const folder = openRewardModel(path);
+  const folder = openRewardModel(path, given);
   const { tokenizer } = folder;
   const reading = readingOf(given, folder.reading);
   checkLength(reading.maxLength, folder);

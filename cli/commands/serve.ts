@@ -15,12 +15,12 @@ import { scoreSequences } from "../../grm/scores.ts";
 import { type Field, parseJson } from "../../nn/checkpoints/json.ts";
 import { type JsonFlag, jsonOption, printFound } from "./json.ts";
 import { naturalNumber, wholeNumber } from "./numbers.ts";
+import { openRewardModel, type UnfinishedFlag, unfinishedOption } from "./opened.ts";
 import { addReadingOptions, type ReadingFlags, readingOf } from "./reading.ts";
-import { openRewardModel } from "./runs.ts";
 import { BatchQueue } from "./serveQueue.ts";
 import { stopOnSignals } from "./stop.ts";
 
-interface Given extends ReadingFlags, JsonFlag {
+interface Given extends ReadingFlags, JsonFlag, UnfinishedFlag {
   readonly host: string;
   readonly port: number;
   readonly token?: string;
@@ -76,6 +76,7 @@ export function addServe(program: Command): void {
     );
   addReadingOptions(command)
     .addOption(jsonOption())
+    .addOption(unfinishedOption())
     .addHelpText("after", examples)
     .action((model: string, given: Given) => runServe(model, given));
 }
@@ -85,7 +86,7 @@ async function runServe(path: string, given: Given): Promise<void> {
   if (!isLoopback(host) && (token ?? "") === "") {
     throw new ArgumentError(`serve: ${host} can be reached from other machines; give a --token`);
   }
-  const opened = openRewardModel(path);
+  const opened = openRewardModel(path, given);
   const folder = { ...opened, reading: readingOf(given, opened.reading) };
   const server = rewardServer(folder, { ...given, name: path, token });
   const address = await listening(server, host, port);

@@ -9,7 +9,11 @@ import { type Evaluation, evaluate } from "../../grm/evaluation.ts";
 import { driftWatch } from "../../grm/inspect/watch.ts";
 import { type HeadOptions, RewardModel } from "../../grm/rewardModel.ts";
 import type { RewardModelFolder } from "../../grm/rewardModelFiles.ts";
-import { loadRewardModel, saveRewardModel } from "../../grm/rewardModelFolder.ts";
+import {
+  rewardModelWith,
+  saveRewardModel,
+  saveRewardModelShape,
+} from "../../grm/rewardModelFolder.ts";
 import type { TrainCheckpoint } from "../../grm/trainer/checkpoint.ts";
 import { TrainFolder } from "../../grm/trainer/folder.ts";
 import type { TrainRecord } from "../../grm/trainer/records.ts";
@@ -23,13 +27,15 @@ import {
   trainSettings,
 } from "../../grm/trainer.ts";
 import type { Tokenizer } from "../../nn/index.ts";
-import { loadCausalLM, loadTokenizer, readConfig, replaceFile } from "../../nn/node.ts";
+import { loadTokenizer, readConfig, replaceFile } from "../../nn/node.ts";
 import { freeFolder } from "../../nn/run/folder.ts";
+import { checkInputs, inputsOf } from "../../nn/run/inputs.ts";
 import { baseFolder } from "./bases.ts";
 import { describeDevice } from "./device.ts";
 import { displayFor, type JsonFlag, jsonOption, printFound } from "./json.ts";
 import { metricsCsv } from "./metricsCsv.ts";
 import { wholeNumber } from "./numbers.ts";
+import { openCausalLM, type UnfinishedFlag, unfinishedOption } from "./opened.ts";
 import { addOptions } from "./options.ts";
 import { addPreferenceOptions, type PreferenceFlags, type Where, where } from "./preferences.ts";
 import { clockTime, type Display, Rate } from "./progress.ts";
@@ -44,7 +50,7 @@ import { reportOf } from "./report.ts";
 import { baseOf, type OpenRun } from "./runs.ts";
 import { readSettings } from "./settingsFile.ts";
 import { exitAsStopped } from "./stop.ts";
-import { checkFree, howToGoOn, keepAndTell, stoppable } from "./training.ts";
+import { goingOn, howToGoOn, keepAndTell, nothingLeft, stoppable } from "./training.ts";
 import {
   describeOverlap,
   type RunData,
@@ -54,7 +60,7 @@ import {
   type TrainRun,
 } from "./trainRun.ts";
 
-interface Own extends JsonFlag {
+interface Own extends JsonFlag, UnfinishedFlag {
   readonly base?: string;
   readonly out?: string;
   readonly resume?: string;
@@ -113,6 +119,7 @@ export function addTrain(program: Command): void {
       "--settings <file>",
       "JSON or YAML file with settings; options on the command line win over it",
     )
+    .addOption(unfinishedOption())
     .addOption(jsonOption());
   addPreferenceOptions(command);
   command
@@ -183,28 +190,42 @@ interface Prepared extends RewardModelFolder {
 }
 
 async function runTrain({ resume, json = false, ...given }: Given): Promise<void> {
-  const prepared = await (resume === undefined ? begin(given) : goOn(resume, given));
+  const folder = new TrainFolder(resume ?? given.out ?? freeFolder("train"));
   const screen = displayFor({ json });
   try {
-    const trained = await work(prepared, screen);
-    if (prepared.run.log === "csv") {
-      const { folder } = prepared;
-      await replaceFile(folder.at("metrics.csv"), metricsCsv(folder.metrics()));
+    const prepared = await (resume === undefined ? begin(folder, given) : goOn(folder, given));
+    const isMade = resume !== undefined && folder.isFinished;
+    const isLookedAt = folder.has("eval.json") || prepared.data.validation.length === 0;
+    if (isMade && isLookedAt && folder.has("report.html") && !json) {
+      screen.say(nothingLeft(folder.path));
+      return;
     }
-    const evaluation = trained.finished ? await examine(prepared, screen) : null;
-    const page = trained.finished ? await report(prepared, evaluation, screen) : null;
+    const trained = await work(prepared, screen);
+    if (trained.finished && !isMade)
+      await folder.finish(() => saveRewardModel(folder.path, prepared));
+    const done = trained.finished ? await look(prepared, screen) : { evaluation: null, page: null };
     screen.end();
+    const { evaluation, page } = done;
     const data = { ...summaryOf(prepared, trained, evaluation), report: page };
     printFound({ json }, data, conclusion(prepared, trained, evaluation, page));
     if (!trained.finished) exitAsStopped();
   } finally {
+    folder.close();
     screen.end();
   }
 }
 
+/** What is made of a run after its training: numbers for other tools, an evaluation and a page. */
+async function look(prepared: Prepared, screen: Display) {
+  const { folder, run } = prepared;
+  if (run.log === "csv") await replaceFile(folder.at("metrics.csv"), metricsCsv(folder.metrics()));
+  const evaluation = await examine(prepared, screen);
+  return { evaluation, page: await report(prepared, evaluation, screen) };
+}
+
 // --- Beginning ---------------------------------------------------------------------------------------
 
-async function begin(given: Given): Promise<Prepared> {
+async function begin(folder: TrainFolder, given: Given): Promise<Prepared> {
   const { data, base = baseFolder("stories") } = given;
   if (data === undefined) {
     throw new ArgumentError(
@@ -212,8 +233,7 @@ async function begin(given: Given): Promise<Prepared> {
     );
   }
   const settings = trainSettings({ ...settingsIn(given.settings), ...settingsOf(given) });
-  const folder = new TrainFolder(given.out ?? freeFolder("train"));
-  checkFree("train", folder);
+  folder.checkFree();
   const run = runOf(given, base, data, settings);
   const tokenizer = loadTokenizer(base);
   const model = modelOf(base, given, settings);
@@ -225,7 +245,7 @@ async function begin(given: Given): Promise<Prepared> {
     given.base === undefined
       ? ["no --base was named: it begins with stories, a small base that comes with the package"]
       : [];
-  await folder.begin(resolved(run));
+  await folder.begin({ ...resolved(run), inputs: inputsOf([base]) });
   await replaceFile(folder.at("data.json"), `${JSON.stringify(readAs(pairs))}\n`);
   return { folder, run, model, tokenizer, reading, data: pairs, notes: [...chosen, written] };
 }
@@ -303,7 +323,7 @@ function modelOf(base: string, given: Given, { seed }: TrainSettings): RewardMod
       `train: ${base} is a reward model already; --base takes the language model that one begins with`,
     );
   }
-  return new RewardModel(loadCausalLM(base), { head, rng: random(seed).fork("head") });
+  return new RewardModel(openCausalLM(base, given), { head, rng: random(seed).fork("head") });
 }
 
 function readingFor(
@@ -321,23 +341,20 @@ function readingFor(
   );
 }
 
-async function goOn(path: string, given: Given): Promise<Prepared> {
+async function goOn(folder: TrainFolder, given: Given): Promise<Prepared> {
   const others = Object.keys(given);
   if (others.length > 0) {
     throw new ArgumentError(
       `train: --resume goes on as the run was begun; leave ${others.join(", ")} away, or begin a new run`,
     );
   }
-  const folder = new TrainFolder(path);
+  const { path } = folder;
   const run = readTrainRun(path);
-  const model = loadRewardModel(path); // for its shape; the checkpoint has the numbers
+  checkInputs(path, run.inputs, () => true); // perplexities stand alone where the base is gone
+  const { checkpoint, ...rewound } = await folder.resume();
+  const model = rewardModelWith(path, checkpoint.model);
   const data = await readRunData(run, model);
-  const { checkpoint, again } = await folder.resume();
-  const { step } = checkpoint.state;
-  const notes = [
-    `going on after step ${step}`,
-    ...(again > 0 ? [`${again} lines of metrics came after it; they are made again`] : []),
-  ];
+  const notes = goingOn(`step ${checkpoint.state.step}`, rewound);
   return { ...model, folder, run, data, resume: checkpoint, notes };
 }
 
@@ -348,20 +365,20 @@ async function work(prepared: Prepared, screen: Display): Promise<Trained> {
   for (const line of introduction(prepared)) screen.say(line);
   const status = statusLine();
   const base = run.inspect ? baseOf(run.base, screen.say) : undefined;
-  const saveModel = (): Promise<void> => saveRewardModel(folder.path, prepared);
-  return stoppable(screen, "step", async (signal) => {
-    const trained = await train(model, data.training, run.settings, {
+  return stoppable(screen, "step", (signal) =>
+    train(model, data.training, run.settings, {
       validation: data.validation,
       drift: base && driftWatch(base, data.validation),
       resume,
       signal,
       onProgress: (progress) => screen.show(progress.step / progress.steps, status(progress)),
       onRecord: keepAndTell(folder, screen, describeRecord),
-      onCheckpoint: (checkpoint) => folder.save(checkpoint, saveModel),
-    });
-    await saveModel(); // the best weights, where those are kept
-    return trained;
-  });
+      async onCheckpoint(checkpoint) {
+        if (checkpoint.state.step === 0) await saveRewardModelShape(folder.path, prepared); // by now with adapters
+        await folder.save(checkpoint, (mark) => saveRewardModel(folder.path, prepared, mark));
+      },
+    }),
+  );
 }
 
 const count = (n: number): string => Math.round(n).toLocaleString("en-US");

@@ -11,6 +11,7 @@ import { problemsOf } from "../../nn/checked.ts";
 import { fileExists, joinPath, readFile } from "../../nn/checkpoints/files.ts";
 import { parseJson } from "../../nn/checkpoints/json.ts";
 import { FileError } from "../../nn/index.ts";
+import { digestFields } from "../../nn/run/folder.ts";
 import { type PreferenceFlags, type Reader, readPreferences } from "./preferences.ts";
 
 const count = z.int().min(1);
@@ -39,6 +40,7 @@ export const trainRunSchema = z.strictObject({
   /** In which other form metrics are written. */
   log: z.literal("csv").optional(),
   settings: trainSchema,
+  ...digestFields,
 });
 
 export type TrainRun = Readonly<z.infer<typeof trainRunSchema>>;

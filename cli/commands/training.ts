@@ -1,20 +1,9 @@
-// What the commands that train have in common: where a run may begin, Ctrl-C, lines that are kept and told,
+// What the commands that train have in common: Ctrl-C, lines that are kept and told,
 // and what is said of a run that was stopped. Next: pretrain.ts, train.ts, ppo.ts.
 
-import { ArgumentError } from "../../core/index.ts";
+import type { Rewound } from "../../nn/run/folder.ts";
 import type { Display } from "./progress.ts";
 import { stopOnSignals } from "./stop.ts";
-
-/** An ArgumentError unless a run may begin in the folder. */
-export function checkFree(
-  command: string,
-  { path, isTaken }: { readonly path: string; readonly isTaken: boolean },
-): void {
-  if (!isTaken) return;
-  throw new ArgumentError(
-    `${command}: ${path} holds a run or a model already; go on with it, --resume ${path}, or choose another --out`,
-  );
-}
 
 /** Does some work that the first Ctrl-C ends after the step or round that it is at. */
 export async function stoppable<T>(
@@ -45,6 +34,21 @@ export function keepAndTell<Line>(
     if (message !== null) screen.say(message);
   };
 }
+
+/** What is said of a run that goes on, and of its metrics. */
+export function goingOn(after: string, { again, lost }: Rewound): string[] {
+  return [
+    `going on after ${after}`,
+    ...(again > 0 ? [`${again} lines of metrics came after it; they are made again`] : []),
+    ...(lost > 0
+      ? [`${lost} lines of metrics that came before it are lost; figures have a gap`]
+      : []),
+  ];
+}
+
+/** What is said of a run that has nothing left to do. */
+export const nothingLeft = (path: string): string =>
+  `the run in ${path} is finished, and nothing of it is missing`;
 
 /** What is said of a run that was stopped. */
 export function howToGoOn(command: string, after: string, path: string): string {

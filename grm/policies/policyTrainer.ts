@@ -60,7 +60,7 @@ const takes = signatures(
 export interface PolicyHooks extends RunHooks<PolicyCheckpoint> {
   /** Called with each line for metrics.jsonl, and how many rounds there are. */
   readonly onRecord?: ((record: PolicyRecord, steps: number) => void) | undefined;
-  /** Called with what to save, now and then and at the end. Shares memory with the run. */
+  /** Called with what to save, before the first round, now and then and at the end. Shares memory with the run. */
   readonly onCheckpoint?: ((checkpoint: PolicyCheckpoint) => Promise<void> | void) | undefined;
 }
 
@@ -96,6 +96,7 @@ export async function trainPolicy(
   accept(takes.trainPolicy, arguments);
   const run = new PolicyTraining(parts, policySettings(options), hooks);
   if (hooks.resume) run.load(hooks.resume);
+  else await run.save();
   await takeSteps(run, hooks.signal);
   return run.end();
 }
@@ -167,7 +168,7 @@ class PolicyTraining {
     this.finished = isLast;
     if (isLast) return;
     this.#step++;
-    if (this.#step % settings.checkpointEvery === 0) await this.#save();
+    if (this.#step % settings.checkpointEvery === 0) await this.save();
   }
 
   async #lessonOf({ answers, sequences }: Written): Promise<Lesson> {
@@ -311,11 +312,12 @@ class PolicyTraining {
   // --- Checkpoints -----------------------------------------------------------------------------------
 
   async end(): Promise<TrainedPolicy> {
-    await this.#save();
+    await this.save();
     return { policy: this.#policy, step: this.#step, finished: this.finished };
   }
 
-  async #save(): Promise<void> {
+  /** Hands out a checkpoint, unless the one of this round was. */
+  async save(): Promise<void> {
     if (this.#saved === this.#step) return;
     const { counts, tensors: optimiser } = optimiserState(this.#optimiser);
     const state: PolicyState = {

@@ -31,6 +31,17 @@ export interface StoriesTask extends Task {
 const shortest = 20; // characters of a prompt
 const longest = 48; // tokens of a prompt
 
+/** The files and folders that storiesTask reads, the language model last. */
+export function storiesFiles(data: string): readonly string[] {
+  const names = [
+    "stories260k/tok512.bin",
+    "tinystories/part-b.txt.gz",
+    "sentiment-lexicons",
+    "stories260k/stories260K.bin",
+  ];
+  return names.map((name) => joinPath(data, name));
+}
+
 /** TinyStories' first sentences for stories260K, gold AFINN; `data` is the folder of shared data. */
 export function storiesTask(data: string): StoriesTask {
   accept(takes.storiesTask, arguments);

@@ -18,10 +18,6 @@ import {
 } from "./files.ts";
 import {
   configIn,
-  configName,
-  configText,
-  generationName,
-  generationText,
   indexName,
   type LoadedModel,
   type ModelParts,
@@ -41,6 +37,8 @@ import {
   type TensorFile,
   type Tensors,
 } from "./safetensors.ts";
+import { checkWeights, sealedBytes, unfinishedName } from "./seal.ts";
+import { saveConfig } from "./shape.ts";
 import { openShards, readIndex } from "./sharded.ts";
 
 const takes = signatures({
@@ -105,11 +103,12 @@ export async function saveModel(folder: string, parts: SaveModelOptions): Promis
   const { config, stateDict, metadata, shardBytes } = parts;
   const options = weightsMetadata(metadata);
   const weights = joinPath(folder, weightsName);
-  await replaceFile(joinPath(folder, configName), configText(config));
-  const generation = generationText(config);
-  if (generation === null) removeFile(joinPath(folder, generationName));
-  else await replaceFile(joinPath(folder, generationName), generation);
-  if (shardBytes === undefined) return saveSafetensors(weights, stateDict, options);
+  await saveConfig(folder, config);
+  if (shardBytes === undefined) {
+    const isUnfinished = metadata?.[unfinishedName] !== undefined;
+    const bytes = isUnfinished ? sealedBytes : safetensorsBytes;
+    return replaceFile(weights, bytes(stateDict, options));
+  }
   await saveSharded(joinPath(folder, indexName), stateDict, { ...options, shardBytes });
   removeFile(weights); // a single file would be taken before the index
 }
@@ -126,9 +125,13 @@ export function readConfig(folder: string): RawConfig {
   return configIn(folderOnDisk(folder));
 }
 
-/** Reads a model's configuration and weights from a folder, onto the current device. */
+/**
+ * Reads a model's configuration and weights from a folder, onto the current device. Weights of a run that aren't what
+ * it wrote are a FileError.
+ */
 export function loadModel(folder: string): LoadedModel {
   accept(takes.loadModel, arguments);
+  checkWeights(folder);
   return modelIn(folderOnDisk(folder));
 }
 

@@ -35,8 +35,8 @@ const validation = z.strictObject({
   tokens: z.int().min(1),
   /** Mean, in nats. */
   loss: z.number(),
-  /** e^loss: among how many equally likely tokens the model is undecided. */
-  perplexity: z.number(),
+  /** e^loss: among how many equally likely tokens the model is undecided; null where no number is as large. */
+  perplexity: z.number().nullable(),
   /** The loss in bits for each byte of text: comparable between tokenizers. */
   bitsPerByte: z.number(),
   seconds: z.number(),

@@ -71,10 +71,11 @@ export class Trainer {
       sum += windows.length * (await take(loss));
     }
     const loss = sum / this.#held.length;
+    const perplexity = portable.exp(loss);
     return {
       tokens: this.#held.length * ((this.#held[0]?.length ?? 1) - 1),
       loss,
-      perplexity: portable.exp(loss),
+      perplexity: Number.isFinite(perplexity) ? perplexity : null,
       bitsPerByte: loss / Math.LN2 / this.corpus.facts.bytesPerToken,
     };
   }

@@ -6,8 +6,10 @@
 import * as z from "zod";
 import type { Tensor } from "../../core/index.ts";
 import { parseChecked } from "../checked.ts";
+import { replaceFile } from "../checkpoints/files.ts";
 import { FileError, readTensors } from "../checkpoints/index.ts";
-import { openSafetensors, saveSafetensors } from "../checkpoints/onDisk.ts";
+import { openSafetensors } from "../checkpoints/onDisk.ts";
+import { checkSeal, sealedBytes, sealName } from "../checkpoints/seal.ts";
 import type { StateDict } from "../module.ts";
 
 /** A generator's state (core's RandomState). */
@@ -21,12 +23,18 @@ export const randomStateSchema = z.strictObject({
 /** Something that a run says, at one of its steps. */
 export interface AtStep {
   readonly step: number;
+  /** How many there will be, where that is known. */
+  readonly steps?: number | null | undefined;
 }
 
 /** A state, and the parts with their tensors by name. */
 export type Checkpoint<State extends AtStep, Part extends string> = Readonly<
   Record<Part, StateDict>
-> & { readonly state: State };
+> & {
+  readonly state: State;
+  /** How many lines of metrics were written before it; of checkpoints from before these were counted nobody knows. */
+  readonly lines?: number | undefined;
+};
 
 /** What every training goes on from: its model, and its optimiser's state by `<parameter>.<slot>`. */
 export type TrainingCheckpoint<State extends AtStep> = Checkpoint<State, "model" | "optimiser">;
@@ -42,6 +50,9 @@ export interface FormatOptions<State extends AtStep, Part extends string> {
   readonly parts: readonly Part[];
 }
 
+const linesName = "twoheads.lines";
+const count = z.int().min(0);
+
 /** One kind of checkpoint, as a file. */
 export class CheckpointFormat<State extends AtStep, Part extends string> {
   constructor(readonly options: FormatOptions<State, Part>) {}
@@ -49,27 +60,35 @@ export class CheckpointFormat<State extends AtStep, Part extends string> {
   /** Writes a checkpoint; a kill at any moment leaves the old file or the new one. */
   async save(path: string, checkpoint: Checkpoint<State, Part>): Promise<void> {
     const { key, parts } = this.options;
+    const { state, lines } = checkpoint;
     const tensors = parts.flatMap((part) =>
       Object.entries(checkpoint[part]).map(([name, x]) => [`${part}.${name}`, x] as const),
     );
-    const metadata = { [key]: JSON.stringify(checkpoint.state) };
-    await saveSafetensors(path, Object.fromEntries(tensors), { metadata });
+    const counted = lines === undefined ? {} : { [linesName]: String(lines) };
+    const metadata = { [key]: JSON.stringify(state), ...counted };
+    await replaceFile(path, sealedBytes(Object.fromEntries(tensors), { metadata }));
   }
 
   /** Reads a checkpoint onto the current device; a FileError if it is none of this kind, or damaged. */
   load(path: string): Checkpoint<State, Part> {
     const { key, of, state, parts } = this.options;
     const file = openSafetensors(path);
-    const text = file.metadata.get(key);
-    if (text === undefined) {
+    const { metadata } = file;
+    const text = metadata.get(key);
+    const strange = [...metadata.keys()].find((name) => ![key, linesName, sealName].includes(name));
+    if (text === undefined || strange !== undefined) {
       file.close();
-      throw new FileError(path, "", `is no checkpoint of ${of}`);
+      const found = text === undefined ? "" : `: its metadata have "${strange}"`;
+      throw new FileError(path, "", `is no checkpoint of ${of}${found}`);
     }
+    checkSeal(path);
+    const lines = metadata.get(linesName);
     const tensors = Object.entries(readTensors(file));
     const dicts = parts.map((part) => [part, partOf(tensors, part)] as const);
     return {
       ...(Object.fromEntries(dicts) as Record<Part, StateDict>),
       state: parseChecked(path, text, key, state),
+      ...(lines !== undefined && { lines: parseChecked(path, lines, linesName, count) }),
     };
   }
 }

@@ -1,0 +1,178 @@
+// Killed anywhere: the commands that train are stopped before every call by which they change a file, and in the
+// middle of every write. Whoever comes back finds a run that goes on, or that begins again with the same words, and
+// ends with the same bytes; and no command takes its weights for finished ones before they are. A process that is
+// killed leaves what is on the disk: so one run is watched, and each different state of its folder is put back once.
+// With TWOHEADS_RUNS set, runs that go on are watched as well, until there is no state that wasn't tried.
+// Next: fileOperations.ts for the watching, ../nn/run/folder.ts for the states of a folder.
+
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import { before, mock, test } from "node:test";
+import { main } from "../cli/cli.ts";
+import { openCausalLM, openRewardModel } from "../cli/commands/opened.ts";
+import { random } from "../core/index.ts";
+import "../kernels/index.ts";
+import { ByteTokenizer, CausalLM } from "../nn/index.ts";
+import { saveCausalLM, saveTokenizer } from "../nn/node.ts";
+import { type Contents, filesIn, putBack, systemError, watched } from "./fileOperations.ts";
+import { temporaryFolder } from "./folders.ts";
+
+const place = temporaryFolder("killed");
+const at = (name: string): string => join(place, name);
+
+before(async () => {
+  const tokenizer = new ByteTokenizer({ special: { bos: "<s>", eos: "</s>", pad: "<pad>" } });
+  const shape = { vocabSize: tokenizer.vocabSize, dim: 8, layers: 1, heads: 2, context: 24 };
+  await saveCausalLM(at("base"), new CausalLM(shape, { rng: random(0) }));
+  await saveTokenizer(at("base"), tokenizer);
+  const line = (i: number) => ({ prompt: `p${i}`, chosen: `good ${i}`, rejected: `bad ${i}` });
+  const lines = Array.from({ length: 10 }, (_, i) => `${JSON.stringify(line(i))}\n`);
+  writeFileSync(at("pairs.jsonl"), lines.join(""));
+  const documents = Array.from({ length: 12 }, (_, i) => `One day the cat ${i} sat on a mat.`);
+  writeFileSync(at("corpus.txt"), documents.join("\n<|endoftext|>\n"));
+});
+
+/** Runs a command line here, at a time that stands still, so that all bytes can be compared. */
+async function command(args: readonly string[]): Promise<{ said: string; code: number }> {
+  const said: string[] = [];
+  const say = (...words: unknown[]): void => void said.push(words.map(String).join(" "));
+  const mocks = [
+    mock.method(console, "error", say),
+    mock.method(console, "log", () => {}),
+    mock.method(performance, "now", () => 0),
+  ];
+  const { exitCode } = process; // the test runner's own
+  process.exitCode = 0;
+  try {
+    await main(["node", "twoheads", ...args]);
+    return { said: said.join("\n"), code: Number(process.exitCode) };
+  } finally {
+    process.exitCode = exitCode;
+    for (const one of mocks) one.mock.restore();
+  }
+}
+
+/** A command that trains, and how its model is opened. */
+interface Training {
+  readonly name: string;
+  readonly words: readonly string[];
+  readonly open: (folder: string) => unknown;
+}
+
+const reward = ["train", "--template", "plain", "--batch-size", "4", "--hold-out", "0.2"].concat([
+  "--checkpoint-every",
+  "1",
+  "--log",
+  "csv",
+]);
+const data = (): string[] => ["--base", at("base"), "--data", at("pairs.jsonl")];
+const small = ["--vocab-size", "262", "--dim", "8", "--layers", "1", "--heads", "2"].concat(
+  ["--context", "8", "--batch-size", "2", "--validation-tokens", "16", "--sample-tokens", "3"],
+  ["--steps", "3", "--checkpoint-every", "2", "--validate-every", "2", "--sample-every", "3"],
+);
+
+const trainings: readonly Training[] = [
+  {
+    name: "train",
+    words: [...reward, ...["--method", "grm-dpo", "--mode", "lora", "--best", "loss"]],
+    open: (folder) => openRewardModel(folder, {}),
+  },
+  {
+    name: "pretrain",
+    words: ["pretrain", "--corpus", at("corpus.txt"), ...small],
+    open: (folder) => openCausalLM(folder, {}),
+  },
+];
+
+const wordsOf = ({ name, words }: Training): string[] => [
+  ...words,
+  ...(words[0] === "train" ? data() : []),
+  ...["--out", at(name)],
+];
+
+/** What a person sees of a folder: all files but temporary ones and the lock. */
+function seen(files: Contents): Contents {
+  return new Map([...files].filter(([name]) => !/\.tmp$|\.lock/.test(name)));
+}
+
+function keyOf(files: Contents): string {
+  const hash = createHash("sha256");
+  for (const [name, bytes] of seen(files)) hash.update(`${name} ${bytes.length}\n`).update(bytes);
+  return hash.digest("hex");
+}
+
+function sameFiles(a: Contents, b: Contents, when: string): void {
+  assert.deepEqual([...a.keys()], [...b.keys()], when);
+  for (const [name, bytes] of b) assert.ok(a.get(name)?.equals(bytes), `${name}: ${when}`);
+}
+
+interface State {
+  readonly files: Contents;
+  /** Before which call. */
+  readonly when: string;
+}
+
+/** What is made of a run that has come to its end, and takes longest. */
+const looks = /(metrics\.csv|eval\.json|report\.html)/;
+
+/**
+ * Runs a command, and keeps each state of a folder that it hasn't seen; what calls there were. Without `withLooks` the
+ * command ends where it would look at what it made.
+ */
+async function watch(
+  folder: string,
+  args: readonly string[],
+  states: Map<string, State>,
+  withLooks = true,
+) {
+  let calls = 0;
+  const found = await watched(
+    ({ call, path }) => {
+      if (!path.startsWith(folder)) return;
+      if (!withLooks && call === "openSync" && looks.test(path)) throw systemError("ENOTSUP");
+      calls++;
+      const files = filesIn(folder);
+      const key = keyOf(files);
+      if (!states.has(key)) states.set(key, { files, when: `${call} ${relative(folder, path)}` });
+    },
+    () => command(args),
+  );
+  return { calls, ...found };
+}
+
+const isThorough = process.env.TWOHEADS_RUNS !== undefined;
+
+for (const training of trainings) {
+  test(`${training.name} is killed before every call that changes a file`, async (t) => {
+    const { name, open } = training;
+    const folder = at(name);
+    const begin = wordsOf(training);
+    const goOn = [begin[0] ?? "", "--resume", folder];
+    const states = new Map<string, State>();
+    const { calls, ...done } = await watch(folder, begin, states);
+    assert.deepEqual(done, { said: "", code: 0 });
+    assert.ok(calls > 100, `${calls} calls are seen`);
+    const end = filesIn(folder);
+    const more = isThorough ? states : new Map(states);
+    for (const { files, when } of states.values()) {
+      putBack(folder, files);
+      const model = files.get("model.safetensors");
+      const isLast = model?.equals(end.get("model.safetensors") as Buffer);
+      if (model && !isLast) assert.throws(() => open(folder), /is unfinished, at step/, when);
+      const toTheEnd = isThorough || isLast;
+      let { said, code } = await watch(folder, goOn, more, toTheEnd);
+      if (/no such file$|begin it again with the same words$/.test(said))
+        ({ said, code } = await watch(folder, begin, more, toTheEnd));
+      const without = (all: Contents): Contents =>
+        new Map([...all].filter(([file]) => !looks.test(file)));
+      if (toTheEnd) assert.deepEqual({ said, code }, { said: "", code: 0 }, when);
+      const now = filesIn(folder);
+      if (toTheEnd) sameFiles(now, end, `after a kill before ${when}`);
+      else sameFiles(without(seen(now)), without(end), `after a kill before ${when}`);
+    }
+    t.diagnostic(`${calls} calls, ${states.size} states`);
+    assert.ok(states.size > 20);
+  });
+}
