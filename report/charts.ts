@@ -8,6 +8,8 @@ import { endsOf, type Interval } from "../grm/statistics/index.ts";
 import { drawn } from "./drawn.ts";
 import { colour, dash, type Figure, type Key } from "./figure.ts";
 import { type Cell, numberText, type Table } from "./html.ts";
+import { labelMarks } from "./labels.ts";
+import { withRoom } from "./scales.ts";
 
 const takes = signatures({
   missingFigure: "words: { title: string, look: string, ... }, why: string",
@@ -26,6 +28,7 @@ const size = { width: 400, height: 250, marginLeft: 54, marginBottom: 42, margin
 /** What every figure says of itself. */
 export interface Words {
   readonly title: string;
+  /** What its numbers show: in a report computed from them. */
   readonly look: string;
   readonly limits: string;
 }
@@ -102,15 +105,23 @@ interface Curves {
 /** Lines with bands. */
 export function curves(words: Words, options: Curves): Figure {
   accept(takes.curves, arguments);
-  const { x, y, otherwise, rule } = options;
+  const { x, otherwise, rule } = options;
   const isDrawn = (p: CurvePoint): p is CurvePoint & { readonly y: number } =>
-    p.y !== null && Number.isFinite(p.y) && (!y.log || p.y > 0) && (!x.log || p.x > 0);
+    p.y !== null && Number.isFinite(p.y) && (!options.y.log || p.y > 0) && (!x.log || p.x > 0);
   const series = options.series.flatMap((one, i) => {
     const points = one.points.filter(isDrawn);
     return points.length === 0 ? [] : [{ ...one, points, i }];
   });
   if (series.length === 0) return missingFigure(words, otherwise);
-  const marks = series.flatMap((one) => curveMarks(one, options));
+  const heights = series.flatMap(({ points }) => points.flatMap((p) => [p.y, p.low, p.high]));
+  const y = withRoom(options.y, rule === undefined ? heights : [...heights, rule]);
+  const marks = [
+    ...series.flatMap((one) => curveMarks(one, options)),
+    ...labelMarks(
+      series.flatMap(({ points }) => points),
+      { x: scaleOf(x), y: scaleOf(y), ...size },
+    ),
+  ];
   const rules = rule === undefined ? [] : [Plot.ruleY([rule], { strokeOpacity: 0.4 })];
   const picture = drawn(`${words.title}: lines of ${series.map((s) => s.name).join(", ")}`, {
     ...size,
@@ -132,7 +143,6 @@ function curveMarks(
     `${name}\n${x.label} ${numberText(p.x)}: ${rangeText(p)}`;
   const banded = points.filter((p) => p.low != null && p.high != null);
   const ends = { x: "x", y1: "low", y2: "high" };
-  const labelled = points.filter((p) => p.label !== undefined);
   return [
     bars
       ? Plot.ruleX(banded, { ...ends, stroke, strokeOpacity: 0.5, strokeWidth: 2 })
@@ -151,7 +161,6 @@ function curveMarks(
       fill: stroke,
       title,
     }),
-    Plot.text(labelled, { x: "x", y: "y", text: "label", dx: 6, dy: -7, textAnchor: "start" }),
   ];
 }
 
@@ -207,6 +216,11 @@ interface Ranges {
   readonly names?: readonly string[];
 }
 
+const mostLetters = 34; // of a row's name in a picture; its table has all of them
+
+const shortened = (name: string): string =>
+  name.length <= mostLetters ? name : `${name.slice(0, mostLetters - 4)} ...`;
+
 /** Points with intervals, a row for each thing, side by side for whose they are. */
 export function ranges(words: Words, options: Ranges): Figure {
   accept(takes.ranges, arguments);
@@ -217,18 +231,18 @@ export function ranges(words: Words, options: Ranges): Figure {
   if (found.length === 0) return missingFigure(words, otherwise);
   const rows = [...new Set(all.map(({ row }) => row))];
   const owners = names ?? [...new Set(all.map(({ of }) => of))];
-  const marginLeft = 16 + 6.4 * Math.max(...rows.map((row) => row.length));
+  const marginLeft = 16 + 6.4 * Math.min(mostLetters, Math.max(...rows.map((row) => row.length)));
   const picture = drawn(`${words.title}: values of ${rows.join(", ")}`, {
     ...size,
     marginLeft,
     width: Math.max(size.width, marginLeft + 250),
-    height: 56 + rows.length * Math.max(26, 13 * owners.length),
+    height: 56 + rows.length * Math.max(26, (rows.length > 10 ? 8 : 13) * owners.length),
     x: { ...scaleOf(x), grid: true },
     y: {
       domain: [-0.6, rows.length - 0.4],
       reverse: true,
       ticks: rows.map((_, i) => i),
-      tickFormat: (i: number) => rows[i] ?? "",
+      tickFormat: (i: number) => shortened(rows[i] ?? ""),
       tickSize: 0,
       label: null,
     },

@@ -1,11 +1,11 @@
-// The page of the demo: its table as figures with intervals, the verdict as it was printed, and then two
-// of its reward models, plain BT and GRM-SFT at the hottest rate, looked into side by side.
-// Next: ../lab/demo/table.ts for the verdict.
+// The page of the demo: the question and its answer, what happens inside in a few figures, and folded all the
+// rest: every method at every rate, and two reward models, plain BT and GRM-SFT at the hottest rate, side by side.
+// Next: demoAnswer.ts for the answer, rewardPage.ts for the models.
 
 import { accept, signatures } from "../core/signature.ts";
+import type { Inspection } from "../grm/inspect/inspect.ts";
 import {
   endsOf,
-  geometricInterval,
   geometricMean,
   type Interval,
   interval,
@@ -14,12 +14,20 @@ import {
 import { type DemoPlan, type RowName, rateText, rowsAtRate, rowTitles } from "../lab/demo/plan.ts";
 import { type DemoResult, type DemoResultFile, oodOf } from "../lab/demo/results.ts";
 import { outOfDistribution } from "../lab/worlds/index.ts";
-import { type Axis, missingFigure, type Range, ranges, type Words } from "./charts.ts";
+import { brief, listed, rowsText } from "./captions.ts";
+import { type Axis, type Range, ranges } from "./charts.ts";
+import { cellOf, demoAnswer, none, perplexityRange } from "./demoAnswer.ts";
+import { ckaFigure, probedTests, probeFigure } from "./drift.ts";
+import { accuracyFigure } from "./evaluation.ts";
 import type { Figure } from "./figure.ts";
+import { frontierFigure } from "./frontier.ts";
+import { positionsFigure } from "./gradients.ts";
 import { escape, numberText, tableHtml } from "./html.ts";
 import { pageHtml, type Section } from "./page.ts";
 import { type RewardPage, rewardSections } from "./rewardPage.ts";
+import { domainOfRows } from "./scales.ts";
 import { settingsSection } from "./settings.ts";
+import { perplexityFigure } from "./training.ts";
 
 const takes = signatures({
   demoPage: "page: { file: object, many: null | object, ... }",
@@ -41,27 +49,62 @@ export function demoPage(page: DemoPage): string {
   accept(takes.demoPage, arguments);
   const { file, many, printed, models } = page;
   const { plan, results, command } = file;
+  const known =
+    many !== null && seedsOf(many.results).length > seedsOf(results).length ? many : null;
   const seeds = seedsOf(results);
-  const run = settingsSection(
-    [{ name: "value", values: { command, seeds: seeds.join(", "), ...plan } }],
-    `<p>In a miniature English whose true reward is a formula, a base language model is pretrained for each seed; reward models learn from it in every way at every rate. <em>id</em> pairs are like those that they learnt from; out of distribution is the mean of four tests that change the domain, the words, the sentences, or all.</p>`,
-  );
-  const inside =
-    typeof models === "string"
-      ? [{ id: "models", title: "Inside the models", before: missingText(models) }]
-      : rewardSections(models).map((section) =>
-          section.id === "run"
-            ? { ...section, id: "models", title: "Two of the models, looked into" }
-            : section,
-        );
+  const run = settingsSection([
+    { name: "value", values: { command, seeds: seeds.join(", "), ...plan } },
+  ]);
+  const inside = typeof models === "string" ? [] : rewardSections(models).filter(isInside);
   return pageHtml({
-    title: "What does a text-generation loss do to a reward model?",
-    lead: `GRM (arXiv 2406.10216) in a world where the truth is known: ${seeds.length} ${seeds.length === 1 ? "seed" : "seeds"}, every method at ${plan.rates.length} learning rates.`,
-    sections: [run, tableSection(results, plan, printed), manySection(many), ...inside],
+    title: "Does a text-generation loss make a reward model generalise better?",
+    lead: `GRM (arXiv 2406.10216) against plain Bradley-Terry (BT), in a miniature English where the true reward is a formula. Tested on pairs unlike those of training: another domain, other words, other sentences, and all at once.`,
+    answer: demoAnswer(file, known),
+    sections: [
+      mechanismSection(models),
+      tableSection(results, plan, printed),
+      manySection(many),
+      { ...run, folded: true },
+      ...inside.map((section) => ({ ...section, folded: true })),
+    ],
   });
 }
 
+/** A model's own settings stand in the plan. */
+const isInside = ({ id }: Section): boolean => id !== "run";
+
+// --- The mechanism -----------------------------------------------------------------------------------
+
+/** What happens inside of the two models that were kept, in at most six figures. */
+function mechanismSection(models: RewardPage | string): Section {
+  const title = "What happens inside";
+  if (typeof models === "string") return { id: "inside", title, before: missingText(models) };
+  const { runs, inspection, frontier } = models;
+  const evaluations = runs.map(({ name, evaluation }) => ({ name, found: evaluation }));
+  const inspected = (figures: (found: Inspection) => Figure[]): Figure[] =>
+    typeof inspection === "string" ? [] : figures(inspection);
+  return {
+    id: "inside",
+    title,
+    before: `<p class="soft">Of two models of the first seed, ${escape(listed(runs.map(({ name }) => name)))}, at the highest rate. Test pairs called id are like those of training; domain, word and form change one thing, all changes everything.</p>`,
+    figures: [
+      perplexityFigure(runs),
+      ...inspected(({ models: all }) => [ckaFigure(all)]),
+      accuracyFigure(evaluations),
+      ...inspected(({ models: all }) => all.slice(-1).map((last) => positionsFigure(last, all))),
+      ...inspected((found) =>
+        probedTests(found)
+          .slice(-1)
+          .map((test) => probeFigure(found, test)),
+      ),
+      frontierFigure(frontier),
+    ],
+  };
+}
+
 const missingText = (why: string): string => `<p class="missing">Not here: ${escape(why)}</p>`;
+
+// --- Every method ------------------------------------------------------------------------------------
 
 const seedsOf = (results: readonly DemoResult[]): number[] => [
   ...new Set(results.map(({ seed }) => seed)),
@@ -71,39 +114,30 @@ function tableSection(results: readonly DemoResult[], plan: DemoPlan, printed: s
   const one = seedsOf(results).length === 1;
   return {
     id: "table",
-    title: "What came of it",
+    title: "Every method at every rate",
+    folded: true,
     before: tableHtml(
       tableOf(results, plan),
       "Means over seeds, ± half of a 95 % interval (Student's t); accuracies in %",
     ),
     figures: figuresOf(results, plan, one ? "One seed: there are no intervals." : ""),
-    after: `<details><summary>As it was printed, with differences and verdict</summary><pre>${escape(printed.trim())}</pre></details>`,
+    after: `<details><summary>As it was printed, with differences and verdict</summary><pre tabindex="0">${escape(printed.trim())}</pre></details>`,
   };
 }
 
 function manySection(many: DemoResultFile | null): Section {
   const title = "The same from many seeds";
+  const section = { id: "many", title, folded: true };
   if (many === null) {
     const why = "no results of many seeds with this plan came with the program.";
-    const words = {
-      title: "Out of distribution, many seeds",
-      look: "How wide chance is.",
-      limits: "Other worlds may differ.",
-    };
-    return { id: "many", title, figures: [missingFigure(words, why)] };
+    return { ...section, before: missingText(why) };
   }
   const count = seedsOf(many.results).length;
   return {
-    id: "many",
-    title,
+    ...section,
     before: `<p class="soft">${count} seeds, made by <code>${escape(many.command)}</code>. Not of this run.</p>`,
     figures: figuresOf(many.results, many.plan, ""),
   };
-}
-
-/** The results of a row at a rate. */
-function cellOf(results: readonly DemoResult[], row: RowName, lr: number): DemoResult[] {
-  return results.filter((result) => result.row === row && result.lr === lr);
 }
 
 function rowsAt({ rates, frozenRate }: DemoPlan): { readonly row: RowName; readonly lr: number }[] {
@@ -137,20 +171,14 @@ function tableOf(results: readonly DemoResult[], plan: DemoPlan) {
 const words = {
   ood: {
     title: "Accuracy out of distribution",
-    look: "Whether GRM lies to the right of BT at the same rate, and whether the intervals leave it open.",
-    limits: "A best rate is chosen on the tests themselves.",
+    limits: "A best rate would be chosen on the tests themselves.",
   },
-  id: {
-    title: "Accuracy in distribution",
-    look: "On pairs like those of training the methods lie closer together.",
-    limits: "It says nothing about other pairs.",
-  },
+  id: { title: "Accuracy in distribution", limits: "It says nothing about other pairs." },
   perplexity: {
     title: "Perplexity of the language model afterwards",
-    look: "How much of the base's language is left: this tells the methods apart much more loudly than accuracy.",
     limits: "Destroying the language model doesn't by itself cost accuracy out of distribution.",
   },
-} as const satisfies Record<string, Words>;
+} as const;
 
 /** `note` is added to what the figures don't show. */
 function figuresOf(results: readonly DemoResult[], plan: DemoPlan, note: string): Figure[] {
@@ -159,26 +187,45 @@ function figuresOf(results: readonly DemoResult[], plan: DemoPlan, note: string)
     x: Axis,
     value: (found: readonly DemoResult[]) => Omit<Range, "row" | "of">,
   ): Figure => {
-    const said = { ...words[what], limits: `${words[what].limits} ${note}`.trim() };
     const found = rowsAt(plan).map(({ row, lr }) => ({
       row: rowTitles[row] ?? row,
       of: `rate ${rateText(lr)}`,
       ...value(cellOf(results, row, lr)),
     }));
-    return ranges(said, { x, ranges: found, otherwise: "there are no results." });
+    const { title, limits } = words[what];
+    const look = `${spreadText(found, x.log)} ${rowsText(found, x.log)}`.trim();
+    return ranges(
+      { title, look, limits: `${limits} ${note}`.trim() },
+      { x, ranges: found, otherwise: "there are no results." },
+    );
   };
-  const accuracy = { label: "share of pairs ranked right" };
+  const share = (value: (result: DemoResult) => number) => (found: readonly DemoResult[]) =>
+    range(interval(found.map(value)));
+  const [ood, id] = [oodOf, (r: DemoResult) => r.accuracy.id];
+  const both = rowsAt(plan).flatMap(({ row, lr }) =>
+    [ood, id].map((value) => ({ row, of: "", ...share(value)(cellOf(results, row, lr)) })),
+  );
+  const accuracy = { label: "share of pairs ranked right", ...domainOfRows(both) };
   return [
-    figure("ood", accuracy, (found) => range(interval(found.map(oodOf)))),
-    figure("id", accuracy, (found) => range(interval(found.map((r) => r.accuracy.id)))),
-    figure("perplexity", { label: "perplexity, geometric mean", log: true }, (found) => {
-      const { mean, ends } = geometricInterval(found.map((r) => r.perplexity));
-      return { value: found.length === 0 ? null : mean, ...(ends ?? none) };
-    }),
+    figure("ood", accuracy, share(ood)),
+    figure("id", accuracy, share(id)),
+    figure("perplexity", { label: "perplexity, geometric mean", log: true }, perplexityRange),
   ];
 }
 
-const none = { low: null, high: null } as const;
+/** How far apart the methods that learn lie at each rate. */
+function spreadText(found: readonly Range[], log = false): string {
+  const rates = [...new Set(found.map(({ of }) => of))];
+  const told = rates.flatMap((rate) => {
+    const values = found.flatMap(({ of, value }) => (of === rate && value !== null ? [value] : []));
+    if (values.length < 2) return [];
+    const [low, high] = [Math.min(...values), Math.max(...values)];
+    return [
+      `${rate}: ${log ? `×${brief(high / low)}` : `${(100 * (high - low)).toFixed(1)} points`}`,
+    ];
+  });
+  return told.length === 0 ? "" : `From the lowest method to the highest, ${told.join(", ")}.`;
+}
 
 function range(given: Interval): Omit<Range, "row" | "of"> {
   return { value: given.mean, ...(endsOf(given) ?? none) };

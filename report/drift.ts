@@ -5,10 +5,12 @@ import type { Inspection, ModelInspection } from "../grm/inspect/inspect.ts";
 import type { FeatureProbe } from "../grm/inspect/probes.ts";
 import { shortName } from "../grm/inspect/states.ts";
 import { goldFeatureNames } from "../lab/goldFeatures.ts";
-import { cellMap, curves, missingFigure, type Range, ranges, type Words } from "./charts.ts";
+import { cellsText, coursesText, rowsText } from "./captions.ts";
+import { cellMap, curves, type Range, ranges, type Words } from "./charts.ts";
 import type { Figure } from "./figure.ts";
 import { escape, visible } from "./html.ts";
 import type { Section } from "./page.ts";
+import { domainOfRows } from "./scales.ts";
 
 type Layer = ModelInspection["drift"][number];
 
@@ -30,59 +32,63 @@ function byLayer(
   });
 }
 
+/** Titles, and what is true of any model; what the figures show is computed from their numbers. */
 const words = {
   cka: {
     title: "CKA with the base, by layer",
-    look: "1 is the base's arrangement of tokens, 0 what chance gives; where it falls is what training rewrote.",
-    limits: "It doesn't see turns and scale, and a few large directions decide it.",
+    limits:
+      "1 is the base's arrangement of tokens, 0 what chance gives. It doesn't see turns and scale, and a few large directions decide it.",
   },
   cosine: {
     title: "Cosine with the base, by layer",
-    look: "Mean over tokens: 1 is unmoved, 0 at right angles.",
-    limits: "A common turn of all states lowers it and may change nothing.",
+    limits:
+      "Mean over tokens: 1 is unmoved, 0 at right angles. A common turn of all states lowers it and may change nothing.",
   },
   rank: {
     title: "Effective rank, by layer",
-    look: "How many directions are in use, beside the base's own.",
-    limits: "It counts directions by size and doesn't know which of them matter.",
+    limits:
+      "How many directions are in use. It counts directions by size and doesn't know which of them matter.",
   },
   norm: {
     title: "Length of states, by layer",
-    look: "States that grow make the reward head's numbers grow with them.",
     limits: "Means over tokens; the spread stands in the next figure.",
   },
   spread: {
     title: "Spread of lengths, by layer",
-    look: "Deviation over tokens divided by the mean: a few very long states show as a large spread.",
-    limits: "It doesn't say which tokens are long.",
+    limits: "Deviation over tokens divided by the mean; it doesn't say which tokens are long.",
   },
   tokens: {
     title: "Cosine with the base, layer by token",
-    look: "Faint cells are tokens whose state was turned away from where the base had it.",
-    limits: "Of the first pair's chosen answer alone.",
+    limits:
+      "Faint cells are tokens whose state was turned away from where the base had it. Of the first pair's chosen answer alone.",
   },
   perplexity: {
     title: "Perplexity on chosen, rejected and neutral text",
-    look: "Beside the base: what reward training cost the language model, or taught it.",
     limits: "Of given text, token by token; what it writes by itself stands below.",
   },
   kl: {
     title: "KL(model ‖ base) of its predictions",
-    look: "How many nats a token the predictions have moved, whether for better or worse.",
-    limits: "A head that learnt the preferred answers by heart moves too.",
+    limits:
+      "How many nats a token the predictions have moved, whether for better or worse: a head that learnt the preferred answers by heart moves too.",
   },
   probe: {
     title: "What a linear probe reads off the final states",
-    look: "R² on held-out stories: what the base had and training lost, or the other way round.",
-    limits: "What a probe can read isn't always what the reward head uses.",
+    limits:
+      "R² on held-out stories; 0 is what the mean alone gives, and below −1 it is drawn at −1. What a probe can read isn't always what the reward head uses.",
   },
-} as const satisfies Record<string, Words>;
+} as const satisfies Record<string, Fixed>;
+
+/** What a figure says whatever its numbers. */
+type Fixed = Pick<Words, "title" | "limits">;
 
 const noStates = "no states were read.";
 
 export function driftSection({ models, shown }: Inspection): Section {
-  const figure = (said: Words, label: string, found: readonly Range[]): Figure =>
-    ranges(said, { x: { label }, ranges: found, otherwise: noStates });
+  const figure = (fixed: Fixed, label: string, found: readonly Range[]): Figure =>
+    ranges(
+      { ...fixed, look: rowsText(found) },
+      { x: { label }, ranges: found, otherwise: noStates },
+    );
   const both = (value: (layer: Layer) => { base: number | null; model: number | null }) =>
     byLayer(
       models,
@@ -94,11 +100,7 @@ export function driftSection({ models, shown }: Inspection): Section {
     id: "drift",
     title: "How far the hidden states have moved",
     figures: [
-      figure(
-        words.cka,
-        "linear CKA",
-        byLayer(models, (l) => l.cka),
-      ),
+      ckaFigure(models),
       figure(
         words.cosine,
         "cosine",
@@ -124,14 +126,28 @@ export function driftSection({ models, shown }: Inspection): Section {
   };
 }
 
+/** How much of the base's arrangement of tokens is left, by layer. */
+export function ckaFigure(models: readonly ModelInspection[]): Figure {
+  const found = byLayer(models, (l) => l.cka);
+  return ranges(
+    { ...words.cka, look: rowsText(found) },
+    { x: { label: "linear CKA", domain: [0, 1] }, ranges: found, otherwise: noStates },
+  );
+}
+
 function cosineMap({ name, cosines }: ModelInspection, tokens: readonly string[]): Figure {
   const order = cosines.toReversed();
+  const [rows, values] = [order.map((c) => shortName(c.name)), order.map((c) => c.values)];
   return cellMap(
-    { ...words.tokens, title: `${words.tokens.title}: ${name}` },
     {
-      rows: order.map((c) => shortName(c.name)),
+      ...words.tokens,
+      title: `${words.tokens.title}: ${name}`,
+      look: cellsText(rows, tokens, values),
+    },
+    {
+      rows,
       columns: tokens,
-      values: order.map((c) => c.values),
+      values,
       unit: "cosine",
       strongest: 1,
       otherwise: noStates,
@@ -154,21 +170,25 @@ export function languageSection({ models, samples }: Inspection): Section {
     value: models[0]?.retention[row]?.perplexity.base ?? null,
   }));
   const noText = "the pairs carry no text-generation labels.";
+  const perplexities = [...of((m, text) => m.retention[text]?.perplexity.model ?? null), ...base];
+  const moved = of((m, text) => m.retention[text]?.kl ?? null);
   return {
     id: "language",
     title: "What the language-model head still knows",
     figures: [
-      ranges(words.perplexity, {
-        x: { label: "perplexity", log: true },
-        ranges: [...of((m, text) => m.retention[text]?.perplexity.model ?? null), ...base],
-        names: [...models.map(({ name }) => name), "base"],
-        otherwise: noText,
-      }),
-      ranges(words.kl, {
-        x: { label: "nats a token", zero: true },
-        ranges: of((m, text) => m.retention[text]?.kl ?? null),
-        otherwise: noText,
-      }),
+      ranges(
+        { ...words.perplexity, look: rowsText(perplexities, true) },
+        {
+          x: { label: "perplexity", log: true },
+          ranges: perplexities,
+          names: [...models.map(({ name }) => name), "base"],
+          otherwise: noText,
+        },
+      ),
+      ranges(
+        { ...words.kl, look: rowsText(moved) },
+        { x: { label: "nats a token", zero: true }, ranges: moved, otherwise: noText },
+      ),
     ],
     after: samplesHtml(samples),
   };
@@ -194,42 +214,57 @@ interface Probed {
   readonly probes: readonly FeatureProbe[];
 }
 
-export function probeSection({ models, baseProbes }: Inspection): Section {
-  const everyone: Probed[] = [
-    ...models.map(({ name, probes }) => ({ name, probes: probes ?? [] })),
-    { name: "base", probes: baseProbes ?? [] },
-  ];
-  const tests = [...new Set(everyone.flatMap(({ probes }) => probes.map(({ test }) => test)))];
-  const why =
-    "gold features are known in the world of the demo alone; of other text nobody knows the true reward.";
+export function probeSection(inspection: Inspection): Section {
+  const tests = probedTests(inspection);
   return {
     id: "probes",
     title: "What can be read off the hidden states",
     figures:
       tests.length === 0
-        ? [missingFigure(words.probe, why)]
+        ? [probeFigure(inspection, "")]
         : [
-            ...tests.map((test) => byFeature(everyone, test)),
-            ...tests.slice(-1).map((test) => byDepth(everyone, test)),
+            ...tests.map((test) => probeFigure(inspection, test)),
+            ...tests.slice(-1).map((test) => byDepth(everyoneOf(inspection), test)),
           ],
   };
 }
 
-/** Every feature, read off the final states. */
-function byFeature(everyone: readonly Probed[], test: string): Figure {
+function everyoneOf({ models, baseProbes }: Inspection): Probed[] {
+  return [
+    ...models.map(({ name, probes }) => ({ name, probes: probes ?? [] })),
+    { name: "base", probes: baseProbes ?? [] },
+  ];
+}
+
+/** The tests that probes were read on, the hardest last. */
+export function probedTests(inspection: Inspection): string[] {
+  return [
+    ...new Set(everyoneOf(inspection).flatMap(({ probes }) => probes.map(({ test }) => test))),
+  ];
+}
+
+const noProbes =
+  "gold features are known in the world of the demo alone; of other text nobody knows the true reward.";
+
+/** Every feature, read off the final states; all tests have one scale. */
+export function probeFigure(inspection: Inspection, test: string): Figure {
+  const everyone = everyoneOf(inspection);
   const last = everyone[0]?.probes.at(-1)?.layer ?? "";
+  const of = (name: string): Range[] =>
+    everyone.flatMap((one) =>
+      one.probes
+        .filter((p) => p.test === name && p.layer === last)
+        .map(({ feature, r2 }) => ({ row: feature, of: one.name, value: clipped(r2) })),
+    );
+  const found = of(test);
   return ranges(
-    { ...words.probe, title: `${words.probe.title}: test "${test}"` },
+    { ...words.probe, title: `${words.probe.title}: test "${test}"`, look: rowsText(found) },
     {
-      x: { label: "R², held out" },
+      x: { label: "R², held out", ...domainOfRows(probedTests(inspection).flatMap(of)) },
       rule: 0,
       names: everyone.map(({ name }) => name),
-      ranges: everyone.flatMap(({ name, probes }) =>
-        probes
-          .filter((p) => p.test === test && p.layer === last)
-          .map(({ feature, r2 }) => ({ row: feature, of: name, value: clipped(r2) })),
-      ),
-      otherwise: "",
+      ranges: found,
+      otherwise: noProbes,
     },
   );
 }
@@ -242,26 +277,25 @@ function clipped(r2: number | null): number | null {
 function byDepth(everyone: readonly Probed[], test: string): Figure {
   const gold = goldFeatureNames.at(-1);
   const layers = [...new Set(everyone.flatMap(({ probes }) => probes.map((p) => p.layer)))];
+  const series = everyone.map(({ name, probes }) => ({
+    name,
+    points: layers.map((layer, x) => {
+      const own = probes.find((p) => p.layer === layer && p.test === test && p.feature === gold);
+      return { x, y: clipped(own?.r2 ?? null) };
+    }),
+  }));
   return curves(
     {
       title: `The gold reward, read layer by layer: test "${test}"`,
-      look: `Layers from the embeddings (0) to the final states (${layers.length - 1}): where the reward becomes readable.`,
-      limits: "Read at the last token, by a probe of its own for each layer.",
+      look: coursesText(series, "layer"),
+      limits: `Layers from the embeddings (0) to the final states (${layers.length - 1}). Read at the last token, by a probe of its own for each layer.`,
     },
     {
       x: { label: "layer", domain: [0, layers.length - 1] },
       y: { label: "R², held out" },
-      series: everyone.map(({ name, probes }) => ({
-        name,
-        points: layers.map((layer, x) => {
-          const own = probes.find(
-            (p) => p.layer === layer && p.test === test && p.feature === gold,
-          );
-          return { x, y: clipped(own?.r2 ?? null) };
-        }),
-      })),
+      series,
       dots: true,
-      otherwise: "",
+      otherwise: noProbes,
     },
   );
 }

@@ -24,9 +24,9 @@ export interface Key {
 /** A picture with what to look for in it, what it doesn't show, and its numbers as a table. */
 export interface Figure {
   readonly title: string;
-  /** What to look for, in one sentence. */
+  /** What its numbers show: in reports computed from them. */
   readonly look: string;
-  /** What it doesn't show, in one sentence. */
+  /** How to read it and what it doesn't show: true of any numbers. */
   readonly limits: string;
   readonly table: Table;
   /** The picture; or, in a sentence, why there is none. */
@@ -55,10 +55,10 @@ export function dash(i: number): string {
 export function figureHtml(figure: Figure, id: string): string {
   accept(takes.figureHtml, arguments);
   const { title, look, limits, picture, table, legend = [], wide } = figure;
-  const scrollable = wide ? ` tabindex="0" role="region" aria-label="${escape(title)}"` : "";
+  const scrollable = wide ? ` tabindex="0" role="group" aria-label="${escape(title)}"` : "";
   const inside =
     "svg" in picture
-      ? `<div class="picture scroll"${scrollable}>${picture.svg}</div>`
+      ? `<div class="picture scroll"${scrollable}>${namedOnce(picture.svg)}</div>`
       : `<p class="missing">Not here: ${escape(picture.missing)}</p>`;
   const numbers =
     table.rows.length === 0
@@ -73,6 +73,11 @@ export function figureHtml(figure: Figure, id: string): string {
     numbers,
     "</figure>",
   ].join("\n");
+}
+
+/** A picture has one name: those that Plot gives its parts aren't allowed in one. */
+function namedOnce(svg: string): string {
+  return svg.replaceAll(/(<(?!svg)\w+\b[^>]*?) aria-label="[^"]*"/g, "$1");
 }
 
 function legendHtml(keys: readonly Key[]): string {

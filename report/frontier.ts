@@ -2,8 +2,17 @@
 // as alpha grows. Its points were computed beforehand; the section says by which command.
 // Next: ../lab/frontier.ts.
 
-import { geometricInterval, geometricMean, interval, plusMinus } from "../grm/statistics/index.ts";
+import {
+  geometricInterval,
+  geometricMean,
+  interval,
+  mean,
+  plusMinus,
+  signOf,
+} from "../grm/statistics/index.ts";
+import { rateText } from "../lab/demo/plan.ts";
 import type { FrontierFile, FrontierPoint } from "../lab/frontier.ts";
+import { brief, coursesText, listed, percentText } from "./captions.ts";
 import { type CurvePoint, type CurveSeries, curves, pointAt } from "./charts.ts";
 import type { Figure } from "./figure.ts";
 import { escape, type Table, tableHtml } from "./html.ts";
@@ -18,10 +27,8 @@ interface PointPlace {
 }
 
 export function frontierSection(file: FrontierFile | null): Section {
-  const points = file?.points ?? [];
-  const rates = [...new Set(points.map(({ lr }) => lr))].sort((a, b) => a - b);
-  const places = new Map(rates.map((lr) => [lr, placesOf(points.filter((p) => p.lr === lr))]));
-  const seeds = new Set(points.map(({ seed }) => seed)).size;
+  const places = placesByRate(file);
+  const seeds = new Set(file?.points.map(({ seed }) => seed)).size;
   const before =
     file === null
       ? ""
@@ -34,18 +41,23 @@ export function frontierSection(file: FrontierFile | null): Section {
       tradeFigure(places),
       overAlpha(places, "ood", {
         title: "Accuracy out of distribution over alpha",
-        look: "Whether some text-generation loss helps, and where too much of it starves the reward.",
         limits: "In one small world, at these rates, with this budget of steps.",
       }),
       gainFigure(places),
       overAlpha(places, "perplexity", {
         title: "What is left of the language model over alpha",
-        look: "Perplexity on held-out stories of the whole world, geometric mean over seeds.",
-        limits: "A language model may be kept without any gain in accuracy.",
+        limits:
+          "Perplexity on held-out stories of the whole world, geometric mean over seeds. A language model may be kept without any gain in accuracy.",
       }),
     ],
-    after: points.length === 0 ? "" : tableHtml(tableOf(places), "The frontier, means over seeds"),
+    after: places.size === 0 ? "" : tableHtml(tableOf(places), "The frontier, means over seeds"),
   };
+}
+
+function placesByRate(file: FrontierFile | null): PointPlaces {
+  const points = file?.points ?? [];
+  const rates = [...new Set(points.map(({ lr }) => lr))].sort((a, b) => a - b);
+  return new Map(rates.map((lr) => [lr, placesOf(points.filter((p) => p.lr === lr))]));
 }
 
 function placesOf(points: readonly FrontierPoint[]): PointPlace[] {
@@ -60,7 +72,7 @@ function byRate(
   places: PointPlaces,
   pointsOf: (own: readonly PointPlace[]) => readonly CurvePoint[],
 ): readonly CurveSeries[] {
-  return [...places].map(([lr, own]) => ({ name: `rate ${lr}`, points: pointsOf(own) }));
+  return [...places].map(([lr, own]) => ({ name: `rate ${rateText(lr)}`, points: pointsOf(own) }));
 }
 
 const overItsRoot = { x: { label: "alpha (its root)", root: true }, dots: true, otherwise: none };
@@ -76,8 +88,9 @@ function tradeFigure(places: PointPlaces): Figure {
   return curves(
     {
       title: "Accuracy against drift of the language model",
-      look: "Up and to the left is better: accurate out of distribution, and close to the base. Each point has its alpha beside it.",
-      limits: "A curve of means: single seeds cross it.",
+      look: [...places].map(([lr, own]) => tradeText(lr, own)).join(" "),
+      limits:
+        "Up and to the left is better: accurate out of distribution, and close to the base. Beside points stand alphas, where there is room. A curve of means: single seeds cross it, and the best of many alphas is flattered.",
     },
     {
       x: { label: "KL(model ‖ base), nats a token", log: true },
@@ -90,23 +103,53 @@ function tradeFigure(places: PointPlaces): Figure {
   );
 }
 
-/** What each alpha adds to alpha 0 of the same seed and rate. */
-function gainFigure(places: PointPlaces): Figure {
-  const series = byRate(places, (own) => {
-    const plain = own.find(({ alpha }) => alpha === 0)?.points ?? [];
-    return own.map(({ alpha, points: found }) => {
-      const gains = found.flatMap((p) => {
-        const other = plain.find(({ seed }) => seed === p.seed);
-        return other === undefined ? [] : [100 * (p.ood - other.ood)];
-      });
-      return pointAt(alpha, interval(gains));
+/** The trade of a frontier's file; for pages that show it elsewhere too. */
+export function frontierFigure(file: FrontierFile | null): Figure {
+  return tradeFigure(placesByRate(file));
+}
+
+/** The most accurate alpha of a rate beside plain BT. */
+function tradeText(lr: number, own: readonly PointPlace[]): string {
+  const found = own.map(({ alpha, points }) => ({
+    alpha,
+    accuracy: mean(points.map(({ ood }) => ood)),
+    kl: geometricMean(points.map(({ kl }) => kl)),
+  }));
+  const plain = found.find(({ alpha }) => alpha === 0);
+  const best = found.reduce<(typeof found)[number] | undefined>(
+    (top, one) => (top === undefined || one.accuracy > top.accuracy ? one : top),
+    undefined,
+  );
+  if (plain === undefined || best === undefined) return "";
+  const at = ({ accuracy, kl }: typeof plain): string =>
+    `${percentText(accuracy)} at ${brief(kl)} nats`;
+  return best === plain
+    ? `Rate ${rateText(lr)}: plain BT is the most accurate, ${at(plain)}.`
+    : `Rate ${rateText(lr)}: alpha ${best.alpha} is the most accurate, ${at(best)}; plain BT has ${at(plain)}.`;
+}
+
+/** What each alpha adds to alpha 0 of the same seed and rate, in points. */
+function gainsOf(own: readonly PointPlace[]) {
+  const plain = own.find(({ alpha }) => alpha === 0)?.points ?? [];
+  return own.map(({ alpha, points: found }) => {
+    const gains = found.flatMap((p) => {
+      const other = plain.find(({ seed }) => seed === p.seed);
+      return other === undefined ? [] : [100 * (p.ood - other.ood)];
     });
+    return { alpha, gain: interval(gains) };
   });
+}
+
+function gainFigure(places: PointPlaces): Figure {
+  const series = byRate(places, (own) =>
+    gainsOf(own).map(({ alpha, gain }) => pointAt(alpha, gain)),
+  );
   return curves(
     {
       title: "What each alpha adds to plain BT, paired by seed",
-      look: "A band that leaves 0 out says that the seeds agree on the sign.",
-      limits: "Among many alphas the best one is flattered, and one interval in twenty is wrong.",
+      look: [...places].map(([lr, own]) => gainText(lr, own)).join(" "),
+      limits:
+        "Intervals are of the mean over seeds. Among many alphas the best one is flattered, and one interval in twenty is wrong.",
     },
     {
       ...overItsRoot,
@@ -117,20 +160,35 @@ function gainFigure(places: PointPlaces): Figure {
   );
 }
 
+/** At which alphas the interval of the mean leaves 0 out. */
+function gainText(lr: number, own: readonly PointPlace[]): string {
+  const found = gainsOf(own).filter(({ alpha }) => alpha !== 0);
+  const alphas = (sign: number): string[] =>
+    found.filter(({ gain }) => signOf(gain) === sign).map(({ alpha }) => String(alpha));
+  const told = [
+    ...(alphas(1).length > 0 ? [`a mean gain is shown at alpha ${listed(alphas(1))}`] : []),
+    ...(alphas(-1).length > 0 ? [`a mean loss at alpha ${listed(alphas(-1))}`] : []),
+  ];
+  return `Rate ${rateText(lr)}: ${told.length === 0 ? "no alpha's interval leaves 0 out" : told.join(", ")}.`;
+}
+
 function overAlpha(
   places: PointPlaces,
   what: "ood" | "perplexity",
-  words: { readonly title: string; readonly look: string; readonly limits: string },
+  fixed: { readonly title: string; readonly limits: string },
 ): Figure {
   const series = byRate(places, (own) =>
     own.map(({ alpha, points }) => {
       if (what === "ood") return pointAt(alpha, interval(points.map(({ ood }) => ood)));
-      const { mean, ends } = geometricInterval(points.map(({ perplexity }) => perplexity));
-      return { x: alpha, y: mean, ...ends };
+      const { mean: centre, ends } = geometricInterval(points.map(({ perplexity }) => perplexity));
+      return { x: alpha, y: centre, ...ends };
     }),
   );
   const label = what === "ood" ? "accuracy, out of distribution" : "perplexity";
-  return curves(words, { ...overItsRoot, y: { label, log: what === "perplexity" }, series });
+  return curves(
+    { ...fixed, look: coursesText(series, "alpha") },
+    { ...overItsRoot, y: { label, log: what === "perplexity" }, series },
+  );
 }
 
 function tableOf(places: PointPlaces): Table {

@@ -56,12 +56,19 @@ function cellHtml(cell: Cell, isHead: boolean): string {
 export function tableHtml(table: Table, caption: string): string {
   accept(takes.tableHtml, arguments);
   const { columns, rows } = table;
-  const head = columns.map((name) => `<th scope="col">${escape(name)}</th>`).join("");
+  const isNumeric = (i: number): boolean =>
+    i > 0 && rows.every((row) => typeof row[i] !== "string" || row[i] === "");
+  const head = columns
+    .map((name, i) => {
+      if (name === "") return "<td></td>"; // a head has to say something
+      return `<th scope="col"${isNumeric(i) ? ' class="n"' : ""}>${escape(name)}</th>`;
+    })
+    .join("");
   const body = rows
     .map((row) => `<tr>${row.map((cell, i) => cellHtml(cell, i === 0)).join("")}</tr>`)
     .join("\n");
   return (
-    `<div class="scroll" tabindex="0" role="region" aria-label="${escape(caption)}">` +
+    `<div class="scroll" tabindex="0" role="group" aria-label="${escape(caption)}">` +
     `<table><caption>${escape(caption)}</caption><thead><tr>${head}</tr></thead><tbody>${body}</tbody></table></div>`
   );
 }

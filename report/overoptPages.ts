@@ -2,14 +2,16 @@
 // Next: ../lab/overopt/summary.ts for what is concluded.
 
 import { accept, signatures } from "../core/signature.ts";
-import { type Interval, interval, plusMinus } from "../grm/statistics/index.ts";
+import { type Interval, interval, plusMinus, signOf, withEnds } from "../grm/statistics/index.ts";
 import { rowsOf, textReport } from "../lab/overopt/report.ts";
 import type { MethodName, OveroptResultFile } from "../lab/overopt/results.ts";
-import { type Course, coursesOf, methodTitles } from "../lab/overopt/summary.ts";
-import { curves, pointAt } from "./charts.ts";
+import { type Course, coursesOf, methodTitles, signed, verdict } from "../lab/overopt/summary.ts";
+import { brief, capital, counted, coursesText, listed, signedText, wordOf } from "./captions.ts";
+import { type CurveSeries, curves, pointAt } from "./charts.ts";
 import type { Figure } from "./figure.ts";
-import { detailsHtml, escape, numberText, type Table, tableHtml } from "./html.ts";
+import { escape, numberText, type Table, tableHtml } from "./html.ts";
 import { pageHtml } from "./page.ts";
+import { domainOf } from "./scales.ts";
 import { settingsSection } from "./settings.ts";
 
 const takes = signatures({
@@ -37,19 +39,47 @@ export function bestOfNPage(run: BestOfNRun): string {
   accept(takes.bestOfNPage, arguments);
   const { name, settings, measures } = run;
   const caption = "± is half of a 95 % interval over prompts";
+  const figures = measures.map((_, k) => measureFigure(run, k));
   return pageHtml({
-    title: `Best of n: ${name}`,
-    lead: "A judge chooses the best of n answers; its own measure rises, and the others say what it cost.",
+    title: "Does choosing the best of n answers make them better?",
+    lead: `Best of n: ${name}. A judge chooses among n answers to a prompt by its own measure; the others say what it cost.`,
+    answer: { ...bestOfNAnswer(run), figures: truthFirst(figures).slice(0, 2) },
     sections: [
-      settingsSection([{ name, values: settings }]),
       {
         id: "curves",
         title: "Over n",
-        figures: measures.map((_, k) => measureFigure(run, k)),
+        figures: truthFirst(figures).slice(2),
         after: tableHtml(measureTable(run), caption),
       },
+      settingsSection([{ name, values: settings }]),
     ],
   });
+}
+
+/** Measures are the judge's own, the true one, and others: the true one first. */
+function truthFirst<T>([proxy, ...others]: readonly T[]): T[] {
+  return [...others.slice(0, 1), ...(proxy === undefined ? [] : [proxy]), ...others.slice(1)];
+}
+
+/** What a measure gains from the first n to the last, paired by prompt. */
+function gainOf(run: BestOfNRun, k: number): Interval {
+  return interval((run.curves[k] ?? []).map((curve) => (curve.at(-1) ?? 0) - (curve[0] ?? 0)));
+}
+
+function bestOfNAnswer(run: BestOfNRun) {
+  const gains = truthFirst(run.measures.map((name, k) => ({ name, gain: gainOf(run, k) })));
+  const [truth, ...others] = gains;
+  const { ns } = run;
+  const change = (gain: Interval): string => withEnds(gain, signedText);
+  if (truth === undefined) return { verdict: "unclear", said: ["Unclear: nothing was measured."] };
+  const verdict = wordOf(truth.gain);
+  return {
+    verdict,
+    said: [
+      `${capital(verdict)}: from the best of ${ns[0]} to the best of ${ns.at(-1)}, ${truth.name} changes by ${change(truth.gain)} (95 % interval over ${counted(truth.gain.n, "prompt")}).`,
+      `Over the same n ${listed(others.map(({ name, gain }) => `${name} changes by ${change(gain)}`))}.`,
+    ],
+  };
 }
 
 /** Of measure k at the i-th n, over prompts. */
@@ -59,18 +89,15 @@ function overPrompts({ curves: all }: BestOfNRun, k: number, i: number): Interva
 
 function measureFigure(run: BestOfNRun, k: number): Figure {
   const name = run.measures[k] ?? "";
+  const series = [{ name, points: run.kl.map((x, i) => pointAt(x, overPrompts(run, k, i))) }];
   return curves(
     {
       title: name,
-      look: "What happens to it as the judge chooses among more answers; the band is over prompts.",
-      limits: "KL is ln n − (n−1)/n, an upper bound where answers tie.",
+      look: coursesText(series, "KL"),
+      limits:
+        "The band is a 95 % interval over prompts. KL is ln n − (n−1)/n, an upper bound where answers tie.",
     },
-    {
-      x: distance,
-      y: { label: name },
-      series: [{ name, points: run.kl.map((x, i) => pointAt(x, overPrompts(run, k, i))) }],
-      otherwise: "there are no answers.",
-    },
+    { x: distance, y: { label: name }, series, otherwise: "there are no answers." },
   );
 }
 
@@ -92,19 +119,21 @@ const shown = {
   gold: {
     title: "True quality",
     label: "gold reward",
-    look: "Where a curve turns down, more optimisation makes answers worse.",
+    limits: "Where a curve turns down, more optimisation makes answers worse.",
   },
   proxy: {
     title: "What is optimised",
     label: "deviations of the base's answers",
-    look: "It rises by construction, and says nothing of quality.",
+    limits: "It says nothing of quality.",
   },
   fluency: {
     title: "Fluency",
     label: "ln p of a token under the base",
-    look: "Falling means answers that the base would not write.",
+    limits: "Lower means answers that the base would not write.",
   },
 } as const;
+
+type Shown = keyof typeof shown;
 
 /** The page of `twoheads overopt`. */
 export function overoptPage(name: string, results: OveroptResultFile): string {
@@ -116,47 +145,77 @@ export function overoptPage(name: string, results: OveroptResultFile): string {
     const [columns = [], ...rows] = rowsOf(seeds, method);
     return tableHtml({ columns, rows }, methodTitles[method]);
   });
-  const printed = `<pre>${escape(textReport(seeds, plan))}</pre>`;
+  const printed = `<pre tabindex="0">${escape(textReport(seeds, plan))}</pre>`;
+  const figures = (what: Shown): Figure[] =>
+    methods.map((method) => courseFigure(courses, method, what));
   return pageHtml({
-    title: "What happens to true quality when a learnt reward is optimised?",
-    lead: `${seeds.length} seeds in the world "${plan.world}".`,
+    title: "Does optimising a learnt reward make answers worse, and does regularisation help?",
+    lead: `${counted(seeds.length, "seed")} in the world "${plan.world}", where true quality is known: the gold reward.`,
+    answer: { ...overoptAnswer(courses, verdict(seeds)), figures: figures("gold") },
     sections: [
-      settingsSection([{ name, values: { command, ...plan } }]),
-      {
-        id: "curves",
-        title: "Over the distance from the base",
-        figures: methods.flatMap((method) => courseFigures(courses, method)),
-      },
-      {
-        id: "tables",
-        title: "Tables",
-        before: tables.join("\n"),
-        after: detailsHtml("As it was printed, with verdict", printed),
-      },
+      { id: "curves", title: "What is optimised", figures: figures("proxy") },
+      { id: "fluency", title: "Fluency", figures: figures("fluency") },
+      { id: "tables", title: "Tables", before: tables.join("\n"), folded: true },
+      { id: "printed", title: "As it was printed", before: printed, folded: true },
+      { ...settingsSection([{ name, values: { command, ...plan } }]), folded: true },
     ],
   });
 }
 
-function courseFigures(courses: readonly Course[], method: MethodName): Figure[] {
+/** Whether plain BT is over-optimised, and the sentences on those that regularise. */
+function overoptAnswer(courses: readonly Course[], sentences: readonly string[]) {
+  const plain = courses.filter(({ judge }) => judge === "bt");
+  const falls = plain.filter(({ fall }) => signOf(fall) < 0);
+  const word = falls.length === 0 ? "unclear" : falls.length === plain.length ? "yes" : "in part";
+  const ends = plain.map(({ method, fall }) => `${signed(fall)} under ${methodTitles[method]}`);
+  const first =
+    plain.length === 0
+      ? "Unclear: plain Bradley-Terry isn't among what was optimised."
+      : `${capital(word)}: optimised against plain Bradley-Terry, true quality ends below its highest point by ${listed(ends)}${falls.length === plain.length ? "" : "; an interval that holds 0, or one seed, shows no fall"} (± is half of a 95 % interval over seeds).`;
+  return {
+    verdict: word,
+    said: [first, ...sentences.filter((s) => s.startsWith(" ")).map((s) => `${s.trim()}`)],
+  };
+}
+
+/** Of one method; what is compared over methods has one scale. */
+function courseFigure(courses: readonly Course[], method: MethodName, what: Shown): Figure {
   const judges = [...new Set(courses.map(({ judge }) => judge))];
-  const limits =
-    "Bands are 95 % intervals over seeds, each with a base of its own; one small world.";
-  return (Object.keys(shown) as (keyof typeof shown)[]).map((what) => {
-    const { title, label, look } = shown[what];
-    return curves(
-      { title: `${title}, ${methodTitles[method]}`, look, limits },
-      {
-        x: distance,
-        y: { label },
-        series: courses
-          .filter((course) => course.method === method)
-          .map(({ judge, points }) => ({
-            name: judge,
-            color: judges.indexOf(judge),
-            points: points.map((p) => pointAt(p.kl, p[what])),
-          })),
-        otherwise: "no seed is done.",
-      },
-    );
-  });
+  const seriesOf = (own: MethodName): CurveSeries[] =>
+    courses
+      .filter((course) => course.method === own)
+      .map(({ judge, points }) => ({
+        name: judge,
+        color: judges.indexOf(judge),
+        points: points.map((p) => pointAt(p.kl, p[what])),
+      }));
+  const { title, label, limits } = shown[what];
+  const all = courses.flatMap((course) => seriesOf(course.method));
+  return curves(
+    {
+      title: `${title}, ${methodTitles[method]}`,
+      look: what === "gold" ? turnsText(courses, method) : coursesText(seriesOf(method), "KL"),
+      limits: `${limits} Bands are 95 % intervals over seeds, each with a base of its own; one small world.`,
+    },
+    {
+      x: distance,
+      y: { label, ...domainOf(all) },
+      series: seriesOf(method),
+      otherwise: "no seed is done.",
+    },
+  );
+}
+
+/** Against whom gold is shown to turn down, and against whom it isn't. */
+function turnsText(courses: readonly Course[], method: MethodName): string {
+  const own = courses.filter((course) => course.method === method);
+  const turning = own.filter(({ fall }) => signOf(fall) < 0);
+  const told = turning.map(
+    ({ judge, highest, fall }) => `${judge} from KL ${brief(highest.kl)} on (${signed(fall)})`,
+  );
+  const others = own.filter((course) => !turning.includes(course)).map(({ judge }) => judge);
+  return [
+    told.length === 0 ? "No curve is shown to turn down." : `Shown to turn down: ${listed(told)}.`,
+    ...(told.length > 0 && others.length > 0 ? [`Not shown of ${listed(others)}.`] : []),
+  ].join(" ");
 }

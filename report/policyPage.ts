@@ -3,6 +3,7 @@
 
 import { accept, signatures } from "../core/signature.ts";
 import type { PolicyRecord } from "../grm/policies/policyRecords.ts";
+import { brief, counted, coursesText, listed } from "./captions.ts";
 import { type Axis, type CurveSeries, curves, type Words } from "./charts.ts";
 import type { Figure } from "./figure.ts";
 import { detailsHtml, tableHtml } from "./html.ts";
@@ -13,38 +14,34 @@ const takes = signatures({
   policyPage: "runs: any[]",
 });
 
+/** Titles, and what is true of any run. */
 const words = {
   course: {
     title: "True quality against distance from the base",
-    look: "Where gold stops rising and falls although the optimised reward goes on: over-optimisation.",
-    limits: "One run; other seeds go other ways.",
+    limits:
+      "Where gold falls although the optimised reward goes on: over-optimisation. One run each; other seeds go other ways.",
   },
-  rewards: {
-    title: "What is optimised, and what is true",
-    look: "The proxy rises by construction; whether gold follows is the question.",
-    limits: "The two have units of their own.",
+  proxy: { title: "What is optimised", limits: "It says nothing of true quality." },
+  gold: {
+    title: "What is true",
+    limits: "The gold reward, in a unit of its own; the policy never sees it.",
   },
   kl: {
     title: "KL by two estimators",
-    look: "k1 may be noisy and k3 is never negative; far apart, neither is sure.",
-    limits: "Estimates from a round's own answers.",
+    limits:
+      "Estimates from a round's own answers: k1 may be noisy and k3 is never negative; far apart, neither is sure.",
   },
   entropy: {
     title: "Entropy",
-    look: "Falling to 0 means that the policy writes one answer only.",
-    limits: "Mean over tokens of the policy's own answers.",
+    limits:
+      "Mean over tokens of the policy's own answers; 0 is a policy that writes one answer only.",
   },
-  length: {
-    title: "Length of answers",
-    look: "A reward that likes length shows here first.",
-    limits: "With the token that ends an answer.",
-  },
+  length: { title: "Length of answers", limits: "With the token that ends an answer." },
   ended: {
     title: "Share of answers that end by themselves",
-    look: "Falling to 0 means that the policy has forgotten how to stop.",
     limits: "The others were cut at the longest length.",
   },
-} as const satisfies Record<string, Words>;
+} as const;
 
 /** A policy's run with its name. */
 export interface PolicyHistory {
@@ -56,15 +53,45 @@ export interface PolicyHistory {
 /** The whole file. */
 export function policyPage(runs: readonly PolicyHistory[]): string {
   accept(takes.policyPage, arguments);
+  const [course, proxy, ...others] = figuresOf(runs) as [Figure, Figure, ...Figure[]];
   return pageHtml({
-    title: `Policy ${runs.map(({ name }) => name).join(" and ")}`,
-    lead: "A language model trained against a reward, with the true reward beside it.",
+    title: "Did optimising the reward make the answers better?",
+    lead: `Policy ${listed(runs.map(({ name }) => name))}: a language model trained against a reward, with the true reward beside it.`,
+    answer: { ...answerOf(runs), figures: [course, proxy] },
     sections: [
-      settingsSection(runs.map(({ name, settings }) => ({ name, values: settings }))),
-      { id: "curves", title: "Rounds", figures: figuresOf(runs) },
       { id: "answers", title: "What it wrote", before: runs.map(answersHtml).join("\n") },
+      { id: "curves", title: "Round by round", figures: others },
+      {
+        ...settingsSection(runs.map(({ name, settings }) => ({ name, values: settings }))),
+        folded: runs.length < 2,
+      },
     ],
   });
+}
+
+/** What came of each run's gold reward: one number a run, so that nothing is known of chance. */
+function answerOf(runs: readonly PolicyHistory[]) {
+  const said = runs.flatMap(({ name, records }) => {
+    const [first, last] = [records[0], records.at(-1)];
+    if (first === undefined || last === undefined) return [];
+    const top = records.reduce((best, one) => (one.gold > best.gold ? one : best));
+    const turned =
+      top === last
+        ? "its highest"
+        : `after ${brief(top.gold)} in round ${top.step}, at a KL of ${brief(top.kl_k1)}`;
+    return [
+      `${name}: true quality went from ${brief(first.gold)} to ${brief(last.gold)} (${turned}), what is optimised from ${brief(first.proxy)} to ${brief(last.proxy)}, over ${counted(last.step, "round")}.`,
+    ];
+  });
+  if (said.length === 0) return { verdict: "unclear", said: ["Unclear: no round was recorded."] };
+  const gains = runs.map(({ records }) => (records.at(-1)?.gold ?? 0) - (records[0]?.gold ?? 0));
+  const word = gains.every((g) => g > 0)
+    ? "higher"
+    : gains.some((g) => g > 0)
+      ? "mixed"
+      : "not higher";
+  const also = `One run is one draw of chance: for an interval over seeds, npx twoheads overopt.`;
+  return { verdict: word, said: [...said, also] };
 }
 
 type Value = (record: PolicyRecord) => number;
@@ -89,17 +116,24 @@ function lines(
 
 function figuresOf(runs: readonly PolicyHistory[]): Figure[] {
   const figure = (
-    said: Words,
+    fixed: Omit<Words, "look">,
     label: string,
     series: readonly CurveSeries[],
     x = byRound,
-  ): Figure => curves(said, { x, y: { label }, series, otherwise: "metrics.jsonl has no rounds." });
+  ): Figure => {
+    const look = coursesText(series, x === byRound ? "round" : "KL");
+    return curves(
+      { ...fixed, look },
+      { x, y: { label }, series, otherwise: "metrics.jsonl has no rounds." },
+    );
+  };
   const distance: Value = (record) => Math.max(0, record.kl_k1);
   return [
     figure(words.course, "gold reward", lines(runs, { "": (r) => r.gold }, distance), {
       label: "KL from the base, nats an answer",
     }),
-    figure(words.rewards, "reward", lines(runs, { proxy: (r) => r.proxy, gold: (r) => r.gold })),
+    figure(words.proxy, "optimised reward", lines(runs, { "": (r) => r.proxy })),
+    figure(words.gold, "gold reward", lines(runs, { "": (r) => r.gold })),
     figure(words.kl, "nats an answer", lines(runs, { k1: (r) => r.kl_k1, k3: (r) => r.kl_k3 })),
     figure(words.entropy, "nats a token", lines(runs, { "": (r) => r.entropy })),
     figure(words.length, "tokens", lines(runs, { "": (r) => r.length })),

@@ -2,6 +2,7 @@
 
 import { accept, signatures } from "../core/signature.ts";
 import type { PretrainRecord } from "../nn/index.ts";
+import { brief, counted, coursesText } from "./captions.ts";
 import { type Axis, type CurvePoint, curves, type Words } from "./charts.ts";
 import type { Figure } from "./figure.ts";
 import { detailsHtml, escape } from "./html.ts";
@@ -12,28 +13,21 @@ const takes = signatures({
   pretrainPage: "name: string, settings: object, records: any[]",
 });
 
+/** Titles, and what is true of any run. */
 const words = {
   loss: {
     title: "Loss of a token",
-    look: "Both curves fall; the gap between them is what was learnt by heart.",
-    limits: "Batches differ, so that training jumps; of many steps every so many-th is shown.",
+    limits:
+      "Batches differ, so that training jumps; of many steps every so many-th is shown. Validation text is never trained on.",
   },
   bits: {
     title: "Bits for each byte of text",
-    look: "The validation loss in a unit that doesn't depend on the tokenizer.",
-    limits: "Of this corpus; other text may be harder.",
+    limits:
+      "The validation loss in a unit that doesn't depend on the tokenizer. Of this corpus; other text may be harder.",
   },
-  norm: {
-    title: "Gradient norm",
-    look: "Spikes are steps that clipping had to tame.",
-    limits: "Before clipping, over all parameters together.",
-  },
-  rate: {
-    title: "Learning rate",
-    look: "It rises, stays, and falls to 0 over the last steps.",
-    limits: "What Adam makes of it differs by parameter.",
-  },
-} as const satisfies Record<string, Words>;
+  norm: { title: "Gradient norm", limits: "Before clipping, over all parameters together." },
+  rate: { title: "Learning rate", limits: "What Adam makes of it differs by parameter." },
+} as const;
 
 const mostPoints = 300;
 const x: Axis = { label: "step" };
@@ -53,15 +47,43 @@ export function pretrainPage(
       : [],
   );
   const written = samples.join("\n") || "<p>Nothing was sampled.</p>";
+  const [loss, bits, ...others] = figuresOf(records) as [Figure, Figure, ...Figure[]];
   return pageHtml({
-    title: `Language model ${name}`,
-    lead: "How it was pretrained, and what it wrote on the way.",
+    title: "How well does the language model predict text that it never read?",
+    lead: `Language model ${name}: how it was pretrained, and what it wrote on the way.`,
+    answer: { ...answerOf(records), figures: [loss, bits] },
     sections: [
-      settingsSection([{ name, values: settings }]),
-      { id: "training", title: "Training", figures: figuresOf(records) },
       { id: "samples", title: "What it wrote", before: written },
+      { id: "training", title: "Training", figures: others },
+      { ...settingsSection([{ name, values: settings }]), folded: true },
     ],
   });
+}
+
+/** Where the validation loss ended, and whether it had been lower. */
+function answerOf(records: readonly PretrainRecord[]) {
+  const held = records.filter((record) => record.kind === "validation");
+  const [first, last] = [held[0], held.at(-1)];
+  if (first === undefined || last === undefined) {
+    return { verdict: "unclear", said: ["Unclear: no validation was recorded."] };
+  }
+  const best = held.reduce((least, one) => (one.loss < least.loss ? one : least));
+  const where = `${brief(last.loss)} nats a token, ${brief(last.bitsPerByte)} bits a byte, at step ${last.step.toLocaleString("en-US")}`;
+  const before =
+    held.length === 1
+      ? ""
+      : ` It was ${brief(first.perplexity)} at step ${first.step.toLocaleString("en-US")}.`;
+  const trend =
+    best === last
+      ? "No earlier validation was better."
+      : `The best was ${brief(best.perplexity)}, at step ${best.step.toLocaleString("en-US")}.`;
+  return {
+    verdict: `perplexity ${brief(last.perplexity)}`,
+    said: [
+      `As if it chose among ${brief(last.perplexity)} equally likely tokens: that is its perplexity (${where}).`,
+      `${trend}${before}`,
+    ],
+  };
 }
 
 function figuresOf(records: readonly PretrainRecord[]): Figure[] {
@@ -72,10 +94,20 @@ function figuresOf(records: readonly PretrainRecord[]): Figure[] {
     training.filter((_, i) => i % every === 0).map((r) => ({ x: r.step, y: value(r) }));
   const held = (value: (record: Of<"validation">) => number): CurvePoint[] =>
     validation.map((r) => ({ x: r.step, y: value(r) }));
-  const figure = (said: Words, y: Axis, lines: Readonly<Record<string, CurvePoint[]>>): Figure => {
+  const figure = (
+    fixed: Omit<Words, "look">,
+    y: Axis,
+    lines: Readonly<Record<string, CurvePoint[]>>,
+    also = "",
+  ): Figure => {
     const series = Object.entries(lines).map(([name, points]) => ({ name, points }));
-    return curves(said, { x, y, series, otherwise: "metrics.jsonl has no such records." });
+    const look = `${coursesText(series, "step")} ${also}`.trim();
+    return curves(
+      { ...fixed, look },
+      { x, y, series, otherwise: "metrics.jsonl has no such records." },
+    );
   };
+  const { clipped = 0, step = 0 } = training.at(-1) ?? {};
   return [
     figure(
       words.loss,
@@ -83,7 +115,12 @@ function figuresOf(records: readonly PretrainRecord[]): Figure[] {
       { training: trained((r) => r.loss), validation: held((r) => r.loss) },
     ),
     figure(words.bits, { label: "bits a byte" }, { validation: held((r) => r.bitsPerByte) }),
-    figure(words.norm, { label: "norm", log: true }, { norm: trained((r) => r.gradNorm) }),
+    figure(
+      words.norm,
+      { label: "norm", log: true },
+      { norm: trained((r) => r.gradNorm) },
+      `${clipped} of ${counted(step, "step")} clipped.`,
+    ),
     figure(words.rate, { label: "rate" }, { rate: trained((r) => r.lr) }),
   ];
 }

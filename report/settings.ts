@@ -1,10 +1,8 @@
-// The section of what was run: settings side by side, without machine, time or version, so that the same
-// run writes the same page. Next: page.ts.
+// The section of what was run: settings side by side, those that differ in view and all of them folded,
+// without machine, time or version, so that the same run writes the same page. Next: page.ts.
 
-import { type Cell, detailsHtml, tableHtml } from "./html.ts";
+import { type Cell, detailsHtml, paragraph, tableHtml } from "./html.ts";
 import type { Section } from "./page.ts";
-
-const mostOpen = 16; // settings that may stand before everything else
 
 /** Settings of a run as words and numbers. */
 export interface NamedSettings {
@@ -20,15 +18,19 @@ function cellOf(value: unknown): Cell {
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 
-/** A row for each setting, a column for each run; those that differ are marked. */
+/** A row for each setting, a column for each run. */
 export function settingsSection(runs: readonly NamedSettings[], before = ""): Section {
   const names = [...new Set(runs.flatMap(({ values }) => Object.keys(values)))];
-  const rows = names.map((name) => {
-    const cells = runs.map(({ values }) => cellOf(values[name]));
-    const differs = new Set(cells).size > 1;
-    return [differs ? `${name} (differs)` : name, ...cells];
-  });
-  const table = tableHtml({ columns: ["", ...runs.map(({ name }) => name)], rows }, "Settings");
-  const after = rows.length > mostOpen ? detailsHtml(`All ${rows.length} settings`, table) : table;
-  return { id: "run", title: "What was run", before, after };
+  const rows = names.map((name) => [name, ...runs.map(({ values }) => cellOf(values[name]))]);
+  const differing = rows.filter(([, ...cells]) => new Set(cells).size > 1);
+  const table = (some: readonly Cell[][], caption: string): string =>
+    tableHtml({ columns: ["setting", ...runs.map(({ name }) => name)], rows: some }, caption);
+  const all = detailsHtml(`All ${rows.length} settings`, table(rows, "Settings"));
+  const compared =
+    runs.length < 2
+      ? ""
+      : differing.length === 0
+        ? paragraph("No setting differs.")
+        : table(differing, `What differs, ${differing.length} of ${rows.length} settings`);
+  return { id: "run", title: "What was run", before, after: `${compared}${all}` };
 }

@@ -7,10 +7,13 @@ import type { Inspection, ModelInspection, ShownPair } from "../grm/inspect/insp
 import { rowOf } from "../grm/inspect/matrix.ts";
 import { shortName } from "../grm/inspect/states.ts";
 import type { TokenView } from "../grm/inspect/tokens.ts";
-import { cellMap, curves, ranges } from "./charts.ts";
+import { rankCorrelation } from "../grm/statistics/index.ts";
+import { brief, counted, coursesText, peaksText, rowsText } from "./captions.ts";
+import { type CurveSeries, cellMap, curves, ranges } from "./charts.ts";
 import type { Figure } from "./figure.ts";
 import { detailsHtml, escape, numberText, tableHtml, visible } from "./html.ts";
 import type { Section } from "./page.ts";
+import { domainOf } from "./scales.ts";
 
 export function textSection({ models, shown }: Inspection): Section {
   const pairs = shown.map((pair, i) => {
@@ -50,7 +53,7 @@ function sideHtml(title: string, words: readonly string[], view: TokenView, most
   const tokens = places.map((t) => {
     const step = view.steps[t] ?? 0;
     const numbers = `adds ${numberText(view.steps[t])}, reward so far ${numberText(view.prefix[t])}, surprise ${numberText(view.surprise[t])}`;
-    const weight = Math.round(70 * Math.sqrt(Math.min(1, Math.abs(step) / most)));
+    const weight = Math.round(45 * Math.sqrt(Math.min(1, Math.abs(step) / most)));
     const kind = view.judged[t] ? "tok" : "tok prompt";
     return `<span class="${kind}" tabindex="0" style="--to:var(--${step < 0 ? "below" : "above"});--w:${weight}%" data-r="${escape(numbers)}">${escape(visible(words[t] ?? ""))}</span>`;
   });
@@ -83,54 +86,113 @@ export function explanationSection({ models, shown }: Inspection): Section {
     before:
       '<p class="soft">All of the first pair. Attribution says what the function looks like around the text; an intervention changes the text or the states and looks again. Neither is believed without the other.</p>',
     figures: [
-      ...models.flatMap((model) => [prefixFigure(model), surpriseFigure(model)]),
+      ...models.flatMap((model) => [
+        prefixFigure(model, models),
+        stepsFigure(model, models),
+        surpriseFigure(model, models),
+      ]),
       agreementFigure(models),
       ...models.flatMap((model) => [attributionFigure(model, words), patchFigure(model, words)]),
     ],
   };
 }
 
-function prefixFigure({ name, shown: [first] }: ModelInspection): Figure {
-  const series = (["chosen", "rejected"] as const).map((side, i) => ({
+function prefixesOf({ shown: [first] }: ModelInspection): CurveSeries[] {
+  return (["chosen", "rejected"] as const).map((side, i) => ({
     name: side,
     color: i,
     points: (first?.[side].prefix ?? []).map((y, t) => ({ x: t + 1, y })),
   }));
-  return curves(
-    {
-      title: `Reward of each prefix: ${name}`,
-      look: "Where the two curves part is where the model makes up its mind.",
-      limits: "Prefixes aren't finished answers; only the last point was trained.",
-    },
-    { x: { label: "tokens read" }, y: { label: "reward" }, series, otherwise: "no pair is shown." },
-  );
 }
 
-function surpriseFigure({ name, shown: [first] }: ModelInspection): Figure {
-  const view = first?.chosen;
+/** All models have one scale. */
+function prefixFigure(model: ModelInspection, models: readonly ModelInspection[]): Figure {
+  const series = prefixesOf(model);
+  const [chosen, rejected] = series.map(({ points }) => points.at(-1)?.y ?? Number.NaN);
+  const order =
+    (chosen ?? 0) > (rejected ?? 0)
+      ? "The chosen answer ends above the rejected one."
+      : "The chosen answer does not end above the rejected one.";
   return curves(
     {
-      title: `Reward and surprise, token by token: ${name}`,
-      look: "Whether tokens that surprise the language model are those that move the reward.",
-      limits: "Two quantities of different units on one axis, of one chosen answer.",
+      title: `Reward of each prefix: ${model.name}`,
+      look: `${order} ${coursesText(series, "token")}`,
+      limits: "Prefixes aren't finished answers; only the last point was trained.",
     },
     {
-      x: { label: "token" },
-      y: { label: "nats, or reward" },
-      rule: 0,
-      series: [
-        {
-          name: "adds to the reward",
-          points: (view?.steps ?? []).map((y, t) => ({ x: t + 1, y })),
-        },
-        {
-          name: "surprise of the LM head",
-          points: (view?.surprise ?? []).map((y, t) => ({ x: t + 1, y })),
-        },
-      ],
+      x: { label: "tokens read" },
+      y: { label: "reward", ...domainOf(models.flatMap(prefixesOf)) },
+      series,
       otherwise: "no pair is shown.",
     },
   );
+}
+
+/** A number of each token of the first chosen answer. */
+function overTokens(
+  { name, shown: [first] }: ModelInspection,
+  what: "steps" | "surprise",
+): CurveSeries {
+  const values = first?.chosen[what] ?? [];
+  return { name, points: Array.from(values, (y, t) => ({ x: t + 1, y })) };
+}
+
+/** What tokens add, and whether those that surprise are those that move the reward; all models have one scale. */
+function stepsFigure(model: ModelInspection, models: readonly ModelInspection[]): Figure {
+  const one = overTokens(model, "steps");
+  return curves(
+    {
+      title: `What each token adds to the reward: ${model.name}`,
+      look: `${largestText(one)} ${surpriseText(model)}`.trim(),
+      limits: "Of one chosen answer.",
+    },
+    {
+      x: { label: "token" },
+      y: { label: "reward", ...domainOf(models.map((m) => overTokens(m, "steps"))) },
+      rule: 0,
+      series: [{ ...one, name: "adds to the reward" }],
+      otherwise: "no pair is shown.",
+    },
+  );
+}
+
+function surpriseFigure(model: ModelInspection, models: readonly ModelInspection[]): Figure {
+  const one = overTokens(model, "surprise");
+  return curves(
+    {
+      title: `How surprised the language-model head is: ${model.name}`,
+      look: largestText(one),
+      limits: "−ln p of each token, of one chosen answer.",
+    },
+    {
+      x: { label: "token" },
+      y: { label: "nats", ...domainOf(models.map((m) => overTokens(m, "surprise"))) },
+      series: [{ ...one, name: "surprise" }],
+      otherwise: "no pair is shown.",
+    },
+  );
+}
+
+/** Where a curve is farthest from 0. */
+function largestText({ points }: CurveSeries): string {
+  const known = points.flatMap(({ x, y }) => (y === null ? [] : [{ x, y }]));
+  if (known.length === 0) return "";
+  const top = known.reduce((best, p) => (Math.abs(p.y) > Math.abs(best.y) ? p : best));
+  return `Largest at token ${top.x}: ${brief(top.y)}.`;
+}
+
+/** Whether tokens that surprise the language model move the reward more. */
+function surpriseText({ shown: [first] }: ModelInspection): string {
+  const { steps = [], surprise = [] } = first?.chosen ?? {};
+  const both = Array.from(steps, (step, t) => [step, surprise[t] ?? null] as const).flatMap(
+    ([step, s]) => (step === null || s === null ? [] : [[Math.abs(step), s] as const]),
+  );
+  const found = rankCorrelation(
+    both.map(([size]) => size),
+    both.map(([, s]) => s),
+  );
+  if (found === null) return "";
+  return `The size of what a token adds goes with its surprise by a rank correlation of ${brief(found)}, over ${counted(both.length, "token")}.`;
 }
 
 function agreementFigure(models: readonly ModelInspection[]): Figure {
@@ -140,18 +202,20 @@ function agreementFigure(models: readonly ModelInspection[]): Figure {
     ["gradient × input and deletion", "gradientInput", "deletion"],
     ["gradient × input and patching", "gradientInput", "patching"],
   ] as const;
+  const found = models.flatMap(({ name, explanation: { agreement } }) =>
+    rows.map(([row, a, b]) => ({ row, of: name, value: agreement[a][b] })),
+  );
   return ranges(
     {
       title: "Do attribution and intervention agree?",
-      look: "Spearman's rank correlation over the answer's tokens: near 0, an attribution isn't to be believed.",
-      limits: "Of one answer with few tokens; the interventions differ among themselves, too.",
+      look: rowsText(found),
+      limits:
+        "Spearman's rank correlation over the answer's tokens: near 0, an attribution isn't to be believed. Of one answer with few tokens; the interventions differ among themselves, too.",
     },
     {
       x: { label: "rank correlation", domain: [-1, 1] },
       rule: 0,
-      ranges: models.flatMap(({ name, explanation: { agreement } }) =>
-        rows.map(([row, a, b]) => ({ row, of: name, value: agreement[a][b] })),
-      ),
+      ranges: found,
       otherwise: "the answer is too short to rank its tokens.",
     },
   );
@@ -162,22 +226,23 @@ function attributionFigure(
   words: readonly string[],
 ): Figure {
   const { gradientInput, integrated, deletion, patching, difference, gap } = explanation;
-  const rows = {
+  const found = {
     "gradient × input": gradientInput,
     "integrated gradients": integrated,
     "leaving it out": deletion,
     "patching its embedding": patching[0]?.effects ?? [],
   };
+  const [rows, values] = [Object.keys(found), Object.values(found)];
   return cellMap(
     {
       title: `Attribution beside intervention: ${name}`,
-      look: "Whether the rows are dark at the same tokens; each has colours of its own, up to its largest number.",
-      limits: `Integrated gradients sum to the difference from a baseline of mean embeddings (${numberText(difference)}) but for ${numberText(gap)}; another baseline gives other numbers.`,
+      look: peaksText(rows, words, values),
+      limits: `Each row has colours of its own, up to its largest number. Integrated gradients sum to the difference from a baseline of mean embeddings (${numberText(difference)}) but for ${numberText(gap)}; another baseline gives other numbers.`,
     },
     {
-      rows: Object.keys(rows),
+      rows,
       columns: words,
-      values: Object.values(rows),
+      values,
       unit: "reward",
       byRow: true,
       otherwise: "no pair is shown.",
@@ -190,16 +255,18 @@ function patchFigure(
   words: readonly string[],
 ) {
   const order = patching.toReversed();
+  const [rows, values] = [order.map((p) => shortName(p.name)), order.map((p) => p.effects)];
   return cellMap(
     {
       title: `Activation patching, layer by token: ${name}`,
-      look: "How much reward is lost when one state is replaced by a meaningless one: information moves from its tokens to the last one.",
-      limits: "One state at a time: what stands in two places at once looks unimportant in both.",
+      look: peaksText(rows, words, values),
+      limits:
+        "How much reward is lost when one state is replaced by a meaningless one. One state at a time: what stands in two places at once looks unimportant in both.",
     },
     {
-      rows: order.map((p) => shortName(p.name)),
+      rows,
       columns: words,
-      values: order.map((p) => p.effects),
+      values,
       unit: "of reward",
       root: true,
       otherwise: "no pair is shown.",
@@ -214,10 +281,12 @@ export function attentionSection({ models, shown }: Inspection): Section {
   return {
     id: "attention",
     title: "Where attention looks",
-    figures: models.flatMap(({ name, attention }) => [
-      headsFigure(name, attention),
-      ...lastLayer(attention).map((head) => patternFigure(name, head, words)),
-    ]),
+    figures: [
+      ...headNumbers.map((number) => headsFigure(number, models)),
+      ...models.flatMap(({ name, attention }) =>
+        lastLayer(attention).map((head) => patternFigure(name, head, words)),
+      ),
+    ],
   };
 }
 
@@ -227,23 +296,42 @@ function lastLayer(heads: readonly AttentionHead[]): readonly AttentionHead[] {
   return heads.filter(({ layer }) => layer === last);
 }
 
-function headsFigure(name: string, heads: readonly AttentionHead[]): Figure {
-  const label = ({ layer, head }: AttentionHead): string => `layer ${layer}, head ${head}`;
+/** What is known of every head, each with a unit of its own. */
+const headNumbers = [
+  {
+    of: "entropy",
+    title: "Entropy of every head",
+    unit: "nats",
+    limits: "Mean over the text's tokens; 0 is a head that looks at one token only. One text.",
+  },
+  {
+    of: "distance",
+    title: "How far every head looks back",
+    unit: "tokens",
+    limits: "Mean distance, by weight: where values come from, not how much they matter. One text.",
+  },
+  {
+    of: "first",
+    title: "Weight of every head on the first token",
+    unit: "share",
+    limits: "A head that rests there may have nothing to say. One text.",
+  },
+] as const;
+
+function headsFigure(
+  { of, title, unit, limits }: (typeof headNumbers)[number],
+  models: readonly ModelInspection[],
+): Figure {
+  const found = models.flatMap(({ name, attention }) =>
+    attention.map((one) => ({
+      row: `layer ${one.layer}, head ${one.head}`,
+      of: name,
+      value: one[of],
+    })),
+  );
   return ranges(
-    {
-      title: `Every head in three numbers: ${name}`,
-      look: "Sharp heads have little entropy; heads that rest on the first token may have nothing to say.",
-      limits: "Weights say where values come from, not how much they matter. One text.",
-    },
-    {
-      x: { label: "nats, tokens, or share" },
-      ranges: heads.flatMap((head) => [
-        { row: label(head), of: "entropy, nats", value: head.entropy },
-        { row: label(head), of: "distance, tokens", value: head.distance },
-        { row: label(head), of: "weight on the first token", value: head.first },
-      ]),
-      otherwise: "this backbone has no attention.",
-    },
+    { title, look: rowsText(found), limits },
+    { x: { label: unit, zero: true }, ranges: found, otherwise: "this backbone has no attention." },
   );
 }
 
@@ -252,19 +340,22 @@ function patternFigure(
   { layer, head, pattern }: AttentionHead,
   words: readonly string[],
 ) {
-  const rows = Array.from({ length: pattern.rows }, (_, t) =>
+  const values = Array.from({ length: pattern.rows }, (_, t) =>
     Array.from(rowOf(pattern, t), (weight, s) => (s <= t && weight >= 0.02 ? weight : null)),
   );
+  const last = (values.at(-1) ?? []).map((weight) => weight ?? 0);
+  const most = Math.max(0, ...last);
   return cellMap(
     {
       title: `Layer ${layer}, head ${head}: ${name}`,
-      look: "Each row is a token that looks, each column a token that is looked at; the last row feeds the reward.",
-      limits: "Weights below 0.02 are left blank.",
+      look: `The last row, which feeds the reward, looks most at “${words[last.indexOf(most)] ?? ""}”, with ${brief(most)} of its weight.`,
+      limits:
+        "Each row is a token that looks, each column a token that is looked at. Weights below 0.02 are left blank.",
     },
     {
       rows: words,
       columns: words,
-      values: rows,
+      values,
       unit: "of attention",
       strongest: 1,
       otherwise: "this backbone has no attention.",

@@ -9,9 +9,11 @@ import type {
   StepRecord,
   TrainRecord,
 } from "../grm/trainer/records.ts";
+import { brief, counted, coursesText } from "./captions.ts";
 import { type Axis, type CurvePoint, type CurveSeries, curves, type Words } from "./charts.ts";
 import type { Figure } from "./figure.ts";
 import type { Section } from "./page.ts";
+import { domainOf } from "./scales.ts";
 
 /** A run's lines with the name that figures give it. */
 export interface NamedRecords {
@@ -19,59 +21,60 @@ export interface NamedRecords {
   readonly records: readonly TrainRecord[];
 }
 
+/** Titles, and what is true of any run; what a run's figures show is computed below. */
 const words = {
   reward: {
     title: "Reward loss",
-    look: "Training goes down; validation that turns up while training still falls is overfitting.",
-    limits: "It doesn't say whether the rewards are right outside of pairs like these.",
+    limits:
+      "The line is ln 2, the loss of a model that says nothing. It doesn't say whether the rewards are right outside of pairs like these.",
   },
   accuracy: {
     title: "Accuracy",
-    look: "How often the chosen answer has the higher reward; the line at 0.5 is chance.",
-    limits: "Labels are noisy, so that even the true reward wouldn't reach 1.",
+    limits:
+      "How often the chosen answer has the higher reward; the line at 0.5 is chance. A label that is wrong counts against a model that is right.",
   },
   text: {
     title: "Text-generation loss",
-    look: "The regulariser's own loss: flat means that the language model is kept as it was.",
-    limits: "It is a loss of whole answers on training text, not the perplexity of a token.",
+    limits:
+      "The regulariser's own loss, of whole answers on training text; it is not the perplexity of a token.",
   },
   perplexity: {
     title: "Perplexity of the language-model head",
-    look: "What reward training does to the language model: without a text-generation loss it usually climbs by itself.",
-    limits: "Measured on validation answers alone, which are like the training text.",
+    limits: "Measured on the validation pairs' answers alone.",
   },
   push: {
     title: "Push on the final hidden states",
-    look: "How hard each loss, with its weight, pulls at the states that both heads read.",
-    limits: "Norms say nothing of direction, and the two never share a position here.",
+    limits:
+      "How hard each loss, with its weight, pulls at the states that both heads read. Norms say nothing of direction.",
   },
   agree: {
     title: "Do the two losses agree over the parameters?",
-    look: "Above 0 the losses want the same change, below 0 they pull apart.",
-    limits: "One cosine for all parameters together, of single batches.",
+    limits:
+      "Above 0 the losses want the same change, below 0 they pull apart; one cosine for all parameters together, of single batches.",
   },
   norm: {
     title: "Gradient norm",
-    look: "Spikes are steps that clipping had to tame.",
     limits: "Before clipping, over all trained parameters together.",
   },
   cka: {
     title: "CKA with the base, by layer",
-    look: "1 is the base's own arrangement of tokens; deeper layers usually leave it first.",
-    limits: "CKA doesn't see turns and scale, and a few large directions decide it.",
+    limits:
+      "1 is the base's own arrangement of tokens. CKA doesn't see turns and scale, and a few large directions decide it.",
   },
   cosine: {
     title: "Cosine with the base's final hidden states",
-    look: "Means over tokens: 1 is unmoved, 0 at right angles to where the base had them.",
     limits:
-      "A turn of all states together would lower it and change nothing for a head that turns along.",
+      "Means over tokens: 1 is unmoved, 0 at right angles. A turn of all states together would lower it and change nothing for a head that turns along.",
   },
   rank: {
     title: "Effective rank of the final hidden states",
-    look: "How many directions are in use; fewer than the base's means that some were folded together.",
-    limits: "It counts directions by size and doesn't know which of them matter.",
+    limits:
+      "How many directions are in use, counted by size; it doesn't know which of them matter.",
   },
-} as const satisfies Record<string, Words>;
+} as const;
+
+/** What a figure says whatever its numbers. */
+type Fixed = Pick<Words, "title" | "limits">;
 
 const why = {
   steps: "metrics.jsonl has no training steps.",
@@ -167,62 +170,58 @@ export function trainingSection(runs: readonly NamedRecords[]): Section {
   };
 }
 
+interface Drawn {
+  readonly otherwise: string;
+  readonly rule?: number;
+  readonly dots?: boolean;
+}
+
+/** Curves over steps, with where they go, and `also`, as caption. */
+function overSteps(
+  fixed: Fixed,
+  y: Axis,
+  lines: readonly CurveSeries[],
+  { also = "", ...more }: Drawn & { readonly also?: string },
+): Figure {
+  const look = `${coursesText(lines, "step")} ${also}`.trim();
+  return curves({ ...fixed, look }, { x, y, series: lines, ...more });
+}
+
 function losses(runs: readonly NamedRecords[]): Figure[] {
   const both = (training: DrawnNumber<"step">["value"], held: DrawnNumber<"evaluation">["value"]) =>
     series(runs, step("training", 0, training), evaluation("validation", 1, held));
-  const perplexities = series(
+  const [loss, accuracy] = [
+    both(
+      (r) => r.reward_loss,
+      (r) => r.loss,
+    ),
+    both(
+      (r) => r.accuracy,
+      (r) => r.accuracy,
+    ),
+  ];
+  const text = series(
+    runs,
+    step("training", 0, (r) => r.reg_loss),
+  );
+  const steps = { otherwise: why.steps };
+  return [
+    overSteps(words.reward, { label: "−ln σ(r_c − r_r)" }, loss, { ...steps, rule: Math.LN2 }),
+    overSteps(words.accuracy, { label: "share of pairs" }, accuracy, { ...steps, rule: 0.5 }),
+    overSteps(words.text, { label: "regulariser" }, text, { otherwise: why.plain }),
+    perplexityFigure(runs),
+  ];
+}
+
+/** What training does to the language model, of both answers. */
+export function perplexityFigure(runs: readonly NamedRecords[]): Figure {
+  const lines = series(
     runs,
     evaluation("chosen", 0, (r) => r.chosen_perplexity),
     evaluation("rejected", 2, (r) => r.rejected_perplexity),
   );
-  return [
-    curves(words.reward, {
-      x,
-      y: { label: "−ln σ(r_c − r_r)" },
-      series: both(
-        (r) => r.reward_loss,
-        (r) => r.loss,
-      ),
-      rule: Math.LN2,
-      otherwise: why.steps,
-    }),
-    curves(words.accuracy, {
-      x,
-      y: { label: "share of pairs" },
-      series: both(
-        (r) => r.accuracy,
-        (r) => r.accuracy,
-      ),
-      rule: 0.5,
-      otherwise: why.steps,
-    }),
-    curves(words.text, {
-      x,
-      y: { label: "regulariser" },
-      series: series(
-        runs,
-        step("training", 0, (r) => r.reg_loss),
-      ),
-      otherwise: why.plain,
-    }),
-    curves(words.perplexity, {
-      x,
-      y: { label: "perplexity", log: true },
-      series: perplexities,
-      otherwise: why.evaluations,
-    }),
-  ];
-}
-
-/** One number of training steps over the run, without a name of its own. */
-function oneLine(
-  runs: readonly NamedRecords[],
-  said: Words,
-  y: Axis,
-  value: DrawnNumber<"step">["value"],
-  more: { readonly otherwise: string; readonly rule?: number; readonly dots?: boolean },
-): Figure {
-  return curves(said, { x, y, series: series(runs, step("", 0, value)), ...more });
+  const y = { label: "perplexity", log: true };
+  return overSteps(words.perplexity, y, lines, { otherwise: why.evaluations });
 }
 
 function pushes(runs: readonly NamedRecords[]): Figure[] {
@@ -231,18 +230,48 @@ function pushes(runs: readonly NamedRecords[]): Figure[] {
     step("reward loss", 0, (r) => r.reward_hidden_grad),
     step("text loss", 2, (r) => r.reg_hidden_grad),
   );
-  const y = { label: "gradient norm", log: true };
+  const oneLine = (value: DrawnNumber<"step">["value"]) => series(runs, step("", 0, value));
+  const cosines = oneLine((r) => r.grad_cosine);
+  const cosine: Axis = { label: "cosine", zero: true };
   return [
-    curves(words.push, { x, y, series: both, otherwise: why.frozen }),
-    oneLine(runs, words.agree, { label: "cosine", zero: true }, (r) => r.grad_cosine, {
-      rule: 0,
-      dots: true,
-      otherwise: why.cosine,
+    overSteps(words.push, { label: "gradient norm", log: true }, both, { otherwise: why.frozen }),
+    overSteps(words.agree, cosine, cosines, {
+      ...{ rule: 0, dots: true, otherwise: why.cosine },
+      also: agreementText(cosines),
     }),
-    oneLine(runs, words.norm, { label: "norm", log: true }, (r) => r.grad_norm, {
-      otherwise: why.steps,
-    }),
+    overSteps(
+      words.norm,
+      { label: "norm", log: true },
+      oneLine((r) => r.grad_norm),
+      {
+        ...{ otherwise: why.steps, also: clippedText(runs) },
+      },
+    ),
   ];
+}
+
+/** In what share of windows the losses wanted the same. */
+function agreementText(lines: readonly CurveSeries[]): string {
+  const said = lines.flatMap(({ name, points }) => {
+    const values = points.flatMap(({ y }) => (y === null ? [] : [y]));
+    const above = values.filter((value) => value > 0).length;
+    if (values.length === 0) return [];
+    return [
+      `${name}: above 0 in ${above} of ${counted(values.length, "window")}, mean ${brief(mean(values))}.`,
+    ];
+  });
+  return said.join(" ");
+}
+
+/** How many steps clipping changed. */
+function clippedText(runs: readonly NamedRecords[]): string {
+  const said = runs.flatMap(({ name, records }) => {
+    const steps = records.filter((record) => record.kind === "train");
+    const last = steps.at(-1);
+    if (last === undefined) return [];
+    return [`${name}: ${last.clipped} of ${counted(last.step, "step")} clipped.`];
+  });
+  return said.join(" ");
 }
 
 type Layer = DriftRecord["layers"][number];
@@ -265,27 +294,25 @@ function drifts(runs: readonly NamedRecords[]): Figure[] {
         return { x: at, y: last === undefined ? null : value(last) };
       }),
     }));
-  const final = (said: Words, label: string, value: (layer: Layer) => number | null): Figure =>
-    curves(said, { x, y: { label }, series: ofFinal(value), otherwise: why.drift });
+  const final = (fixed: Fixed, label: string, value: (layer: Layer) => number | null): Figure =>
+    overSteps(fixed, { label }, ofFinal(value), { otherwise: why.drift });
+  const byLayer = known.map(ckaLines);
+  const y = { label: "linear CKA", ...domainOf(byLayer.flat()) }; // one scale for all runs
   return [
-    ...known.map(ckaByLayer),
+    ...known.map(({ name }, i) =>
+      overSteps({ ...words.cka, title: `${words.cka.title}: ${name}` }, y, byLayer[i] ?? [], {
+        otherwise: why.drift,
+      }),
+    ),
     final(words.cosine, "cosine", (layer) => layer.cosine),
     final(words.rank, "e^entropy", (layer) => layer.effective_rank),
   ];
 }
 
-function ckaByLayer({ name, drifts: all }: NamedDrifts): Figure {
+function ckaLines({ drifts: all }: NamedDrifts): CurveSeries[] {
   const names = all[0]?.layers.map((layer) => layer.name) ?? [];
-  return curves(
-    { ...words.cka, title: `${words.cka.title}: ${name}` },
-    {
-      x,
-      y: { label: "linear CKA" },
-      series: names.map((layer, i) => ({
-        name: shortName(layer),
-        points: all.map(({ step: at, layers }) => ({ x: at, y: layers[i]?.cka ?? null })),
-      })),
-      otherwise: why.drift,
-    },
-  );
+  return names.map((layer, i) => ({
+    name: shortName(layer),
+    points: all.map(({ step: at, layers }) => ({ x: at, y: layers[i]?.cka ?? null })),
+  }));
 }

@@ -2,13 +2,8 @@
 // page is wanted, as the libraries that draw take a while. Next: runs.ts, ../report/.
 
 import { dirname } from "node:path";
-import { ArgumentError, random } from "../../core/index.ts";
-import {
-  compareScores,
-  type Evaluation,
-  evaluate,
-  type ModelComparison,
-} from "../../grm/evaluation.ts";
+import { ArgumentError } from "../../core/index.ts";
+import { type Evaluation, evaluate } from "../../grm/evaluation.ts";
 import { type Inspection, inspectModels } from "../../grm/inspect/inspect.ts";
 import type { Pair } from "../../grm/pairs.ts";
 import { PolicyFolder } from "../../grm/policies/policyFolder.ts";
@@ -19,12 +14,14 @@ import { joinPath, readFile } from "../../nn/checkpoints/files.ts";
 import { parseJson } from "../../nn/checkpoints/json.ts";
 import { FileError } from "../../nn/index.ts";
 import { PretrainFolder } from "../../nn/pretrain/folder.ts";
+import type { NamedComparison } from "../../report/evaluation.ts";
 import { bestOfNPage, overoptPage } from "../../report/overoptPages.ts";
 import { policyPage } from "../../report/policyPage.ts";
 import { pretrainPage } from "../../report/pretrainPage.ts";
 import { type RewardPage, rewardPage } from "../../report/rewardPage.ts";
-import { demoPageOf } from "./demoReport.ts";
+import { demoPageOf, keptPageOf } from "./demoReport.ts";
 import { sayUnfinished } from "./opened.ts";
+import { pairedComparisons } from "./pairedComparisons.ts";
 import {
   kindOf,
   lossesOf,
@@ -52,7 +49,7 @@ export async function pageOf(
       `report: ${first} is a run of ${kind} and ${second} one of ${kinds[1]}; needed two of one kind`,
     );
   }
-  if (second !== undefined && kind !== "train" && kind !== "policy") {
+  if (second !== undefined && kind !== "train" && kind !== "policy" && kind !== "kept") {
     throw new ArgumentError(
       `report: two runs of ${kind} have no common page; needed training runs or policies, or one run alone`,
     );
@@ -60,6 +57,8 @@ export async function pageOf(
   switch (kind) {
     case "train":
       return pageOfRuns(await Promise.all(paths.map((path) => openRun(path, say))), progress);
+    case "kept":
+      return keptPageOf(paths, progress);
     case "policy":
       return policyPage(policiesOf(paths));
     case "pretrain":
@@ -143,7 +142,7 @@ export async function pageOfRuns(runs: readonly OpenRun[], progress: Progress): 
       records: run.records,
       evaluation: evaluations[i] ?? "",
     })),
-    comparison: await comparisonOf(runs, pairs),
+    comparisons: await comparedRuns(runs, pairs),
     inspection,
     frontier: committedFrontier(),
   };
@@ -178,14 +177,17 @@ async function evaluationOf(
   return evaluate(run.model, pairs, { training, base: run.base, onProgress });
 }
 
-async function comparisonOf(
+async function comparedRuns(
   [first, second]: readonly OpenRun[],
   pairs: readonly Pair[],
-): Promise<ModelComparison | null> {
-  if (!first || !second || pairs.length === 0) return null;
-  if (!readsAlike(first.tokenizer, second.tokenizer)) return null;
-  const [a, b] = [await scorePairs(first.model, pairs), await scorePairs(second.model, pairs)];
-  return compareScores(a, b, { rng: random("report") });
+): Promise<NamedComparison[]> {
+  if (!first || !second || pairs.length === 0) return [];
+  if (!readsAlike(first.tokenizer, second.tokenizer)) return [];
+  const both = {
+    first: await scorePairs(first.model, pairs),
+    second: await scorePairs(second.model, pairs),
+  };
+  return pairedComparisons({ pairs, ...both }, { pairs: "all pairs", has: () => true });
 }
 
 /** All views; or why there are none. */

@@ -17,6 +17,7 @@ const examples = `
 Examples:
   $ twoheads report runs/grm                     training curves, evaluation, and a look inside
   $ twoheads report runs/bt runs/grm             two reward models side by side
+  $ twoheads report runs/demo/bt runs/demo/grm-sft   the two models that a demo kept
   $ twoheads report runs/ppo-1                   a policy; runs/pretrain-1, runs/overopt and runs/demo too
   $ twoheads bon --out bon.json; twoheads report bon.json
 `;

@@ -12,6 +12,7 @@ import { TrainFolder } from "../../grm/trainer/folder.ts";
 import { methods } from "../../grm/trainer/objective.ts";
 import type { TrainRecord } from "../../grm/trainer/records.ts";
 import type { TrainSettings } from "../../grm/trainer.ts";
+import { keptFile } from "../../lab/demo/kept.ts";
 import { probeGoldFeatures } from "../../lab/goldFeatures.ts";
 import { spelled, spelledPairs } from "../../lab/worlds/index.ts";
 import { fileExists, joinPath, readFile } from "../../nn/checkpoints/files.ts";
@@ -36,11 +37,14 @@ export interface OpenRun extends RewardModelFolder {
 export type Progress = (done: number, status: string) => void;
 
 /** What kind of run stands in a folder, by its files; a FileError if none does. */
-export function kindOf(path: string): "train" | "pretrain" | "policy" | "overopt" | "demo" | "bon" {
+export function kindOf(
+  path: string,
+): "train" | "kept" | "pretrain" | "policy" | "overopt" | "demo" | "bon" {
   if (path.endsWith(".json") && fileExists(path)) return "bon";
   if (fileExists(joinPath(path, "demo.jsonl"))) return "demo";
   if (fileExists(joinPath(path, "results.json"))) return "overopt";
   const file = joinPath(path, "run.json");
+  if (!fileExists(file) && fileExists(joinPath(path, keptFile))) return "kept";
   if (!fileExists(file)) {
     throw new FileError(
       path,

@@ -29,7 +29,8 @@ const keptSchema = z.strictObject({
 /** What a kept model is of. */
 export type KeptRun = Readonly<z.infer<typeof keptSchema>>;
 
-const file = "kept.json";
+/** Which of the demo's models a folder holds. */
+export const keptFile = "kept.json";
 
 export class Kept {
   private constructor(
@@ -43,7 +44,7 @@ export class Kept {
   static async begin(path: string, run: KeptRun, base: string): Promise<Kept> {
     const folder = new TrainFolder(path);
     await folder.begin();
-    await replaceFile(folder.at(file), "{}\n"); // until the model is whole
+    await replaceFile(folder.at(keptFile), "{}\n"); // until the model is whole
     return new Kept(folder, run, base);
   }
 
@@ -63,13 +64,13 @@ export class Kept {
     await saveRewardModel(path, { model, tokenizer, reading });
     await saveCausalLM(this.folder.at("base"), loadCausalLM(this.base));
     await saveTokenizer(this.folder.at("base"), tokenizer);
-    await replaceFile(this.folder.at(file), `${JSON.stringify(this.run)}\n`);
+    await replaceFile(this.folder.at(keptFile), `${JSON.stringify(this.run)}\n`);
   }
 }
 
 /** What is kept in a folder; null if nothing whole is. */
 export function readKept(path: string): KeptRun | null {
-  const at = joinPath(path, file);
+  const at = joinPath(path, keptFile);
   if (!fileExists(at)) return null;
   const parsed = keptSchema.safeParse(parseJson(at, readFile(at)).value);
   return parsed.success ? parsed.data : null;

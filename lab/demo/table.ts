@@ -154,6 +154,49 @@ export function differenceTable(results: readonly DemoResult[], plan: DemoPlan):
 
 // --- The verdict -------------------------------------------------------------------------------------
 
+const main: RowPair = { a: "grm-sft", b: "bt" };
+
+/** What GRM-SFT adds to plain BT, in shares of out-of-distribution accuracy, and what became of the language models. */
+export interface DemoFindings {
+  readonly seeds: number;
+  /** At each rate, from the lowest. */
+  readonly atRates: readonly { readonly lr: number; readonly gain: Interval }[];
+  /** Each at the rate that is its own best. */
+  readonly best: { readonly rateA: number; readonly rateB: number; readonly gain: Interval };
+  /** Perplexities at the hottest rate, geometric means over seeds, and which is shown to be lower: 1 GRM-SFT's, -1 BT's. */
+  readonly language: {
+    readonly lr: number;
+    readonly before: number;
+    readonly sft: number;
+    readonly bt: number;
+    readonly kept: -1 | 0 | 1;
+  };
+}
+
+/** Everything that the verdict is made of, from the results. */
+export function findingsOf(results: readonly DemoResult[], plan: DemoPlan): DemoFindings {
+  return {
+    seeds: new Set(results.map(({ seed }) => seed)).size,
+    atRates: plan.rates.map((lr) => ({ lr, gain: compareAt(results, main, lr, plan) })),
+    best: compareBest(results, main, plan),
+    language: languageOf(results, plan),
+  };
+}
+
+/** How the language models ended at the hottest rate, and whether the seeds agree on who kept it better. */
+function languageOf(results: readonly DemoResult[], { rates }: DemoPlan): DemoFindings["language"] {
+  const lr = Math.max(...rates);
+  const [sft, bt] = [cell(results, "grm-sft", lr), cell(results, "bt", lr)];
+  const logs = [...sft].flatMap(([seed, { perplexity }]) => {
+    const other = bt.get(seed);
+    return other === undefined ? [] : [portable.log(other.perplexity / perplexity)];
+  });
+  const average = (found: TableCell): number =>
+    geometricMean([...found.values()].map(({ perplexity }) => perplexity));
+  const before = geometricMean([...sft.values()].map(({ perplexityBefore }) => perplexityBefore));
+  return { lr, before, sft: average(sft), bt: average(bt), kept: signOf(interval(logs)) };
+}
+
 /** A difference in words, with what it allows to say. */
 function inWords(gain: Interval): string {
   const verb = { "1": "gained", "-1": "lost", "0": "showed no difference:" } as const;
@@ -164,30 +207,23 @@ function inWords(gain: Interval): string {
     : `${verb[`${sign}`]} ${size}${sign === 0 ? "" : " points"}`;
 }
 
-const main: RowPair = { a: "grm-sft", b: "bt" };
-
 /** Sentences on GRM-SFT against plain BT: at each rate, at the best rates, on the language model, and in a line. */
 export function verdict(results: readonly DemoResult[], plan: DemoPlan): string {
-  const { rateA, rateB, gain } = compareBest(results, main, plan);
-  const atRates = plan.rates.map(
-    (lr) => `  at ${rateText(lr)} it ${inWords(compareAt(results, main, lr, plan))}`,
-  );
+  const found = findingsOf(results, plan);
+  const { rateA, rateB, gain } = found.best;
   return [
     "Did regularisation (GRM-SFT against plain BT) help out of distribution?",
-    ...atRates,
+    ...found.atRates.map(({ lr, gain: own }) => `  at ${rateText(lr)} it ${inWords(own)}`),
     `  each at its own best rate (${rateText(rateA)} and ${rateText(rateB)}) it ${inWords(gain)}`,
-    inALine(results, plan),
+    inALine(found),
   ].join("\n");
 }
 
 /** What these seeds show and what they don't. */
-function inALine(results: readonly DemoResult[], plan: DemoPlan): string {
+function inALine({ seeds, atRates, best, language }: DemoFindings): string {
   const findings = [
-    ...plan.rates.map((lr) => ({
-      where: `at ${rateText(lr)}`,
-      gain: compareAt(results, main, lr, plan),
-    })),
-    { where: "each at its best rate", gain: compareBest(results, main, plan).gain },
+    ...atRates.map(({ lr, gain }) => ({ where: `at ${rateText(lr)}`, gain })),
+    { where: "each at its best rate", gain: best.gain },
   ];
   const words = { "1": "a gain", "-1": "a loss" } as const;
   const shown = findings.flatMap(({ where, gain }) => {
@@ -197,33 +233,19 @@ function inALine(results: readonly DemoResult[], plan: DemoPlan): string {
       : [`${words[`${sign}`]} of ${percent(Math.abs(gain.mean))} points ${where}`];
   });
   const rest = findings.filter(({ gain }) => signOf(gain) === 0).map(({ where }) => where);
-  const count = new Set(results.map(({ seed }) => seed)).size;
   return [
-    `In a line: ${count} ${count === 1 ? "seed shows" : "seeds show"} `,
-    [...shown, keptLanguage(results, plan)].join(", "),
+    `In a line: ${seeds} ${seeds === 1 ? "seed shows" : "seeds show"} `,
+    [...shown, keptLanguage(language)].join(", "),
     rest.length === 0 ? "" : `; no difference in accuracy is shown ${rest.join(", ")}`,
     ".",
   ].join("");
 }
 
-/** How the language models ended at the hottest rate, and whether the seeds agree on who kept it better. */
-function keptLanguage(results: readonly DemoResult[], { rates }: DemoPlan): string {
-  const hottest = Math.max(...rates);
-  const [sft, bt] = (["grm-sft", "bt"] as const).map((row) => cell(results, row, hottest)) as [
-    TableCell,
-    TableCell,
-  ];
-  const logs = [...sft].flatMap(([seed, { perplexity }]) => {
-    const other = bt.get(seed);
-    return other === undefined ? [] : [portable.log(other.perplexity / perplexity)];
-  });
-  const [a, b] = [sft, bt].map((found) =>
-    short(geometricMean([...found.values()].map(({ perplexity }) => perplexity))),
-  );
+function keptLanguage({ lr, sft, bt, kept }: DemoFindings["language"]): string {
   const verb = {
     "1": "the language model kept better",
     "-1": "the language model kept worse",
     "0": "no clear difference between the language models",
   };
-  return `${verb[`${signOf(interval(logs))}`]} (perplexity ${a} against ${b} at ${rateText(hottest)})`;
+  return `${verb[`${kept}`]} (perplexity ${short(sft)} against ${short(bt)} at ${rateText(lr)})`;
 }
