@@ -16,10 +16,14 @@ const root = fileURLToPath(new URL(".", import.meta.url));
 const typescript = dirname(createRequire(import.meta.url).resolve("typescript/package.json"));
 
 rmSync(join(root, "dist"), { recursive: true, force: true });
-execFileSync(process.execPath, [join(typescript, "bin/tsc"), "-p", "tsconfig.build.json"], {
-  cwd: root,
-  stdio: "inherit",
-});
+execFileSync(
+  process.execPath,
+  [join(typescript, "bin/tsc"), "-p", "tsconfig.build.json", "--checkers", "1"],
+  {
+    cwd: root,
+    stdio: "inherit",
+  },
+);
 const beside = ["kernels/wasm/kernels.wasm", "kernels/wasm/kernels.fma.wasm", "lab/demo/bases"];
 for (const results of ["lab/demo/seeds.jsonl", "lab/frontier.jsonl"])
   if (existsSync(join(root, results))) beside.push(results);

@@ -19,7 +19,8 @@ export class Editor {
 
   constructor(tsserver: string, folder: string) {
     const flags = ["--disableAutomaticTypingAcquisition", "--suppressDiagnosticEvents"];
-    this.#server = spawn(process.execPath, [tsserver, ...flags], { cwd: folder });
+    const { NODE_OPTIONS: _, ...env } = process.env;
+    this.#server = spawn(process.execPath, [tsserver, ...flags], { cwd: folder, env });
     this.#server.stdout?.setEncoding("utf8").on("data", (text: string) => this.#read(text));
   }
 
