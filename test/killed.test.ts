@@ -7,13 +7,14 @@
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { writeFileSync } from "node:fs";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { before, mock, test } from "node:test";
 import { main } from "../cli/cli.ts";
 import { openCausalLM, openRewardModel } from "../cli/commands/opened.ts";
 import { random } from "../core/index.ts";
 import "../kernels/index.ts";
+import { worldNamed } from "../lab/worlds/index.ts";
 import { ByteTokenizer, CausalLM } from "../nn/index.ts";
 import { saveCausalLM, saveTokenizer } from "../nn/node.ts";
 import { type Contents, filesIn, putBack, systemError, watched } from "./fileOperations.ts";
@@ -27,6 +28,9 @@ before(async () => {
   const shape = { vocabSize: tokenizer.vocabSize, dim: 8, layers: 1, heads: 2, context: 24 };
   await saveCausalLM(at("base"), new CausalLM(shape, { rng: random(0) }));
   await saveTokenizer(at("base"), tokenizer);
+  const { vocabSize } = worldNamed("tales").tokenizer;
+  const writer = { ...shape, vocabSize, context: 64 };
+  await saveCausalLM(at("policy"), new CausalLM(writer, { rng: random(1) }));
   const line = (i: number) => ({ prompt: `p${i}`, chosen: `good ${i}`, rejected: `bad ${i}` });
   const lines = Array.from({ length: 10 }, (_, i) => `${JSON.stringify(line(i))}\n`);
   writeFileSync(at("pairs.jsonl"), lines.join(""));
@@ -72,6 +76,7 @@ const small = ["--vocab-size", "262", "--dim", "8", "--layers", "1", "--heads", 
   ["--context", "8", "--batch-size", "2", "--validation-tokens", "16", "--sample-tokens", "3"],
   ["--steps", "3", "--checkpoint-every", "2", "--validate-every", "2", "--sample-every", "3"],
 );
+const few = ["--steps", "2", "--batch-size", "8", "--checkpoint-every", "1"];
 
 const trainings: readonly Training[] = [
   {
@@ -84,6 +89,11 @@ const trainings: readonly Training[] = [
     words: ["pretrain", "--corpus", at("corpus.txt"), ...small],
     open: (folder) => openCausalLM(folder, {}),
   },
+  ...["ppo", "rloo"].map((name) => ({
+    name,
+    words: [name, "--judge", "gold", "--policy", at("policy"), ...few],
+    open: (folder: string) => openCausalLM(folder, {}),
+  })),
 ];
 
 const wordsOf = ({ name, words }: Training): string[] => [
@@ -173,6 +183,90 @@ for (const training of trainings) {
       else sameFiles(without(seen(now)), without(end), `after a kill before ${when}`);
     }
     t.diagnostic(`${calls} calls, ${states.size} states`);
-    assert.ok(states.size > 20);
+    assert.ok(states.size > 15);
   });
 }
+
+// --- A disk that is full, a folder that can't be written or goes away, and somebody else in it ---------------------
+
+for (const training of trainings) {
+  const { name } = training;
+  const folder = at(name);
+
+  const skip = !isThorough && /^(train|ppo)/.test(name) && "it takes long; TWOHEADS_RUNS=1 runs it";
+  test(`${name} on a full disk says one sentence, and goes on when there is room`, {
+    skip,
+  }, async (t) => {
+    const begin = wordsOf(training);
+    const goOn = [begin[0] ?? "", "--resume", folder];
+    const clean = () => rmSync(folder, { recursive: true, force: true });
+    clean();
+    assert.deepEqual(await command(begin), { said: "", code: 0 });
+    const end = filesIn(folder);
+    const tried = new Set<string>();
+    for (let isFull = true; isFull; ) {
+      isFull = false;
+      clean();
+      const found = await watched(
+        ({ call, path }) => {
+          const file = relative(folder, path).replace(/^\.(.*?)\.[^.]*\.tmp$/, "$1");
+          if (!path.startsWith(folder) || call !== "writeSync" || (!isFull && tried.has(file)))
+            return;
+          tried.add(file);
+          isFull = true; // from now on
+          throw systemError("ENOSPC");
+        },
+        () => command(begin),
+      );
+      if (!isFull) break;
+      if (found.code !== 0) assert.match(found.said, /^[^\n]*the disk is full[^\n]*$/);
+      const left = [...filesIn(folder).keys()].filter((file) => /tmp$|lock$/.test(file));
+      assert.deepEqual(left, []);
+      const again = await command(goOn);
+      if (again.code !== 0) assert.deepEqual(await command(begin), { said: "", code: 0 });
+      sameFiles(filesIn(folder), end, `after ${[...tried].at(-1)} met a full disk`);
+    }
+    t.diagnostic([...tried].join(" "));
+    assert.ok(tried.has("checkpoint.safetensors") && tried.has("metrics.jsonl"));
+  });
+
+  test(`${name} in a folder that goes away says so, and makes no new one`, async () => {
+    for (const file of [
+      "metrics.jsonl",
+      "checkpoint.safetensors",
+      "model.safetensors",
+      "config.json",
+    ]) {
+      rmSync(folder, { recursive: true, force: true });
+      let isGone = false;
+      const found = await watched(
+        ({ call, path }) => {
+          if (isGone || !path.startsWith(folder) || call !== "openSync" || !path.includes(file))
+            return;
+          if (!existsSync(join(folder, "run.json"))) return; // not begun yet
+          isGone = true;
+          rmSync(folder, { recursive: true });
+        },
+        () => command(wordsOf(training)),
+      );
+      assert.equal(found.code, 1, file);
+      assert.match(found.said, /^[^\n]*(no such file|was deleted)[^\n]*$/);
+      assert.ok(!existsSync(folder), file);
+    }
+  });
+}
+
+test("a folder that can't be written is one sentence", async () => {
+  for (const training of trainings)
+    for (const code of ["EROFS", "EACCES"]) {
+      rmSync(at(training.name), { recursive: true, force: true });
+      const found = await watched(
+        ({ path }) => {
+          if (path.startsWith(at(training.name))) throw systemError(code);
+        },
+        () => command(wordsOf(training)),
+      );
+      assert.equal(found.code, 1);
+      assert.match(found.said, /^[^\n]*(read-only|no right)[^\n]*$/);
+    }
+});

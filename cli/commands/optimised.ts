@@ -146,9 +146,10 @@ export async function optimised(
 ): Promise<Participants> {
   const { task, policy } = await taskOf(flags, say);
   const lm = policy();
-  if (lm.model.vocabSize < task.tokenizer.vocabSize) {
+  const [known, wanted] = [lm.model.vocabSize, task.tokenizer.vocabSize];
+  if (known !== wanted) {
     throw new ArgumentError(
-      `the policy knows ${lm.model.vocabSize} tokens, the task "${task.name}" has ${task.tokenizer.vocabSize}; they don't belong together`,
+      `the policy knows ${known} tokens, the task "${task.name}" has ${wanted}; they don't belong together`,
     );
   }
   return { task, policy, judge: await judgeOf(flags, task, policy, say) };

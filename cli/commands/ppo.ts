@@ -99,6 +99,7 @@ async function runPolicy(algorithm: Algorithm, { resume, ...given }: Given): Pro
     const run = resume === undefined ? asked(algorithm, given) : readRun(algorithm, folder);
     if (resume === undefined) folder.checkFree();
     else checkInputs(folder.path, run.inputs);
+    folder.lock();
     const isMade = resume !== undefined && folder.isFinished;
     if (!isMade) await trainIn(folder, run, { isNew: resume === undefined, ...given }, screen);
     else if (folder.has("report.html") && !given.json) say(nothingLeft(folder.path));
@@ -117,7 +118,6 @@ async function trainIn(
   screen: Display,
 ): Promise<void> {
   const say = (message: string): void => screen.say(message);
-  folder.lock();
   const resumed = isNew ? null : await folder.resume();
   const parts = await optimised(run.flags, say);
   say(`${run.settings.algorithm} against ${parts.judge.name}, in ${folder.path}`);

@@ -149,15 +149,10 @@ export function makeFolder(folder: string): void {
   });
 }
 
-/**
- * Adds a line to the end of a file, which must be there. A kill leaves the line whole or cut short, which readers
- * take into account.
- */
+/** Adds a line to the end of a file. A kill leaves it whole or cut short, which readers take into account. */
 export function appendLine(path: string, line: string): void {
-  const { O_APPEND, O_WRONLY } = fs.constants;
-  withHandle(path, O_APPEND | O_WRONLY, (handle) =>
-    writeAll(path, handle, new TextEncoder().encode(`${line}\n`)),
-  );
+  const bytes = new TextEncoder().encode(`${line}\n`);
+  withHandle(path, "a", (handle) => writeAll(path, handle, bytes));
 }
 
 /** Forces what was written to a file to the disk. */
@@ -195,7 +190,7 @@ export function moveFile(path: string, to: string): boolean {
 }
 
 /** Opens a file for a while; what goes wrong there, or while it is closed, is a FileError. */
-function withHandle(path: string, flags: string | number, use: (handle: number) => void): void {
+function withHandle(path: string, flags: string, use: (handle: number) => void): void {
   const handle = attempt(path, () => fs.openSync(path, flags));
   try {
     attempt(path, () => use(handle));

@@ -64,8 +64,8 @@ export class CheckpointFormat<State extends AtStep, Part extends string> {
     const tensors = parts.flatMap((part) =>
       Object.entries(checkpoint[part]).map(([name, x]) => [`${part}.${name}`, x] as const),
     );
-    const counted = lines === undefined ? {} : { [linesName]: String(lines) };
-    const metadata = { [key]: JSON.stringify(state), ...counted };
+    const counted = lines === undefined ? [] : [[linesName, String(lines)]];
+    const metadata = Object.fromEntries([[key, JSON.stringify(state)], ...counted]);
     await replaceFile(path, sealedBytes(Object.fromEntries(tensors), { metadata }));
   }
 
