@@ -28,7 +28,7 @@ export async function buildExplorer(folder: string): Promise<void> {
     outdir: folder,
     ...{ bundle: true, minify: true, format: "esm", target: "es2022", platform: "browser" },
     define: {
-      MANY_SEEDS: JSON.stringify(manySeedsOf(found.results, frontier.points)),
+      MANY_SEEDS: JSON.stringify(manySeedsOf(found.results, found.plan, frontier.points)),
       OP_SOURCES: JSON.stringify(opSources()),
     },
     logLevel: "warning",

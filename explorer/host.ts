@@ -3,6 +3,7 @@
 // Next: worker.ts, which connects it to a page.
 
 import type { Files } from "../nn/index.ts";
+import { layOut } from "../report/tape/layout.ts";
 import { codeOf } from "./code.ts";
 import { HiddenView } from "./hiddenView.ts";
 import { LiveTraining } from "./liveTraining.ts";
@@ -10,6 +11,7 @@ import type { Request, TapeRequest, TapeTold, Told } from "./messages.ts";
 import { type OveroptProgress, overoptimise } from "./overoptView.ts";
 import type { TypedText } from "./settings.ts";
 import { differenceCurve, opCheck, tapeScene } from "./tapeBench.ts";
+import { isOpenIn } from "./tapeState.ts";
 import { examplesOf, read, write } from "./textView.ts";
 
 /** What a host needs of where it runs. */
@@ -218,7 +220,11 @@ function isOfTape(request: Request): request is TapeRequest {
 
 async function ofTape(request: TapeRequest): Promise<TapeTold> {
   const { kind, settings } = request;
-  if (kind === "tape") return { kind, scene: await tapeScene(settings) };
+  if (kind === "tape") {
+    const { open } = request;
+    const scene = await tapeScene(settings);
+    return { kind, scene, open, layout: layOut(scene.tape, isOpenIn({ open })) };
+  }
   if (kind === "check") return { kind, check: await opCheck(settings, request.box) };
   return { kind, curve: await differenceCurve(settings, request.box, request.element) };
 }

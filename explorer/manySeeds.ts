@@ -2,74 +2,109 @@
 // lab/demo/seeds.jsonl and lab/frontier.jsonl while the page is built, so that the page says what was measured last.
 // Next: build.ts, which puts it into the page; views/tour.tsx.
 
-import { interval } from "../grm/statistics/index.ts";
-import { type DemoResult, oodOf } from "../lab/demo/results.ts";
+import { interval, quantile } from "../grm/statistics/index.ts";
+import type { DemoPlan } from "../lab/demo/plan.ts";
+import type { DemoResult } from "../lab/demo/results.ts";
+import { findingsOf } from "../lab/demo/table.ts";
 import type { FrontierPoint } from "../lab/frontier.ts";
+
+/** A mean, and half of its 95 % interval. */
+export interface Gain {
+  readonly mean: number;
+  readonly half: number;
+}
+
+/** One model at one learning rate, over seeds. */
+export interface ModelAtRate {
+  /** Perplexities: the lowest, the median, the highest. */
+  readonly perplexity: readonly [lowest: number, median: number, highest: number];
+  /** Mean accuracies: on pairs like those that were learnt from, and on pairs whose words no preference showed. */
+  readonly id: number;
+  readonly word: number;
+}
 
 /** GRM-SFT against plain Bradley-Terry at one learning rate, over seeds. */
 export interface SeedsAtRate {
   readonly lr: number;
-  /** Accuracy out of distribution, GRM-SFT less plain, paired by seed: mean and half of its 95 % interval. */
-  readonly gain: { readonly mean: number; readonly half: number };
-  /** Medians over the seeds. */
-  readonly perplexity: { readonly base: number; readonly plain: number; readonly reg: number };
+  /** Accuracy out of distribution, GRM-SFT less plain, paired by seed. */
+  readonly gain: Gain;
+  readonly plain: ModelAtRate;
+  readonly reg: ModelAtRate;
 }
 
-/** What many seeds say, at the gentlest and the hottest rate. */
+/** What many seeds say. */
 export interface ManySeeds {
   readonly seeds: number;
-  readonly gentle: SeedsAtRate;
-  readonly hot: SeedsAtRate;
-  /** GRM-SFT at the hottest rate, by alpha: mean accuracy out of distribution over fewer seeds. */
+  /** The gentlest rate first. */
+  readonly rates: readonly SeedsAtRate[];
+  /** As `gain`, each model at the rate that is best for it. */
+  readonly atBest: Gain;
+  /** Median perplexity of the base. */
+  readonly base: number;
+  /** GRM-SFT at the hottest rate, by alpha, over fewer seeds: mean accuracy out of distribution, median perplexity. */
   readonly alphas: {
     readonly seeds: number;
-    readonly ood: readonly { readonly alpha: number; readonly mean: number }[];
+    readonly points: readonly {
+      readonly alpha: number;
+      readonly ood: number;
+      readonly perplexity: number;
+    }[];
   };
 }
 
-function atRate(results: readonly DemoResult[], lr: number): SeedsAtRate {
-  const of = (row: string): DemoResult[] => results.filter((r) => r.row === row && r.lr === lr);
-  const [plain, reg] = [of("bt"), of("grm-sft")];
-  const gains = reg.flatMap((result) => {
-    const other = plain.find(({ seed }) => seed === result.seed);
-    return other === undefined ? [] : [oodOf(result) - oodOf(other)];
-  });
-  const { mean, half } = interval(gains);
-  const perplexity = {
-    base: median(plain.map((r) => r.perplexityBefore)),
-    plain: median(plain.map((r) => r.perplexity)),
-    reg: median(reg.map((r) => r.perplexity)),
+function modelAt(results: readonly DemoResult[], row: string, lr: number): ModelAtRate {
+  const own = results.filter((r) => r.row === row && r.lr === lr);
+  const perplexities = own.map((r) => r.perplexity);
+  const mean = (split: "id" | "word"): number => interval(own.map((r) => r.accuracy[split])).mean;
+  return {
+    perplexity: [Math.min(...perplexities), median(perplexities), Math.max(...perplexities)],
+    id: mean("id"),
+    word: mean("word"),
   };
-  return { lr, gain: { mean, half: half ?? Number.NaN }, perplexity };
 }
 
 function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  const high = sorted[middle] ?? Number.NaN;
-  return sorted.length % 2 === 1 ? high : (high + (sorted[middle - 1] ?? Number.NaN)) / 2;
+  return quantile(
+    values.toSorted((a, b) => a - b),
+    0.5,
+  );
 }
 
 function byAlpha(points: readonly FrontierPoint[], hot: number): ManySeeds["alphas"] {
   const own = points.filter(({ lr }) => lr === hot);
   const alphas = [...new Set(own.map(({ alpha }) => alpha))].sort((a, b) => a - b);
-  const ood = alphas.map((alpha) => {
-    const found = own.filter((point) => point.alpha === alpha);
-    return { alpha, mean: interval(found.map((point) => point.ood)).mean };
+  const found = alphas.map((alpha) => {
+    const some = own.filter((point) => point.alpha === alpha);
+    const ood = interval(some.map((point) => point.ood)).mean;
+    return { alpha, ood, perplexity: median(some.map((point) => point.perplexity)) };
   });
-  return { seeds: new Set(own.map(({ seed }) => seed)).size, ood };
+  return { seeds: new Set(own.map(({ seed }) => seed)).size, points: found };
 }
 
 /** The summary of the demo's results over many seeds, and of the frontier over alpha. */
 export function manySeedsOf(
   results: readonly DemoResult[],
+  plan: DemoPlan,
   frontier: readonly FrontierPoint[],
 ): ManySeeds {
-  const rates = [...new Set(results.filter(({ row }) => row === "bt").map(({ lr }) => lr))];
+  const { seeds, atRates, best } = findingsOf(results, plan);
+  const asGain = ({ mean, half }: { mean: number; half: number | null }): Gain => ({
+    mean,
+    half: half ?? Number.NaN,
+  });
+  const rates = atRates
+    .map(({ lr, gain }) => ({
+      lr,
+      gain: asGain(gain),
+      plain: modelAt(results, "bt", lr),
+      reg: modelAt(results, "grm-sft", lr),
+    }))
+    .sort((a, b) => a.lr - b.lr);
   return {
-    seeds: new Set(results.map(({ seed }) => seed)).size,
-    gentle: atRate(results, Math.min(...rates)),
-    hot: atRate(results, Math.max(...rates)),
-    alphas: byAlpha(frontier, Math.max(...rates)),
+    seeds,
+    rates,
+    atBest: asGain(best.gain),
+    base: median(results.map((r) => r.perplexityBefore)),
+    alphas: byAlpha(frontier, rates.at(-1)?.lr ?? Number.NaN),
   };
 }

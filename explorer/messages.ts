@@ -3,6 +3,7 @@
 // Next: host.ts, which answers.
 
 import type { StepRecord } from "../grm/index.ts";
+import type { TapeLayout } from "../report/tape/layout.ts";
 import type { HiddenDetail, HiddenFrame, HiddenScene } from "./hiddenView.ts";
 import type { Look } from "./liveTraining.ts";
 import type { Overopt, OveroptProgress } from "./overoptView.ts";
@@ -10,9 +11,13 @@ import type { ExplorerSettings, TapeSettings, TypedText } from "./settings.ts";
 import type { DifferenceCurve, OpCheck, TapeScene } from "./tapeBench.ts";
 import type { TextReading, Writing } from "./textView.ts";
 
-/** What is asked of a tape: the whole of it, differences along one number, the check of one op. */
+/** What is asked of a tape: the whole of it with some modules open, differences along one number, the check of one op. */
 export type TapeRequest =
-  | { readonly kind: "tape"; readonly settings: TapeSettings }
+  | {
+      readonly kind: "tape";
+      readonly settings: TapeSettings;
+      readonly open: readonly string[];
+    }
   | {
       readonly kind: "differences";
       readonly settings: TapeSettings;
@@ -21,9 +26,14 @@ export type TapeRequest =
     }
   | { readonly kind: "check"; readonly settings: TapeSettings; readonly box: number };
 
-/** What is told of a tape. */
+/** What is told of a tape; where boxes stand is found in the worker, as it takes longer than a picture may. */
 export type TapeTold =
-  | { readonly kind: "tape"; readonly scene: TapeScene }
+  | {
+      readonly kind: "tape";
+      readonly scene: TapeScene;
+      readonly open: readonly string[];
+      readonly layout: TapeLayout;
+    }
   | { readonly kind: "differences"; readonly curve: DifferenceCurve }
   | { readonly kind: "check"; readonly check: OpCheck };
 

@@ -58,11 +58,11 @@ function overoptSeed({ view, settings }: ExplorerState): number | null {
 /** Asks for what the tape view shows and the worker hasn't told. */
 function askForTape(before: ExplorerState | null): void {
   if (state.view !== "tape") return;
-  const settings = tapeSettingsOf(state);
+  const wanted = (one: ExplorerState) => ({ settings: tapeSettingsOf(one), open: one.tape.open });
   const keyOf = (one: ExplorerState): string =>
-    one.view === "tape" ? JSON.stringify(tapeSettingsOf(one)) : "";
+    one.view === "tape" ? JSON.stringify(wanted(one)) : "";
   const isOther = before === null || keyOf(before) !== keyOf(state);
-  if (isOther) ask({ kind: "tape", settings });
+  if (isOther) ask({ kind: "tape", ...wanted(state) });
 }
 
 let asked = ""; // the differences that were asked for last

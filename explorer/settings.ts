@@ -40,13 +40,13 @@ export const choices = {
     "Regulariser",
     Object.keys(regularisers) as Regulariser[],
     "grm-sft",
-    "the text-generation loss of the second model: it keeps predicting text while it learns the reward",
+    "the text loss of the second model: it keeps predicting text while it learns the reward",
   ),
   alpha: choice(
     "alpha α",
     [0, 0.001, 0.01, 0.03, 0.1, 0.3, 0.5, 0.7, 0.9, 0.97],
     0.5,
-    "share of the text-generation loss: (1 - α) reward loss + α text loss",
+    "share of the text loss: (1 - α) reward loss + α text loss",
   ),
   lr: choice(
     "Learning rate",
@@ -58,7 +58,7 @@ export const choices = {
     "beta β",
     [0.03, 0.1, 0.3, 1],
     0.1,
-    "inside the sigmoid of the text-generation loss",
+    "inside the sigmoid of the text loss: how long it goes on pushing",
   ),
   head: choice(
     "Reward head",

@@ -120,7 +120,9 @@ export function stateAt(hash: string): ExplorerState {
 }
 
 /** What is known of a tape before the worker told of it. */
-const noTapeYet = { isPlaying: false, scene: null, curve: null, check: null, guess: null } as const;
+const noTapeYet = {
+  ...{ isPlaying: false, scene: null, layout: null, curve: null, check: null, guess: null },
+} as const;
 
 /** What is known of a training before it began. */
 const nothingYet = {
@@ -196,21 +198,8 @@ function placeAt(hash: string): Opened {
   const view = isView && name !== "" ? (name as ViewName) : "train";
   const { settings, problems: others } = settingsFromQuery(given);
   return {
-    ...{
-      view,
-      settings,
-      tour,
-      pair,
-      feature,
-      plane,
-      text,
-      block,
-      attentionHead,
-      n,
-      title,
-      tape,
-      gpu,
-    },
+    ...{ view, settings, tour, pair, feature, plane },
+    ...{ text, block, attentionHead, n, title, tape, gpu },
     problems: [...problems, ...others],
   };
 }
@@ -227,39 +216,25 @@ export const tourLength = 6;
 
 /** The address of what is shown. */
 export function addressOf(state: ExplorerState): string {
-  const {
-    view,
-    settings,
-    tour,
-    pair,
-    feature,
-    plane,
-    text,
-    block,
-    attentionHead,
-    n,
-    title,
-    tape,
-    gpu,
-  } = state;
+  const { settings, text, attentionHead: head, tour } = state;
   const query = queryOf(settings);
-  query.set("pair", String(pair + 1));
-  query.set("colour", feature);
-  query.set("plane", plane);
-  query.set("layer", String(block));
-  query.set("attention", attentionHead === null ? "mean" : `head-${attentionHead}`);
-  query.set("n", String(n + 1));
-  query.set("title", String(title + 1));
+  query.set("pair", String(state.pair + 1));
+  query.set("colour", state.feature);
+  query.set("plane", state.plane);
+  query.set("layer", String(state.block));
+  query.set("attention", head === null ? "mean" : `head-${head}`);
+  query.set("n", String(state.n + 1));
+  query.set("title", String(state.title + 1));
   if (text.prompt !== initialText.prompt) query.set("prompt", text.prompt);
   for (const [key, i] of [
     ["a", 0],
     ["b", 1],
   ] as const)
     if (text.answers[i] !== initialText.answers[i]) query.set(key, text.answers[i]);
-  if (gpu) query.set("gpu", "1");
-  for (const [key, value] of tapeQuery(tape)) query.set(key, value);
+  if (state.gpu) query.set("gpu", "1");
+  for (const [key, value] of tapeQuery(state.tape)) query.set(key, value);
   if (tour !== null) query.set("tour", String(tour));
-  return `#${view}?${query}`;
+  return `#${state.view}?${query}`;
 }
 
 /** What a reader does. */

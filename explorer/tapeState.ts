@@ -2,7 +2,7 @@
 // the chosen box and number, epsilon, the guess. Next: state.ts, of which it is a part; views/tape.tsx.
 
 import { modulesAround } from "../report/tape/boxes.ts";
-import { itemsOf, type TapeItem } from "../report/tape/layout.ts";
+import { itemsOf, type TapeItem, type TapeLayout } from "../report/tape/layout.ts";
 import type { TapeTold } from "./messages.ts";
 import { epsilons, type TapeSettings } from "./settings.ts";
 import type { DifferenceCurve, OpCheck, TapeScene, WalkGift } from "./tapeBench.ts";
@@ -24,6 +24,8 @@ export interface TapePlaceShown {
 export interface TapeState extends TapePlaceShown {
   readonly isPlaying: boolean;
   readonly scene: TapeScene | null;
+  /** Where its boxes stand; for a moment after something folds, as before. */
+  readonly layout: TapeLayout | null;
   readonly curve: DifferenceCurve | null;
   readonly check: OpCheck | null;
   /** The box that a reader takes for the wrong one. */
@@ -94,10 +96,11 @@ export function heardTape(tape: TapeState, told: TapeTold, wanted: TapeSettings)
   const isWanted = (settings: TapeSettings): boolean =>
     JSON.stringify(settings) === JSON.stringify(wanted);
   if (told.kind === "tape") {
-    if (!isWanted(told.scene.settings)) return tape;
-    const { scene } = told;
+    const { scene, open, layout } = told;
+    if (!isWanted(scene.settings) || open.join() !== tape.open.join()) return tape;
     const box = tape.box !== null && tape.box < scene.tape.boxes.length ? tape.box : null;
-    return { ...tape, scene, box, at: tape.at === null ? null : Math.min(tape.at, timesOf(scene)) };
+    const at = tape.at === null ? null : Math.min(tape.at, timesOf(scene));
+    return { ...tape, scene, layout, box, at };
   }
   if (told.kind === "check") {
     const { check } = told;

@@ -39,9 +39,16 @@ import {
   heard,
   stateAt,
 } from "../explorer/state.ts";
-import { differenceCurve, opCheck, tapeScene } from "../explorer/tapeBench.ts";
+import { differenceCurve, opCheck, type TapeScene, tapeScene } from "../explorer/tapeBench.ts";
 import { formulas } from "../explorer/tapeFormulas.ts";
-import { meetingOf, momentsAt, type TapeAction, timeOf, timesOf } from "../explorer/tapeState.ts";
+import {
+  isOpenIn,
+  meetingOf,
+  momentsAt,
+  type TapeAction,
+  timeOf,
+  timesOf,
+} from "../explorer/tapeState.ts";
 import { examplesOf, read, type Writing, write } from "../explorer/textView.ts";
 import { inspect, type StepRecord, scorePairs, statistics } from "../grm/index.ts";
 import {
@@ -58,6 +65,7 @@ import { committedFrontier } from "../lab/frontier.ts";
 import { spelledBase } from "../lab/node.ts";
 import { tinyModel } from "../lab/tiny.ts";
 import { capture } from "../nn/index.ts";
+import { layOut } from "../report/tape/layout.ts";
 import { barriersOn } from "./axe.ts";
 import { launchBrowser, noBrowser } from "./chromium.ts";
 import { root, temporaryFolder } from "./folders.ts";
@@ -140,23 +148,43 @@ describe("what many seeds say", () => {
     const found = readResults(join(root, "lab/demo/seeds.jsonl"));
     const frontier = committedFrontier();
     assert.ok(found && frontier);
-    const { seeds, gentle, hot, alphas } = manySeedsOf(found.results, frontier.points);
+    const { seeds, rates, atBest, alphas } = manySeedsOf(
+      found.results,
+      found.plan,
+      frontier.points,
+    );
     assert.equal(seeds, 30);
     const table = differenceTable(found.results, found.plan); // the demo's own words for it
-    for (const { gain } of [gentle, hot]) {
-      const ends = [gain.mean, gain.mean - gain.half, gain.mean + gain.half];
-      const [mean = "", low = "", high = ""] = ends.map((x) =>
-        (100 * x).toFixed(1).replace(/^(?=\d)/, "+"),
+    const said = [...rates.map(({ gain }) => gain), atBest].map(({ mean, half }) => {
+      const ends = [mean, mean - half, mean + half];
+      const [middle, low, high] = ends.map((x) =>
+        (100 * x)
+          .toFixed(1)
+          .replace(/^(?=\d)/, "+")
+          .replace("+-", "-"),
       );
-      assert.ok(
-        table.includes(`${mean} [${low}, ${high}]`),
-        `${mean} [${low}, ${high}] in ${table}`,
-      );
-    }
-    assert.ok(hot.perplexity.plain > 10 * hot.perplexity.reg);
+      return `${middle} [${low}, ${high}]`;
+    });
+    const isLine = (line: string): boolean => said.every((gain) => line.includes(gain));
+    assert.ok(table.split("\n").some(isLine), `${said.join(", ")} in ${table}`);
+    const hot = rates.at(-1);
+    assert.ok(hot);
+    const own = found.results.filter(({ row, lr }) => row === "bt" && lr === hot.lr);
+    near(hot.plain.word, statistics.mean(own.map(({ accuracy }) => accuracy.word)), 1e-12, "words");
+    const [lowest, , highest] = hot.plain.perplexity;
+    const perplexities = own.map(({ perplexity }) => perplexity).sort((a, b) => a - b);
+    assert.deepEqual([lowest, highest], [perplexities[0], perplexities.at(-1)]);
+    // what the tour says in words
+    assert.ok(lowest > 2 * hot.reg.perplexity[2], "the plain model forgets, the other doesn't");
+    const fallen = (kind: "id" | "word"): number => (rates[0]?.plain[kind] ?? 0) - hot.plain[kind];
+    assert.ok(fallen("word") > fallen("id") + 0.02, "most is lost on words that weren't shown");
     const zero = frontier.points.filter(({ alpha, lr }) => alpha === 0 && lr === hot.lr);
-    near(alphas.ood[0]?.mean, statistics.mean(zero.map(({ ood }) => ood)), 1e-12, "alpha 0");
+    const [first] = alphas.points;
+    near(first?.ood, statistics.mean(zero.map(({ ood }) => ood)), 1e-12, "alpha 0");
     assert.equal(alphas.seeds, zero.length);
+    const most = Math.max(...alphas.points.map(({ ood }) => ood));
+    assert.ok((alphas.points.at(-1)?.ood ?? 1) < most - 0.02, "too much text loss");
+    assert.ok((alphas.points[1]?.perplexity ?? 0) < (first?.perplexity ?? 0) / 4, "a hundredth");
   });
 });
 
@@ -704,9 +732,11 @@ describe("the tape", () => {
 
   test("steps follow what is seen, and an address holds all of it", async () => {
     const scene = await tapeScene(settings);
+    const told = (of: TapeScene, open: readonly string[]) =>
+      ({ kind: "tape", scene: of, open, layout: layOut(of.tape, isOpenIn({ open })) }) as const;
     const does = (state: ExplorerState, ...actions: readonly TapeAction[]): ExplorerState =>
       actions.reduce((now, action) => afterAction(now, { kind: "tape", does: action }), state);
-    const begun = heard(stateAt("#tape?alpha=0.3"), { kind: "tape", scene });
+    const begun = heard(stateAt("#tape?alpha=0.3"), told(scene, []));
     assert.equal(timeOf(begun.tape), timesOf(scene));
     const first = does(begun, { to: "time", at: 0 }, { to: "step", by: 1 });
     assert.equal(first.tape.at, 22, "the folded model runs at once");
@@ -735,11 +765,11 @@ describe("the tape", () => {
       /"<b>" is no open.*"99" is no eps/,
     );
     const late = { ...scene, settings: { ...settings, alpha: 0.9 } };
-    assert.equal(
-      heard(begun, { kind: "tape", scene: late }).tape.scene,
-      scene,
-      "of other settings",
-    );
+    assert.equal(heard(begun, told(late, [])).tape.scene, scene, "of other settings");
+    const folded = heard(opened, told(scene, [])).tape.layout;
+    assert.equal(folded, opened.tape.layout, "what was asked for before a module opened");
+    const now = heard(opened, told(scene, ["model"])).tape.layout;
+    assert.ok((now?.items.length ?? 0) > (folded?.items.length ?? 0));
     let playing = does(begun, { to: "play", isPlaying: true });
     assert.equal(playing.tape.at, 0);
     for (let i = 0; i < 40; i++) playing = does(playing, { to: "step", by: 1 });
@@ -1151,6 +1181,7 @@ describe("the page in Chromium", { skip: noBrowser }, () => {
       assert.equal(await page.locator(".tape .box").count(), 15);
       await box("+ v_head 2 ops → f64[2]").press("Enter");
       await box("linear f64[2,1]").press("Enter");
+      await page.locator(".numbers-of pre").nth(1).waitFor();
       const numbers = await page.locator(".numbers-of pre").allTextContents();
       const planted = tape.boxes.find(({ op, module }) => op === "linear" && module === "v_head");
       assert.deepEqual(

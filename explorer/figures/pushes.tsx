@@ -13,11 +13,13 @@ interface PushesProps {
 }
 
 const left = 168;
-const column = 19;
+const widths = { whole: 800, least: 12, most: 19 } as const; // of the whole where it fits, of a token
 const top = 66;
 const height = 34;
 
 export function Pushes({ label, tokens, rows, side }: PushesProps): JSX.Element {
+  const room = Math.floor((widths.whole - left - 8) / tokens.length);
+  const column = Math.max(widths.least, Math.min(widths.most, room));
   const width = left + tokens.length * column + 8;
   return (
     <svg
@@ -37,7 +39,7 @@ export function Pushes({ label, tokens, rows, side }: PushesProps): JSX.Element 
         </text>
       ))}
       {rows.map((row, r) => (
-        <Row key={row.place} row={row} side={side} y={top + r * (height + 6)} width={width} />
+        <Row key={row.place} row={row} side={side} y={top + r * (height + 6)} column={column} />
       ))}
     </svg>
   );
@@ -47,9 +49,9 @@ function Row(props: {
   readonly row: PushRow;
   readonly side: "better" | "worse";
   readonly y: number;
-  readonly width: number;
+  readonly column: number;
 }): JSX.Element {
-  const { row, side, y, width } = props;
+  const { row, side, y, column } = props;
   const { reward, text } = row[side];
   const most = Math.max(...reward, ...text, Number.MIN_VALUE);
   const bar = (norm: number, t: number, kind: "reward" | "text"): JSX.Element | null => {
@@ -72,7 +74,13 @@ function Row(props: {
       <text x={left - 8} y={y + height / 2 + 5} text-anchor="end" class="place">
         {row.place}
       </text>
-      <line class="floor" x1={left} x2={width - 8} y1={y + height} y2={y + height} />
+      <line
+        class="floor"
+        x1={left}
+        x2={left + text.length * column}
+        y1={y + height}
+        y2={y + height}
+      />
       {text.map((norm, t) => bar(norm, t, "text"))}
       {reward.map((norm, t) => bar(norm, t, "reward"))}
     </g>

@@ -10,6 +10,7 @@ import { Tape } from "./tape.tsx";
 import { Text } from "./text.tsx";
 import { Tour } from "./tour.tsx";
 import { Train } from "./train.tsx";
+import { Words } from "./words.tsx";
 
 export function App({ state, act }: ViewProps): JSX.Element {
   return (
@@ -43,6 +44,7 @@ export function App({ state, act }: ViewProps): JSX.Element {
           </p>
         ))}
         <Tour state={state} act={act} />
+        <Words />
         {state.view === "train" && <Train state={state} act={act} />}
         {state.view === "hidden" && <Hidden state={state} act={act} />}
         {state.view === "overopt" && <Overoptimise state={state} act={act} />}

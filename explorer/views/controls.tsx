@@ -23,6 +23,7 @@ export function Controls({ state, act }: ViewProps): JSX.Element {
         name="method"
         value={settings.method}
         options={regularisers}
+        help={choices.method.help}
         onChange={(method) => set({ method })}
       />
       <AlphaSlider settings={settings} set={set} />

@@ -4,7 +4,8 @@
 
 import type { JSX } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { Chart, type ChartData } from "../figures/chart.tsx";
+import type { ChartData } from "../figures/chart.tsx";
+import { Figure } from "../figures/figure.tsx";
 import { Pushes } from "../figures/pushes.tsx";
 import { SaveButtons } from "../figures/save.tsx";
 import {
@@ -52,8 +53,9 @@ export function Hidden({ state, act }: ViewProps): JSX.Element {
             <p class="soft key-line">
               A point is the final hidden state at a story's last token, which the reward is read
               from. Circles: stories like those that were learnt from; squares: other animals, rare
-              words, other sentences. Tails: the last {shownTrail} pictures.{" "}
-              {planeText(state, scene)}
+              words, other sentences. Tails: the last {shownTrail} pictures. Arrows: where each loss
+              pushes the tokens of the chosen pair, each from where its own state lies; lengths by
+              the square root. {planeText(state, scene)}
             </p>
             <PairStories state={state} scene={scene} />
             {pushed}
@@ -251,19 +253,16 @@ function PushFigure({ state, scene }: { state: ExplorerState; scene: HiddenScene
   const { detail, pair } = state;
   const story = scene.stories.find((one) => one.pair === pair && one.isBetter);
   const title = "Where the two losses push the better story";
-  if (detail === null || detail.pair !== pair || story === undefined) {
+  const isThere = detail !== null && detail.pair === pair && story !== undefined;
+  if (!isThere || detail.rows === null) {
     return (
       <figure class="wide">
         <h3>{title}</h3>
-        <p class="soft">Walking back through the network …</p>
-      </figure>
-    );
-  }
-  if (detail.rows === null) {
-    return (
-      <figure class="wide">
-        <h3>{title}</h3>
-        <p class="soft">Without a text loss there is nothing for the reward loss to meet.</p>
+        <p class="soft">
+          {isThere
+            ? "Without a text loss there is nothing for the reward loss to meet."
+            : "Walking back through the network …"}
+        </p>
       </figure>
     );
   }
@@ -311,6 +310,8 @@ function Drift({ state }: { readonly state: ExplorerState }): JSX.Element | null
     label: `${key} with the base by layer`,
     x: [0, layers.length - 1],
     xTicks: layers,
+    xTitle: "layer",
+    xName: (x) => layers[x] ?? "",
     y: [0, 1],
     lines: detail.drift.map((of, model) => ({
       name: model === 0 ? "plain" : regularisedName(state),
@@ -325,24 +326,16 @@ function Drift({ state }: { readonly state: ExplorerState }): JSX.Element | null
   });
   return (
     <div class="figures">
-      <figure>
-        <h3>Drift by layer: direction</h3>
-        <Chart {...chart("cosine")} />
-        <figcaption>
-          Mean cosine of each token's state with the base's, 1 where nothing moved. Step{" "}
-          {detail.step}.
-        </figcaption>
-        <SaveButtons title="Drift by layer, direction" />
-      </figure>
-      <figure>
-        <h3>Drift by layer: arrangement</h3>
-        <Chart {...chart("cka")} />
-        <figcaption>
-          CKA with the base's states: whether tokens lie to each other as they did, however all are
-          turned. Step {detail.step}.
-        </figcaption>
-        <SaveButtons title="Drift by layer, arrangement" />
-      </figure>
+      <Figure
+        title="Drift by layer: direction"
+        look={`Mean cosine of each token's state with the base's, 1 where nothing moved. Step ${detail.step}.`}
+        chart={chart("cosine")}
+      />
+      <Figure
+        title="Drift by layer: arrangement"
+        look={`CKA with the base's states: whether tokens lie to each other as they did, however all are turned. Step ${detail.step}.`}
+        chart={chart("cka")}
+      />
     </div>
   );
 }

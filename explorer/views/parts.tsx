@@ -33,9 +33,10 @@ export function Choices<T extends string>(props: {
   readonly name: string;
   readonly value: T;
   readonly options: Readonly<Record<T, string>>;
+  readonly help?: string;
   readonly onChange: (value: T) => void;
 }): JSX.Element {
-  const { label, name, value, options, onChange } = props;
+  const { label, name, value, options, help, onChange } = props;
   return (
     <fieldset class="choices">
       <legend>{label}</legend>
@@ -53,6 +54,7 @@ export function Choices<T extends string>(props: {
           </label>
         ))}
       </div>
+      {help !== undefined && <p class="help">{help}</p>}
     </fieldset>
   );
 }

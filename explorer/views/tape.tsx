@@ -2,24 +2,16 @@
 // on an op shows its formula, its source and its numbers. Next: tapePanel.tsx, ../tapeState.ts, ../tapeBench.ts.
 
 import { type ComponentChild, h, type JSX } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import { tinyAnswers } from "../../lab/tinyWords.ts";
 import { tintsOf } from "../../report/tape/boxes.ts";
 import { drawTape, type SvgPart } from "../../report/tape/draw.ts";
-import { layOut, type TapeLayout } from "../../report/tape/layout.ts";
+import type { TapeLayout } from "../../report/tape/layout.ts";
 import { SaveButtons } from "../figures/save.tsx";
 import { bugSeeds, regularisers } from "../settings.ts";
 import type { ExplorerState } from "../state.ts";
 import type { TapeScene } from "../tapeBench.ts";
-import {
-  isOpenIn,
-  meetingOf,
-  momentOf,
-  momentsAt,
-  type TapeAction,
-  timeOf,
-  timesOf,
-} from "../tapeState.ts";
+import { meetingOf, momentOf, momentsAt, type TapeAction, timeOf, timesOf } from "../tapeState.ts";
 import { AlphaSlider } from "./controls.tsx";
 import { Choices, Select, type ViewProps } from "./parts.tsx";
 import { nameOf, opName, TapePanel } from "./tapePanel.tsx";
@@ -159,46 +151,25 @@ function happenedAt(scene: TapeScene, time: number): string {
 
 // --- The graph ---------------------------------------------------------------------------------------
 
-let laid: { readonly of: TapeScene; readonly open: string; readonly layout: TapeLayout } | null =
-  null;
-
-/** Places of all that is seen: found when something folds, not at every step. */
-function layoutOf(scene: TapeScene, open: readonly string[]): TapeLayout {
-  const key = [...open].sort().join();
-  if (laid?.of !== scene || laid.open !== key)
-    laid = { of: scene, open: key, layout: layOut(scene.tape, isOpenIn({ open })) };
-  return laid.layout;
-}
+/** What has the focus once the boxes stand where they will. */
+let nextFocus: string | null = null;
 
 function TapeFigure({ state: { tape }, scene, go }: Shown): JSX.Element {
   const time = timeOf(tape);
   const frame = useRef<HTMLDivElement>(null);
-  const { box, open } = tape;
-  useEffect(() => bringIntoView(frame.current, ".chosen"), [box, open]);
+  const { box, layout } = tape;
+  useEffect(() => bringIntoView(frame.current, ".chosen"), [box, layout]);
   useEffect(() => bringIntoView(frame.current, ".now"), [time]);
-  const moments = momentsAt(scene, time);
-  const svg = drawTape(layoutOf(scene, tape.open), {
-    label: `The tape, ${scene.walk.length} ops; arrow keys step through it`,
-    buttons: true,
-    tint: tintsOf(scene.tape, scene.ends),
-    look: (item) => {
-      const own = momentOf(item, moments);
-      const isChosen = item.boxes.some(({ id }) => id === tape.box);
-      const isPart = own !== undefined && own.gradient !== null && !own.isWhole;
-      const says = {
-        now: own?.isNow,
-        chosen: isChosen,
-        waiting: own?.hasRun === false,
-        part: isPart,
-      };
-      const classes = Object.entries(says).filter(([, is]) => is);
-      return {
-        classes: classes.map(([name]) => name).join(" "),
-        values: own?.hasRun ? item.output.values : null,
-        gradient: own?.gradient ?? null,
-      };
-    },
-  });
+  useEffect(() => {
+    if (nextFocus === null) return;
+    frame.current?.querySelector<SVGElement>(`[data-key="${CSS.escape(nextFocus)}"]`)?.focus();
+    nextFocus = null;
+  }, [layout]);
+  // drawn again when it changes, not whenever a training beside it tells something
+  const picture = useMemo(
+    () => layout && asJsx(pictureOf(scene, layout, { box, time })),
+    [scene, layout, box, time],
+  );
   const choose = (element: Element | null): void => {
     const key = element?.closest("[data-key]")?.getAttribute("data-key");
     if (key) pressed(key, go);
@@ -230,7 +201,7 @@ function TapeFigure({ state: { tape }, scene, go }: Shown): JSX.Element {
           choose(event.target as Element);
         }}
       >
-        {asJsx(svg)}
+        {picture}
       </div>
       <figcaption>
         y: an op's value, dL: the gradient of the loss by it; blue above 0, orange below. A box with
@@ -247,6 +218,37 @@ function TapeFigure({ state: { tape }, scene, go }: Shown): JSX.Element {
       <SaveButtons title="tape" />
     </figure>
   );
+}
+
+/** The tape at a time, with a box chosen. */
+function pictureOf(
+  scene: TapeScene,
+  layout: TapeLayout,
+  { box, time }: { readonly box: number | null; readonly time: number },
+): SvgPart {
+  const moments = momentsAt(scene, time);
+  return drawTape(layout, {
+    label: `The tape, ${scene.walk.length} ops; arrow keys step through it`,
+    buttons: true,
+    tint: tintsOf(scene.tape, scene.ends),
+    look: (item) => {
+      const own = momentOf(item, moments);
+      const isChosen = item.boxes.some(({ id }) => id === box);
+      const isPart = own !== undefined && own.gradient !== null && !own.isWhole;
+      const says = {
+        now: own?.isNow,
+        chosen: isChosen,
+        waiting: own?.hasRun === false,
+        part: isPart,
+      };
+      const classes = Object.entries(says).filter(([, is]) => is);
+      return {
+        classes: classes.map(([name]) => name).join(" "),
+        values: own?.hasRun ? item.output.values : null,
+        gradient: own?.gradient ?? null,
+      };
+    },
+  });
 }
 
 /** Scrolls the picture, and not the page, until something in it is seen. */
@@ -280,9 +282,7 @@ function pressed(key: string, go: Shown["go"]): void {
   const isOpen = kind === "module";
   go({ to: "fold", path: rest, isOpen });
   const other = isOpen ? `frame ${rest}` : `module ${rest}`;
-  afterDrawing(() =>
-    document.querySelector<SVGElement>(`[data-key="${CSS.escape(other)}"]`)?.focus(),
-  );
+  nextFocus = other;
 }
 
 /** Does something once what was asked for is drawn. */

@@ -141,7 +141,8 @@ function Verdicts({ state, reading }: { state: ExplorerState; reading: TextReadi
   const truth = a === b ? "both are worth the same" : `${a > b ? "A" : "B"} is better`;
   return (
     <p class="verdicts">
-      By the formula A is worth {a.toFixed(1)} and B {b.toFixed(1)}: {truth}.{" "}
+      By this world's true reward, a formula, A is worth {a.toFixed(1)} and B {b.toFixed(1)}:{" "}
+      {truth}.{" "}
       {reading.models.map((answers, model) => {
         const [ra, rb] = [lastReward(answers[0]), lastReward(answers[1])];
         const chance = 1 / (1 + Math.exp(-Math.abs(ra - rb)));
@@ -274,9 +275,9 @@ function Key({ state, act }: ViewProps): JSX.Element {
     <div class="token-key">
       <p class="soft">
         Colour: what a token adds to the reward of the text so far, <span class="ramp" /> from −1.5
-        to 1.5. Bar below: surprise, full at 8 nats. Point at a token, or walk with the arrow keys,
-        and frames show where its attention looks. Only the last reward is trained; those before
-        show where a judgement comes from.
+        to 1.5. Bar below: surprise, full at 8 nats (a chance of 1 in 3,000). Point at a token, or
+        walk with the arrow keys, and frames show where its attention looks. Only the last reward is
+        trained; those before show where a judgement comes from.
       </p>
       <Select
         label="Attention of block"

@@ -2,7 +2,7 @@
 // at, and what thirty seeds say where one run can't. Next: ../manySeeds.ts for those numbers.
 
 import type { JSX } from "preact";
-import type { ManySeeds } from "../manySeeds.ts";
+import type { Gain, ManySeeds, SeedsAtRate } from "../manySeeds.ts";
 import { type ExplorerSettings, initialSettings, valueText } from "../settings.ts";
 import { addressOf, tourLength } from "../state.ts";
 import { percent, points, short, type ViewProps } from "./parts.tsx";
@@ -20,17 +20,34 @@ interface TourStep {
   readonly isHidden?: boolean;
 }
 
-const { seeds, gentle, hot, alphas } = MANY_SEEDS;
-
-/** 68.5 % at α = 0, ... for some of the alphas that were measured. */
-function alphaText(): string {
-  const some = alphas.ood.filter(({ alpha }) => [0, 0.01, 0.5, 0.7, 0.97].includes(alpha));
-  return some.map(({ alpha, mean }) => `${percent(mean)} at ${alpha}`).join(", ");
-}
+const { seeds, rates, atBest, base, alphas } = MANY_SEEDS;
+const [gentle, hot] = [rates[0], rates.at(-1)] as [SeedsAtRate, SeedsAtRate];
 
 /** +3.1 points [+2.2, +4.0] */
-function gainText({ gain: { mean, half } }: ManySeeds["hot"]): string {
+function gainText({ mean, half }: Gain): string {
   return `${points(mean)} points [${points(mean - half)}, ${points(mean + half)}]`;
+}
+
+/** What a difference allows to say. */
+function verdictOf({ mean, half }: Gain): string {
+  return mean - half > 0 ? "ahead" : mean + half < 0 ? "behind" : "neither ahead nor behind";
+}
+
+/** 66.8 % and 154 at α = 0, ... for some of the alphas that were measured, the best one among them. */
+function alphaText(): string {
+  const some = alphas.points.filter(({ alpha }) =>
+    [0, 0.01, 0.5, best.alpha, 0.97].includes(alpha),
+  );
+  const text = ({ alpha, ood, perplexity }: (typeof some)[number]): string =>
+    `${percent(ood)} and ${short(perplexity)} at α = ${alpha}`;
+  return some.map(text).join(", ");
+}
+
+const best = alphas.points.reduce((a, b) => (b.ood > a.ood ? b : a));
+
+/** From the gentlest rate to the hottest. */
+function fromTo(model: "plain" | "reg", kind: "id" | "word"): string {
+  return `${percent(gentle[model][kind])} to ${percent(hot[model][kind])}`;
 }
 
 const steps: readonly TourStep[] = [
@@ -39,9 +56,10 @@ const steps: readonly TourStep[] = [
     text: (
       <>
         Both cards begin as the same small language model. It has read 64,000 little stories, and it
-        writes them: the quote at the foot of each card is its own. Its perplexity, the number of
-        words between which it hesitates, is about 3. Now both get a second head, which has to learn
-        which of two stories people prefer.
+        writes them: the quotes at the foot of each card are its own. Its perplexity, the number of
+        equally likely words between which it hesitates, is about {short(base)}. Now both get a
+        second head, a reward head, which learns which of two stories people prefer: its loss falls
+        when the preferred story gets the higher reward (Bradley and Terry's loss).
       </>
     ),
     settings: initialSettings,
@@ -50,10 +68,12 @@ const steps: readonly TourStep[] = [
     title: "Train at a hot rate",
     text: (
       <>
-        Press the button and watch the two quotes and the first curve. The left model learns from
-        preferences alone. Nothing asks it to stay a language model, and at this learning rate it
-        soon is none: its perplexity climbs from 3 to tens or hundreds, and its stories fall apart.
-        The right model has a text loss beside the reward loss, and goes on writing.
+        Press the button and watch the quotes and the first curve. The left model learns from
+        preferences alone, with large steps, and nothing asks it to stay a language model. Over{" "}
+        {seeds} seeds its perplexity ended between {short(hot.plain.perplexity[0])} and{" "}
+        {short(hot.plain.perplexity[2])}. The right model has a text loss beside the reward loss,
+        and goes on writing: it ended between {short(hot.reg.perplexity[0])} and{" "}
+        {short(hot.reg.perplexity[2])}.
       </>
     ),
     settings: { ...initialSettings, lr: 5e-3, alpha: 0.5 },
@@ -64,11 +84,13 @@ const steps: readonly TourStep[] = [
     text: (
       <>
         Look at accuracy out of distribution: pairs about other animals, with rarer words, in other
-        sentences. Training at this rate overwrites what the base knew of words and sentences that
-        the preferences don't show, and the second model is held to it. One run has wide bands and
-        may say anything. Over {seeds} seeds GRM-SFT is ahead at this rate by <b>{gainText(hot)}</b>
-        ; typical perplexities are {short(hot.perplexity.plain)} for plain Bradley-Terry and{" "}
-        {short(hot.perplexity.reg)} for GRM-SFT. Try other seeds under “More settings”.
+        sentences. What a word means that no preference showed, only the language model has read,
+        and large steps overwrite what it knew. Over {seeds} seeds plain Bradley-Terry goes from{" "}
+        {fromTo("plain", "id")} between the gentle rate and this one on pairs like those it learnt
+        from, but from {fromTo("plain", "word")} on words that no preference showed; GRM-SFT, held
+        to its text, from {fromTo("reg", "id")} and from {fromTo("reg", "word")}. Out of
+        distribution GRM-SFT is {verdictOf(hot.gain)} at this rate: <b>{gainText(hot.gain)}</b>. One
+        run has wide bands and may say anything: try other seeds under “More settings”.
       </>
     ),
   },
@@ -76,23 +98,31 @@ const steps: readonly TourStep[] = [
     title: "Move alpha",
     text: (
       <>
-        α is the text loss's share. Press the button: with α = 0.01, a hundredth, most of the
-        language is kept already. Then drag the slider; each place trains anew. Mean accuracy out of
-        distribution over {alphas.seeds} seeds: {alphaText()}. With α near 1 too little is left for
-        the reward to be learnt with.
+        α is the text loss's share. Press the button: α = 0.01 is a hundredth. Then drag the slider;
+        each place trains anew. Mean accuracy out of distribution and median perplexity over{" "}
+        {alphas.seeds} seeds at this rate: {alphaText()}. A little keeps most of the language; too
+        much leaves too little for the reward to be learnt with.
       </>
     ),
     settings: { ...initialSettings, lr: 5e-3, alpha: 0.01 },
     button: "Train with α = 0.01",
   },
   {
-    title: "At a gentle rate it costs a little",
+    title: "And at a gentle rate?",
     text: (
       <>
-        At {valueText(gentle.lr)} the plain model forgets almost nothing, and does better than at
-        the hot rate. Over {seeds} seeds GRM-SFT against plain Bradley-Terry is{" "}
-        <b>{gainText(gentle)}</b>: less than one run can show. So the text loss is insurance against
-        a rate that is too high, not a gain over one that is right.
+        At {valueText(gentle.lr)} the plain model forgets little: its perplexity ends at{" "}
+        {short(gentle.plain.perplexity[1])}. Over {seeds} seeds GRM-SFT less plain, out of
+        distribution, is{" "}
+        {rates.map(({ lr, gain }) => (
+          <span key={lr}>
+            <b>{gainText(gain)}</b> at {valueText(lr)},{" "}
+          </span>
+        ))}
+        and with each model at the rate that is best for it <b>{gainText(atBest)}</b>.{" "}
+        {atBest.mean - atBest.half > 0
+          ? "So the text loss gains something at every model's best rate, too."
+          : "So here the text loss is insurance against a rate that is too high, and not shown to gain anything over one that is right."}
       </>
     ),
     settings: { ...initialSettings, lr: 7e-4, alpha: 0.5 },
@@ -103,16 +133,23 @@ const steps: readonly TourStep[] = [
     isHidden: true,
     text: (
       <>
-        In each card's picture two arrows push one hidden state. They never push the same place: the
-        reward is read at a story's last token, the text loss at all tokens before it. They meet one
-        layer below, where the last token's attention looks back. That is how a loss on text can
-        hold a reward in place. The view of hidden states shows it, token by token, and the tape op
-        by op, on a model small enough to read. This shows nothing about large models or human
-        preferences: lab/RESULTS.md says what was measured there.
+        In the right card's picture two arrows push one box. But a story has a hidden state for each
+        of its tokens, and at the top the two losses never push the same one: the reward is read at
+        the last token, the text loss at those before it, each of which predicts the next. They meet
+        one step below, <b>in the last block's attention</b>, where the last token takes values from
+        all tokens before it. So the text loss holds the very numbers that the reward is made of.
+        The view of hidden states shows it token by token, the tape op by op. All this is one small
+        world: lab/RESULTS.md says what was measured with human preferences.
       </>
     ),
   },
 ];
+
+/** On a telephone what happens is below the controls. */
+function showResults(): void {
+  const results = document.querySelector(".results");
+  if ((results?.getBoundingClientRect().top ?? 0) > innerHeight - 80) results?.scrollIntoView();
+}
 
 /** The panel of the tour; a button to begin it otherwise. */
 export function Tour({ state, act }: ViewProps): JSX.Element {
@@ -123,7 +160,7 @@ export function Tour({ state, act }: ViewProps): JSX.Element {
         <button type="button" onClick={() => act({ kind: "tour", tour: 1 })}>
           Take the tour
         </button>{" "}
-        <span class="soft">six steps, two minutes</span>
+        <span class="soft">six steps, a few minutes</span>
       </p>
     );
   }
@@ -144,6 +181,7 @@ export function Tour({ state, act }: ViewProps): JSX.Element {
             onClick={() => {
               act({ kind: "set", settings });
               act({ kind: "run" });
+              showResults();
             }}
           >
             {button}
