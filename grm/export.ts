@@ -207,6 +207,9 @@ function targetModules(model: RewardModel, layers: readonly string[]): readonly 
   return meant.length === layers.length ? [...names] : layers;
 }
 
+/** What a tokenizer gives a model; before transformers 5 it gave token types, too, which a Llama refuses. */
+const inputs = { model_input_names: ["input_ids", "attention_mask"] };
+
 /** The tokenizer's files, and in them the template and the longest sequence. */
 async function saveTokenizerWithTemplate(
   folder: string,
@@ -218,7 +221,8 @@ async function saveTokenizerWithTemplate(
   if (!fileExists(path)) return; // llama2.c's
   const config = parseJson(path, readFile(path)).object();
   const chat_template = jinjaOf(template, tokenizer.special);
-  await writeJson(path, { ...config, model_max_length: maxLength, chat_template });
+  const own = { model_max_length: maxLength, chat_template };
+  await writeJson(path, { ...inputs, ...config, ...own });
 }
 
 function writeJson(path: string, content: object): Promise<void> {

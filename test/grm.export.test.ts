@@ -73,7 +73,10 @@ describe("a whole model", () => {
       { model_type: "llama", vhead_layer_type: "mlp", vhead_num_layers: 2, vhead_num_neurons: 12 },
     );
     assert.equal(config.summary_dropout_prob, 0.1);
-    const { chat_template, model_max_length, eos_token } = json(join(at, "tokenizer_config.json"));
+    const { chat_template, model_max_length, eos_token, model_input_names } = json(
+      join(at, "tokenizer_config.json"),
+    );
+    assert.deepEqual(model_input_names, ["input_ids", "attention_mask"]); // no types of tokens
     assert.match(chat_template as string, /Human: /);
     assert.deepEqual([model_max_length, eos_token], [64, "</s>"]);
   });
