@@ -65,14 +65,16 @@ async function packed(project: EmptyProject): Promise<string> {
 /** Installs the package into a new project, and others beside it, if they can be had. */
 export async function installed(others: readonly string[] = []): Promise<Installed> {
   const project = emptyProject();
-  const packing = pack(project);
+  const tarball = await pack(project);
+  const install = (...names: string[]) => project.npm("install", ...names, ...quietly);
   let missing: string | null = null;
   try {
-    if (others.length > 0) await project.npm("install", ...others, ...quietly);
+    await install(tarball, ...others);
   } catch (error) {
+    if (others.length === 0) throw error;
     const [, why = String(error)] = String(error).split("\n");
     missing = `npm can't install ${others.join(", ")} here: ${why}`;
+    await install(tarball);
   }
-  await project.npm("install", await packing, ...quietly);
   return { ...project, missing };
 }

@@ -52,7 +52,7 @@ before(async () => {
   const aliases = versions.map((version) => `typescript-${version}@npm:typescript@${version}`);
   const compiling = compilers.npm("install", ...aliases, ...quietly);
   tarball = await pack(project);
-  await project.npm("install", tarball, ...quietly);
+  await project.npm("install", tarball, "gpu.js@2", ...quietly);
   await compiling;
   installed = join(project.folder, "node_modules", "twoheads");
   for (const name of readdirSync(join(root, "test/consumer")))
@@ -93,7 +93,6 @@ describe("the package in an empty project", () => {
     const program = `
       import { report } from "./own.mjs";
       for (const device of ["reference", "wasm", "gpu:cpu"]) console.log(await report(device));`;
-    await project.npm("install", "gpu.js@2", ...quietly);
     const [reference = "", ...others] = (await evaluate(program)).trim().split("\n");
     assert.match(
       reference,
