@@ -190,30 +190,64 @@ describe("what many seeds say", () => {
 
 // --- Training ----------------------------------------------------------------------------------------
 
-/** A whole training in Node, once for all who hold something against it. */
-function trained(settings: ExplorerSettings): ReturnType<typeof train> {
-  const known = trainings.get(String(queryOf(settings))) ?? train(settings);
-  trainings.set(String(queryOf(settings)), known);
-  return known;
-}
-
-const trainings = new Map<string, ReturnType<typeof train>>();
-
-async function train(settings: ExplorerSettings) {
-  const training = await LiveTraining.begin(settings, filesOf(settings.base));
-  const records: (readonly StepRecord[])[] = [];
-  while (!training.finished) records.push(await training.next());
-  const look = await training.look();
-  training.release();
-  return { records, look };
-}
-
 /** Another regulariser, head and base; its head's dropout draws. */
 const other: ExplorerSettings = {
   ...short,
   ...({ method: "grm-dpo", head: "mlp", flips: 0.25, base: 2, seed: 3, lr: 2e-3 } as const),
   alpha: 0.1,
 };
+
+/** A host that trains in Node, and all that it told. */
+function hosted() {
+  const told: Told[] = [];
+  const host = new TrainingHost({
+    tell: (one) => told.push(one),
+    base: async (number) => filesOf(number),
+    turn: () => new Promise((resolve) => setTimeout(resolve, 0)),
+  });
+  const ask = (...requests: readonly Request[]): Promise<unknown> =>
+    Promise.all(requests.map((request) => host.hear(request)));
+  return { told, ask };
+}
+
+/** Does something once, and gives everybody who asks the same. */
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+}
+
+/** A host that trained with a pause on the way; how many steps it had told of by then. */
+const paused = once(async () => {
+  const { told, ask } = hosted();
+  await ask({ kind: "begin", training: 1, settings: short }, { kind: "step" });
+  const run = ask({ kind: "run" });
+  setTimeout(() => void ask({ kind: "pause" }), 300);
+  await run;
+  const before = [...told];
+  await ask({ kind: "run" });
+  return { told, ask, before };
+});
+
+/** A host that trained while a pair was watched. */
+const watched = once(async () => {
+  const { told, ask } = hosted();
+  await ask({ kind: "watch", pair: 3 });
+  await ask({ kind: "begin", training: 1, settings: other });
+  await ask({ kind: "run" });
+  return { told, ask };
+});
+
+/** A whole training in Node: of `short` with a pause, of `other` watched, which must change no bit. */
+async function trained(settings: ExplorerSettings) {
+  const { told } = await (settings === other ? watched() : paused());
+  const records = told.flatMap((one) => (one.kind === "steps" ? [one.records] : []));
+  const look = told.findLast((one) => one.kind === "look")?.look;
+  assert.ok(look);
+  return { records, look };
+}
 
 /** Both models' losses, step by step. */
 function lossesIn(records: readonly (readonly StepRecord[])[]) {
@@ -270,42 +304,16 @@ describe("a training", () => {
 });
 
 describe("the host", () => {
-  /** A host that trains in Node, and all that it told. */
-  function hosted() {
-    const told: Told[] = [];
-    const host = new TrainingHost({
-      tell: (one) => told.push(one),
-      base: async (number) => filesOf(number),
-      turn: () => new Promise((resolve) => setTimeout(resolve, 0)),
-    });
-    const ask = (...requests: readonly Request[]): Promise<unknown> =>
-      Promise.all(requests.map((request) => host.hear(request)));
-    return { told, ask };
-  }
-
-  test("steps, runs, pauses and goes on, with the numbers of a training without pauses", async () => {
-    const { told, ask } = hosted();
-    await ask({ kind: "begin", training: 1, settings: short }, { kind: "step" });
-    const run = ask({ kind: "run" });
-    setTimeout(() => void ask({ kind: "pause" }), 300);
-    await run;
-    const count = () => told.filter(({ kind }) => kind === "steps").length;
-    const paused = count();
-    assert.ok(paused > 1 && paused < 28, `${paused} steps`);
+  test("steps, runs, pauses and goes on", async () => {
+    const { told, before } = await paused();
+    const steps = before.filter(({ kind }) => kind === "steps").length;
+    assert.ok(steps > 1 && steps < 28, `${steps} steps`);
     assert.equal(
-      told.some(({ kind }) => kind === "finished"),
+      before.some(({ kind }) => kind === "finished"),
       false,
     );
-    await ask({ kind: "run" });
-    const { records, look } = await trained(short);
-    const found = told.flatMap((one) => (one.kind === "steps" ? [one.records] : []));
-    assert.deepEqual(lossesIn(found), lossesIn(records));
-    const looks = told.flatMap((one) => (one.kind === "look" ? [one.look] : []));
-    assert.deepEqual(
-      looks.map(({ step }) => step),
-      [0, 16, 28],
-    );
-    assert.deepEqual(looks.at(-1), look);
+    const looks = told.flatMap((one) => (one.kind === "look" ? [one.look.step] : []));
+    assert.deepEqual(looks, [0, 16, 28]);
     assert.equal(told.at(-1)?.kind, "finished");
   });
 
@@ -425,27 +433,16 @@ describe("hidden states", () => {
     training.release();
   });
 
-  test("watching changes no bit of a training", async () => {
-    const told: Told[] = [];
-    const host = new TrainingHost({
-      tell: (one) => told.push(one),
-      base: async (number) => filesOf(number),
-      turn: async () => {},
-    });
-    await host.hear({ kind: "watch", pair: 3 });
-    await host.hear({ kind: "begin", training: 1, settings: other });
-    await host.hear({ kind: "run" });
-    const { records } = await trained(other);
-    const found = told.flatMap((one) => (one.kind === "steps" ? [one.records] : []));
-    assert.deepEqual(lossesIn(found), lossesIn(records));
+  test("a watched training tells of frames and details as it goes on", async () => {
+    const { told, ask } = await watched();
     const frames = told.flatMap((one) => (one.kind === "frame" ? [one.frame.step] : []));
     assert.deepEqual(frames, [0, 4, 8, 12, 16, 20, 24, 28]);
     const details = told.flatMap((one) => (one.kind === "detail" ? [one.detail.step] : []));
     assert.deepEqual(details, [0, 16, 28]);
-    await host.hear({ kind: "watch", pair: 4 });
+    await ask({ kind: "watch", pair: 4 });
     const last = told.at(-1);
     assert.deepEqual([last?.kind, last?.kind === "detail" && last.detail.pair], ["detail", 4]);
-    await host.hear({ kind: "watch", pair: null });
+    await ask({ kind: "watch", pair: null });
     assert.equal(told.at(-1), last);
   });
 });
