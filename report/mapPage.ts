@@ -11,6 +11,7 @@ import {
   type MapFindings,
   pointsText,
 } from "../lab/map/answers.ts";
+import { coursesText, sidesText } from "./captions.ts";
 import { type CurveSeries, cellMap, curves, pointAt, type Range, ranges } from "./charts.ts";
 import type { Figure } from "./figure.ts";
 import { paragraph, type Table, tableHtml } from "./html.ts";
@@ -82,7 +83,7 @@ function placesSection({ comparisons, places }: MapFindings): Section {
   );
   const words = {
     title: "The same with 95 % intervals over seeds",
-    look: "What lies to the right of the line gains; what touches it shows nothing.",
+    look: sidesText(all, 0),
     limits: "Intervals are each for itself; that there are many is in the column q of the table.",
   };
   const x = { label: "points less BT" };
@@ -168,9 +169,9 @@ function plateauSection({ plateaus }: MapFindings): Section {
     }));
     const words = {
       title: `Accuracy out of distribution over the rate: ${name}`,
-      look: "A flat line forgives a wrong rate. Bands are 95 % intervals over seeds.",
+      look: coursesText(series, "rate"),
       limits:
-        "Bands of methods that share seeds overlap more than their difference does: the table pairs them.",
+        "A flat line forgives a wrong rate. Bands are 95 % intervals over seeds; those of methods that share seeds overlap more than their difference does: the table pairs them.",
     };
     return curves(words, {
       x: { label: "rate", log: true },

@@ -4,8 +4,8 @@
 import { accept, signatures } from "../core/signature.ts";
 import { methodsOf, plain } from "../lab/overopt/report.ts";
 import type { MethodName, SeedResult } from "../lab/overopt/results.ts";
-import { coursesOf, type MeanPoint, methodTitles } from "../lab/overopt/summary.ts";
-import { figureSvg, type Panel, type Point, palette } from "./panels.ts";
+import { type Course, coursesOf, type MeanPoint, methodTitles } from "../lab/overopt/summary.ts";
+import { figureSvg, type Panel, type Point, palette, type Series } from "./panels.ts";
 
 const takes = signatures({
   figureOf: "seeds: any[]",
@@ -26,17 +26,21 @@ export function figureOf(seeds: readonly SeedResult[]): string {
   const courses = coursesOf(seeds);
   const methods = methodsOf(seeds);
   const names = [...new Set(courses.map(({ judge }) => judge))];
+  const seriesOf = (own: readonly Course[], what: Shown): Series[] =>
+    own.map(({ judge, method, points }) => ({
+      name: judge,
+      color: palette[names.indexOf(judge) % palette.length] ?? "#000",
+      points: points.map((p) => pointOf(p, what, method)),
+    }));
   const panel = (method: MethodName, what: Shown): Panel => ({
     title: `${shown[what][0]}, ${methodTitles[method]}`,
     xLabel: "KL from the base, nats (axis: its root)",
     yLabel: shown[what][1],
-    series: courses
-      .filter((course) => course.method === method)
-      .map((course) => ({
-        name: course.judge,
-        color: palette[names.indexOf(course.judge) % palette.length] ?? "#000",
-        points: course.points.map((p) => pointOf(p, what, method)),
-      })),
+    series: seriesOf(
+      courses.filter((course) => course.method === method),
+      what,
+    ),
+    beside: seriesOf(courses, what), // a row's panels are compared
   });
   const panels = (Object.keys(shown) as Shown[]).flatMap((what) =>
     methods.map((method) => panel(method, what)),

@@ -33,6 +33,8 @@ export interface Panel {
   readonly xLabel: string;
   readonly yLabel: string;
   readonly series: readonly Series[];
+  /** Whose values the upright axis has room for; its own unless said, so that panels that are compared share a scale. */
+  readonly beside?: readonly Series[];
 }
 
 /** Okabe and Ito's colours, which differ for colour-blind readers too. */
@@ -99,9 +101,9 @@ interface Scales {
 }
 
 /** The range shows every line with room around it; a band that is wider is cut at the panel's edge. */
-function scalesOf(series: readonly Series[]): Scales {
-  const points = series.flatMap((one) => one.points);
-  const xMax = points.reduce((most, { x }) => Math.max(most, x), 0.01);
+function scalesOf({ series, beside = series }: Panel): Scales {
+  const xMax = series.flatMap((one) => one.points).reduce((most, { x }) => Math.max(most, x), 0.01);
+  const points = beside.flatMap((one) => one.points);
   const low = points.reduce((least, { y }) => Math.min(least, y), Infinity);
   const high = points.reduce((most, { y }) => Math.max(most, y), -Infinity);
   const slack = 0.2 * (high - low) || 1;
@@ -115,8 +117,9 @@ function scalesOf(series: readonly Series[]): Scales {
   };
 }
 
-function panelSvg({ title, xLabel, yLabel, series }: Panel): string {
-  const scales = scalesOf(series);
+function panelSvg(panel: Panel): string {
+  const { title, xLabel, yLabel, series } = panel;
+  const scales = scalesOf(panel);
   const middle = (size.left + size.width - size.right) / 2;
   const center = (size.top + size.height - size.bottom) / 2;
   return [

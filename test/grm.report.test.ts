@@ -277,6 +277,21 @@ const unfolded = (): void => {
   for (const details of document.querySelectorAll("details")) details.open = true;
 };
 
+/** How often the tab key finds something new. */
+async function tabStops(page: Page): Promise<number> {
+  const at = (): Promise<number> =>
+    page.evaluate(() =>
+      [...document.body.querySelectorAll("*")].indexOf(document.activeElement as Element),
+    );
+  const seen = new Set<number>();
+  for (;;) {
+    await page.keyboard.press("Tab");
+    const place = await at();
+    if (place < 0 || seen.has(place)) return seen.size;
+    seen.add(place);
+  }
+}
+
 /** Runs in the page: words of a picture that stand on each other, or leave it. */
 const overprinted = (): string[] =>
   [...document.querySelectorAll("svg.plot")].flatMap((svg) => {
@@ -435,6 +450,16 @@ describe("in Chromium", { skip: noBrowser, timeout: 300_000 }, () => {
     const args = [bin, "demo", "--quick", "--out", at("demo")];
     const { stdout: printed } = await promisify(execFile)(process.execPath, args);
     assert.ok(printed.includes(`The report, with two of the models looked into: ${at("demo")}`));
+    for (const width of [1200, 390]) {
+      const { page: folded } = await open(browser, at("demo/report.html"), width);
+      const height = await folded.evaluate(() => document.documentElement.scrollHeight);
+      assert.ok(height < 12_000, `${height} pixels, ${width} wide`);
+      const stops = await tabStops(folded);
+      assert.ok(stops > 20 && stops < 120, `${stops} tab stops`);
+      await folded.click("nav a[href='#texts']");
+      assert.ok(await folded.locator("#texts").isVisible(), "a link opens what it leads to");
+      await folded.close();
+    }
     const page = await inspect(browser, at("demo/report.html"));
     assert.ok((await page.locator("figure").count()) > 50);
     const missing = await page.locator("figure .missing").allTextContents();
@@ -447,6 +472,13 @@ describe("in Chromium", { skip: noBrowser, timeout: 300_000 }, () => {
     assert.notEqual(ink, paper);
     assert.match(paper ?? "", /rgb\((\d|[1-4]\d), /, "dark where the reader wants it");
     await page.close();
+    await saying("report", at("demo/bt"), at("demo/grm-sft"));
+    const two = await inspect(browser, at("demo/bt/report-and-grm-sft.html"));
+    assert.match((await two.locator("h1").textContent()) ?? "", /better, BT or GRM-SFT\?$/);
+    assert.match((await two.locator(".answer").textContent()) ?? "", /of 48 pairs \(out of dist/);
+    await two.close();
+    const mixed = await twoheadsHere(["report", at("demo/bt"), at("bt")]);
+    assert.match(mixed.said, /is a run of kept and .* one of train; needed two of one kind/);
   });
 
   test("a run whose base is gone has a page that says so", async () => {
