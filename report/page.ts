@@ -61,6 +61,7 @@ nav{margin-top:1.2rem}
 nav ul{list-style:none;display:flex;flex-wrap:wrap;gap:.3rem 1rem;padding:0;font-size:.88rem}
 .answer{font-size:1.15rem;line-height:1.45;margin:.8rem 0 .6rem;padding:.6rem .9rem;border-left:4px solid var(--c0);background:var(--card)}
 @media (max-width:500px){.lead{font-size:.9rem;line-height:1.4}.answer{font-size:1.05rem}figure{padding:.7rem .6rem!important}header,main,footer{padding:0 .7rem!important}}
+#answer>p{margin:.5rem 0}
 .folded{margin:0;border-top:1px solid var(--line)}
 .folded>summary{padding:.7rem 0}
 .folded>summary h2{display:inline;margin:0;padding:0;border:0;font-size:1.05rem}

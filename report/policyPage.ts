@@ -3,7 +3,7 @@
 
 import { accept, signatures } from "../core/signature.ts";
 import type { PolicyRecord } from "../grm/policies/policyRecords.ts";
-import { brief, counted, coursesText, listed } from "./captions.ts";
+import { brief, capital, coursesText, listed } from "./captions.ts";
 import { type Axis, type CurveSeries, curves, type Words } from "./charts.ts";
 import type { Figure } from "./figure.ts";
 import { detailsHtml, tableHtml } from "./html.ts";
@@ -71,27 +71,24 @@ export function policyPage(runs: readonly PolicyHistory[]): string {
 
 /** What came of each run's gold reward: one number a run, so that nothing is known of chance. */
 function answerOf(runs: readonly PolicyHistory[]) {
-  const said = runs.flatMap(({ name, records }) => {
+  const ended = runs.flatMap(({ name, records }) => {
     const [first, last] = [records[0], records.at(-1)];
     if (first === undefined || last === undefined) return [];
-    const top = records.reduce((best, one) => (one.gold > best.gold ? one : best));
-    const turned =
-      top === last
-        ? "its highest"
-        : `after ${brief(top.gold)} in round ${top.step}, at a KL of ${brief(top.kl_k1)}`;
-    return [
-      `${name}: true quality went from ${brief(first.gold)} to ${brief(last.gold)} (${turned}), what is optimised from ${brief(first.proxy)} to ${brief(last.proxy)}, over ${counted(last.step, "round")}.`,
-    ];
+    return [{ name, first, last, top: records.reduce((t, one) => (one.gold > t.gold ? one : t)) }];
   });
-  if (said.length === 0) return { verdict: "unclear", said: ["Unclear: no round was recorded."] };
-  const gains = runs.map(({ records }) => (records.at(-1)?.gold ?? 0) - (records[0]?.gold ?? 0));
-  const word = gains.every((g) => g > 0)
-    ? "higher"
-    : gains.some((g) => g > 0)
-      ? "mixed"
-      : "not higher";
-  const also = `One run is one draw of chance: for an interval over seeds, npx twoheads overopt.`;
-  return { verdict: word, said: [...said, also] };
+  if (ended.length === 0) return { verdict: "unclear", said: ["Unclear: no round was recorded."] };
+  const better = ended.filter(({ first, last }) => last.gold > first.gold).length;
+  const verdict = better === ended.length ? "yes" : better === 0 ? "no" : "in part";
+  const told = ended.map(({ name, first, last, top }) => {
+    const before =
+      top === last
+        ? ""
+        : ` (it was ${brief(top.gold)} in round ${top.step}, at a KL of ${brief(top.kl_k1)})`;
+    return `in ${name} true quality went from ${brief(first.gold)} to ${brief(last.gold)}${before} while what is optimised went from ${brief(first.proxy)} to ${brief(last.proxy)}`;
+  });
+  const chance =
+    "A run is one draw of chance and has no interval; npx twoheads overopt has one, over seeds.";
+  return { verdict, said: [`${capital(verdict)}: ${told.join("; ")}.`, chance] };
 }
 
 type Value = (record: PolicyRecord) => number;

@@ -80,7 +80,7 @@ function answerOf(records: readonly PretrainRecord[]) {
   return {
     verdict: `perplexity ${brief(last.perplexity)}`,
     said: [
-      `As if it chose among ${brief(last.perplexity)} equally likely tokens: that is its perplexity (${where}).`,
+      `Perplexity ${brief(last.perplexity)}: it is as unsure of the next token as among that many equally likely ones (${where}).`,
       `${trend}${before}`,
     ],
   };

@@ -278,7 +278,7 @@ describe("captions are computed", () => {
     const page = pretrainPage("lm", {}, [held(1, 2), held(2, 1), held(3, 1.5)]);
     assert.match(
       page,
-      /its perplexity \(1\.5 nats a token.*The best was 2\.72, at step 2\. It was 7\.39 at step 1\./s,
+      /Perplexity 4\.48:.*\(1\.5 nats a token.*The best was 2\.72, at step 2\. It was 7\.39 at step 1\./s,
     );
     assert.match(
       pretrainPage("lm", {}, [held(1, 2), held(2, 1)]),
@@ -291,7 +291,7 @@ describe("captions are computed", () => {
     ]);
     assert.match(
       worse,
-      /data-verdict="not higher".*true quality went from 2 to 1 \(after 3 in round 1/s,
+      /data-verdict="no".*in p true quality went from 2 to 1 \(it was 3 in round 1/s,
     );
   });
 
