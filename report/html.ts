@@ -16,12 +16,31 @@ const entities: Readonly<Record<string, string>> = {
   "'": "&#39;",
 };
 
-/** Text as it may stand in HTML and in quoted attributes; control characters become visible. */
+/** Embeddings, overrides and isolates of direction, and what ends them. */
+const directions = /[\u202a-\u202e\u2066-\u2069]/;
+
+/**
+ * Text as it may stand in HTML and in quoted attributes; control characters become visible. Text that turns the direction
+ * of writing is isolated, so that what stands after it on the page keeps its own.
+ */
 export function escape(text: string): string {
   accept(takes.escape, arguments);
-  return text
+  const safe = text
     .replaceAll(/[&<>"']/g, (sign) => entities[sign] ?? sign)
     .replaceAll(/[^\P{Cc}\t\n\r]/gu, "\ufffd"); // control characters, which HTML doesn't allow
+  return directions.test(text) ? isolated(safe) : safe;
+}
+
+/** In an isolate that ends where the text does: what it leaves open is closed, and what it never opened it can't close. */
+function isolated(text: string): string {
+  const ends: string[] = [];
+  const kept = Array.from(text).filter((sign) => {
+    if (!directions.test(sign)) return true;
+    const isEnd = sign === "\u202c" || sign === "\u2069";
+    if (!isEnd) ends.push(sign < "\u2066" ? "\u202c" : "\u2069");
+    return !isEnd || (ends.at(-1) === sign && ends.pop());
+  });
+  return `\u2068${kept.join("")}${ends.reverse().join("")}\u2069`;
 }
 
 /** A cell: text, a number (shown with some digits), or nothing. */

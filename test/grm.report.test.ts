@@ -57,6 +57,11 @@ describe("figures", () => {
   test("text is escaped wherever it stands", () => {
     assert.equal(escape(`<a href="x">&'`), "&lt;a href=&quot;x&quot;&gt;&amp;&#39;");
     assert.equal(escape("a\0b\u001bc\n"), "a\ufffdb\ufffdc\n");
+    const isolated = (inside: string): string => `\u2068${inside}\u2069`;
+    assert.equal(escape("a\u202eb<"), isolated("a\u202eb&lt;\u202c"));
+    assert.equal(escape("a\u2069b\u2067c\u202c"), isolated("ab\u2067c\u2069"));
+    assert.equal(escape("\u2066a\u2069 \u202ab"), isolated("\u2066a\u2069 \u202ab\u202c"));
+    assert.equal(escape("\u05e9\u05dc\u05d5\u05dd"), "\u05e9\u05dc\u05d5\u05dd"); // letters need none
     const figure = cellMap(words, {
       rows: [hostile],
       columns: [hostile, "b"],

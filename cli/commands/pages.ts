@@ -2,6 +2,7 @@
 // page is wanted, as the libraries that draw take a while. Next: runs.ts, ../report/.
 
 import { dirname } from "node:path";
+import * as z from "zod";
 import { ArgumentError } from "../../core/index.ts";
 import { type Evaluation, evaluate } from "../../grm/evaluation.ts";
 import { type Inspection, inspectModels } from "../../grm/inspect/inspect.ts";
@@ -10,6 +11,7 @@ import { PolicyFolder } from "../../grm/policies/policyFolder.ts";
 import { scorePairs } from "../../grm/scores.ts";
 import { committedFrontier } from "../../lab/frontier.ts";
 import { readResults } from "../../lab/overopt/resultFile.ts";
+import { problemsOf } from "../../nn/checked.ts";
 import { joinPath, readFile } from "../../nn/checkpoints/files.ts";
 import { parseJson } from "../../nn/checkpoints/json.ts";
 import { FileError } from "../../nn/index.ts";
@@ -109,13 +111,20 @@ function overoptPageOf(path: string): string {
   throw new FileError(path, "results.json", "isn't there any more");
 }
 
+const bestOfN = z.object({
+  given: z.record(z.string(), z.unknown()),
+  ns: z.array(z.number()),
+  kl: z.array(z.number()),
+  measures: z.array(z.string()),
+  curves: z.array(z.array(z.array(z.number()))),
+});
+
 function bestOfNPageOf(path: string): string {
   const json = parseJson(path, readFile(path));
-  const { given, ns, kl, measures, curves } = json.object() as Partial<
-    Parameters<typeof bestOfNPage>[0]
-  > & { readonly given?: Record<string, unknown> };
-  if (!given || !ns || !kl || !measures || !curves)
-    return json.fail("is no file of `twoheads bon`");
+  const parsed = bestOfN.safeParse(json.value);
+  if (!parsed.success)
+    return json.fail(`is no file of \`twoheads bon\`: ${problemsOf(parsed.error)}`);
+  const { given, ns, kl, measures, curves } = parsed.data;
   const { json: _json, out: _file, ...flags } = given; // of files that were written before --out too
   const shown = withoutPaths(flags);
   return bestOfNPage({ name: nameOf(dirname(path)), settings: shown, ns, kl, measures, curves });

@@ -17,9 +17,13 @@ export function readSettings(file: string): Readonly<Record<string, unknown>> {
 }
 
 function parseYaml(file: string, text: string): Field {
-  const document = parseDocument(text);
-  const [error] = document.errors;
-  if (error === undefined) return new Field(file, "", document.toJS({ maxAliasCount: 100 }));
-  const [first = ""] = error.message.split("\n", 1);
-  throw new FileError(file, "", `is not YAML: ${first.replace(/:$/, "")}`, { cause: error });
+  try {
+    const document = parseDocument(text);
+    const [error] = document.errors;
+    if (error !== undefined) throw error;
+    return new Field(file, "", document.toJS({ maxAliasCount: 100 })); // throws, too: an alias of nothing, a bomb
+  } catch (cause) {
+    const [first = ""] = (cause as Error).message.split("\n", 1);
+    throw new FileError(file, "", `is not YAML: ${first.replace(/:$/, "")}`, { cause });
+  }
 }

@@ -7,6 +7,7 @@ import * as zlib from "node:zlib";
 import type { AsyncBuffer, Compressors } from "hyparquet";
 import { joinBytes } from "../../nn/arrays.ts";
 import { FileError } from "../../nn/checkpoints/byteSource.ts";
+import { mostLineBytes } from "./lines.ts";
 import { type DataRow, rowOf, type TableReader, type TableReaders } from "./rows.ts";
 
 /** The readers of tables; `path` where the file lies on disk, unpacked, so that parts of it can be read. */
@@ -31,6 +32,7 @@ async function* separated(
     bom: true,
     info: true,
     relax_column_count: true,
+    max_record_size: mostLineBytes,
   };
   const parser = Readable.from(chunks).pipe(parse(options));
   let names: readonly string[] | undefined;
@@ -87,17 +89,23 @@ function cellsAsRow(
 
 // --- Parquet -----------------------------------------------------------------------------------------
 
+/** Small files can unpack to gigabytes: what is taken at once has at most so many bytes, or rows. */
+const mostAtOnce = 2 ** 28;
+const mostRows = 2 ** 22;
+
 function parquetAt(path: string | undefined): TableReader {
   return async function* (file, chunks) {
-    const { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } = await import(
-      "hyparquet"
-    );
-    const source = path === undefined ? await inMemory(chunks) : await asyncBufferFromFile(path);
+    const { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, snappyUncompress } =
+      await import("hyparquet");
+    const compressors = compressorsWith(snappyUncompress);
+    const source =
+      path === undefined ? await inMemory(file, chunks) : await asyncBufferFromFile(path);
     if (path !== undefined) await chunks.return(undefined);
     let done = 0;
     try {
       const metadata = await parquetMetadataAsync(source);
       for (const { num_rows } of metadata.row_groups) {
+        if (num_rows > mostRows) throw new Error(`a row group of ${num_rows} rows; ${smaller}`);
         const [rowStart, rowEnd] = [done, done + Number(num_rows)];
         const rows = await parquetReadObjects({
           file: source,
@@ -123,6 +131,7 @@ function problemOf({ message }: Error, done: number): string {
 }
 
 const repack = 'write it again with compression="snappy"';
+const smaller = `write it again with row groups of at most ${mostRows} rows and pages of at most ${mostAtOnce} bytes`;
 const noZstd = "which Node reads from version 22.15 on";
 
 function numbered(file: string, line: number, row: unknown): DataRow {
@@ -139,22 +148,44 @@ function plainOf(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, plainOf(item)]));
 }
 
-async function inMemory(chunks: AsyncIterable<Uint8Array>): Promise<AsyncBuffer> {
+async function inMemory(file: string, chunks: AsyncIterable<Uint8Array>): Promise<AsyncBuffer> {
   const parts: Uint8Array[] = [];
-  for await (const chunk of chunks) parts.push(chunk);
+  let length = 0;
+  for await (const chunk of chunks) {
+    parts.push(chunk);
+    length += chunk.length;
+    if (length <= mostAtOnce) continue;
+    const problem = `holds more than ${mostAtOnce} bytes of Parquet, which is read from a file of its own: unpack it`;
+    throw new FileError(file, "", problem);
+  }
   const { buffer, byteLength } = joinBytes(parts);
   return { byteLength, slice: (start, end) => buffer.slice(start, end) as ArrayBuffer };
 }
 
-type Unzstd = (bytes: Uint8Array) => Uint8Array;
+type Unzstd = (bytes: Uint8Array, options: { maxOutputLength: number }) => Uint8Array;
 
-/** Codecs beside Snappy, which hyparquet has itself. Node has zstd from 22.15 on. */
-const compressors: Compressors = {
-  GZIP: (bytes) => zlib.gunzipSync(bytes),
-  BROTLI: (bytes) => zlib.brotliDecompressSync(bytes),
-  ZSTD(bytes) {
+/** Unpacks a page to the length that it says, if that is no more than is taken at once. */
+function bounded(unpack: (bytes: Uint8Array, options: { maxOutputLength: number }) => Uint8Array) {
+  return (bytes: Uint8Array, length: number): Uint8Array => {
+    if (length > mostAtOnce) throw new Error(`a page of ${length} bytes; ${smaller}`);
+    return unpack(bytes, { maxOutputLength: Math.max(1, length) });
+  };
+}
+
+type Unsnappy = typeof import("hyparquet").snappyUncompress;
+
+/** Codecs; Node has zstd from 22.15 on. */
+const compressorsWith = (snappyUncompress: Unsnappy): Compressors => ({
+  GZIP: bounded(zlib.gunzipSync),
+  BROTLI: bounded(zlib.brotliDecompressSync),
+  SNAPPY: bounded((bytes, { maxOutputLength }) => {
+    const page = new Uint8Array(maxOutputLength);
+    snappyUncompress(bytes, page);
+    return page;
+  }),
+  ZSTD: bounded((bytes, options) => {
     const unzstd = (zlib as { readonly zstdDecompressSync?: Unzstd }).zstdDecompressSync;
-    if (unzstd !== undefined) return unzstd(bytes);
+    if (unzstd !== undefined) return unzstd(bytes, options);
     throw new Error(noZstd);
-  },
-};
+  }),
+});
