@@ -3,16 +3,28 @@
 // Next: sweep.test.ts for where results are from.
 
 import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { readSettings } from "../cli/commands/settingsFile.ts";
 import { random } from "../core/index.ts";
+import { RewardModel, train } from "../grm/index.ts";
+import "../kernels/index.ts";
 import { interval } from "../grm/statistics/index.ts";
+import { spelledBase } from "../lab/demo/bases.ts";
+import { accuracies, dataOf } from "../lab/demo/data.ts";
+import { fullPlan } from "../lab/demo/plan.ts";
 import { answersOf, atEachRate, findingsOf } from "../lab/map/answers.ts";
 import { comparisonsOf, placesOf, powerOf } from "../lab/map/comparisons.ts";
 import { discoveryRates } from "../lab/map/multiple.ts";
 import { accuracyAt, meanOver } from "../lab/map/plateau.ts";
+import { doJob } from "../lab/sweep/job.ts";
 import { jobsOf, sweepPlan } from "../lab/sweep/plan.ts";
-import type { JobOutcome } from "../lab/sweep/results.ts";
-import { wordsFrom } from "../lab/sweep/words.ts";
+import { type JobOutcome, readMerged } from "../lab/sweep/results.ts";
+import { jobOf, wordsFrom } from "../lab/sweep/words.ts";
+import { loadCausalLM } from "../nn/node.ts";
 import { mapPage } from "../report/mapPage.ts";
 
 const rates = [1e-4, 1e-3, 1e-2];
@@ -191,4 +203,75 @@ test("the plateau: straight between rates on logarithms, as far as there are rat
   assert.ok(Math.abs((within10?.gain.mean ?? 0) - 5) < 1e-9);
   assert.ok(Math.abs((at("bt")?.offByThree.mean ?? 0) - (100 * 0.2 * third) / 2) < 1e-9);
   assert.ok(Math.abs(at("grm-sft")?.offByThree.mean ?? 9) < 1e-9);
+});
+
+// --- Made again --------------------------------------------------------------------------------------
+
+describe("the committed map", () => {
+  const planned = sweepPlan(
+    readSettings(fileURLToPath(new URL("../lab/map/plan.yaml", import.meta.url))),
+  );
+
+  test("has jobs of which two are what the library's functions give when they are called by hand", async () => {
+    // of the plan, but for the seed, whose base comes with the program: pretraining would take a minute
+    const wanted = { pairs: 100, lr: 7e-4, flips: 0 };
+    const jobs = jobsOf({ ...planned, seeds: { from: 1, count: 1 } });
+    for (const method of ["bt", "grm-sft"] as const) {
+      const job = jobs.find(({ words }) => {
+        const { pairs, lr, epochs, best, method: m } = wordsFrom("test", words);
+        return (
+          m === method &&
+          pairs === wanted.pairs &&
+          lr === wanted.lr &&
+          epochs === 4 &&
+          best === "none"
+        );
+      });
+      assert.ok(job);
+      const { training, tests } = dataOf(1, { ...fullPlan, pairs: 100, heldOut: 1 });
+      const lm = loadCausalLM(spelledBase(1));
+      const rng = random("demo 1").fork("head");
+      const model = new RewardModel(lm, { head: { type: "linear", dropout: 0 }, rng });
+      await train(model, training, {
+        ...{ method, seed: 1, lr: 7e-4, epochs: 4, batchSize: 16, alpha: 0.5, beta: 0.1 },
+        frozenParameters: ["model.embed_tokens.weight"],
+      });
+      const byHand = await accuracies(model, tests);
+      const done = await doJob(job, "bases");
+      assert.ok("accuracy" in done);
+      assert.deepEqual(done.accuracy, byHand);
+    }
+  });
+
+  test("has results of its plan and of no other job", (t) => {
+    const path = fileURLToPath(new URL("../lab/map/results.jsonl", import.meta.url));
+    if (!existsSync(path))
+      return t.skip("lab/map/results.jsonl isn't there yet: twoheads sweep lab/map/plan.yaml");
+    const { plan, outcomes } = readMerged(path);
+    const made = sweepPlan(plan);
+    assert.deepEqual({ ...made, seeds: planned.seeds }, planned);
+    const ids = new Set(jobsOf(made).map(({ id }) => id));
+    for (const { job, words } of outcomes) {
+      assert.equal(jobOf("test", words).id, job);
+      assert.ok(ids.has(job), job);
+    }
+  });
+
+  const isAsked = process.env.TWOHEADS_MAP === "all";
+  const skip = isAsked ? false : "pretrains a base, a minute of a core; TWOHEADS_MAP=all runs it";
+
+  test("is made again: three cells of its first seed", { skip }, async (t) => {
+    const path = fileURLToPath(new URL("../lab/map/results.jsonl", import.meta.url));
+    if (!existsSync(path)) return t.skip("lab/map/results.jsonl isn't there yet");
+    const folder = mkdtempSync(join(tmpdir(), "twoheads-map-"));
+    try {
+      const { outcomes } = readMerged(path);
+      const some = [2, 9, 60].flatMap((i) => outcomes[i] ?? []);
+      assert.equal(some.length, 3);
+      for (const outcome of some.reverse())
+        assert.deepEqual(await doJob({ id: outcome.job, words: outcome.words }, folder), outcome);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
 });

@@ -16,6 +16,7 @@ import {
   spelled,
   spelledPairs,
   splits,
+  type World,
 } from "../worlds/index.ts";
 import type { Arm, DemoPlan } from "./plan.ts";
 import type { DemoResult } from "./results.ts";
@@ -28,18 +29,21 @@ export interface Data {
   readonly held: readonly Int32Array[];
 }
 
-/** A seed's data: the same for all its arms. */
-export function dataOf(seed: number, plan: DemoPlan): Data {
+/** How much of each. */
+export type DataSizes = Pick<DemoPlan, "pairs" | "validation" | "tests" | "heldOut">;
+
+/** A seed's data: the same for all its arms. The world is "spelled", in whatever tokens. */
+export function dataOf(seed: number, plan: DataSizes, world: World = spelled): Data {
   const rng = random(`demo ${seed}`);
   const draw = (name: string, split: SplitName, count: number, labels: LabelOptions["labels"]) =>
-    spelledPairs(split, count, { labels }, rng.fork(name)).map((c) => asPair(spelled, c, split));
+    spelledPairs(split, count, { labels }, rng.fork(name)).map((c) => asPair(world, c, split));
   const names = Object.keys(splits) as SplitName[];
   const tests = names.map((name) => [name, draw(`test ${name}`, name, plan.tests, "true")]);
   return {
     training: draw("training", "id", plan.pairs, "noisy"),
     validation: draw("validation", "id", plan.validation, "noisy"),
     tests: Object.fromEntries(tests),
-    held: documents(spelled, plan.heldOut, random("held out")),
+    held: documents(world, plan.heldOut, random("held out")),
   };
 }
 

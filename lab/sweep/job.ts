@@ -1,33 +1,18 @@
 // One job of a sweep, done: a base, pairs, a training, tests. What comes out depends on the job's words alone.
 // Next: words.ts for what may be said of a job; results.ts for what is kept.
 
-import { AnomalyError, random } from "../../core/index.ts";
-import type { Pair } from "../../grm/pairs.ts";
+import { AnomalyError, ArgumentError, random } from "../../core/index.ts";
 import { RewardModel } from "../../grm/rewardModel.ts";
 import { scorePairs } from "../../grm/scores.ts";
-import { mean, summarize, winsOf } from "../../grm/statistics/index.ts";
+import { summarize } from "../../grm/statistics/index.ts";
 import { flipped } from "../../grm/trainer/pairs.ts";
 import { train } from "../../grm/trainer.ts";
-import {
-  asPair,
-  documents,
-  perplexity,
-  type SplitName,
-  spelledPairs,
-  splits,
-} from "../worlds/index.ts";
+import { accuracies, type Data, dataOf } from "../demo/data.ts";
+import { perplexity } from "../worlds/index.ts";
 import { titleLength } from "../worlds/world.ts";
 import { ensureBase, openBase, worldOf } from "./bases.ts";
 import type { JobFailure, JobResult } from "./results.ts";
 import { baseOf, type JobWords, type SweepJob, trainingOf, wordsFrom } from "./words.ts";
-
-/** What the jobs of a seed have in common. */
-interface JobData {
-  readonly training: readonly Pair[];
-  readonly validation: readonly Pair[];
-  readonly tests: readonly Pair[];
-  readonly held: readonly Int32Array[];
-}
 
 /** The words that data depends on. */
 type DataWords = ReturnType<typeof dataWords>;
@@ -38,29 +23,20 @@ function dataWords(words: JobWords) {
 }
 
 /**
- * Pairs of a seed, drawn as the demo's are. The validation pairs are as noisy as those of training, as whoever has noisy
- * labels has them there, too; tests have true labels.
+ * The demo's data of a seed. The validation pairs are as noisy as those of training, as whoever has noisy labels has them
+ * there, too; tests have true labels.
  */
-function drawData(words: DataWords): JobData {
-  const world = worldOf(words);
-  const rng = random(`demo ${words.seed}`);
-  const draw = (name: string, split: SplitName, count: number, labels: "noisy" | "true"): Pair[] =>
-    spelledPairs(split, count, { labels }, rng.fork(name)).map((c) => asPair(world, c, split));
-  const validation = draw("validation", "id", words.validation, "noisy");
-  const names = Object.keys(splits) as SplitName[];
-  return {
-    training: draw("training", "id", words.pairs, "noisy"),
-    validation: flipped(validation, words.flips, rng.fork("validation flips")),
-    tests: names.flatMap((name) => draw(`test ${name}`, name, words.tests, "true")),
-    held: documents(world, words.heldOut, random("held out")),
-  };
+function drawData(words: DataWords): Data {
+  const data = dataOf(words.seed, words, worldOf(words));
+  const rng = random(`demo ${words.seed}`).fork("validation flips");
+  return { ...data, validation: flipped(data.validation, words.flips, rng) };
 }
 
 /** Data that was drawn last; neighbouring jobs share it. */
-const recent: { readonly key: string; readonly data: JobData }[] = [];
+const recent: { readonly key: string; readonly data: Data }[] = [];
 const mostRecent = 6;
 
-function dataOf(words: JobWords): JobData {
+function sharedData(words: JobWords): Data {
   const wanted = dataWords(words);
   const key = JSON.stringify(wanted);
   const known = recent.find((one) => one.key === key);
@@ -71,16 +47,9 @@ function dataOf(words: JobWords): JobData {
   return data;
 }
 
-/** Share of pairs whose chosen answer gets the higher reward, by the source of the pairs. */
-async function accuracies(
-  model: RewardModel,
-  pairs: readonly Pair[],
-): Promise<JobResult["accuracy"]> {
-  const { chosen, rejected } = await scorePairs(model, pairs);
-  const wins = winsOf(chosen.rewards, rejected.rewards);
-  const share = (name: SplitName): number => mean(wins.filter((_, i) => pairs[i]?.source === name));
-  const names = Object.keys(splits) as SplitName[];
-  return Object.fromEntries(names.map((name) => [name, share(name)])) as JobResult["accuracy"];
+/** Rewards that are no numbers are told by an ArgumentError. */
+function asAnomaly(error: Error): never {
+  throw error instanceof ArgumentError ? new AnomalyError(error.message, { cause: error }) : error;
 }
 
 function finite(x: number): number | null {
@@ -95,7 +64,7 @@ export async function doJob(
 ): Promise<JobResult | JobFailure> {
   const words = wordsFrom(`sweep: the job ${id}`, given);
   const { seed, dropout, headDropout, best } = words;
-  const data = dataOf(words);
+  const data = sharedData(words);
   const lm = openBase(await ensureBase(folder, baseOf(words)), dropout);
   const rng = random(`demo ${seed}`).fork("head");
   const model = new RewardModel(lm, { head: { type: words.head, dropout: headDropout }, rng });
@@ -108,16 +77,14 @@ export async function doJob(
       onProgress: ({ step, steps }) => onProgress(step / steps),
     });
     const { chosen, rejected } = await scorePairs(model, data.validation);
-    const { accuracy, loss } = summarize(chosen.rewards, rejected.rewards);
-    const found = await accuracies(model, data.tests);
-    if (![accuracy, loss, ...Object.values(found)].every(Number.isFinite))
-      return { job: id, words: given, failed: "a reward is no finite number" };
+    const { accuracy: right, loss } = summarize(chosen.rewards, rejected.rewards);
+    if (!Number.isFinite(loss)) throw new AnomalyError("sweep: the validation loss is no number");
     return {
       job: id,
       words: given,
       step: trained.best?.step ?? trained.step,
-      validation: { accuracy, loss },
-      accuracy: found,
+      validation: { accuracy: right, loss },
+      accuracy: await accuracies(model, data.tests).catch(asAnomaly),
       perplexityBefore,
       perplexity: finite(perplexity(lm, data.held, first)),
     };
