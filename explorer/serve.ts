@@ -1,11 +1,11 @@
 // Serves a built explorer on loopback, with the headers that threads need. `npm run explorer` builds it and says
 // where it is. Next: build.ts.
 
-import { createReadStream, mkdtempSync, rmSync, statSync } from "node:fs";
+import { createReadStream, statSync } from "node:fs";
 import { createServer, type OutgoingHttpHeaders, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import { extname, join, normalize } from "node:path";
+import { makeTemporaryFolder } from "../nn/checkpoints/temporary.ts";
 
 const types: Readonly<Record<string, string>> = {
   ".html": "text/html; charset=utf-8",
@@ -46,7 +46,5 @@ export async function serveFolder(
 
 /** A folder for one run, gone when it ends. */
 export function passingFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "twoheads-explorer-"));
-  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
-  return folder;
+  return makeTemporaryFolder("explorer");
 }

@@ -30,6 +30,7 @@ import {
   count,
   largestNorm,
   loraSettings,
+  positive,
   seed,
   share,
   weightDecay,
@@ -90,7 +91,7 @@ export const trainSchema = z.strictObject({
       "number of pairs that are computed at once; gradients of a step add up (default: all of a step)",
     ),
 
-  lr: z.number().positive().default(1e-3).describe("highest learning rate of the schedule"),
+  lr: positive.default(1e-3).describe("highest learning rate of the schedule"),
   warmup: share
     .default(0.03)
     .describe(
@@ -112,9 +113,7 @@ export const trainSchema = z.strictObject({
     .describe(
       "weight alpha of the text-generation loss, from 0 to 1; the reward loss has the rest",
     ),
-  beta: z
-    .number()
-    .positive()
+  beta: positive
     .default(0.1)
     .describe("factor beta inside the sigmoid of the text-generation loss"),
   sftForm: z

@@ -43,6 +43,7 @@ export function serveJobs<Job, Report, Result>(
     }
   });
   process.on("disconnect", () => process.exit());
+  process.on("SIGTERM", () => process.exit()); // so that what is temporary goes
   process.on("SIGINT", () => {}); // Ctrl-C reaches the whole group; the parent says what it means
 }
 

@@ -382,6 +382,15 @@ test("mistakes get a sentence and exit code 1", async () => {
   writeFileSync(at("empty.jsonl"), "");
   writeFileSync(at("fields.jsonl"), '{"a": 1}\n');
   writeFileSync(at("latin.jsonl"), Buffer.from([0x7b, 0x22, 0xe9, 0x22, 0x3a, 0x31, 0x7d, 0x0a]));
+  for (const [name, text] of [
+    ["policy", '{"flags": 3}'],
+    ["corpus", '{"corpus": 3}'],
+    ["training", '{"base": 3}'],
+  ] as const) {
+    mkdirSync(at(name));
+    writeFileSync(join(at(name), "run.json"), text);
+  }
+  writeFileSync(at("bon.json"), '{"given": {}, "ns": "x", "kl": [], "measures": [], "curves": 1}');
   writeFileSync(at("bad.json"), '{"lr": "fast", "spped": 1}');
   mkdirSync(at("folder"));
   const base = ["train", "--base", at("base"), "--out", at("never")];
@@ -404,6 +413,11 @@ test("mistakes get a sentence and exit code 1", async () => {
     [["train", "--resume", at("base")], /run\.json: there is no such file/],
     [["eval", at("base"), ...data], /describes no reward head/],
     [["eval", at("bt")], /name the preference pairs/],
+    [["report", at("policy")], /policy.run\.json: (flags|settings): /],
+    [["report", at("corpus")], /corpus.run\.json: corpus: .*expected array/],
+    [["report", at("training")], /training.run\.json: .*base: .*expected string/],
+    [["report", at("bon.json")], /bon\.json: .*ns: .*expected array.*curves: /],
+    [[...base, ...data, "--lr", "1e39"], /lr: is beyond what a float32 holds/],
     [["compare", at("bt"), at("none"), ...data], /there is no folder .*none;/],
     [
       [...base, ...data, "--template", "plain", "--lr", "1e30"],

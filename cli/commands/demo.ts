@@ -15,6 +15,7 @@ import { conclusion, introduction, nextCommands } from "../../lab/demo/text.ts";
 import { serveJobs, workerOf } from "../../lab/workers.ts";
 import { joinPath } from "../../nn/checkpoints/files.ts";
 import { replaceFile } from "../../nn/node.ts";
+import { holding } from "../../nn/run/lock.ts";
 import { displayFor, type JsonFlag, jsonOption, sayFor } from "./json.ts";
 import { naturalNumber } from "./numbers.ts";
 import { clockTime, type Display, display } from "./progress.ts";
@@ -119,6 +120,12 @@ function settle({ seeds, seed, quick, results, out, json: isJson = false }: Give
 
 async function demo(given: Given): Promise<void> {
   const settled = settle(given);
+  const { file, folder } = settled;
+  const files = [joinPath(folder, demoFile), ...(file === null ? [] : [file])];
+  await holding(files, () => measure(settled, given));
+}
+
+async function measure(settled: Settled, given: Given): Promise<void> {
   const { plan, seeds, command, say, isJson } = settled;
   // the first seed's base is always made before the reader's eyes
   const isMade = (seed: number): boolean =>

@@ -2,8 +2,6 @@
 // weights of the text-generation loss. lab/frontier.jsonl was made by this.
 // Next: ../../lab/frontier.ts.
 
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { type Command, InvalidArgumentError } from "commander";
 import { committedBase } from "../../lab/demo/bases.ts";
 import { fullPlan, quickPlan } from "../../lab/demo/plan.ts";
@@ -16,7 +14,9 @@ import {
 } from "../../lab/frontier.ts";
 import { pretrainBase, spelled } from "../../lab/worlds/index.ts";
 import { fileExists, joinPath } from "../../nn/checkpoints/files.ts";
+import { makeTemporaryFolder, removeTemporaryFolder } from "../../nn/checkpoints/temporary.ts";
 import { saveCausalLM } from "../../nn/node.ts";
+import { holding } from "../../nn/run/lock.ts";
 import { breathe } from "../../nn/run/loop.ts";
 import { displayFor, type JsonFlag, jsonOption, printFound } from "./json.ts";
 import { wholeNumber } from "./numbers.ts";
@@ -82,6 +82,10 @@ function positive(text: string, before: readonly number[]): number[] {
 }
 
 async function runFrontier(given: Given): Promise<void> {
+  await holding([given.out], () => makePoints(given));
+}
+
+async function makePoints(given: Given): Promise<void> {
   const { seeds, rates, alphas, quick, out } = given;
   const plan = quick ? quickPlan : fullPlan;
   const command = `twoheads frontier --seeds ${seeds} --rates ${rates.join(" ")} --alphas ${alphas.join(" ")}${quick ? " --quick" : ""}`;
@@ -89,7 +93,7 @@ async function runFrontier(given: Given): Promise<void> {
     rates.flatMap((lr) => alphas.map((alpha) => ({ seed, lr, alpha }))),
   );
   let points: readonly FrontierPoint[] = readFrontier(out)?.points ?? [];
-  const bases = mkdtempSync(joinPath(tmpdir(), "twoheads-frontier-"));
+  const bases = makeTemporaryFolder("frontier");
   const screen = displayFor(given);
   const start = performance.now();
   try {
@@ -107,7 +111,7 @@ async function runFrontier(given: Given): Promise<void> {
     }
   } finally {
     screen.end();
-    rmSync(bases, { recursive: true, force: true });
+    removeTemporaryFolder(bases);
   }
   printFound(given, { command, points, out }, `${points.length} points in ${out}`);
 }

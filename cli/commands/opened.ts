@@ -23,10 +23,12 @@ export interface UnfinishedFlag {
 export const unfinishedOption = (): Option =>
   new Option("--unfinished", "take the weights of a run that isn't at its end, as they are now");
 
+const noModel = "no model yet";
+
 /** How far a run is whose weights aren't those of its end, as "step 4 of 8"; null of any other folder. */
 export function unfinishedAt(path: string): string | null {
   if (!fileExists(joinPath(path, "run.json")) || knownDigest(path) !== undefined) return null;
-  if (!fileExists(joinPath(path, "model.safetensors"))) return "no model yet";
+  if (!fileExists(joinPath(path, "model.safetensors"))) return noModel;
   const weights = openWeights(path);
   weights.close();
   return weights.metadata.get(unfinishedName) ?? (kindOf(path) === "train" ? bySteps(path) : null);
@@ -55,7 +57,8 @@ function commandOf(path: string): string {
 export function sayUnfinished(path: string): string | null {
   const at = unfinishedAt(path);
   if (at === null) return null;
-  return `${path} is unfinished, at ${at}; npx twoheads ${commandOf(path)} --resume ${path} goes on with it`;
+  const how = at === noModel ? `holds a run with ${noModel}` : `is unfinished, at ${at}`;
+  return `${path} ${how}; npx twoheads ${commandOf(path)} --resume ${path} goes on with it`;
 }
 
 /** An ArgumentError if a run isn't at its end, and nobody asked for its weights as they are. */

@@ -4,6 +4,7 @@
 
 import { resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
+import * as z from "zod";
 import { ArgumentError, random } from "../../core/index.ts";
 import { type EnsembleRule, ensembleRules } from "../../grm/ensemble.ts";
 import { type Answer, ensembleJudge, type Judge } from "../../grm/policies/judges.ts";
@@ -37,6 +38,22 @@ export interface OptimisedFlags extends UnfinishedFlag {
   readonly proxyLr?: number | undefined;
   readonly proxySeed: number;
 }
+
+/** The flags as run.json keeps them. */
+export const optimisedSchema = z.object({
+  task: z.string(),
+  policy: z.string().optional(),
+  data: z.string().optional(),
+  judge: z.enum(["gold", ...proxyNames]),
+  reward: z.array(z.string()).optional(),
+  rule: z.enum(ensembleRules),
+  pairs: z.number(),
+  flips: z.number(),
+  sharpness: z.number().optional(),
+  proxyLr: z.number().optional(),
+  proxySeed: z.number(),
+  unfinished: z.boolean().optional(),
+});
 
 const stories = "stories";
 

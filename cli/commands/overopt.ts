@@ -13,6 +13,7 @@ import { workerOf } from "../../lab/workers.ts";
 import { worldNamed } from "../../lab/worlds/index.ts";
 import { joinPath } from "../../nn/checkpoints/files.ts";
 import { replaceFile } from "../../nn/node.ts";
+import { holding } from "../../nn/run/lock.ts";
 import { figureOf } from "../../report/overoptFigure.ts";
 import { displayFor, type JsonFlag, jsonOption, printFound, sayFor } from "./json.ts";
 import { naturalNumber, wholeNumber } from "./numbers.ts";
@@ -120,6 +121,10 @@ function settle({ seeds, seed, quick, policies, world, flips, out }: Given): Set
 
 async function overopt(given: Given): Promise<void> {
   const settled = settle(given);
+  await holding([joinPath(settled.folder, "results.json")], () => compare(settled, given));
+}
+
+async function compare(settled: Settled, given: Given): Promise<void> {
   const say = sayFor(given);
   say(introduction(settled));
   const results = await work(settled, given);

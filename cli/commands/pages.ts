@@ -13,7 +13,7 @@ import { committedFrontier } from "../../lab/frontier.ts";
 import { readResults } from "../../lab/overopt/resultFile.ts";
 import { problemsOf } from "../../nn/checked.ts";
 import { joinPath, readFile } from "../../nn/checkpoints/files.ts";
-import { parseJson } from "../../nn/checkpoints/json.ts";
+import { type Field, parseJson } from "../../nn/checkpoints/json.ts";
 import { FileError } from "../../nn/index.ts";
 import { PretrainFolder } from "../../nn/pretrain/folder.ts";
 import type { NamedComparison } from "../../report/evaluation.ts";
@@ -24,6 +24,7 @@ import { type RewardPage, rewardPage } from "../../report/rewardPage.ts";
 import { demoPageOf, keptPageOf } from "./demoReport.ts";
 import { sayUnfinished } from "./opened.ts";
 import { pairedComparisons } from "./pairedComparisons.ts";
+import { readPretrainRun } from "./pretrainRun.ts";
 import {
   kindOf,
   lossesOf,
@@ -74,11 +75,31 @@ export async function pageOf(
   }
 }
 
+const fields = z.record(z.string(), z.unknown());
+const policyRunSchema = z.object({ flags: fields, settings: fields });
+const numbers = z.array(z.number());
+
+/** What `twoheads bon --out` writes. */
+const bonSchema = z.object({
+  given: fields,
+  ns: numbers.min(1),
+  kl: numbers,
+  measures: z.array(z.string()).min(2),
+  /** Of each measure, and each prompt. */
+  curves: z.array(z.array(numbers).min(1)),
+});
+
+/** What a file holds, if it is what the schema says. */
+function checked<T>(json: Field, schema: z.ZodType<T>, before = ""): T {
+  const parsed = schema.safeParse(json.value);
+  return parsed.success ? parsed.data : json.fail(before + problemsOf(parsed.error));
+}
+
 function policiesOf(paths: readonly string[]) {
   const names = namesOf(paths);
   return paths.map((path, i) => {
     const folder = new PolicyFolder(path);
-    const { flags = {}, settings = {} } = folder.run().object() as Record<string, object>;
+    const { flags, settings } = checked(folder.run(), policyRunSchema);
     const shown = { ...withoutPaths(flags), ...settings };
     return { name: names[i] ?? "", settings: shown, records: folder.metrics() };
   });
@@ -98,10 +119,7 @@ function withoutPaths(flags: object): Record<string, unknown> {
 
 function pretrainPageOf(path: string): string {
   const folder = new PretrainFolder(path);
-  const { corpus, settings } = folder.run().object() as {
-    corpus: readonly string[];
-    settings: Record<string, unknown>;
-  };
+  const { corpus, settings } = readPretrainRun(folder);
   return pretrainPage(nameOf(path), { corpus: corpus.map(nameOf), ...settings }, folder.metrics());
 }
 
@@ -111,20 +129,16 @@ function overoptPageOf(path: string): string {
   throw new FileError(path, "results.json", "isn't there any more");
 }
 
-const bestOfN = z.object({
-  given: z.record(z.string(), z.unknown()),
-  ns: z.array(z.number()),
-  kl: z.array(z.number()),
-  measures: z.array(z.string()),
-  curves: z.array(z.array(z.array(z.number()))),
-});
-
 function bestOfNPageOf(path: string): string {
   const json = parseJson(path, readFile(path));
-  const parsed = bestOfN.safeParse(json.value);
-  if (!parsed.success)
-    return json.fail(`is no file of \`twoheads bon\`: ${problemsOf(parsed.error)}`);
-  const { given, ns, kl, measures, curves } = parsed.data;
+  const { given, ns, kl, measures, curves } = checked(
+    json,
+    bonSchema,
+    "is no file of `twoheads bon`: ",
+  );
+  const isWhole = curves.every((of) => of.every((curve) => curve.length === ns.length));
+  if (kl.length !== ns.length || curves.length !== measures.length || !isWhole)
+    return json.fail("is no file of `twoheads bon`: its curves have other lengths than n");
   const { json: _json, out: _file, ...flags } = given; // of files that were written before --out too
   const shown = withoutPaths(flags);
   return bestOfNPage({ name: nameOf(dirname(path)), settings: shown, ns, kl, measures, curves });

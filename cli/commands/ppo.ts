@@ -3,6 +3,7 @@
 // Next: ../../grm/policies/policyFolder.ts for what is written.
 
 import type { Command } from "commander";
+import * as z from "zod";
 import { ArgumentError } from "../../core/index.ts";
 import type { PolicyCheckpoint } from "../../grm/policies/policyCheckpoint.ts";
 import { PolicyFolder } from "../../grm/policies/policyFolder.ts";
@@ -14,9 +15,10 @@ import {
   policySettings,
 } from "../../grm/policies/policySettings.ts";
 import { type TrainedPolicy, trainPolicy } from "../../grm/policies/policyTrainer.ts";
+import { problemsOf } from "../../nn/checked.ts";
 import { type CausalLM, mergeLoRA } from "../../nn/index.ts";
 import { saveCausalLM, saveTokenizer } from "../../nn/node.ts";
-import { freeFolder } from "../../nn/run/folder.ts";
+import { digestFields, freeFolder } from "../../nn/run/folder.ts";
 import { checkInputs, type InputDigests, inputsOf } from "../../nn/run/inputs.ts";
 import { displayFor, type JsonFlag, jsonOption, printFound } from "./json.ts";
 import {
@@ -24,6 +26,7 @@ import {
   filesOf,
   type OptimisedFlags,
   optimised,
+  optimisedSchema,
   type Participants,
   settled,
 } from "./optimised.ts";
@@ -83,6 +86,12 @@ export function addPolicyCommand(program: Command, name: Algorithm, description:
     .addHelpText("after", examples(name))
     .action((given: Given) => runPolicy(name, given));
 }
+
+const runSchema = z.object({
+  flags: optimisedSchema,
+  settings: policySchema,
+  ...digestFields,
+});
 
 /** What a run was begun with: enough to make everything again. */
 interface PolicyRun {
@@ -150,8 +159,9 @@ function flagsOf(given: OptimisedFlags): OptimisedFlags {
 function readRun(algorithm: Algorithm, folder: PolicyFolder): PolicyRun {
   const { path } = folder;
   const json = folder.run();
-  const { flags, settings, inputs } = json.value as Partial<PolicyRun>;
-  if (flags === undefined || settings === undefined) return json.fail("is no run of a policy");
+  const parsed = runSchema.safeParse(json.value);
+  if (!parsed.success) return json.fail(`is no run of a policy: ${problemsOf(parsed.error)}`);
+  const { flags, settings, inputs } = parsed.data;
   if (settings.algorithm !== algorithm) {
     throw new ArgumentError(
       `${algorithm}: ${path} is a run of ${settings.algorithm}; resume it with that`,

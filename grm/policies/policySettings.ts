@@ -4,7 +4,14 @@
 import * as z from "zod";
 import { ArgumentError } from "../../core/index.ts";
 import { settingsFrom } from "../../nn/checked.ts";
-import { count, largestNorm, loraSettings, seed, weightDecay } from "../../nn/run/settings.ts";
+import {
+  count,
+  largestNorm,
+  loraSettings,
+  positive,
+  seed,
+  weightDecay,
+} from "../../nn/run/settings.ts";
 
 const share = z.number().min(0).max(1);
 
@@ -28,11 +35,7 @@ export const policySchema = z.strictObject({
     .describe("number of times that a round's answers are learnt from (PPO alone)"),
   miniBatchSize: count.default(32).describe("number of answers in an update (PPO alone)"),
 
-  lr: z
-    .number()
-    .positive()
-    .default(1e-3)
-    .describe("learning rate of the policy, the same in all rounds"),
+  lr: positive.default(1e-3).describe("learning rate of the policy, the same in all rounds"),
   weightDecay: weightDecay(0),
   maxNorm: largestNorm,
 

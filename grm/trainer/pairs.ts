@@ -2,6 +2,7 @@
 // Next: ../trainer.ts.
 
 import { ArgumentError, type Random } from "../../core/index.ts";
+import { largestFloat } from "../../nn/run/settings.ts";
 import { pairLength } from "../batches.ts";
 import { IGNORE } from "../losses.ts";
 import type { Pair, Sequence } from "../pairs.ts";
@@ -36,6 +37,12 @@ export function checkPairs(
     (pair) => pairLength(pair) > context,
     `are longer than the model's context of ${context} tokens`,
     "cut them when they are read (maxLength)",
+  );
+  refuse(
+    pairs,
+    ({ margin = 0 }) => !(Math.abs(margin) <= largestFloat),
+    "have a margin beyond what a float32 holds, 3.4e38",
+    "measure margins in another unit",
   );
   if (!needsMargin) return;
   refuse(

@@ -43,8 +43,9 @@ export class Kept {
   /** Begins a folder: what stood there of an earlier run no longer counts. */
   static async begin(path: string, run: KeptRun, base: string): Promise<Kept> {
     const folder = new TrainFolder(path);
-    await folder.begin();
+    folder.lock();
     await replaceFile(folder.at(keptFile), "{}\n"); // until the model is whole
+    await folder.restart();
     return new Kept(folder, run, base);
   }
 
@@ -65,6 +66,7 @@ export class Kept {
     await saveCausalLM(this.folder.at("base"), loadCausalLM(this.base));
     await saveTokenizer(this.folder.at("base"), tokenizer);
     await replaceFile(this.folder.at(keptFile), `${JSON.stringify(this.run)}\n`);
+    this.folder.close();
   }
 }
 

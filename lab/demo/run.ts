@@ -2,9 +2,8 @@
 // come first where they are missing; workers take what is ready, earlier seeds before later ones.
 // Next: table.ts for what is concluded.
 
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { joinPath } from "../../nn/checkpoints/files.ts";
+import { makeTemporaryFolder, removeTemporaryFolder } from "../../nn/checkpoints/temporary.ts";
 import { Workers } from "../workers.ts";
 import { committedBase } from "./bases.ts";
 import type { DemoJob, JobProgress } from "./job.ts";
@@ -32,7 +31,7 @@ export interface RunOptions {
 /** Runs all that is missing; returns all results, or those so far if the signal came. */
 export async function runDemo(options: RunOptions): Promise<readonly DemoResult[]> {
   const { signal, workers: count } = options;
-  const folder = mkdtempSync(joinPath(tmpdir(), "twoheads-demo-"));
+  const folder = makeTemporaryFolder("demo");
   const workers = new Workers<DemoJob, JobProgress, readonly DemoResult[]>("demo", count);
   const run = new DemoRun(options, workers, folder);
   try {
@@ -43,7 +42,7 @@ export async function runDemo(options: RunOptions): Promise<readonly DemoResult[
     return run.results;
   } finally {
     workers.stop();
-    rmSync(folder, { recursive: true, force: true });
+    removeTemporaryFolder(folder);
   }
 }
 

@@ -2,8 +2,6 @@
 // Depends on the seed and the plan alone, so that any process may do it and gives the same bits.
 // Next: seeds.ts for who does them, summary.ts for what is concluded.
 
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { random } from "../../core/index.ts";
 import { bestOfNCurve, goldOptimum, logSpaced } from "../../grm/policies/bestOfN.ts";
 import { type Answer, fluencyJudge, type Judge } from "../../grm/policies/judges.ts";
@@ -14,7 +12,7 @@ import { sampleAnswers, syntheticPreferences } from "../../grm/policies/preferen
 import { Proxies, type ProxyName } from "../../grm/policies/proxies.ts";
 import type { Task } from "../../grm/policies/task.ts";
 import { deviation, mean, rankCorrelation } from "../../grm/statistics/index.ts";
-import { joinPath } from "../../nn/checkpoints/files.ts";
+import { makeTemporaryFolder, removeTemporaryFolder } from "../../nn/checkpoints/temporary.ts";
 import type { CausalLM } from "../../nn/index.ts";
 import { loadCausalLM, saveCausalLM } from "../../nn/node.ts";
 import { breathe } from "../../nn/run/loop.ts";
@@ -35,11 +33,11 @@ export async function runSeed(
   plan: OveroptPlan,
   onProgress: OnProgress,
 ): Promise<SeedResult> {
-  const folder = mkdtempSync(joinPath(tmpdir(), "twoheads-overopt-"));
+  const folder = makeTemporaryFolder("overopt");
   try {
     return await new Seed(seed, plan, onProgress, folder).run();
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    removeTemporaryFolder(folder);
   }
 }
 

@@ -317,6 +317,7 @@ const meanings: Readonly<Record<string, string>> = {
   EROFS: "can't be written, the disk is read-only",
   EACCES: "you have no right to do that",
   EPERM: "the system doesn't allow that",
+  EEXIST: "is in the way: there is something of that name, and no folder",
   EISDIR: "is a folder, not a file",
   ENOTDIR: "a part of the path is a file, not a folder",
   ELOOP: "is a link that leads back to itself",

@@ -8,7 +8,7 @@ import { accept, signatures } from "../../core/signature.ts";
 import { CausalLM } from "../causalLM.ts";
 import { settingsFrom } from "../checked.ts";
 import type { ModelOptions } from "../config.ts";
-import { beta2, count, largestNorm, seed, share, weightDecay } from "../run/settings.ts";
+import { beta2, count, largestNorm, positive, seed, share, weightDecay } from "../run/settings.ts";
 
 const takes = signatures(
   {
@@ -66,7 +66,7 @@ export const pretrainSchema = z.strictObject({
   dropout: share.default(0).describe("probability of dropout while training"),
 
   batchSize: count.default(2).describe("number of training windows in a step"),
-  lr: z.number().positive().default(2e-3).describe("highest learning rate of the schedule"),
+  lr: positive.default(2e-3).describe("highest learning rate of the schedule"),
   warmup: z
     .int()
     .min(0)

@@ -98,6 +98,17 @@ export class Lock {
   }
 }
 
+/** Does some work while nobody else may write these files of results. */
+export async function holding<T>(files: readonly string[], work: () => Promise<T>): Promise<T> {
+  const locks: Lock[] = [];
+  try {
+    for (const file of new Set(files)) locks.push(Lock.ofFile(file));
+    return await work();
+  } finally {
+    for (const lock of locks) lock.release();
+  }
+}
+
 function self(): Holder {
   const { pid } = process;
   return { pid, host: hostname(), since: new Date().toISOString(), began: beginOf(pid) };

@@ -6,6 +6,15 @@ import * as z from "zod";
 /** How many of something, at least one. */
 export const count = z.int().min(1);
 
+/** The largest number that a float32 holds. */
+export const largestFloat = 2 ** 128 - 2 ** 104;
+
+/** A number above 0 that kernels take, which compute in float32. */
+export const positive = z
+  .number()
+  .positive()
+  .max(largestFloat, "is beyond what a float32 holds, 3.4e38");
+
 /** A part of a whole, from 0 to less than 1. */
 export const share = z.number().min(0).lt(1);
 
@@ -18,6 +27,7 @@ export const weightDecay = (usual: number) =>
   z
     .number()
     .min(0)
+    .max(largestFloat, "is beyond what a float32 holds, 3.4e38")
     .default(usual)
     .describe("weight decay of matrices and tables, as AdamW applies it");
 
