@@ -1228,6 +1228,16 @@ describe("the page in Chromium", { skip: noBrowser }, () => {
     const text = readFileSync(await download.path(), "utf8");
     assert.match(text, /^<svg[\s\S]*reward loss[\s\S]*<\/svg>$/);
     assert.doesNotMatch(text, /var\(/);
+    await press(page, "Open all");
+    await page.locator(".tape .box").nth(40).waitFor();
+    const isSeen = ([frame, now]: Element[]): boolean => {
+      const [around, own] = [frame, now].map((one) => one?.getBoundingClientRect());
+      return !!around && !!own && own.top >= around.top && own.right <= around.right;
+    };
+    assert.ok(
+      await page.$$eval(".tape-scroll, .tape .now", isSeen),
+      "what was walked last is seen",
+    );
     await press(page, "Where the losses meet");
     await press(page, "Where they push the same token");
     await page.getByText("attention has carried the reward").waitFor();

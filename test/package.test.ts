@@ -71,6 +71,24 @@ test("a folder of modules above a project is an error that says what to do", () 
   rmSync(inside, { recursive: true });
 });
 
+test("nothing that the package brings along is native or runs a script when it is installed", () => {
+  const { packages } = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")) as {
+    packages: Record<string, Record<"dev" | "hasInstallScript" | "cpu" | "os", unknown>>;
+  };
+  const brought = Object.entries(packages).filter(([name, { dev }]) => name !== "" && !dev);
+  assert.ok(brought.length >= 10, `${brought.length} packages`);
+  const native = brought.filter(
+    ([, { hasInstallScript, cpu, os }]) => hasInstallScript || cpu || os,
+  );
+  assert.deepEqual(native, []);
+  const binaries = brought.flatMap(([name]) =>
+    readdirSync(join(root, name), { recursive: true, encoding: "utf8" }).filter((file) =>
+      /\.(node|so|dll|dylib|exe)$/.test(file),
+    ),
+  );
+  assert.deepEqual(binaries, []);
+});
+
 describe("the package in an empty project", () => {
   test("isn't larger than it need be", () => {
     const { size } = statSync(tarball);

@@ -103,7 +103,7 @@ function Shown({ state, overopt }: { state: ExplorerState; overopt: Overopt }): 
                   <dt>the proxy's score</dt>
                   <dd>
                     <b>{picks?.[who].score.toFixed(1)}</b>
-                    <small>deviations</small>
+                    <small>std. deviations</small>
                   </dd>
                 </div>
               )}
@@ -121,7 +121,7 @@ function Shown({ state, overopt }: { state: ExplorerState; overopt: Overopt }): 
         />
         <Figure
           title="What the proxies say of them"
-          look="Each proxy's own score of its choice, in deviations from the mean: it always rises."
+          look="Each proxy's own score of its choice, in standard deviations from the mean: it always rises."
           chart={chartOf(state, overopt, "score")}
         />
       </div>

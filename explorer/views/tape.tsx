@@ -158,7 +158,8 @@ function TapeFigure({ state: { tape }, scene, go }: Shown): JSX.Element {
   const time = timeOf(tape);
   const frame = useRef<HTMLDivElement>(null);
   const { box, layout } = tape;
-  useEffect(() => bringIntoView(frame.current, ".chosen"), [box, layout]);
+  const wanted = box === null ? ".now" : ".chosen";
+  useEffect(() => bringIntoView(frame.current, wanted), [wanted, box, layout]);
   useEffect(() => bringIntoView(frame.current, ".now"), [time]);
   useEffect(() => {
     if (nextFocus === null) return;

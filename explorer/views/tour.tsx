@@ -84,13 +84,13 @@ const steps: readonly TourStep[] = [
     text: (
       <>
         Look at accuracy out of distribution: pairs about other animals, with rarer words, in other
-        sentences. What a word means that no preference showed, only the language model has read,
-        and large steps overwrite what it knew. Over {seeds} seeds plain Bradley-Terry goes from{" "}
-        {fromTo("plain", "id")} between the gentle rate and this one on pairs like those it learnt
-        from, but from {fromTo("plain", "word")} on words that no preference showed; GRM-SFT, held
-        to its text, from {fromTo("reg", "id")} and from {fromTo("reg", "word")}. Out of
-        distribution GRM-SFT is {verdictOf(hot.gain)} at this rate: <b>{gainText(hot.gain)}</b>. One
-        run has wide bands and may say anything: try other seeds under “More settings”.
+        sentences. Some of their words occur in no preference: what these mean only the language
+        model's reading says, and large steps overwrite it. Over {seeds} seeds plain Bradley-Terry
+        goes from {fromTo("plain", "id")} between the gentle rate and this one on pairs like those
+        it learnt from, but from {fromTo("plain", "word")} on words that no preference showed;
+        GRM-SFT, held to its text, from {fromTo("reg", "id")} and from {fromTo("reg", "word")}. Out
+        of distribution GRM-SFT is {verdictOf(hot.gain)} at this rate: <b>{gainText(hot.gain)}</b>.
+        One run has wide bands and may say anything: try other seeds under “More settings”.
       </>
     ),
   },

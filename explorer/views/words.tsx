@@ -6,8 +6,8 @@ const words: Readonly<Record<string, string>> = {
   "hidden state":
     "the numbers, 48 here, that the transformer makes for each token; both heads read them",
   head: "a small last layer: one says which token comes next, the other gives a reward, one number for a whole answer, read at its last token",
-  "reward loss": "Bradley and Terry's: −ln σ(reward of the preferred answer − reward of the other)",
-  "plain Bradley-Terry": "a reward model that is trained by the reward loss alone",
+  "reward loss":
+    "Bradley and Terry's: −ln σ(reward of the preferred answer − reward of the other); plain Bradley-Terry is trained by it alone",
   "text loss":
     "asks the language head to go on predicting text; GRM is a reward model with both losses",
   SFT: "the text loss that keeps the preferred answer likely",
