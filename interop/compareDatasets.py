@@ -1,11 +1,12 @@
 """Holds readers of preference data against datasets: Parquet that it writes, in its codecs and with nested columns, its JSON
-Lines and its CSV give the same rows here. Ends with "N agree, M differ".
+Lines and its CSV give the same rows here. Node reads zstd from version 22.15 on. Ends with "N agree, M differ".
 
   python interop/compareDatasets.py
 """
 
 import json, os, random, subprocess, sys, tempfile
 import datasets, pyarrow
+import pyarrow.parquet
 from datasets import ClassLabel, Dataset
 
 datasets.disable_progress_bars()
@@ -33,8 +34,8 @@ sets = {
 files = []
 for name, content in sets.items():
     made = Dataset.from_list(content)
-    for codec in ("snappy", "gzip", "zstd", "brotli", "lz4", "none"):
-        files.append((name, f"Parquet, {codec}", made, f"{codec}.parquet", lambda path, made=made, codec=codec: made.to_parquet(path, compression=codec, batch_size=250)))
+    for codec in ("snappy", "gzip", "zstd", "brotli", "none"):
+        files.append((name, f"Parquet, {codec}", made, f"{codec}.parquet", lambda path, made=made, codec=codec: pyarrow.parquet.write_table(made.data.table, path, compression=codec, row_group_size=250)))
     files.append((name, "Parquet, the default", made, "plain.parquet", lambda path, made=made: made.to_parquet(path)))
     files.append((name, "JSON Lines", made, "rows.jsonl", lambda path, made=made: made.to_json(path)))
     files.append((name, "JSON Lines, gzip", made, "rows.jsonl.gz", lambda path, made=made: made.to_json(path, compression="gzip")))
@@ -49,11 +50,13 @@ print("| columns | file | rows that agree | that differ |\n|---|---|--:|--:|")
 for i, (name, kind, made, end, write) in enumerate(files):
     path = os.path.join(work, f"{i}-{end}")
     write(path)
-    found = subprocess.run(["npx", "tsx", f"{root}/interop/printRows.ts", path], capture_output=True, text=True, cwd=root)
+    found = subprocess.run(["node", "--import", "tsx", f"{root}/interop/printRows.ts", path], capture_output=True, text=True, cwd=root)
     expected = made.to_list()
     if end.endswith("csv"):
         expected = [{key: str(value) for key, value in row.items()} for row in expected]
     lines = [json.loads(line) for line in found.stdout.splitlines()][:-1]
+    if "JSON" in kind:  # written by pandas, which rounds to ten decimals
+        expected = [{key: round(x, 10) if isinstance(x, float) else x for key, x in row.items()} for row in expected]
     same = sum(a == b for a, b in zip(expected, lines))
     agree, differ = agree + same, differ + len(expected) - same
     print(f"| {name} | {kind} | {same} | {len(expected) - same} |", flush=True)

@@ -38,9 +38,9 @@ def theirs(text):
 
 async def ours(url):
     client = SingleTurnAgentExecutor(f"{url}/get_reward")
-    together = await client._fetch_rewards_via_http(texts, asked, [""] * len(texts))
+    [together] = await client._fetch_rewards_via_http(texts, asked, [""] * len(texts))
     alone = await asyncio.gather(*(client._fetch_rewards_via_http([t], [p], [""]) for t, p in zip(texts, asked)))
-    return [row["rewards"] for row in together], [rows[0]["rewards"] for rows in alone], [row["scores"] for row in together]
+    return together["rewards"], [answer["rewards"][0] for [answer] in alone], together["scores"]
 
 
 server = subprocess.Popen(["node", "cli/bin.js", "serve", folder, "--port", "0", "--max-length", "96", "--json"], cwd=root, stdout=subprocess.PIPE, text=True)

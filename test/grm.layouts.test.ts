@@ -456,6 +456,13 @@ describe("layouts of preference data", () => {
       report.places("tied").map(({ line }) => line),
       [4],
     );
+    const [first] = rows;
+    const damaged: readonly (readonly [object, RegExp])[] = [
+      [{ prompt: q, response: blue, helpfulness: "very" }, /:2: helpfulness: needs a number$/],
+      [{ prompt: q, response: 5, helpfulness: 4 }, /:2: response: needs a text or messages/],
+    ];
+    for (const [twin, sentence] of damaged)
+      await assert.rejects(read("jsonl", [first as object, twin]), sentence);
   });
 });
 

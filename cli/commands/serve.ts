@@ -246,8 +246,8 @@ async function getReward(
   const { eos, pad } = tokenizer.special;
   const sequences = texts.map((text) => {
     let ids = [...tokenizer.encode(text.string(), { parseSpecial: true })];
-    while (ids.length > 0 && (ids.at(-1) === eos || ids.at(-1) === pad)) ids.pop();
-    if (eos !== undefined) ids.push(eos);
+    while (ids.length > 0 && ids.at(-1) === pad) ids.pop();
+    if (eos !== undefined && ids.at(-1) !== eos) ids.push(eos);
     if (ids.length === 0) text.fail("has no tokens");
     if (ids.length > reading.maxLength) ids = ids.slice(-reading.maxLength); // the end is what is judged
     return { ids: Int32Array.from(ids), labels: Int32Array.from(ids) };

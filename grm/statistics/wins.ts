@@ -57,6 +57,16 @@ export interface PairSummary {
   readonly margin: number;
   readonly chosenReward: number;
   readonly rejectedReward: number;
+  /** The least and the greatest of all rewards. */
+  readonly minReward: number;
+  readonly maxReward: number;
+}
+
+/** The least of `sign` times each number. */
+function least(numbers: ArrayLike<number>, sign = 1): number {
+  let found = Infinity;
+  for (let i = 0; i < numbers.length; i++) found = Math.min(found, sign * Number(numbers[i]));
+  return found;
 }
 
 /** Rewards of chosen and rejected answers, pair by pair. */
@@ -71,5 +81,7 @@ export function summarize(r_c: ArrayLike<number>, r_r: ArrayLike<number>): PairS
     margin: mean(margins),
     chosenReward: mean(r_c),
     rejectedReward: mean(r_r),
+    minReward: Math.min(least(r_c), least(r_r)),
+    maxReward: -Math.min(least(r_c, -1), least(r_r, -1)),
   };
 }

@@ -10,6 +10,8 @@ const takes = signatures({
   parseTrainMetrics: "text: string, file?: string",
 });
 
+/** The least and the greatest reward of the pairs; records of earlier versions haven't got them. */
+const extremes = { min_reward: z.number().optional(), max_reward: z.number().optional() };
 const step = z.int().min(0);
 const optional = z.number().nullable();
 
@@ -43,6 +45,7 @@ const training = z.strictObject({
   margin: z.number(),
   chosen_reward: z.number(),
   rejected_reward: z.number(),
+  ...extremes,
   /** Norm of what each loss, with its weight in the mix, pushes the final hidden states with; they never
    * share a place, so the squares add up to the whole. null with a frozen backbone. */
   reward_hidden_grad: optional,
@@ -76,6 +79,7 @@ const evaluation = z.strictObject({
   margin: z.number(),
   chosen_reward: z.number(),
   rejected_reward: z.number(),
+  ...extremes,
   /** Of the language model's head on labelled tokens; null if there are none. */
   chosen_perplexity: optional,
   rejected_perplexity: optional,
