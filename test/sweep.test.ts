@@ -17,7 +17,9 @@ import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import "../kernels/index.ts";
 import { random } from "../core/index.ts";
+import { spelledBase } from "../lab/demo/bases.ts";
 import { ensureBase, hasBase } from "../lab/sweep/bases.ts";
+import { withDigest } from "../lab/sweep/files.ts";
 import { doJob } from "../lab/sweep/job.ts";
 import { jobsOf, sweepPlan } from "../lab/sweep/plan.ts";
 import {
@@ -28,6 +30,7 @@ import {
   writeMerged,
 } from "../lab/sweep/results.ts";
 import { baseOf, jobOf, wordsFrom } from "../lab/sweep/words.ts";
+import { type SplitName, spelledPairs } from "../lab/worlds/index.ts";
 import { tokenised } from "../lab/worlds/tokenised.ts";
 import { type Started, tinyPlan, twoheadsProcess } from "./sweeps.ts";
 
@@ -159,6 +162,64 @@ test("spelled in words and in bytes says the same stories", () => {
   assert.ok(pieces > 0);
   assert.equal(words?.count, (spelled?.count ?? 0) - pieces);
   assert.ok((bytes?.count ?? 0) > 2 * (spelled?.count ?? 0));
+});
+
+// --- Files -------------------------------------------------------------------------------------------
+
+test("a plan may name files and a base of one's own; a job refuses other files than those", async () => {
+  const write = (name: string, split: SplitName, count: number): string => {
+    const path = join(folder, name);
+    const text = ({ response }: { response: readonly string[] }): string =>
+      ` ${response.join(" ")}`;
+    const lines = spelledPairs(split, count, { labels: "true" }, random(name)).map((pair) => {
+      const prompt = pair.chosen.title.slice(1).join(" ");
+      return JSON.stringify({ prompt, chosen: text(pair.chosen), rejected: text(pair.rejected) });
+    });
+    writeFileSync(path, `${lines.join("\n")}\n`);
+    return path;
+  };
+  const training = [write("training.jsonl", "id", 30)];
+  const tests = { id: [write("id.jsonl", "id", 6)], sea: [write("sea.jsonl", "domain", 6)] };
+  const validation = [write("validation.jsonl", "id", 8)];
+  const files = { base: spelledBase(1), training, validation, tests, template: "plain" };
+  const given = {
+    ...{ name: "own", files, seeds: { from: 1, count: 2 } },
+    fixed: { pairs: 16, validation: 8, tests: 6, epochs: 1 },
+    parts: [{ grid: { method: "bt", lr: 0.001 } }],
+  };
+  assert.throws(
+    () => sweepPlan({ ...given, fixed: { tokens: "bytes" } }),
+    /"tokens" is a setting of a world/,
+  );
+  const missing = { ...given, files: { ...files, tests: { sea: tests.sea } } };
+  assert.throws(() => sweepPlan(missing), /needed a test called id/);
+  const read = sweepPlan(given);
+  assert.ok(read.files);
+  const jobs = jobsOf({ ...read, files: withDigest(read.files) });
+  assert.equal(jobs.length, 2);
+  const [one, two] = [
+    await doJob(jobs[0] ?? assert.fail(), "none"),
+    await doJob(jobs[1] ?? assert.fail(), "none"),
+  ];
+  assert.ok("accuracy" in one && "accuracy" in two);
+  assert.deepEqual(Object.keys(one.accuracy), ["id", "sea"]);
+  assert.equal(one.perplexity, null);
+  assert.notDeepEqual(one.validation, two.validation, "a seed draws its own pairs and head");
+  const many = jobsOf({
+    ...read,
+    files: withDigest(read.files),
+    fixed: { ...read.fixed, pairs: 31 },
+  });
+  await assert.rejects(
+    doJob(many[0] ?? assert.fail(), "none"),
+    /training: the files have 30 pairs, needed 31/,
+  );
+  appendFileSync(training[0] ?? "", "\n");
+  const other = jobsOf({ ...read, files: { ...withDigest(read.files), digest: "0" } });
+  await assert.rejects(
+    doJob(other[0] ?? assert.fail(), "none"),
+    /have changed since the plan was read/,
+  );
 });
 
 // --- Jobs and results --------------------------------------------------------------------------------

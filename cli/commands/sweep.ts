@@ -5,6 +5,7 @@
 import { availableParallelism } from "node:os";
 import type { Command } from "commander";
 import { ArgumentError } from "../../core/index.ts";
+import { withDigest } from "../../lab/sweep/files.ts";
 import { runLocal } from "../../lab/sweep/local.ts";
 import { parallelRunner } from "../../lab/sweep/parallel.ts";
 import { jobsOf, type SweepPlan, sweepPlan } from "../../lab/sweep/plan.ts";
@@ -42,6 +43,8 @@ A plan, YAML or JSON:
     - grid: { method: [bt, grm-sft], lr: [0.0007, 0.002, 0.005], pairs: [100, 500] }
   seeds: { from: 1, count: 20 }
   choose: { by: accuracy, over: [lr] }     # by validation in distribution, never by the tests
+With pairs of your own in place of the world: files: { base: runs/pretrain-1, training: [a.jsonl],
+  validation: [b.jsonl], tests: { id: [c.jsonl], others: [d.jsonl] }, template: plain }
 
 Examples:
   $ twoheads sweep plan.yaml                        on the cores of this machine; stop it and go on
@@ -112,7 +115,8 @@ function runnerOf({ runner, hosts = [], command, sbatch = "" }: Given): SweepRun
 }
 
 async function sweep(path: string, given: Given): Promise<void> {
-  const whole = sweepPlan(readSettings(path));
+  const read = sweepPlan(readSettings(path));
+  const whole = read.files ? { ...read, files: withDigest(read.files) } : read;
   const plan = given.seeds === undefined ? whole : firstSeeds(whole, given.seeds);
   const jobs = jobsOf(plan);
   const folder = given.out ?? joinPath("runs", plan.name);

@@ -19,7 +19,6 @@ import {
   type World,
 } from "../worlds/index.ts";
 import type { Arm, DemoPlan } from "./plan.ts";
-import type { DemoResult } from "./results.ts";
 
 /** What one seed's reward models learn from, stop by and are tested on. */
 export interface Data {
@@ -69,19 +68,19 @@ export function settingsOf(seed: number, { method, lr }: Arm, plan: DemoPlan): T
 }
 
 /** Share of the pairs of each test whose better story gets the higher reward; a tie counts half. */
-export async function accuracies(
+export async function accuracies<Name extends string>(
   model: RewardModel,
-  tests: Data["tests"],
-): Promise<DemoResult["accuracy"]> {
-  const pairs = Object.values(tests).flat();
+  tests: Readonly<Record<Name, readonly Pair[]>>,
+): Promise<Record<Name, number>> {
+  const pairs = Object.values<readonly Pair[]>(tests).flat();
   const scores = await scorePairs(model, pairs);
   checkRewards("demo", pairs, scores);
   const { chosen, rejected } = scores;
   const wins = winsOf(chosen.rewards, rejected.rewards);
-  const names = Object.keys(tests) as SplitName[];
+  const names = Object.keys(tests) as Name[];
   const shares = names.map((name) => {
     const own = wins.filter((_, i) => pairs[i]?.source === name);
     return [name, mean(own)];
   });
-  return Object.fromEntries(shares);
+  return Object.fromEntries(shares) as Record<Name, number>;
 }

@@ -25,7 +25,8 @@ export function worldOf({ tokens, layers, dim, heads }: BaseWords): World {
 
 /** Where a base is, or will be: two of the usual ones come with the program, with the bytes that pretraining gives. */
 function baseFolder(folder: string, words: BaseWords): string {
-  const { seed, ...size } = words;
+  const { seed, folder: own, ...size } = words;
+  if (own !== undefined) return own;
   const isUsual = JSON.stringify(size) === JSON.stringify(usualBase);
   return (isUsual ? committedBase(seed) : undefined) ?? joinPath(folder, digestOf(words));
 }

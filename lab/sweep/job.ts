@@ -7,10 +7,11 @@ import { scorePairs } from "../../grm/scores.ts";
 import { summarize } from "../../grm/statistics/index.ts";
 import { flipped } from "../../grm/trainer/pairs.ts";
 import { train } from "../../grm/trainer.ts";
-import { accuracies, type Data, dataOf } from "../demo/data.ts";
+import { accuracies, dataOf } from "../demo/data.ts";
 import { perplexity } from "../worlds/index.ts";
 import { titleLength } from "../worlds/world.ts";
 import { ensureBase, openBase, worldOf } from "./bases.ts";
+import { type FilesData, readFilesData } from "./files.ts";
 import type { JobFailure, JobResult } from "./results.ts";
 import { baseOf, type JobWords, type SweepJob, trainingOf, wordsFrom } from "./words.ts";
 
@@ -18,30 +19,39 @@ import { baseOf, type JobWords, type SweepJob, trainingOf, wordsFrom } from "./w
 type DataWords = ReturnType<typeof dataWords>;
 
 function dataWords(words: JobWords) {
-  const { pairs, validation, tests, heldOut, flips } = words;
-  return { ...baseOf(words), pairs, validation, tests, heldOut, flips };
+  const { pairs, validation, tests, heldOut, flips, files } = words;
+  return { ...baseOf(words), pairs, validation, tests, heldOut, flips, files };
+}
+
+/** What one seed's reward models learn from, are chosen by and are tested on. */
+interface JobData extends FilesData {
+  /** Documents that the language model is read on; none where there is no world that writes them. */
+  readonly held: readonly Int32Array[];
 }
 
 /**
- * The demo's data of a seed. The validation pairs are as noisy as those of training, as whoever has noisy labels has them
+ * The demo's data of a seed, or that of files. The validation pairs are as noisy as those of training, as whoever has noisy labels has them
  * there, too; tests have true labels.
  */
-function drawData(words: DataWords): Data {
-  const data = dataOf(words.seed, words, worldOf(words));
-  const rng = random(`demo ${words.seed}`).fork("validation flips");
+async function drawData(words: DataWords): Promise<JobData> {
+  const { files, seed } = words;
+  const data = files
+    ? { ...(await readFilesData(files, words)), held: [] }
+    : dataOf(seed, words, worldOf(words));
+  const rng = random(`demo ${seed}`).fork("validation flips");
   return { ...data, validation: flipped(data.validation, words.flips, rng) };
 }
 
 /** Data that was drawn last; neighbouring jobs share it. */
-const recent: { readonly key: string; readonly data: Data }[] = [];
+const recent: { readonly key: string; readonly data: JobData }[] = [];
 const mostRecent = 6;
 
-function sharedData(words: JobWords): Data {
+async function sharedData(words: JobWords): Promise<JobData> {
   const wanted = dataWords(words);
   const key = JSON.stringify(wanted);
   const known = recent.find((one) => one.key === key);
   if (known !== undefined) return known.data;
-  const data = drawData(wanted);
+  const data = await drawData(wanted);
   recent.unshift({ key, data });
   recent.splice(mostRecent);
   return data;
@@ -64,14 +74,14 @@ export async function doJob(
 ): Promise<JobResult | JobFailure> {
   const words = wordsFrom(`sweep: the job ${id}`, given);
   const { seed, dropout, headDropout, best } = words;
-  const data = sharedData(words);
+  const data = await sharedData(words);
   const lm = openBase(await ensureBase(folder, baseOf(words)), dropout);
   const rng = random(`demo ${seed}`).fork("head");
   const model = new RewardModel(lm, { head: { type: words.head, dropout: headDropout }, rng });
   model.eval(); // which a fresh one isn't, and train() sees to itself
   const first = words.tokens === "bytes" ? 1 : titleLength; // a title has as many bytes as it has
   try {
-    const perplexityBefore = perplexity(lm, data.held, first);
+    const perplexityBefore = finite(perplexity(lm, data.held, first));
     const trained = await train(model, data.training, trainingOf(words), {
       ...(best !== "none" && { validation: data.validation }),
       onProgress: ({ step, steps }) => onProgress(step / steps),

@@ -7,7 +7,8 @@ import * as z from "zod";
 import { ArgumentError, portable, type Random, random } from "../../core/index.ts";
 import { problemsOf, settingsFrom } from "../../nn/checked.ts";
 import { nearest } from "../../nn/nearest.ts";
-import { jobOf, type SweepJob, settingNames } from "./words.ts";
+import { filesSchema, givenFilesSchema } from "./files.ts";
+import { jobOf, type SweepJob, settingNames, worldSettings } from "./words.ts";
 
 const scalar = z.union([z.number(), z.string(), z.array(z.string())]);
 
@@ -34,6 +35,10 @@ const part = z.strictObject({ grid: grid.default({}), sample: sample.optional() 
 export const planSchema = z.strictObject({
   name: z.string().regex(/^[\w-]+$/, "needed letters, digits, - and _, as it names a folder"),
   about: z.string().default("").describe("what it is for, in a line"),
+  files: z
+    .union([filesSchema, givenFilesSchema])
+    .optional()
+    .describe("a base and preference pairs of one's own, in place of the world"),
   fixed: z.record(z.string(), scalar).default({}).describe("settings that all jobs have"),
   parts: z.array(part).min(1),
   seeds: z.strictObject({ from: z.int().default(1), count: z.int().min(1) }),
@@ -69,6 +74,8 @@ export function sweepPlan(given: unknown): SweepPlan {
     ]),
   ];
   for (const name of used) {
+    if (plan.files !== undefined && worldSettings.includes(name))
+      throw new ArgumentError(`sweep: "${name}" is a setting of a world, and this plan has files`);
     if (settingNames.includes(name)) continue;
     const near = nearest(name, settingNames).join(", ");
     const why = name === "seed" ? "seeds stand in `seeds`" : `near are ${near}`;
@@ -84,7 +91,7 @@ export function jobsOf(plan: SweepPlan): SweepJob[] {
   const { from, count } = plan.seeds;
   for (let seed = from; seed < from + count; seed++) {
     for (const cell of cells) {
-      const words = { ...plan.fixed, ...cell, seed };
+      const words = { ...(plan.files && { files: plan.files }), ...plan.fixed, ...cell, seed };
       const job = jobOf(`sweep: the job ${JSON.stringify(words)}`, words);
       jobs.set(job.id, jobs.get(job.id) ?? job);
     }

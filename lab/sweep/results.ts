@@ -20,10 +20,10 @@ const resultSchema = z.strictObject({
   step: z.int(),
   /** Of the noisy pairs in distribution that a practitioner has. */
   validation: z.strictObject({ accuracy: share, loss: z.number() }),
-  /** Share of test pairs ranked right. */
-  accuracy: z.strictObject({ id: share, domain: share, word: share, form: share, all: share }),
-  /** Of the language model: of the base, and after reward training. Null: beyond all numbers. */
-  perplexityBefore: z.number(),
+  /** Share of test pairs ranked right: "id" is like training, the others aren't. */
+  accuracy: z.record(z.string(), share),
+  /** Of the language model: of the base, and after reward training. Null: beyond all numbers, or not measured. */
+  perplexityBefore: z.number().nullable(),
   perplexity: z.number().nullable(),
 });
 

@@ -11,6 +11,7 @@ import { type TrainOptions, trainSchema, trainSettings } from "../../grm/trainer
 import { settingsFrom } from "../../nn/checked.ts";
 import { count, share } from "../../nn/run/settings.ts";
 import { tokenisations } from "../worlds/tokenised.ts";
+import { filesSchema } from "./files.ts";
 
 const { shape } = trainSchema;
 
@@ -57,6 +58,8 @@ const base = {
 
 export const wordsSchema = z.strictObject({
   seed: z.int(),
+  /** Pairs and a base of somebody's own, in place of a world's. */
+  files: filesSchema.optional(),
   ...base,
   pairs: count.default(500),
   validation: count.default(100),
@@ -71,8 +74,10 @@ export const wordsSchema = z.strictObject({
 /** A job's words, complete. */
 export type JobWords = Readonly<z.infer<typeof wordsSchema>>;
 
-/** The names of everything that a plan may set; the seed apart. */
-export const settingNames = Object.keys(wordsSchema.shape).filter((name) => name !== "seed");
+/** The names of everything that a plan may set; seeds and files apart. */
+export const settingNames = Object.keys(wordsSchema.shape).filter(
+  (name) => name !== "seed" && name !== "files",
+);
 
 /** A job: its words without what is as usual, and the id that follows from them. */
 export interface SweepJob {
@@ -103,6 +108,9 @@ export function digestOf(object: object): string {
   return createHash("sha256").update(JSON.stringify(object)).digest("hex").slice(0, 16);
 }
 
+/** The names of settings that say nothing where files are given. */
+export const worldSettings: readonly string[] = [...Object.keys(base), "heldOut"];
+
 /** Settings that only some trainings read: by name, whether this one does. */
 const readBy: Readonly<Partial<Record<keyof JobWords, (words: JobWords) => boolean>>> = {
   alpha: isRegularised,
@@ -117,7 +125,12 @@ const readBy: Readonly<Partial<Record<keyof JobWords, (words: JobWords) => boole
   loraAlpha: ({ mode }) => mode === "lora",
   loraDropout: ({ mode }) => mode === "lora",
   mode: ({ method }) => method !== "frozen",
+  ...Object.fromEntries(worldSettings.map((name) => [name, isOfWorld])),
 };
+
+function isOfWorld({ files }: JobWords): boolean {
+  return files === undefined;
+}
 
 function isRegularised({ method }: JobWords): boolean {
   return "regularizer" in methods[method];
@@ -151,10 +164,14 @@ export function trainingOf(words: JobWords): TrainOptions {
 export const usualBase = z.strictObject(base).parse({});
 
 /** A base, in words. */
-export type BaseWords = Readonly<Pick<JobWords, "seed" | keyof typeof base>>;
+export type BaseWords = Readonly<Pick<JobWords, "seed" | keyof typeof base>> & {
+  /** Where it is already: of somebody's own. */
+  readonly folder?: string;
+};
 
 /** The base that a job begins with. */
 export function baseOf(words: JobWords): BaseWords {
-  const { seed, world, tokens, layers, dim, heads, baseSteps } = words;
-  return { seed, world, tokens, layers, dim, heads, baseSteps }; // in the order of the schema
+  const { seed, world, tokens, layers, dim, heads, baseSteps, files } = words;
+  const folder = files && { folder: files.base };
+  return { seed, world, tokens, layers, dim, heads, baseSteps, ...folder }; // in the order of the schema
 }
