@@ -3,6 +3,8 @@
 // Next: training.ts, which says what else its figures show.
 
 import { type Interval, signOf } from "../grm/statistics/index.ts";
+import type { MethodName } from "../lab/overopt/results.ts";
+import { type Course, signed } from "../lab/overopt/summary.ts";
 import type { CurveSeries, Range } from "./charts.ts";
 import { numberText } from "./html.ts";
 
@@ -191,4 +193,20 @@ export function peaksText(
   });
   const told = peaks.length > mostNamed ? [...peaks.slice(0, 1), ...peaks.slice(-1)] : peaks;
   return told.length === 0 ? "" : `Strongest: ${listed(told)}.`;
+}
+
+// --- Over-optimisation -------------------------------------------------------------------------------
+
+/** Against whom gold is shown to turn down, and against whom it isn't. */
+export function turnsText(courses: readonly Course[], method: MethodName): string {
+  const own = courses.filter((course) => course.method === method);
+  const turning = own.filter(({ fall }) => signOf(fall) < 0);
+  const told = turning.map(
+    ({ judge, highest, fall }) => `${judge} from KL ${brief(highest.kl)} on (${signed(fall)})`,
+  );
+  const others = own.filter((course) => !turning.includes(course)).map(({ judge }) => judge);
+  return [
+    told.length === 0 ? "No curve is shown to turn down." : `Shown to turn down: ${listed(told)}.`,
+    ...(told.length > 0 && others.length > 0 ? [`Not shown of ${listed(others)}.`] : []),
+  ].join(" ");
 }

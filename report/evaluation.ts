@@ -285,10 +285,14 @@ function rewardFigures(found: readonly Found[]): Figure[] {
     axes("reward", "answers", rewards),
     axes("r_c − r_r", "pairs", margins),
   ];
-  return found.flatMap(({ name, evaluation }) => [
-    distributions(rewardWords(name, evaluation), ofRewards, evaluation.rewards),
-    distributions(marginWords(name, evaluation), ofMargins, { pairs: evaluation.margins }),
-  ]);
+  return [
+    ...found.map(({ name, evaluation }) =>
+      distributions(rewardWords(name, evaluation), ofRewards, evaluation.rewards),
+    ),
+    ...found.map(({ name, evaluation }) =>
+      distributions(marginWords(name, evaluation), ofMargins, { pairs: evaluation.margins }),
+    ),
+  ];
 }
 
 function rewardWords(name: string, { rewards: { chosen, rejected } }: Evaluation): Words {

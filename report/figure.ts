@@ -113,7 +113,7 @@ const standaloneCss = `svg{${paletteCss("light")};--above:#0072b2;--below:#d55e0
 text{white-space:pre}`;
 
 /** Text in lines of at most `most` characters, unless a word is longer. */
-function linesOf(text: string, most: number): string[] {
+export function linesOf(text: string, most: number): string[] {
   const lines: string[] = [];
   for (const word of text.split(" ")) {
     const longer = `${lines.at(-1) ?? ""} ${word}`;

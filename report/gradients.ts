@@ -21,12 +21,15 @@ export function gradientSection(
     id: "gradients",
     title: "Where the two losses push",
     before: models.map(sentence).join("\n"),
-    figures: models.flatMap((model) => [
-      byLayer(model, models),
-      positionsFigure(model, models),
-      ...byGroup(model),
-      ...byToken(model, tokens),
-    ]),
+    figures: [
+      ...models.map((model) => byLayer(model, models)),
+      ...models.map((model) => positionsFigure(model, models)),
+      ...models.map(sharesByGroup),
+      ...models.map(cosinesByGroup),
+      ...(["reward", "reg", "cosine"] as const).flatMap((what) =>
+        models.map((model) => byToken(model, what, tokens)),
+      ),
+    ],
   };
 }
 
@@ -132,35 +135,36 @@ function positionsText(found: readonly Range[]): string {
   return `In the top row, ${top.row}: ${at(top.row)}. ${where}`;
 }
 
-/** Shares on one axis, cosines on another. */
-function byGroup({ name, gradients: { groups } }: ModelInspection): Figure[] {
-  const otherwise = "no parameters were reached.";
-  const limits =
-    "At these weights and on these pairs; Adam's steps aren't the gradients themselves.";
+const ofGroups = {
+  limits: "At these weights and on these pairs; Adam's steps aren't the gradients themselves.",
+  otherwise: "no parameters were reached.",
+};
+
+function sharesByGroup({ name, gradients: { groups } }: ModelInspection): Figure {
+  const { limits, otherwise } = ofGroups;
   const shares = groups.flatMap((g) => [
     { row: shortName(g.name), of: "text loss's share of the square", value: g.share },
     { row: shortName(g.name), of: "conflict rate over pairs", value: g.conflicts },
   ]);
+  const title = `Share and conflict by group of parameters: ${name}`;
+  return ranges(
+    { title, look: rowsText(shares), limits },
+    { x: { label: "share", domain: [0, 1] }, ranges: shares, otherwise },
+  );
+}
+
+function cosinesByGroup({ name, gradients: { groups } }: ModelInspection): Figure {
+  const { limits, otherwise } = ofGroups;
   const cosines = groups.map((g) => ({ row: shortName(g.name), of: "", value: g.cosine }));
   const below = cosines.filter(({ value }) => (value ?? 0) < 0).length;
-  return [
-    ranges(
-      {
-        title: `Share and conflict by group of parameters: ${name}`,
-        look: rowsText(shares),
-        limits,
-      },
-      { x: { label: "share", domain: [0, 1] }, ranges: shares, otherwise },
-    ),
-    ranges(
-      {
-        title: `Cosine of the two gradients by group of parameters: ${name}`,
-        look: `Below 0, where the losses pull apart, in ${below} of ${counted(groups.length, "group")}. ${rowsText(cosines)}`,
-        limits,
-      },
-      { x: { label: "cosine", domain: [-1, 1] }, rule: 0, ranges: cosines, otherwise },
-    ),
-  ];
+  return ranges(
+    {
+      title: `Cosine of the two gradients by group of parameters: ${name}`,
+      look: `Below 0, where the losses pull apart, in ${below} of ${counted(groups.length, "group")}. ${rowsText(cosines)}`,
+      limits,
+    },
+    { x: { label: "cosine", domain: [-1, 1] }, rule: 0, ranges: cosines, otherwise },
+  );
 }
 
 const ofOne = "Of the first pair's chosen answer alone.";
@@ -177,26 +181,25 @@ const maps = {
 
 function byToken(
   { name, gradients: { tokens } }: ModelInspection,
+  what: keyof typeof maps,
   columns: readonly string[],
-): Figure[] {
+): Figure {
   const stream = tokens.chosen.filter((t) => isStream(t.name)).toReversed();
   const rows = stream.map((t) => shortName(t.name));
-  return (["reward", "reg", "cosine"] as const).map((what) => {
-    const values = stream.map((t) => Array.from<number | null>(t[what]));
-    const title = `${maps[what].title}: ${name}`;
-    const look =
-      what === "cosine" ? cellsText(rows, columns, values) : peaksText(rows, columns, values);
-    return cellMap(
-      { ...maps[what], title, look },
-      {
-        rows,
-        columns,
-        values,
-        ...(what === "cosine"
-          ? { unit: "cosine", strongest: 1 }
-          : { unit: "gradient norm", byRow: true }),
-        otherwise: "no activation has a state for each token.",
-      },
-    );
-  });
+  const values = stream.map((t) => Array.from<number | null>(t[what]));
+  const isCosine = what === "cosine";
+  return cellMap(
+    {
+      ...maps[what],
+      title: `${maps[what].title}: ${name}`,
+      look: (isCosine ? cellsText : peaksText)(rows, columns, values),
+    },
+    {
+      rows,
+      columns,
+      values,
+      ...(isCosine ? { unit: "cosine", strongest: 1 } : { unit: "gradient norm", byRow: true }),
+      otherwise: "no activation has a state for each token.",
+    },
+  );
 }

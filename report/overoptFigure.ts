@@ -5,6 +5,7 @@ import { accept, signatures } from "../core/signature.ts";
 import { methodsOf, plain } from "../lab/overopt/report.ts";
 import type { MethodName, SeedResult } from "../lab/overopt/results.ts";
 import { type Course, coursesOf, type MeanPoint, methodTitles } from "../lab/overopt/summary.ts";
+import { turnsText } from "./captions.ts";
 import { figureSvg, type Panel, type Point, palette, type Series } from "./panels.ts";
 
 const takes = signatures({
@@ -45,7 +46,11 @@ export function figureOf(seeds: readonly SeedResult[]): string {
   const panels = (Object.keys(shown) as Shown[]).flatMap((what) =>
     methods.map((method) => panel(method, what)),
   );
-  return figureSvg(panels, { columns: methods.length });
+  const notes = [
+    ...methods.map((method) => `Gold, ${methodTitles[method]}: ${turnsText(courses, method)}`),
+    "Bands are 95 % intervals over seeds, each with a base of its own; one small world. What is optimised says nothing of quality.",
+  ];
+  return figureSvg(panels, { columns: methods.length, notes });
 }
 
 function pointOf(p: MeanPoint, what: Shown, method: MethodName): Point {

@@ -6,7 +6,15 @@ import { type Interval, interval, plusMinus, signOf, withEnds } from "../grm/sta
 import { rowsOf, textReport } from "../lab/overopt/report.ts";
 import type { MethodName, OveroptResultFile } from "../lab/overopt/results.ts";
 import { type Course, coursesOf, methodTitles, signed, verdict } from "../lab/overopt/summary.ts";
-import { brief, capital, counted, coursesText, listed, signedText, wordOf } from "./captions.ts";
+import {
+  capital,
+  counted,
+  coursesText,
+  listed,
+  signedText,
+  turnsText,
+  wordOf,
+} from "./captions.ts";
 import { type CurveSeries, curves, pointAt } from "./charts.ts";
 import type { Figure } from "./figure.ts";
 import { escape, numberText, type Table, tableHtml } from "./html.ts";
@@ -204,18 +212,4 @@ function courseFigure(courses: readonly Course[], method: MethodName, what: Show
       otherwise: "no seed is done.",
     },
   );
-}
-
-/** Against whom gold is shown to turn down, and against whom it isn't. */
-function turnsText(courses: readonly Course[], method: MethodName): string {
-  const own = courses.filter((course) => course.method === method);
-  const turning = own.filter(({ fall }) => signOf(fall) < 0);
-  const told = turning.map(
-    ({ judge, highest, fall }) => `${judge} from KL ${brief(highest.kl)} on (${signed(fall)})`,
-  );
-  const others = own.filter((course) => !turning.includes(course)).map(({ judge }) => judge);
-  return [
-    told.length === 0 ? "No curve is shown to turn down." : `Shown to turn down: ${listed(told)}.`,
-    ...(told.length > 0 && others.length > 0 ? [`Not shown of ${listed(others)}.`] : []),
-  ].join(" ");
 }

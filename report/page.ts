@@ -144,7 +144,7 @@ function answerHtml({ verdict, said, figures, also = [] }: PageAnswer): string {
   return [
     `<section id="answer" aria-labelledby="answer-title" data-verdict="${escape(verdict)}">`,
     '<h2 class="unseen" id="answer-title">The answer</h2>',
-    `<p class="answer">${escape(first).replace(/^[^:]*:/, "<strong>$&</strong>")}</p>`,
+    `<p class="answer">${escape(first).replace(/^[^:]{1,40}:/, "<strong>$&</strong>")}</p>`,
     ...rest.map(paragraph),
     figuresHtml("answer", figures),
     ...also.map(paragraph),

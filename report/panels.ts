@@ -3,10 +3,11 @@
 // Next: ../lab/overopt/report.ts, which fills the panels.
 
 import { accept, signatures } from "../core/signature.ts";
+import { linesOf } from "./figure.ts";
 import { escape } from "./html.ts";
 
 const takes = signatures({
-  figureSvg: "panels: any[], { columns?: number }",
+  figureSvg: "panels: any[], { columns?: number, notes?: any[] }",
 });
 
 /** A point of a series, with the half height of its band. */
@@ -58,17 +59,22 @@ const plot = {
 };
 const legendRow = 18;
 
-/** Panels in rows of `columns`, with one legend below for all. The x axis is √x, as in 2210.10760. */
+/**
+ * Panels in rows of `columns`, with one legend below for all, and `notes` in lines under it: what they show and what
+ * they don't. The x axis is √x, as in 2210.10760.
+ */
 export function figureSvg(
   panels: readonly Panel[],
-  options: { readonly columns?: number } = {},
+  options: { readonly columns?: number; readonly notes?: readonly string[] } = {},
 ): string {
   accept(takes.figureSvg, arguments);
-  const { columns = 2 } = options;
+  const { columns = 2, notes = [] } = options;
   const rows = Math.ceil(panels.length / columns);
   const legend = legendOf(panels);
   const [width, body] = [columns * size.width, rows * size.height];
-  const height = body + (Math.ceil(legend.length / 4) + 1) * legendRow;
+  const below = body + (Math.ceil(legend.length / 4) + 1) * legendRow;
+  const lines = notes.flatMap((note) => linesOf(note, Math.floor((width - 32) / 6.2)));
+  const height = below + lines.length * legendRow;
   const parts = panels.map((panel, i) => {
     const [x, y] = [(i % columns) * size.width, Math.floor(i / columns) * size.height];
     return `<g transform="translate(${x} ${y})">${panelSvg(panel)}</g>`;
@@ -83,6 +89,9 @@ export function figureSvg(
     `<rect width="${width}" height="${height}" fill="white"/>`,
     ...parts,
     ...entries,
+    ...lines.map(
+      (line, i) => `<text x="16" y="${below + (i + 0.5) * legendRow}">${escape(line)}</text>`,
+    ),
     "</svg>",
   ].join("\n");
 }

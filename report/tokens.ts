@@ -86,13 +86,12 @@ export function explanationSection({ models, shown }: Inspection): Section {
     before:
       '<p class="soft">All of the first pair. Attribution says what the function looks like around the text; an intervention changes the text or the states and looks again. Neither is believed without the other.</p>',
     figures: [
-      ...models.flatMap((model) => [
-        prefixFigure(model, models),
-        stepsFigure(model, models),
-        surpriseFigure(model, models),
-      ]),
+      ...models.map((model) => prefixFigure(model, models)),
+      ...models.map((model) => stepsFigure(model, models)),
+      ...models.map((model) => surpriseFigure(model, models)),
       agreementFigure(models),
-      ...models.flatMap((model) => [attributionFigure(model, words), patchFigure(model, words)]),
+      ...models.map((model) => attributionFigure(model, words)),
+      ...models.map((model) => patchFigure(model, words)),
     ],
   };
 }
