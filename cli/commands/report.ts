@@ -27,7 +27,7 @@ export function addReport(program: Command): void {
   program
     .command("report")
     .description(
-      "write a run's report.html: one page of figures, tables and texts, without network or script",
+      "write a run's report.html: the answer first, then figures, tables and texts, without network or script",
     )
     .argument("<run>", "folder of a run, or the .json file that twoheads bon --out wrote")
     .argument("[second]", "folder of another run of the same kind, to be shown beside the first")
