@@ -8,6 +8,7 @@ import type { AsyncBuffer, Compressors } from "hyparquet";
 import { joinBytes } from "../../nn/arrays.ts";
 import { FileError } from "../../nn/checkpoints/byteSource.ts";
 import { mostLineBytes } from "./lines.ts";
+import { checkPages, mostAtOnce, smaller } from "./parquetPages.ts";
 import { type DataRow, rowOf, type TableReader, type TableReaders } from "./rows.ts";
 
 /** The readers of tables; `path` where the file lies on disk, unpacked, so that parts of it can be read. */
@@ -89,31 +90,27 @@ function cellsAsRow(
 
 // --- Parquet -----------------------------------------------------------------------------------------
 
-/** Small files can unpack to gigabytes: what is taken at once has at most so many bytes, or rows. */
-const mostAtOnce = 2 ** 28;
-const mostRows = 2 ** 22;
-
 function parquetAt(path: string | undefined): TableReader {
   return async function* (file, chunks) {
-    const { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, snappyUncompress } =
-      await import("hyparquet");
-    const compressors = compressorsWith(snappyUncompress);
+    const library = await import("hyparquet");
     const source =
-      path === undefined ? await inMemory(file, chunks) : await asyncBufferFromFile(path);
+      path === undefined ? await inMemory(file, chunks) : await library.asyncBufferFromFile(path);
     if (path !== undefined) await chunks.return(undefined);
     let done = 0;
     try {
-      const metadata = await parquetMetadataAsync(source);
-      for (const { num_rows } of metadata.row_groups) {
-        if (num_rows > mostRows) throw new Error(`a row group of ${num_rows} rows; ${smaller}`);
-        const [rowStart, rowEnd] = [done, done + Number(num_rows)];
-        const rows = await parquetReadObjects({
-          file: source,
-          metadata,
-          rowStart,
-          rowEnd,
-          compressors,
-        });
+      const metadata = await library.parquetMetadataAsync(source);
+      const columns = library.parquetSchema(metadata).children.map(({ element }) => element.name);
+      const options = { file: source, metadata, compressors: compressorsWith(library) };
+      for (const group of metadata.row_groups) {
+        await checkPages(source, group);
+        const [rowStart, rowEnd] = [done, done + Number(group.num_rows)];
+        const rows: Record<string, unknown>[] = [];
+        // one column after the other: of several that are damaged, the library waits for the first alone
+        for (const column of columns) {
+          const cells = { ...options, rowStart, rowEnd, columns: [column] };
+          for (const [i, cell] of (await library.parquetReadObjects(cells)).entries())
+            rows[i] = Object.assign(rows[i] ?? {}, cell);
+        }
         for (const row of rows) yield numbered(file, ++done, row);
       }
     } catch (cause) {
@@ -131,7 +128,6 @@ function problemOf({ message }: Error, done: number): string {
 }
 
 const repack = 'write it again with compression="snappy"';
-const smaller = `write it again with row groups of at most ${mostRows} rows and pages of at most ${mostAtOnce} bytes`;
 const noZstd = "which Node reads from version 22.15 on";
 
 function numbered(file: string, line: number, row: unknown): DataRow {
@@ -172,10 +168,10 @@ function bounded(unpack: (bytes: Uint8Array, options: { maxOutputLength: number 
   };
 }
 
-type Unsnappy = typeof import("hyparquet").snappyUncompress;
+type Unsnappy = Pick<typeof import("hyparquet"), "snappyUncompress">;
 
 /** Codecs; Node has zstd from 22.15 on. */
-const compressorsWith = (snappyUncompress: Unsnappy): Compressors => ({
+const compressorsWith = ({ snappyUncompress }: Unsnappy): Compressors => ({
   GZIP: bounded(zlib.gunzipSync),
   BROTLI: bounded(zlib.brotliDecompressSync),
   SNAPPY: bounded((bytes, { maxOutputLength }) => {
