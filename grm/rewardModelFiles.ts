@@ -143,10 +143,13 @@ function defaultReading(config: ModelConfig, folder: Folder): Reading {
 }
 
 /**
- * The reward model that a folder holds, with weights from elsewhere if these are given. What can't be right is said
+ * The reward model that a folder holds, `load` has it from elsewhere. What can't be right is said
  * before its weights are read.
  */
-export function rewardModelIn(folder: Folder, given?: LoadedModel): RewardModelFolder {
+export function rewardModelIn(
+  folder: Folder,
+  load: () => LoadedModel = () => modelIn(folder),
+): RewardModelFolder {
   const { name } = folder;
   const config = configFromHF(configIn(folder));
   const tokenizer = tokenizerIn(folder);
@@ -154,7 +157,7 @@ export function rewardModelIn(folder: Folder, given?: LoadedModel): RewardModelF
     const problem = `the tokenizer has ${tokenizer.vocabSize} tokens, the model ${config.vocabSize}; they don't belong together`;
     throw new FileError(name, "", problem);
   }
-  const { config: raw, tensors } = withValueHead(name, given ?? modelIn(folder));
+  const { config: raw, tensors } = withValueHead(name, load());
   const fields = readFields(name, raw);
   const head = headFromHF(fields);
   try {

@@ -2,10 +2,9 @@
 
 import { accept, signatures } from "../core/signature.ts";
 import { folderOnDisk } from "../nn/checkpoints/files.ts";
-import { checkWeights } from "../nn/checkpoints/seal.ts";
 import { saveConfig } from "../nn/checkpoints/shape.ts";
 import type { StateDict } from "../nn/index.ts";
-import { readConfig, saveModel, saveTokenizer } from "../nn/node.ts";
+import { loadModel, readConfig, saveModel, saveTokenizer } from "../nn/node.ts";
 import { type RewardModelFolder, rewardModelIn, rewardModelParts } from "./rewardModelFiles.ts";
 
 const takes = signatures({
@@ -38,7 +37,8 @@ export async function saveRewardModelShape(
 /** A reward model whose shape is in a folder, with weights from elsewhere. */
 export function rewardModelWith(folder: string, tensors: StateDict): RewardModelFolder {
   const metadata = new Map<string, string>();
-  return rewardModelIn(folderOnDisk(folder), { config: readConfig(folder), tensors, metadata });
+  const load = () => ({ config: readConfig(folder), tensors, metadata });
+  return rewardModelIn(folderOnDisk(folder), load);
 }
 
 /**
@@ -47,6 +47,5 @@ export function rewardModelWith(folder: string, tensors: StateDict): RewardModel
  */
 export function loadRewardModel(folder: string): RewardModelFolder {
   accept(takes.loadRewardModel, arguments);
-  checkWeights(folder);
-  return rewardModelIn(folderOnDisk(folder));
+  return rewardModelIn(folderOnDisk(folder), () => loadModel(folder));
 }

@@ -7,18 +7,21 @@
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
-import { before, mock, test } from "node:test";
+import { before, describe, mock, test } from "node:test";
 import { main } from "../cli/cli.ts";
 import { openCausalLM, openRewardModel } from "../cli/commands/opened.ts";
 import { random } from "../core/index.ts";
 import "../kernels/index.ts";
+import { PolicyFolder } from "../grm/policies/policyFolder.ts";
+import { readResults as readDemo, writeResults as writeDemo } from "../lab/demo/resultFile.ts";
 import { worldNamed } from "../lab/worlds/index.ts";
-import { ByteTokenizer, CausalLM } from "../nn/index.ts";
+import { ByteTokenizer, CausalLM, FileError } from "../nn/index.ts";
 import { saveCausalLM, saveTokenizer } from "../nn/node.ts";
+import { Lock } from "../nn/run/lock.ts";
 import { type Contents, filesIn, putBack, systemError, watched } from "./fileOperations.ts";
-import { temporaryFolder } from "./folders.ts";
+import { root, temporaryFolder } from "./folders.ts";
 
 const place = temporaryFolder("killed");
 const at = (name: string): string => join(place, name);
@@ -187,6 +190,45 @@ for (const training of trainings) {
   });
 }
 
+// --- Results that are kept in a file ------------------------------------------------------------------------------
+
+test("frontier is killed before every call that changes a file", async () => {
+  const folder = at("frontier");
+  const words = ["frontier", "--quick", "--seeds", "1", "--rates", "0.005", "--alphas", "0", "0.5"];
+  const begin = [...words, "--out", join(folder, "points.jsonl")];
+  const states = new Map<string, State>();
+  const { calls, ...done } = await watch(folder, begin, states);
+  assert.deepEqual(done, { said: "", code: 0 });
+  assert.ok(calls > 10 && states.size === 3, `${calls} calls, ${states.size} states`);
+  const end = filesIn(folder);
+  for (const { files, when } of states.values()) {
+    putBack(folder, files);
+    assert.deepEqual(await command(begin), { said: "", code: 0 }, when);
+    sameFiles(filesIn(folder), end, `after a kill before ${when}`);
+  }
+});
+
+test("results of demo and overopt are whole before every call, and one process writes them", async () => {
+  const { results, ...demo } = readDemo(join(root, "lab/demo/seeds.jsonl")) ?? assert.fail();
+  const file = at("demo.jsonl");
+  for (const count of [16, 32]) {
+    const look = () => {
+      const found = readDemo(file)?.results.length ?? 0;
+      assert.ok(found === count - 16 || found === count, `${found}`);
+    };
+    await watched(look, () => writeDemo(file, { ...demo, results: results.slice(0, count) }));
+    assert.equal(readDemo(file)?.results.length, count);
+  }
+  const held = [file, join(at("overopt"), "results.json")].map((path) => Lock.ofFile(path));
+  const words = [
+    ["demo", "--quick", "--results", file, "--out", at("demo")],
+    ["overopt", "--quick", "--out", at("overopt")],
+  ];
+  for (const args of words)
+    assert.match((await command(args)).said, /^[^\n]*is in use: process[^\n]*$/);
+  for (const lock of held) lock.release();
+});
+
 // --- A disk that is full, a folder that can't be written or goes away, and somebody else in it ---------------------
 
 for (const training of trainings) {
@@ -269,4 +311,66 @@ test("a folder that can't be written is one sentence", async () => {
       assert.equal(found.code, 1);
       assert.match(found.said, /^[^\n]*(read-only|no right)[^\n]*$/);
     }
+});
+
+// --- What was changed behind a run's back ---------------------------------------------------------------------------
+
+describe("a changed file is noticed", () => {
+  const folder = at("changed");
+  const path = (name: string): string => join(folder, name);
+  const goOn = ["ppo", "--resume", folder];
+  const flip = (file: string, where: number): Buffer => {
+    const before = readFileSync(file);
+    const changed = Buffer.from(before);
+    changed[where] = (changed[where] ?? 0) ^ 4;
+    writeFileSync(file, changed);
+    return before;
+  };
+
+  before(async () => {
+    const words = ["ppo", "--judge", "gold", "--policy", at("policy"), ...few, "--out", folder];
+    assert.equal((await command(words)).code, 0);
+  });
+
+  test("finished weights, by the SHA-256 in run.json; --resume writes them again", async () => {
+    const model = path("model.safetensors");
+    const before = flip(model, statSync(model).size - 3);
+    assert.throws(
+      () => openCausalLM(folder, {}),
+      /model.safetensors: is damaged, or another.*--resume/,
+    );
+    assert.deepEqual(await command(goOn), { said: "", code: 0 });
+    assert.ok(readFileSync(model).equals(before));
+  });
+
+  test("any bit of a checkpoint", () => {
+    const file = path("checkpoint.safetensors");
+    const { size } = statSync(file);
+    for (let where = 0; where < size; where += Math.ceil(size / 150)) {
+      const before = flip(file, where);
+      assert.throws(() => new PolicyFolder(folder).checkpoint(), FileError, `byte ${where}`);
+      writeFileSync(file, before);
+    }
+  });
+
+  test("lines of metrics that were lost", async () => {
+    const run = new PolicyFolder(folder);
+    const file = path("metrics.jsonl");
+    const whole = readFileSync(file, "utf8");
+    writeFileSync(file, whole.slice(whole.indexOf("\n") + 1));
+    assert.equal((await run.resume()).lost, 1);
+    run.close();
+    writeFileSync(file, whole);
+  });
+
+  test("the policy that a run began with, by its full path", async () => {
+    const { flags, inputs } = JSON.parse(readFileSync(path("run.json"), "utf8"));
+    assert.deepEqual([flags.policy, Object.keys(inputs)], [at("policy"), [at("policy")]]);
+    const file = join(at("policy"), "model.safetensors");
+    const before = flip(file, statSync(file).size - 3);
+    const { code, said } = await command(goOn);
+    writeFileSync(file, before);
+    assert.equal(code, 1);
+    assert.match(said, /policy: isn't any more what it was when the run in .*changed/);
+  });
 });

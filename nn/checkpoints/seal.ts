@@ -7,6 +7,7 @@ import { createHash } from "node:crypto";
 import { FileError } from "./byteSource.ts";
 import { digestOfFile, fileExists, joinPath, openFile, readFile } from "./files.ts";
 import { weightsName } from "./folder.ts";
+import { readHeader } from "./header.ts";
 import { parseJson } from "./json.ts";
 import { type SafetensorsOptions, safetensorsBytes, type Tensors } from "./safetensors.ts";
 
@@ -44,10 +45,10 @@ function withSeal(header: Uint8Array, digest: string): Uint8Array {
 export function checkSeal(path: string): void {
   const source = openFile(path);
   try {
+    const seal = readHeader(source).metadata.get(sealName);
+    if (seal === undefined) return;
     const length = 8 + Number(Buffer.from(source.read("", 0, 8)).readBigUInt64LE());
     const header = source.read("header", 0, length);
-    const [seal] = sealed.exec(Buffer.from(header).toString("latin1")) ?? [];
-    if (seal === undefined) return;
     const hash = createHash("sha256").update(withSeal(header, blank));
     const most = 2 ** 24; // bytes at once
     for (let at = length; at < source.size; at += most)
