@@ -205,6 +205,8 @@ describe("the figure", () => {
       assert.ok(Number(y) >= 34 && Number(y) <= 254.1, `y ${y}`);
     }
     assert.doesNotMatch(svg, /NaN|undefined/);
+    assert.match(svg, />Gold, best-of-n: (?:No curve is shown to turn down|Shown to turn down: )/);
+    assert.match(svg, />Bands are 95 % intervals over seeds/, "as a file it keeps its words");
     const odd = figureSvg([{ title: "<a & b>", xLabel: "", yLabel: "", series: [] }]);
     assert.match(odd, /&lt;a &amp; b&gt;/);
   });
