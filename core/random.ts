@@ -13,6 +13,7 @@ import { log } from "./portable.ts";
 import { accept, signatures } from "./signature.ts";
 
 const takes = signatures({
+  normal: "",
   integer: "low: number, high: number",
   permutation: "n: number",
   random: "seed: number | string",
@@ -118,6 +119,7 @@ export class Random {
 
   /** Normal with mean 0 and deviation 1, by Marsaglia's polar method. */
   normal(): number {
+    if (arguments.length > 0) accept(takes.normal, arguments);
     for (;;) {
       const u = 2 * this.uniform() - 1;
       const v = 2 * this.uniform() - 1;

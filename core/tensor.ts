@@ -66,6 +66,7 @@ const noHooks: readonly Hook[] = [];
 
 /** What calls may look like (signature.ts): accept(takes.f, arguments) throws a sentence if one doesn't fit. */
 const takes = signatures({
+  read: "",
   item: "",
   named: "name: string",
   onDevice: "name: string",
@@ -117,6 +118,7 @@ export class Tensor {
 
   /** A copy of the numbers, row-major, on any device. */
   read(): Promise<TypedArray> {
+    accept(takes.read, arguments);
     return this.device.read(this.storage.buffer("read"));
   }
 

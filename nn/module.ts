@@ -17,6 +17,12 @@ import { checkTensor } from "../core/tensor.ts";
 import { announce, isHeard } from "./activations.ts";
 
 const takes = signatures({
+  parameters: "",
+  namedParameters: "",
+  eval: "",
+  freeze: "",
+  unfreeze: "",
+  stateDict: "",
   parameterCount: "{ trainable?: boolean }",
   train: "{ rng?: Random | null }",
   to: "dtype: DType",
@@ -83,6 +89,7 @@ export abstract class Module {
 
   /** All parameters with their names, frozen ones too; a tied one once, under its first name. */
   namedParameters(): [name: string, parameter: Tensor][] {
+    accept(takes.namedParameters, arguments);
     const all = once(this.#allNames());
     const names = new Set<string>();
     for (const [name] of all) {
@@ -97,6 +104,7 @@ export abstract class Module {
 
   /** All parameters, frozen ones too; tied ones once. */
   parameters(): Tensor[] {
+    accept(takes.parameters, arguments);
     return this.namedParameters().map(([, p]) => p);
   }
 
@@ -136,6 +144,7 @@ export abstract class Module {
 
   /** Switches this tree to evaluation, in which nothing is dropped; returns it. */
   eval(): this {
+    accept(takes.eval, arguments);
     for (const [, module] of this.namedModules()) module.training = false;
     return this;
   }
@@ -154,12 +163,14 @@ export abstract class Module {
 
   /** No parameter of this tree asks for gradients any more; returns it. */
   freeze(): this {
+    accept(takes.freeze, arguments);
     for (const p of this.parameters()) p.requiresGrad_(false);
     return this;
   }
 
   /** Every float parameter of this tree asks for gradients; returns it. */
   unfreeze(): this {
+    accept(takes.unfreeze, arguments);
     for (const p of this.parameters()) p.requiresGrad_(isFloat(p.dtype));
     return this;
   }
@@ -212,6 +223,7 @@ export abstract class Module {
 
   /** The parameters by name, off the tape; they share memory with the module. Tied ones stand once. */
   stateDict(): StateDict {
+    accept(takes.stateDict, arguments);
     return Object.fromEntries(this.namedParameters().map(([name, p]) => [name, p.detach()]));
   }
 

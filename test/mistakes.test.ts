@@ -298,6 +298,11 @@ describe("functions and classes are told", () => {
   calls(core, "randint", [[[2], 3], "high: 3"], [[[2], { rng }], "high must be a number"]);
   calls(core, "fullLike", [[x], "value"], [[[1], 2], "x must be a tensor"]);
   calls(core, "random", [[], "seed must be"], [[null], "null"]);
+  const more = "too many; write";
+  told("read", () => of(x, "read").call(x, 1), more);
+  told("normal", () => of(rng, "normal").call(rng, 0, 0.02), "too many");
+  for (const name of ["eval", "freeze", "unfreeze", "parameters", "namedParameters", "stateDict"])
+    told(name, () => of(lm, name).call(lm, true), more);
   calls(core, "grad", [[leaf.sum(), leaf, true], "options are given by name"], [[leaf.sum()]]);
   calls(core, "grad", [[leaf.sum(), leaf, { create_graph: true }], "createGraph: true"]);
   calls(core, "grad", [[leaf, leaf, { gradOutputs: [leaf, leaf] }], "one for each"]);
