@@ -119,10 +119,51 @@ function lean(program) {
   return text;
 }
 
-for (const name of readdirSync(join(root, "dist/core"), { recursive: true, encoding: "utf8" })) {
-  if (!name.endsWith(".js")) continue;
-  const file = join(root, "dist/core", name);
-  writeFileSync(file, lean(readFileSync(file, "utf8")));
+/** The program without comments that have lines of their own: the sources, where maps lead, have them. */
+function uncommented(program) {
+  const comments = [];
+  parse(program, { ecmaVersion: 2022, sourceType: "module", onComment: comments });
+  let text = "";
+  let at = 0;
+  for (const { value, start, end } of comments) {
+    const begin = program.lastIndexOf("\n", start) + 1;
+    const isAlone =
+      program.slice(begin, start).trim() === "" && /^\s*?(\n|$)/.test(program.slice(end));
+    if (!isAlone || value.startsWith("#")) continue; // where the map is
+    text += program.slice(at, begin) + program.slice(start, end).replaceAll(/[^\n]/g, "");
+    at = end;
+  }
+  return text + program.slice(at);
+}
+
+for (const name of readdirSync(join(root, "dist"), { recursive: true, encoding: "utf8" })) {
+  if (!name.endsWith(".js") || join(root, "dist", name) === table) continue;
+  const file = join(root, "dist", name);
+  const program = uncommented(readFileSync(file, "utf8"));
+  writeFileSync(file, name.startsWith("core") ? lean(program) : program);
+}
+
+/**
+ * A declaration whose settings say what their schemas say of them, so that an editor shows it. Lines stay, and
+ * what is behind a setting's name in its line moves.
+ */
+function documented(declaration, module) {
+  let shape;
+  const lines = declaration.split("\n").map((line) => {
+    const [, name] = /^export declare const (\w+): z\.ZodObject<\{$/.exec(line) ?? [];
+    if (name !== undefined) shape = module[name].shape;
+    if (line.startsWith("}")) shape = undefined;
+    const [, indent, field] = /^( {4})(\w+): z\./.exec(line) ?? [];
+    const said = shape?.[field]?.description;
+    return said === undefined ? line : `${indent}/** ${said} */ ${line.trimStart()}`;
+  });
+  return lines.join("\n");
+}
+
+for (const name of ["nn/pretrain/settings", "grm/trainer", "grm/policies/policySettings"]) {
+  const file = join(root, "dist", `${name}.d.ts`);
+  const module = await import(`./dist/${name}.js`);
+  writeFileSync(file, documented(readFileSync(file, "utf8"), module));
 }
 
 // One file for each door, and what they share in others beside them: a page loads each part once. With what

@@ -61,27 +61,26 @@ export interface ZodDefault<S extends ZodType> extends ZodType<output<S>, input<
   readonly optional: "input";
 }
 
-/** The fields of an object that may be left out. */
-type Optional<F, Where> = {
-  [K in keyof F]: F[K] extends { readonly optional: Where } ? K : never;
-}[keyof F];
-
 /** Fields by name. */
 interface Fields {
   readonly [name: string]: ZodType;
 }
 
+/** A name, if its field may be left out; maps over names keep what is said of each. */
+type Left<K, S, Where> = S extends { readonly optional: Where } ? K : never;
+type Kept<K, S, Where> = S extends { readonly optional: Where } ? never : K;
+
 /** An object of these fields and no others. */
 export interface ZodObject<F extends Fields = Fields>
   extends ZodType<
     Flat<
-      { [K in Exclude<keyof F, Optional<F, "input and output">>]: output<F[K]> } & {
-        [K in Optional<F, "input and output">]?: output<F[K]>;
+      { [K in keyof F as Kept<K, F[K], "input and output">]: output<F[K]> } & {
+        [K in keyof F as Left<K, F[K], "input and output">]?: output<F[K]>;
       }
     >,
     Flat<
-      { [K in Exclude<keyof F, Optional<F, string>>]: input<F[K]> } & {
-        [K in Optional<F, string>]?: input<F[K]>;
+      { [K in keyof F as Kept<K, F[K], string>]: input<F[K]> } & {
+        [K in keyof F as Left<K, F[K], string>]?: input<F[K]>;
       }
     >
   > {

@@ -260,6 +260,23 @@ describe("in an editor", () => {
     });
   }
 
+  test("a setting shows what its schema says of it", async () => {
+    const editor = editorWith("6.0.3");
+    const options = "PretrainOptions = { lr: 1 }, TrainOptions = { alpha: 1 }";
+    const source = `import type { PretrainOptions, TrainOptions } from "twoheads";\nconst a: ${options.replace(", ", ", b: ")};\n`;
+    const file = join(project.folder, "settings.ts");
+    editor.open(file, source);
+    const line = source.split("\n")[1] ?? "";
+    for (const [name, said] of [
+      ["lr", /^highest learning rate/],
+      ["alpha", /^weight alpha of the text-generation loss/],
+    ] as const) {
+      const place = { file, line: 2, offset: line.indexOf(`${name}:`) + 1 };
+      const { documentation } = await editor.ask<{ documentation: string }>("quickinfo", place);
+      assert.match(documentation, said);
+    }
+  });
+
   interface Completion {
     readonly name: string;
     readonly kind: string;
