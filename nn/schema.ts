@@ -67,20 +67,20 @@ interface Fields {
 }
 
 /** A name, if its field may be left out; maps over names keep what is said of each. */
-type Left<K, S, Where> = S extends { readonly optional: Where } ? K : never;
-type Kept<K, S, Where> = S extends { readonly optional: Where } ? never : K;
+type Omissible<K, S, Where> = S extends { readonly optional: Where } ? K : never;
+type Needed<K, S, Where> = S extends { readonly optional: Where } ? never : K;
 
 /** An object of these fields and no others. */
 export interface ZodObject<F extends Fields = Fields>
   extends ZodType<
     Flat<
-      { [K in keyof F as Kept<K, F[K], "input and output">]: output<F[K]> } & {
-        [K in keyof F as Left<K, F[K], "input and output">]?: output<F[K]>;
+      { [K in keyof F as Needed<K, F[K], "input and output">]: output<F[K]> } & {
+        [K in keyof F as Omissible<K, F[K], "input and output">]?: output<F[K]>;
       }
     >,
     Flat<
-      { [K in keyof F as Kept<K, F[K], string>]: input<F[K]> } & {
-        [K in keyof F as Left<K, F[K], string>]?: input<F[K]>;
+      { [K in keyof F as Needed<K, F[K], string>]: input<F[K]> } & {
+        [K in keyof F as Omissible<K, F[K], string>]?: input<F[K]>;
       }
     >
   > {
