@@ -53,7 +53,8 @@ export function pointsText(gain: Interval): string {
 
 function signed(x: number): string {
   const text = x.toFixed(1);
-  return `${x > 0 ? "+" : ""}${text === "-0.0" ? "0.0" : text}`;
+  if (Number(text) === 0) return "0.0";
+  return `${x > 0 ? "+" : ""}${text}`;
 }
 
 /** Whether a comparison is called a difference at the false discovery rate. */
@@ -108,15 +109,18 @@ function plateauAnswers({ plateaus }: MapFindings): string[] {
   const bt = centre.find(({ method }) => method === "bt");
   if (bt === undefined) return [];
   const rest = centre.filter((one) => one !== bt);
-  const lines = rest.map(({ method, within, offByThree }) => {
+  const better = rest.filter(({ within }) => within.some(({ gain }) => signOf(gain) > 0));
+  const list = better.map(({ method, within }) => {
     const gains = within.map(({ factor, gain }) => `${pointsText(gain)} within ${factor}`);
-    const cost =
-      offByThree.n === 0 ? "" : ` (a rate off by 3 costs it ${offByThree.mean.toFixed(1)})`;
-    return `${method} ${gains.join(", ")}${cost}`;
+    return `${method} (${gains.join(", ")})`;
   });
-  const wide = rest.filter(({ within }) => within.some(({ gain }) => signOf(gain) > 0));
+  const lost = rest.filter(({ within }) => within.some(({ gain }) => signOf(gain) < 0));
+  const cost =
+    bt.offByThree.n === 0
+      ? ""
+      : ` A rate that is off by 3 costs Bradley-Terry ${bt.offByThree.mean.toFixed(1)} points.`;
   return [
-    `The plateau, at ${bt.place}: over rates that are off by up to a factor from Bradley-Terry's best (${bt.around}), drawn evenly on a logarithmic scale, ${wide.length === 0 ? "no method is shown to do better than" : `${wide.map(({ method }) => method).join(", ")} ${wide.length === 1 ? "does" : "do"} better than`} Bradley-Terry, which loses ${bt.offByThree.n === 0 ? "an unknown number of" : bt.offByThree.mean.toFixed(1)} points to a rate that is off by 3. Less Bradley-Terry: ${lines.join("; ")}.`,
+    `The plateau, at ${bt.place}: over rates that are off by up to a factor from Bradley-Terry's best by validation (${bt.around}), drawn evenly on a logarithmic scale, ${better.length} of ${rest.length} others are shown to do better than Bradley-Terry: ${list.join("; ") || "none"}; ${lost.length} to do worse.${cost} Each interval is for itself; the table has all of them.`,
   ];
 }
 

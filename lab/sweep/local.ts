@@ -13,10 +13,18 @@ type Sent = { readonly task: SweepTask; readonly bases: string };
 /** Times that a job is begun before it is given up, where workers end at it. */
 const mostTries = 3;
 
+/** A job with the digest of the base that it waits for. */
+interface WaitingJob {
+  readonly job: SweepJob;
+  readonly base: string;
+}
+
 class LocalRun {
   readonly #pool: Workers<Sent, number, PartLine | null>;
+  readonly #costs = new Map<SweepTask, number>();
   readonly #shares = new Map<SweepTask, number>();
   readonly #bases = new Map<string, Promise<unknown>>();
+  readonly #waiting: readonly WaitingJob[];
   readonly #total: number;
   #done = 0;
 
@@ -24,28 +32,30 @@ class LocalRun {
     const { jobs, bases, workers } = options;
     const made = missingBases(jobs, bases).map((base) => ({ base }));
     this.#total = [...made, ...jobs.map((job) => ({ job }))].reduce((sum, t) => sum + costOf(t), 0);
+    this.#waiting = jobs.map((job) => ({ job, base: digestOf(baseOfJob(job)) }));
     this.#pool = new Workers("sweep", Math.max(1, Math.min(workers, jobs.length)));
     for (const task of made) {
-      const first = jobs.findIndex((job) => digestOf(baseOfJob(job)) === digestOf(task.base));
-      this.#bases.set(digestOf(task.base), this.#do(task, first - 0.5));
+      const digest = digestOf(task.base);
+      const first = this.#waiting.findIndex(({ base }) => base === digest);
+      this.#bases.set(digest, this.#do(task, first - 0.5));
     }
   }
 
   async all(): Promise<void> {
-    const { signal, jobs } = this.options;
+    const { signal } = this.options;
     const stopped = new Promise<void>((resolve) => {
       if (signal.aborted) resolve();
       signal.addEventListener("abort", () => resolve(), { once: true });
     });
     try {
-      await Promise.race([Promise.all(jobs.map((job, i) => this.#job(job, i))), stopped]);
+      await Promise.race([Promise.all(this.#waiting.map((one, i) => this.#job(one, i))), stopped]);
     } finally {
       this.#pool.stop();
     }
   }
 
-  async #job(job: SweepJob, i: number): Promise<void> {
-    await this.#bases.get(digestOf(baseOfJob(job)));
+  async #job({ job, base }: WaitingJob, i: number): Promise<void> {
+    await this.#bases.get(base);
     const line = await this.#do({ job }, i);
     if (line !== null) this.options.onLine(JSON.stringify(line));
   }
@@ -66,7 +76,9 @@ class LocalRun {
   }
 
   #tell(task: SweepTask, share: number): void {
-    this.#done += (share - (this.#shares.get(task) ?? 0)) * costOf(task);
+    const cost = this.#costs.get(task) ?? costOf(task);
+    this.#costs.set(task, cost);
+    this.#done += (share - (this.#shares.get(task) ?? 0)) * cost;
     this.#shares.set(task, share);
     this.options.onProgress(this.#done / this.#total, doing(task));
   }
