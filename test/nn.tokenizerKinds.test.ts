@@ -74,6 +74,17 @@ describe("what can't be read is refused by its name", () => {
       /Regex: a repetition of what repeats or has a choice, which can take for ever/,
     ],
     ["a repetition of a choice", pattern("(?:a|ab|b)*c"), /can take for ever/],
+    [
+      "repetitions side by side",
+      pattern("\\s*\\s*\\s*\\s*\\s*b"),
+      /so many repetitions, which can take/,
+    ],
+    [
+      "many that are optional",
+      pattern("(?:a?){50}b"),
+      /so many repetitions, which can take for ever/,
+    ],
+    ["optional ones, nested", pattern("(?:(?:a?){9}){9}b"), /so many repetitions/],
     ["a large repetition of a repetition", pattern("(a*){200}"), /can take for ever/],
     [
       "a group without an end",

@@ -33,15 +33,14 @@ interface Compiled {
   building: Promise<unknown> | null;
 }
 
-/** Brings an array of the host to the device. */
-const upload = kernel("upload", 1, function (this: Thread, x: Numbers) {
+const same = function (this: Thread, x: Numbers) {
   return x[this.thread.x]!;
-});
+};
 
+/** Brings an array of the host to the device. */
+const upload = kernel("upload", 1, same);
 /** The same numbers in an array of their own. */
-const copied = kernel("copy", 1, function (this: Thread, x: Numbers) {
-  return x[this.thread.x]!;
-});
+const copied = kernel("copy", 1, same);
 
 export class Engine {
   readonly memory = new GpuMemory();

@@ -158,8 +158,8 @@ export class Pool {
     const mib = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
     const { inUse, held } = this.statistics;
     throw new DeviceError(
-      `wasm: out of memory: ${mib(wanted)} wanted, ${mib(inUse)} in use and ${mib(held)} held of at most 4096 MiB; ` +
-        "release tensors with scope(), or use smaller batches",
+      `wasm: out of memory: ${mib(wanted)} wanted, ${mib(inUse)} in use, ${mib(held)} held of the 4096.0 that 32-bit addresses reach; ` +
+        "use smaller batches or shorter sequences, or release() what nobody needs",
     );
   }
 

@@ -1,8 +1,8 @@
 // The patterns of a tokenizer.json are Oniguruma's, in Ruby's syntax; here they become JavaScript's. \s, \d
 // and \w are Unicode's, classes nest and intersect, `^` and `$` are those of lines, (?i:...) holds for a part.
 // A file comes from strangers, so a pattern that can take for ever is refused: an endless repetition of what
-// holds a choice or a repetition itself. What is left takes at most a power of the text's length, as it does
-// in the original. Next: split.ts for what patterns cut.
+// holds a choice or a repetition itself, and too many repetitions or choices one after the other. What is left takes at
+// most a low power of the text's length, as it does in the original. Next: split.ts for what patterns cut.
 
 import type { Field } from "../../checkpoints/json.ts";
 
@@ -47,12 +47,18 @@ interface Term {
   readonly source: string;
   /** Matches one character whatever happens. */
   readonly isOne: boolean;
-  /** Holds a repetition or a choice, so that repeating it has several ways to match one text. */
-  readonly isLoose: boolean;
+  /**
+   * How many ways it has to match one text: 0 is one way, an endless repetition 1, a choice or something optional a
+   * quarter. What stands side by side adds up: with 4 the ways grow as the fourth power of the text's length.
+   */
+  readonly freedom: number;
 }
 
-const one = (source: string): Term => ({ source, isOne: true, isLoose: false });
-const place = (source: string): Term => ({ source, isOne: false, isLoose: false });
+/** The most freedom that a pattern may have; those of known tokenizers have less than 3. */
+const mostFreedom = 4;
+
+const one = (source: string): Term => ({ source, isOne: true, freedom: 0 });
+const place = (source: string): Term => ({ source, isOne: false, freedom: 0 });
 
 const controls: Readonly<Record<string, string>> = {
   ...{ n: "\n", r: "\r", t: "\t", f: "\f", v: "\v", a: "\x07", e: "\x1b" },
@@ -122,26 +128,34 @@ class Translation {
     }
     this.#ignoreCase = ignoresCase;
     const source = ways.map((terms) => terms.map((term) => term.source).join("")).join("|");
-    const isLoose = ways.length > 1 || ways.flat().some((term) => term.isLoose);
-    return { source, isOne: false, isLoose };
+    const sums = ways.map((terms) => terms.reduce((sum, term) => sum + term.freedom, 0));
+    const freedom = Math.max(...sums) + (ways.length > 1 ? 1 / 4 : 0);
+    if (freedom > mostFreedom) this.#refuse("so many repetitions, which can take for ever,");
+    return { source, isOne: false, freedom };
+  }
+
+  /** The freedom of a term that is repeated. */
+  #freedom({ freedom }: Term, least: number, most: number): number {
+    if (most > 99 && freedom > 0)
+      this.#refuse("a repetition of what repeats or has a choice, which can take for ever,");
+    const own = least === most ? 0 : most > 99 ? 1 : most > 9 ? 1 / 2 : 1 / 4;
+    return own + freedom * Math.min(most, 99);
   }
 
   #repeated(): Term {
     let term = this.#atom();
     for (let count = this.#count(); count !== null; count = this.#count()) {
       const [least, most] = count;
-      if (most > 99 && term.isLoose) {
-        this.#refuse("a repetition of what repeats or has a choice, which can take for ever,");
-      }
+      const freedom = this.#freedom(term, least, most);
       const braces = count.length === 3;
       const lazy = this.#take("?") ? "?" : "";
       const times = `{${least},${most === Number.POSITIVE_INFINITY ? "" : most}}`;
       const source = `${term.source}${times}${lazy}`;
       if (braces && term.isOne && least <= 1 && this.#take("+")) {
-        term = { source: `${term.source}{${least},}`, isOne: false, isLoose: true }; // (x{1,3})+ is x+
+        term = { source: `${term.source}{${least},}`, isOne: false, freedom: 1 }; // (x{1,3})+ is x+
       } else {
         const keeps = !braces && this.#take("+");
-        term = { source: keeps ? this.#keeping(source) : source, isOne: false, isLoose: true };
+        term = { source: keeps ? this.#keeping(source) : source, isOne: false, freedom };
       }
     }
     return term;
@@ -193,8 +207,8 @@ class Translation {
       return term;
     }
     if (this.#take("?>")) {
-      const { source } = this.#closed("?:");
-      return { source: `(?:${this.#keeping(source)})`, isOne: false, isLoose: true };
+      const { source, freedom } = this.#closed("?:");
+      return { source: `(?:${this.#keeping(source)})`, isOne: false, freedom };
     }
     for (const [opening, written] of groups) if (this.#take(opening)) return this.#closed(written);
     if (this.#source[this.#at] === "?") this.#refuse("a group of this kind");
@@ -202,9 +216,9 @@ class Translation {
   }
 
   #closed(opening: string): Term {
-    const { source, isLoose } = this.#choice();
+    const { source, freedom } = this.#choice();
     if (!this.#take(")")) this.#refuse("a group that doesn't end");
-    return { source: `(${opening}${source})`, isOne: false, isLoose };
+    return { source: `(${opening}${source})`, isOne: false, freedom };
   }
 
   /** A set of characters behind its "[", with sets in it, and "&&" for what several have in common. */
