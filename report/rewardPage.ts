@@ -115,7 +115,7 @@ function answerOfTwo(page: RewardPage): PageAnswer {
   return {
     verdict,
     said: [
-      `${isShown ? verdict : "Unclear"}: of ${counted(count, "pair")} (${first.pairs}) ${b} ranks ${percentText(ofB.value)} right and ${a} ${percentText(ofA.value)}, ${b} less ${a} ${pointsText(value)} points [${pointsText(low)}, ${pointsText(high)}] (95 % interval over pairs, p ${p < 0.001 ? "< 0.001" : p.toFixed(3)})${isShown ? "" : ", which could be chance"}.`,
+      `${isShown ? verdict : "Unclear"}: of ${counted(count, "pair")} (${first.pairs}) ${b} ranks ${percentText(ofB.value)} right and ${a} ${percentText(ofA.value)}, a difference of ${pointsText(value)} points [${pointsText(low)}, ${pointsText(high)}] (95 % interval over pairs, p ${p < 0.001 ? "< 0.001" : p.toFixed(3)})${isShown ? "" : ", which could be chance"}.`,
       ...languageTexts(page),
     ],
     figures,
