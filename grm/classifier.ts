@@ -4,7 +4,7 @@
 
 import { ArgumentError, type Tensor, zeros } from "../core/index.ts";
 import { configToHF, tokenIdsToHF } from "../nn/configHF.ts";
-import { FileError, type LoadedModel, type ModelParts } from "../nn/index.ts";
+import { FileError, type LoadedModel, type ModelParts, type RawConfig } from "../nn/index.ts";
 import type { SpecialIds } from "../nn/tokenizers/index.ts";
 import type { RewardModelFolder } from "./rewardModelFiles.ts";
 
@@ -19,17 +19,23 @@ export function withValueHead(name: string, loaded: LoadedModel): LoadedModel {
     const problem = `score.weight is [${score.shape}]: a classifier of ${score.shape[0]} labels, no reward model`;
     throw new FileError(name, "", problem);
   }
-  const head = { vhead_layer_type: "linear", summary_dropout_prob: 0 };
+  const head = { vhead_layer_type: "linear", summary_dropout_prob: 0, twoheads_classifier: true };
   const bias = { "v_head.summary.weight": score, "v_head.summary.bias": zeros([1]) };
-  const embedding = rest["model.embed_tokens.weight"] ?? rest["embed_tokens.weight"];
-  const isTied = loaded.config.tie_word_embeddings === true || loaded.config.model_type === "gpt2";
-  const isAbsent = embedding === undefined || isTied;
+  const tables = ["model.embed_tokens", "embed_tokens", "transformer.wte", "wte"];
+  const embedding = tables.map((table) => rest[`${table}.weight`]).find((x) => x !== undefined);
+  const { model_type, tie_word_embeddings: isTied = model_type === "gpt2" } = loaded.config;
+  const isAbsent = embedding === undefined || isTied === true;
   const lmHead: LoadedModel["tensors"] = isAbsent ? {} : { "lm_head.weight": embedding };
   return {
     ...loaded,
     config: { ...loaded.config, ...head },
     tensors: { ...lmHead, ...rest, ...bias },
   };
+}
+
+/** What a classifier takes for padding, by the configuration that withValueHead gives; null of other models. */
+export function paddingOf({ twoheads_classifier, pad_token_id: id }: RawConfig): number | null {
+  return twoheads_classifier === true && typeof id === "number" ? id : null;
 }
 
 /** What is written of a reward model as a classifier; an ArgumentError where its head isn't one matrix. */
@@ -42,7 +48,8 @@ export function classifierParts({ model, tokenizer, reading }: RewardModelFolder
   }
   const raw = configToHF(config);
   const [name = ""] = raw.architectures as readonly string[];
-  const { pad, ...ids } = tokenizer.special;
+  const { pad: own, ...ids } = tokenizer.special;
+  const pad = model.padding ?? (padsApart(tokenizer.special) ? own : undefined);
   const label = { id2label: { 0: "LABEL_0" }, label2id: { LABEL_0: 0 } };
   const { "v_head.summary.weight": score, ...all } = model.stateDict();
   const kept = Object.entries(all).filter(
@@ -53,7 +60,7 @@ export function classifierParts({ model, tokenizer, reading }: RewardModelFolder
       ...raw,
       architectures: [name.replace(/(ForCausalLM|LMHeadModel)$/, "ForSequenceClassification")],
       ...label,
-      ...tokenIdsToHF({ ...ids, ...(padsApart(tokenizer.special) && { pad }) }),
+      ...tokenIdsToHF({ ...ids, ...(pad !== undefined && { pad }) }),
       twoheads_reading: reading,
     },
     stateDict: { ...Object.fromEntries(kept), "score.weight": score as Tensor },
@@ -77,6 +84,6 @@ export function classifierNotes({ model, tokenizer }: RewardModelFolder): string
       : [
           `the head's bias stays behind: rewards there are ${bias} lower, and their order is the same`,
         ]),
-    ...(padsApart(tokenizer.special) ? [] : [unpadded]),
+    ...(model.padding !== null || padsApart(tokenizer.special) ? [] : [unpadded]),
   ];
 }

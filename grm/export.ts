@@ -60,6 +60,11 @@ export async function exportRewardModel(
   const { model, tokenizer, reading } = parts;
   const isClassifier = options.as === "sequence-classification";
   checkFits(model);
+  if (!isClassifier && model.padding !== null && model.padding === tokenizer.special.eos) {
+    throw new ArgumentError(
+      "export: this classifier takes a text's end for padding, and the official code doesn't; use --as sequence-classification",
+    );
+  }
   const adapters = adaptersOf(model);
   const isWhole = adapters === null || options.merge === true || isClassifier;
   if (isWhole)

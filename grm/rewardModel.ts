@@ -152,6 +152,11 @@ export class RewardModel extends Module {
   readonly lmHead: Linear;
   readonly vHead: ValueHead;
   readonly #lm: CausalLM;
+  /**
+   * A token that rewards aren't read at, where a sequence ends with it: what a classifier of others was trained to take
+   * for padding, which may be the end token. null for none.
+   */
+  padding: number | null = null;
 
   /** A fresh reward head on a language model, whose backbone and head it shares. */
   constructor(lm: CausalLM, options: { readonly head?: HeadOptions; readonly rng: Random }) {

@@ -7,8 +7,9 @@ import * as z from "zod";
 import { ArgumentError, random } from "../core/index.ts";
 import { accept, signatures } from "../core/signature.ts";
 import { problemsOf } from "../nn/checked.ts";
+import { baseOfAdapters } from "../nn/checkpoints/adapters.ts";
 import { type Folder, filesAsFolder } from "../nn/checkpoints/byteSource.ts";
-import { configIn, modelIn } from "../nn/checkpoints/folder.ts";
+import { configIn, modelIn, weightsIn } from "../nn/checkpoints/folder.ts";
 import { tokenIdsToHF } from "../nn/configHF.ts";
 import {
   addLoRA,
@@ -27,7 +28,7 @@ import {
 } from "../nn/index.ts";
 import { asWritten, checkFits } from "../nn/pretrained.ts";
 import { tokenizerFolder, tokenizerIn } from "../nn/tokenizers/folder.ts";
-import { withValueHead } from "./classifier.ts";
+import { paddingOf, withValueHead } from "./classifier.ts";
 import { chatTemplateIn } from "./data/chat.ts";
 import { type Reading, truncations } from "./data/sequences.ts";
 import { chatTemplateSchema, transcript } from "./data/template.ts";
@@ -151,7 +152,9 @@ export function rewardModelIn(
   load: () => LoadedModel = () => modelIn(folder),
 ): RewardModelFolder {
   const { name } = folder;
-  const config = configFromHF(configIn(folder));
+  const described = configIn(folder);
+  const config = configFromHF(described);
+  if (given === undefined && !hasHead(folder, described)) readFields(name, described);
   const tokenizer = tokenizerIn(folder);
   if (tokenizer.vocabSize > config.vocabSize) {
     const problem = `the tokenizer has ${tokenizer.vocabSize} tokens, the model ${config.vocabSize}; they don't belong together`;
@@ -166,6 +169,7 @@ export function rewardModelIn(
     const model = new RewardModel(lm, { head, rng: random(0) });
     if (fields.twoheads_lora) addLoRA(model, { ...fields.twoheads_lora, rng: random(0) });
     model.loadStateDict(asWritten(config.style, tensors));
+    model.padding = paddingOf(raw);
     const reading = fields.twoheads_reading ?? defaultReading(config, folder);
     return { model: model.eval(), tokenizer, reading };
   } catch (cause) {
@@ -173,6 +177,14 @@ export function rewardModelIn(
     const problem = `config.json and the weights don't go together\n${cause.message}`;
     throw new FileError(name, "", problem, { cause });
   }
+}
+
+/** Whether a folder has a reward head, by its configuration or, as a classifier and adapters, by its weights. */
+function hasHead(folder: Folder, { vhead_layer_type }: RawConfig): boolean {
+  if (vhead_layer_type !== undefined || baseOfAdapters(folder) !== null) return true;
+  const weights = weightsIn(folder);
+  weights.close();
+  return weights.stored.has("score.weight");
 }
 
 type Fields = z.infer<typeof configSchema>;

@@ -50,12 +50,13 @@ export interface ScoreOptions {
 /** Scores sequences in evaluation mode; the model's mode is afterwards as it was. */
 export async function scoreSequences(
   model: RewardModel,
-  sequences: readonly Sequence[],
+  given: readonly Sequence[],
   options: ScoreOptions = {},
 ): Promise<Scores> {
   accept(takes.scoreSequences, arguments);
   const { batchTokens = 4096, logProbs: isWanted = false, onProgress } = options;
-  sequences.forEach(checkSequence);
+  given.forEach(checkSequence);
+  const sequences = given.map((sequence) => withoutPadding(sequence, model.padding));
   const rewards = new Float64Array(sequences.length);
   const logProbs = new Float64Array(sequences.length);
   const counts = new Int32Array(sequences.length);
@@ -82,6 +83,14 @@ export async function scoreSequences(
     resumeTraining();
   }
   return { rewards, logProbs, counts };
+}
+
+/** A sequence up to its last token that isn't padding; its first token at least. */
+function withoutPadding(sequence: Sequence, padding: number | null): Sequence {
+  const { ids, labels } = sequence;
+  if (ids.at(-1) !== padding) return sequence;
+  const end = Math.max(1, ids.findLastIndex((id) => id !== padding) + 1);
+  return { ids: ids.subarray(0, end), labels: labels.subarray(0, end) };
 }
 
 /** What begins alike together, the rest by length. */

@@ -130,6 +130,29 @@ describe("a classifier of one label", () => {
     assert.ok(Math.abs((rewards[0] ?? 0) - expected) < 1e-5);
   });
 
+  test("is read before an end token that it takes for padding, as transformers reads it", async () => {
+    const { "lm_head.weight": _, ...backbone } = lm.stateDict();
+    const score = tensor([Array.from({ length: 16 }, (_, i) => Math.sin(i + 1))]);
+    const dict = { ...backbone, "score.weight": score };
+    const { eos = 0 } = tokenizer.special;
+    const rewardsIn = async (name: string, config: object): Promise<number[]> => {
+      const { model } = loadRewardModel(await modelIn(name, config, dict));
+      const rows = [[4, 5, 6], [4, 5, 6, eos], [4, 5, 6, eos, eos], [eos]];
+      const sequences = rows.map((row) => ({
+        ids: Int32Array.from(row),
+        labels: Int32Array.from(row),
+      }));
+      return [...(await scoreSequences(model, sequences)).rewards];
+    };
+    const [plain, ended, twice, alone] = await rewardsIn("pads with its end", {
+      pad_token_id: eos,
+    });
+    assert.deepEqual([ended, twice], [plain, plain]);
+    const [same, apart, , own] = await rewardsIn("pads apart", { pad_token_id: 3 });
+    assert.deepEqual([same, own], [plain, alone]);
+    assert.notEqual(apart, plain);
+  });
+
   test("of several labels it is no reward model", async () => {
     const score = tensor([new Array(16).fill(0), new Array(16).fill(1)]);
     const path = await modelIn("labels", {}, { ...lm.stateDict(), "score.weight": score });
