@@ -154,7 +154,7 @@ export function rewardModelIn(
   const { name } = folder;
   const described = configIn(folder);
   const config = configFromHF(described);
-  if (given === undefined && !hasHead(folder, described)) readFields(name, described);
+  if (!hasHead(folder, described)) readFields(name, described);
   const tokenizer = tokenizerIn(folder);
   if (tokenizer.vocabSize > config.vocabSize) {
     const problem = `the tokenizer has ${tokenizer.vocabSize} tokens, the model ${config.vocabSize}; they don't belong together`;
