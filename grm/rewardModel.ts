@@ -48,10 +48,7 @@ export interface HeadConfig {
   readonly dropout: number;
 }
 
-/**
- * What may be said of a reward head; the rest has defaults: an MLP with one hidden layer, as wide as the
- * hidden state, and dropout 0.1.
- */
+/** What may be said of a reward head; by default it is an MLP with one hidden layer, as wide as the hidden state. */
 export type HeadOptions = Partial<HeadConfig>;
 
 /** Fills in defaults and checks; an ArgumentError names what is wrong. */
@@ -152,10 +149,7 @@ export class RewardModel extends Module {
   readonly lmHead: Linear;
   readonly vHead: ValueHead;
   readonly #lm: CausalLM;
-  /**
-   * A token that rewards aren't read at, where a sequence ends with it: what a classifier of others was trained to take
-   * for padding, which may be the end token. null for none.
-   */
+  /** A token that no reward is read at where sequences end with it: what a classifier of others takes for padding. */
   padding: number | null = null;
 
   /** A fresh reward head on a language model, whose backbone and head it shares. */
