@@ -145,13 +145,8 @@ export async function writeSamples(folder: string): Promise<void> {
       ...{
         ns: [1, 2],
         kl: [0, 0.2],
-        measures: ["gold"],
-        curves: [
-          [
-            [1, 2],
-            [0, 1],
-          ],
-        ],
+        measures: ["proxy", "gold"],
+        curves: [[[1, 2]], [[0, 1]]],
       },
     }),
     "settings.yaml": "lr: 1e-3\nbatch-size: 8\nlist: &a [1, 2]\nagain: *a\n",
