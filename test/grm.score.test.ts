@@ -21,7 +21,7 @@ import { tokenRewards } from "../grm/tokenRewards.ts";
 import "../kernels/index.ts";
 import { loadRewardModel, saveRewardModel } from "../grm/node.ts";
 import { addLoRA, mergeLoRA } from "../nn/index.ts";
-import { saveCausalLM } from "../nn/node.ts";
+import { saveCausalLM, saveTokenizer } from "../nn/node.ts";
 import { twoheads, twoheadsHere } from "./commandLine.ts";
 import { temporaryFolder } from "./folders.ts";
 import {
@@ -154,6 +154,7 @@ describe("what doesn't fit is refused", () => {
   test("a language model without a reward head", async () => {
     const at = join(folder, "lm");
     await saveCausalLM(at, drawnModel(backbones.llama as never, {}).lm);
+    await saveTokenizer(at, tokenizer);
     assert.throws(() => loadRewardModel(at), /no reward head .*`twoheads train` puts one on/);
   });
 
