@@ -1230,14 +1230,12 @@ describe("the page in Chromium", { skip: noBrowser }, () => {
     assert.doesNotMatch(text, /var\(/);
     await press(page, "Open all");
     await page.locator(".tape .box").nth(40).waitFor();
-    const isSeen = ([frame, now]: Element[]): boolean => {
-      const [around, own] = [frame, now].map((one) => one?.getBoundingClientRect());
-      return !!around && !!own && own.top >= around.top && own.right <= around.right;
-    };
-    assert.ok(
-      await page.$$eval(".tape-scroll, .tape .now", isSeen),
-      "what was walked last is seen",
-    );
+    await page.waitForFunction(() => {
+      const [around, own] = [".tape-scroll", ".tape .box.now"].map((one) =>
+        document.querySelector(one)?.getBoundingClientRect(),
+      );
+      return around && own && own.top >= around.top && own.right <= around.right;
+    }); // what was walked last is seen
     await press(page, "Where the losses meet");
     await press(page, "Where they push the same token");
     await page.getByText("attention has carried the reward").waitFor();

@@ -158,9 +158,9 @@ function TapeFigure({ state: { tape }, scene, go }: Shown): JSX.Element {
   const time = timeOf(tape);
   const frame = useRef<HTMLDivElement>(null);
   const { box, layout } = tape;
-  const wanted = box === null ? ".now" : ".chosen";
+  const wanted = box === null ? ".box.now" : ".box.chosen";
   useEffect(() => bringIntoView(frame.current, wanted), [wanted, box, layout]);
-  useEffect(() => bringIntoView(frame.current, ".now"), [time]);
+  useEffect(() => bringIntoView(frame.current, ".box.now"), [time]);
   useEffect(() => {
     if (nextFocus === null) return;
     frame.current?.querySelector<SVGElement>(`[data-key="${CSS.escape(nextFocus)}"]`)?.focus();
