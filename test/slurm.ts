@@ -37,7 +37,7 @@ function configuration(at: string, ports: readonly number[]): string {
     `SlurmctldPort=${ports[0]}`,
     `SlurmUser=${user}`,
     `SlurmdUser=${user}`,
-    `AuthInfo=socket=${at}/munge.socket`,
+    `AuthInfo=socket=${at}/munge.socket,cred_expire=20`, // a requeued job waits until its credential is void
     `StateSaveLocation=${at}/state`,
     `SlurmdSpoolDir=${at}/spool-%n`,
     `SlurmctldPidFile=${at}/slurmctld.pid`,
