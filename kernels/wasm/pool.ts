@@ -159,7 +159,7 @@ export class Pool {
     const { inUse, held } = this.statistics;
     throw new DeviceError(
       `wasm: out of memory: ${mib(wanted)} wanted, ${mib(inUse)} in use, ${mib(held)} held of the 4096.0 that 32-bit addresses reach; ` +
-        "use smaller batches or shorter sequences, or release() what nobody needs",
+        "keep fewer tensors, or use smaller batches",
     );
   }
 
