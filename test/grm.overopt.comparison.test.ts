@@ -261,7 +261,7 @@ describe("the commands", () => {
     assert.match(json.said, /^20 +2\.05 /m);
     const { out: page } = await twoheadsHere(["report", at("bon.json"), "--json"]);
     assert.equal((JSON.parse(page) as { report: string }).report, at("bon.html"));
-    await refused(/holds neither tokenizer/, "bon", "--reward", base, ...args);
+    await refused(/describes no reward head/, "bon", "--reward", base, ...args);
     const flips = twoheads(["bon", "--flips", "x"]);
     assert.match(flips.stderr, /Not a number/);
   });
