@@ -82,7 +82,7 @@ async function start(flags: readonly string[], files: readonly string[]): Promis
   const args = [
     ...["--import", "tsx", "--test"],
     ...otherwise("--test-reporter", "spec"),
-    ...otherwise("--test-concurrency", availableParallelism()),
+    ...otherwise("--test-concurrency", availableParallelism() + 1), // as many a test waits
     ...flags.filter((flag) => !flag.startsWith("--replay")),
     ...files,
   ];
