@@ -78,12 +78,21 @@ interface Found {
   readonly jax?: string;
 }
 
-function pythons(threads: number, table: ResultTable): Entrant[] {
+/** The Pythons that are named, and what each has. */
+function pythons(table: ResultTable): ReadonlyMap<string, Found> {
   const programs = (process.env.TWOHEADS_PYTHON ?? "python3").split(delimiter);
+  const found = new Map(
+    programs.map((one) => [one, JSON.parse(said(one, ["-c", probe]) ?? "{}") as Found]),
+  );
+  if (![...found.values()].some(({ torch, jax }) => torch ?? jax))
+    table.note("PyTorch and JAX aren't here: TWOHEADS_PYTHON names a Python that has them");
+  return found;
+}
+
+function inPython(pythons: ReadonlyMap<string, Found>, threads: number): Entrant[] {
   const count = String(threads);
   const env = { OPENBLAS_NUM_THREADS: count, OMP_NUM_THREADS: count, MKL_NUM_THREADS: count };
-  const entrants = programs.flatMap((program): Entrant[] => {
-    const { torch, openblas, jax } = JSON.parse(said(program, ["-c", probe]) ?? "{}") as Found;
+  return [...pythons].flatMap(([program, { torch, openblas, jax }]): Entrant[] => {
     const pytorch = { file: "peers/pytorch.py", program, args: [count], env };
     const wide = { ...env, OPENBLAS_CORETYPE: "SkylakeX", ATEN_CPU_CAPABILITY: "avx512" };
     return [
@@ -93,9 +102,6 @@ function pythons(threads: number, table: ResultTable): Entrant[] {
       ...(jax === undefined ? [] : [{ file: "peers/jaxCpu.py", program, args: [count], env }]),
     ];
   });
-  if (entrants.length === 0)
-    table.note("PyTorch and JAX aren't here: TWOHEADS_PYTHON names a Python that has them");
-  return entrants;
 }
 
 const inJavaScript: readonly Entrant[] = peersInstalled
@@ -110,12 +116,12 @@ export async function engines(table: ResultTable, options: RacesOptions): Promis
     "a step of training",
     ...works.flatMap((size) => [`${size}, one thread`, `${size}, two`]),
   );
-  const engines = nodes(table);
+  const found = { nodes: nodes(table), pythons: pythons(table) };
   const times = new Map<string, Map<string, Finish>>();
   for (const threads of [1, 2]) {
     const entrants = [
-      ...oursOn(engines, threads),
-      ...pythons(threads, table),
+      ...oursOn(found.nodes, threads),
+      ...inPython(found.pythons, threads),
       ...(threads === 1 ? inJavaScript : []),
     ];
     for (const size of works) {
