@@ -6,25 +6,18 @@ smaller. Ends with "N agree, M differ".
   python interop/compareFolders.py [SEEDS]
 """
 
-import json, os, subprocess, sys, tempfile, warnings
+import json, os, sys, tempfile, warnings
 import torch, transformers
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 from families import configs, drawn, drawn_ids
+from ours import run
 
 warnings.filterwarnings("ignore")
 transformers.logging.set_verbosity_error()
 transformers.utils.logging.disable_progress_bar()
-root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 seeds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
 work = tempfile.mkdtemp()
-
-
-def run(script, *words, given=None):
-    found = subprocess.run(["npx", "tsx", f"{root}/interop/{script}", *words], input=given, capture_output=True, text=True, cwd=root)
-    if found.returncode != 0:
-        sys.exit(found.stderr)
-    return [json.loads(line) for line in found.stdout.splitlines()]
 
 
 def rename(folder, change):

@@ -12,10 +12,10 @@ from peft import LoraConfig, TaskType, get_peft_model
 
 sys.path.insert(0, os.path.join(sys.argv[1], "reward_models"))
 from grm_utils import AutoModelForCausalLMWithValueHead, load_model_withhead  # noqa: E402
+from ours import run
 
 warnings.filterwarnings("ignore")
 transformers.logging.set_verbosity_error()
-root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 work = tempfile.mkdtemp()
 small = dict(vocab_size=40, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=48, max_position_embeddings=64)
 families = {
@@ -25,13 +25,6 @@ families = {
 }
 heads = {"linear": dict(vhead_layer_type="linear"), "mlp": dict(vhead_layer_type="mlp", vhead_num_neurons=24, vhead_num_layers=1), "mlp of two layers": dict(vhead_layer_type="mlp", vhead_num_neurons=24, vhead_num_layers=2)}
 ids = torch.randint(0, 40, (3, 20), generator=torch.Generator().manual_seed(1))
-
-
-def run(script, *words, given=None):
-    found = subprocess.run(["npx", "tsx", f"{root}/interop/{script}", *words], input=given, capture_output=True, text=True, cwd=root)
-    if found.returncode != 0:
-        sys.exit(found.stderr)
-    return [json.loads(line) for line in found.stdout.splitlines()]
 
 
 def tokenizer_into(folder, size=30):

@@ -5,17 +5,16 @@ merge there. Ends with "N agree, M differ".
   python interop/comparePeft.py [SEEDS]
 """
 
-import copy, json, os, subprocess, sys, tempfile, warnings
+import copy, json, os, sys, tempfile, warnings
 import peft, torch, transformers
 from peft import LoraConfig, PeftModel, TaskType, get_peft_model
-from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 from families import configs, drawn, drawn_ids
+from ours import run
 
 warnings.filterwarnings("ignore")
 transformers.logging.set_verbosity_error()
 transformers.utils.logging.disable_progress_bar()
-root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 seeds = int(sys.argv[1]) if len(sys.argv) > 1 else 2
 work = tempfile.mkdtemp()
 bases = ["llama 3", "qwen2", "qwen3, tied, attention_bias", "mistral", "gpt2"]
@@ -32,13 +31,6 @@ def tokenizer_into(folder):
     vocab = {f"<{i}>": i for i in range(30)}
     made = {"version": "1.0", "truncation": None, "padding": None, "added_tokens": [], "normalizer": None, "pre_tokenizer": {"type": "Whitespace"}, "post_processor": None, "decoder": None, "model": {"type": "WordLevel", "vocab": vocab, "unk_token": "<0>"}}
     json.dump(made, open(os.path.join(folder, "tokenizer.json"), "w"))
-
-
-def run(script, *words, given=None):
-    found = subprocess.run(["npx", "tsx", f"{root}/interop/{script}", *words], input=given, capture_output=True, text=True, cwd=root)
-    if found.returncode != 0:
-        sys.exit(found.stderr)
-    return [json.loads(line) for line in found.stdout.splitlines()]
 
 
 def values(model, ids, of):

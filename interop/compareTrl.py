@@ -5,24 +5,17 @@ adapters that it saves, open here with its rewards. Ends with "N agree, M differ
   python interop/compareTrl.py [STEPS]
 """
 
-import json, os, subprocess, sys, tempfile, warnings
+import json, os, sys, tempfile, warnings
 import peft, torch, transformers, trl
 from datasets import load_dataset
 from peft import LoraConfig
 from transformers import AutoTokenizer
 from trl import RewardConfig, RewardTrainer
+from ours import run
 
 warnings.filterwarnings("ignore")
-root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 steps = sys.argv[1] if len(sys.argv) > 1 else "8"
 work = tempfile.mkdtemp()
-
-
-def run(script, *words, given=None):
-    found = subprocess.run(["npx", "tsx", f"{root}/interop/{script}", *words], input=given, capture_output=True, text=True, cwd=root)
-    if found.returncode != 0:
-        sys.exit(found.stderr)
-    return [json.loads(line) for line in found.stdout.splitlines()]
 
 
 [ours] = run("trainHere.ts", work, steps)
