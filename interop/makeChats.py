@@ -84,6 +84,10 @@ expressions = r"""
 {% for m in messages if m.role == 'user' %}{{ loop.first }}{{ loop.index0 }}{% else %}none{% endfor %}
 {% macro f(a, b='q') %}{{ a }}{{ b }}{% endmacro %}{{ f(1) }}{{ f(none, b=2) }}
 {% set ns = namespace(k=0) %}{% for m in messages %}{% set ns.k = ns.k + 1 %}{% endfor %}{{ ns.k }} {{ d | tojson }}
+{% for m in missing %}{{ m }}{% else %}nobody{% endfor %} {{ 'a' in missing }} {{ missing in messages }} {{ missing not in d }}
+{{ missing | selectattr('a') | list }} {{ n | rejectattr('a') | list | length }} {{ n | map(attribute='a') | list }}
+{{ '<{}|{}>'.format(1, 'b') }} {{ '{1}{0}{{}}'.format('a', none) }} {{ x.format() }}
+{{ d | tojson(indent=2) }} {{ 'é<' | tojson }} {% generation %}{{ x }}{% endgeneration %}
 """
 context = dict(messages=[user(" hi\n"), assistant("yo")], n=None, x="aXbXa", d={"a": 1, "b": [1, 2]})
 lines = [line for line in expressions.split("\n") if line]

@@ -116,6 +116,19 @@ describe("a conversation as tokens", () => {
     );
   });
 
+  test("a template that looks for a special token in an answer finds it there", () => {
+    const jinja =
+      "{% for m in messages %}{{ '<|turn|>' + m.content.split('[/ASK]')[-1] + '<|end|>' }}{% endfor %}";
+    const said = [user("a<|end|>"), { role: "assistant", content: "hm[/ASK]b" } as const];
+    for (const each of [tokenizer, general]) {
+      const { text, isToken } = writeChat(said, { jinja }, each);
+      assert.equal(text, "<|turn|>a<|end|><|end|><|turn|>b<|end|>");
+      const end = each.idOf("<|end|>");
+      const ids = each.encode(text, { parseSpecial: isToken });
+      assert.equal(ids.filter((id) => id === end).length, 2, "the one that was spelled is text");
+    }
+  });
+
   test("the answer and what the template puts behind it carry labels", () => {
     const judged = { prompt: [user("2 + 2?")], answer: "4." };
     const { ids, labels } = sequenceOf(encodeJudged(judged, tokenizer, marks));

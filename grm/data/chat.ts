@@ -7,7 +7,7 @@ import { FileError, type Folder, readAll } from "../../nn/checkpoints/byteSource
 import { parseJson } from "../../nn/checkpoints/json.ts";
 import type { Tokenizer } from "../../nn/index.ts";
 import { renderJinja } from "./jinja.ts";
-import type { JinjaTemplate, Message } from "./template.ts";
+import type { JinjaTemplate, Message, Speaker } from "./template.ts";
 
 /** A text, and at which places of it special tokens are the template's own. */
 interface WrittenChat {
@@ -25,16 +25,18 @@ export function writeChat(
   opens = false,
 ): WrittenChat {
   const mark = marks.find((each) => messages.every(({ content }) => !content.includes(each))) ?? "";
-  const marked = messages.map(({ role, content }) => {
-    return { role, content: withMarks(content, mark, tokenizer) };
-  });
-  const rendered = renderJinja(template.jinja, {
-    messages: marked,
-    add_generation_prompt: opens,
-    strftime_now: (format: string) => dateIn(format, template.date ?? "2024-07-26"),
-    ...specialTokens(tokenizer),
-  });
-  const [first = "", ...rest] = mark === "" ? [rendered] : rendered.split(mark);
+  const write = (turns: readonly Message[]): string =>
+    renderJinja(template.jinja, {
+      ...{ messages: turns, tools: null, documents: null }, // as transformers gives them
+      add_generation_prompt: opens,
+      strftime_now: (format: string) => dateIn(format, template.date ?? "2024-07-26"),
+      ...specialTokens(tokenizer),
+    });
+  const whole = write(messages.map(({ role, content }) => ({ role, content })));
+  const rendered = markings(messages, mark, tokenizer)
+    .map(write)
+    .find((text) => text.replaceAll(mark, "") === whole);
+  const [first = "", ...rest] = mark === "" ? [whole] : (rendered ?? whole).split(mark);
   const places = new Set<number>();
   let text = first;
   for (const part of rest) {
@@ -42,6 +44,21 @@ export function writeChat(
     text += part;
   }
   return { text, isToken: (begin) => !places.has(begin) };
+}
+
+/**
+ * The turns with marks, as far as there is something to mark: in all of them, and in all but the assistant's. A template
+ * that looks for a special token in what the assistant said, such as the end of a thought, doesn't find it behind a mark.
+ */
+function markings(messages: readonly Message[], mark: string, tokenizer: Tokenizer): Message[][] {
+  const marked = messages.map(({ content }) => withMarks(content, mark, tokenizer));
+  if (mark === "" || marked.every((content, i) => content === messages[i]?.content)) return [];
+  const turns = (spared?: Speaker): Message[] =>
+    messages.map(({ role, content }, i) => ({
+      role,
+      content: role === spared ? content : (marked[i] ?? content),
+    }));
+  return [turns(), turns("assistant")];
 }
 
 /** What somebody said, with a mark behind the first character of each special token that is spelled in it. */

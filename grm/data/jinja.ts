@@ -68,6 +68,8 @@ const call = (name: keyof typeof python, ...args: readonly unknown[]): TemplateP
   return { type: "CallExpression", callee: named(name), args };
 };
 
+const empty: TemplatePart = { type: "ArrayLiteral", value: [] };
+
 const expressions = /(Expression|Literal|Identifier|Ternary)$/;
 
 /** The same template with calls of our functions where the library's own do something else than Python. */
@@ -98,8 +100,14 @@ function printed(part: TemplatePart): TemplatePart {
 /** A part whose own parts are replaced already. */
 function replaced(part: TemplatePart): TemplatePart {
   const at = (field: string): TemplatePart => part[field] as TemplatePart;
+  if (part.type === "For") return { ...part, iterable: orEmpty(at("iterable")) };
   if (part.type === "BinaryExpression") {
-    const name = operators[(part.operator as { value: string }).value];
+    const operator = (part.operator as { value: string }).value;
+    if (/(^| )in$/.test(operator)) {
+      const left = isPlace(at("left")) ? otherwise(at("left"), text(none)) : at("left");
+      return { ...part, left, right: orEmpty(at("right")) };
+    }
+    const name = operators[operator];
     return name === undefined ? part : call(name, orNone(at("left")), orNone(at("right")));
   }
   if (part.type === "CallExpression" && at("callee").type === "MemberExpression") {
@@ -107,16 +115,20 @@ function replaced(part: TemplatePart): TemplatePart {
       property: TemplatePart;
     };
     const method = computed === true ? "" : String(property.value);
-    const args = part.args as readonly unknown[];
+    const args = part.args as readonly TemplatePart[];
     if (method === "title") return call("__title", object);
+    if (method === "format") return call("__format", object, ...args.map((arg) => orNone(arg)));
     return /^[lr]?strip$/.test(method) ? call("__strip", object, text(method), ...args) : part;
   }
   if (part.type !== "FilterExpression") return part;
   const filter = at("filter");
   const isCall = filter.type === "CallExpression";
   const args = isCall ? (filter.args as readonly TemplatePart[]) : [];
+  const name = String((isCall ? (filter.callee as TemplatePart) : filter).value);
+  if (/^(map|(select|reject)(attr)?)$/.test(name))
+    return { ...part, operand: anyOrEmpty(at("operand")) };
   if (args.some(({ type }) => type === "KeywordArgumentExpression")) return part;
-  switch (String((isCall ? (filter.callee as TemplatePart) : filter).value)) {
+  switch (name) {
     case "trim":
       return call("__strip", orNone(at("operand")), text("strip"), ...args);
     case "string":
@@ -147,6 +159,19 @@ function orNone(operand: TemplatePart): TemplatePart {
     return operand; // macros, texts
   const condition = { type: "TestExpression", operand, negate: false, test: named("none") };
   return { type: "Ternary", condition, trueExpr: text(none), falseExpr: operand };
+}
+
+const isPlace = ({ type }: TemplatePart): boolean => /^(Identifier|MemberExpression)$/.test(type);
+
+/** A list that isn't there is an empty one, to loops and to "in". */
+function orEmpty(operand: TemplatePart): TemplatePart {
+  return isPlace(operand) ? otherwise(operand, empty) : operand;
+}
+
+/** The filters that choose from a list take none for an empty one, too. */
+function anyOrEmpty(operand: TemplatePart): TemplatePart {
+  if (!isPlace(operand)) return operand;
+  return { type: "Ternary", condition: operand, trueExpr: operand, falseExpr: empty };
 }
 
 /** x | default(y): y only where x isn't defined, not where it is none. */
@@ -233,6 +258,17 @@ function stripped(value: unknown, method: string, characters?: unknown): string 
   return letters.slice(begin, end).join("");
 }
 
+/** str.format with plain places, "{}" and "{0}"; others are an error. */
+function formatted(value: unknown, ...given: readonly unknown[]): string {
+  let next = 0;
+  return printedText(value).replace(/\{\{|\}\}|\{([^{}]*)\}/g, (all, place?: string) => {
+    if (place === undefined) return all.charAt(0);
+    const i = place === "" ? next++ : Number(place);
+    if (!(i in given)) throw new Error(`format knows the places {} and {0} alone, not ${all}`);
+    return printedText(given[i]);
+  });
+}
+
 const python = {
   __print: printedText,
   __strip: stripped,
@@ -245,6 +281,7 @@ const python = {
       throw new Error("% is known for numbers alone");
     return ((a % b) + b) % b;
   },
+  __format: formatted,
   __join: (a: unknown, b: unknown): string => printedText(a) + printedText(b),
   __capitalize(value: unknown): string {
     const [first = "", ...rest] = Array.from(printedText(value));
