@@ -22,6 +22,7 @@ import {
 import { renderJinja } from "../grm/data/jinja.ts";
 import { IGNORE } from "../grm/losses.ts";
 import { loadRewardModel } from "../grm/rewardModelFolder.ts";
+import { scoreJudged } from "../grm/textScores.ts";
 import { filesAsFolder } from "../nn/checkpoints/byteSource.ts";
 import { CausalLM, HuggingFaceTokenizer, type Tokenizer, tokenizerFromFiles } from "../nn/index.ts";
 import { saveCausalLM } from "../nn/node.ts";
@@ -209,7 +210,7 @@ describe("the commands", () => {
   test("train, export and generate write conversations by the base's template", async () => {
     const size = { dim: 16, layers: 1, heads: 2, kvHeads: 2, headDim: 8, ffDim: 32, context: 128 };
     const lm = new CausalLM(
-      { style: "llama", vocabSize: tokenizer.vocabSize, ...size },
+      { style: "llama", vocabSize: tokenizer.vocabSize + 200, ...size }, // rows without a token, as many have
       { rng: random(1) },
     );
     mkdirSync(base, { recursive: true });
@@ -228,6 +229,7 @@ describe("the commands", () => {
     const train = ["train", "--base", base, "--data", data, "--epochs", "1"];
     const trained = await says(...train, "--out", at("run"));
     assert.match(trained, /conversations: written by the chat template in .*tokenizer_config/);
+    assert.match(trained, /the report: .*report\.html/);
     const { model, reading } = loadRewardModel(join(folder, "run"));
     assert.deepEqual(reading.template, { jinja: marks.jinja });
     assert.equal(model.config.style, "llama");
@@ -237,9 +239,29 @@ describe("the commands", () => {
     assert.equal(config.chat_template, marks.jinja);
     assert.equal(jinjaOf(reading.template, tokenizer.special), marks.jinja);
 
-    const written = await says("generate", base, "--chat", "Hi", "--max-tokens", "3");
+    const written = await says("generate", base, "--chat", "Hi", "--max-tokens", "30");
     assert.match(written, /written by the chat template/);
     const other = await says(...train, "--out", at("other"), "--template", "transcript");
     assert.match(other, /conversations: written by transcript/);
+  });
+
+  test("bon gives what score gives, by the template, and a policy answers by its own", async () => {
+    const candidates = join(folder, "candidates.jsonl");
+    const bon = async (...more: readonly string[]) => {
+      const flags = ["--candidates", candidates, "--reward", at("run"), "--json", ...more];
+      const { out, said, code } = await twoheadsHere(["bon", ...flags]);
+      assert.equal(code, 0, said);
+      return (JSON.parse(out) as { rewards: number[] }[])[0]?.rewards;
+    };
+    const responses = ["yes", "</s>no"];
+    writeFileSync(candidates, JSON.stringify({ prompt: "Q<|end|>", responses }));
+    const judged = responses.map((answer) => ({ prompt: [user("Q<|end|>")], answer }));
+    const scores = await scoreJudged(loadRewardModel(at("run")), judged);
+    assert.deepEqual(
+      await bon(),
+      scores.map(({ reward }) => Number(reward?.toPrecision(9))),
+    );
+    writeFileSync(candidates, JSON.stringify({ prompt: "Q1" }));
+    assert.equal((await bon("--policy", base, "--samples", "3"))?.length, 3);
   });
 });

@@ -158,6 +158,7 @@ describe("every tokenizer", () => {
       /no token has the role bos; name one: special/,
     );
     assert.throws(() => bpe.decode([0, 9999]), IndexError);
+    assert.equal(bpe.decode([97, 9999, 98], { skipSpecial: true }), bpe.decode([97, 98]));
     assert.throws(() => bpe.tokenOf(-1), /no token has the id -1; the largest is 359/);
     assert.throws(() => bpe.tokenOf(0.5), IndexError);
     assert.throws(() => new ByteTokenizer({ added: [""] }), /can't be empty/);
@@ -612,6 +613,7 @@ describe("tokenizers of others", () => {
       [6, 4, "ball"],
     );
     assert.throws(() => tokenizer.decode([99]), IndexError);
+    assert.equal(tokenizer.decode([2, 99, 3], { skipSpecial: true }), "red ball");
     assert.throws(() => tokenizer.encode("a", { bos: true }), /no token has the role bos/);
     assert.deepEqual([...tokenizer.encode("red [CLS]")], [2, 1]);
     assert.deepEqual([...tokenizer.encode("red [CLS]", { parseSpecial: false })], [2, 0, 0, 0]);

@@ -3,18 +3,20 @@
 // Next: bon.ts, ../../grm/textScores.ts.
 
 import { ArgumentError, random } from "../../core/index.ts";
+import { chatTemplateIn } from "../../grm/data/chat.ts";
 import { type CandidateRow, candidatesOf } from "../../grm/data/formats.ts";
-import { encodeJudged, type Judged, judgedSequence } from "../../grm/data/index.ts";
+import { type Judged, judgedSequence, openConversation } from "../../grm/data/index.ts";
 import { rowsAt } from "../../grm/data/onDisk.ts";
 import { combineRewards, type EnsembleRule, standardize } from "../../grm/ensemble.ts";
 import { bestOfNCurve } from "../../grm/policies/bestOfN.ts";
 import type { RewardModelFolder } from "../../grm/rewardModelFiles.ts";
 import { mean } from "../../grm/statistics/index.ts";
 import { scoreJudged } from "../../grm/textScores.ts";
+import { folderOnDisk } from "../../nn/checkpoints/files.ts";
 import { generateAsync } from "../../nn/index.ts";
 import { loadTokenizer, replaceFile } from "../../nn/node.ts";
 import { type JsonFlag, printFound } from "./json.ts";
-import { openCausalLM, openRewardModel, type UnfinishedFlag } from "./opened.ts";
+import { openCausalLM, openRewardModel, stopsOf, type UnfinishedFlag } from "./opened.ts";
 
 export interface OwnFlags extends JsonFlag, UnfinishedFlag {
   readonly candidates: readonly string[];
@@ -87,7 +89,7 @@ async function readRows(
 /** The longest answer that a policy writes to a prompt of one's own, in tokens, where the judge can read so many. */
 const longest = 128;
 
-/** Answers by a language model that reads prompts as the first judge's template writes them. */
+/** Answers by a language model, which reads conversations by its own chat template, or as the first judge does. */
 async function write(
   rows: readonly OwnRow[],
   folder: string,
@@ -96,18 +98,18 @@ async function write(
   say: (message: string) => void,
 ) {
   const [lm, tokenizer] = [openCausalLM(folder, flag), loadTokenizer(folder)];
-  const { eos } = tokenizer.special;
+  const { template = reading.template } = chatTemplateIn(folderOnDisk(folder)) ?? {};
+  const stop = stopsOf(folder, tokenizer);
   let left = 0;
   const written = new Map<OwnRow, OwnRow>();
   for (const [i, row] of rows.entries()) {
-    const asked = encodeJudged({ prompt: row.prompt, answer: "" }, tokenizer, reading.template);
-    const ids = [...asked.start, ...asked.prompt];
+    const ids = openConversation(row.prompt, template, tokenizer);
     const rng = random(seed).fork(`prompt ${i}`);
     const maxTokens = Math.max(1, Math.min(longest, reading.maxLength - ids.length - 2));
     const found = await generateAsync(lm, [ids], {
       samples,
       maxTokens,
-      stop: eos === undefined ? [] : [eos],
+      stop,
       rng,
     });
     const answers = found.map(({ tokens }) => {

@@ -5,13 +5,11 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { random } from "../../core/index.ts";
 import { openConversation } from "../../grm/data/sequences.ts";
-import { fileExists, joinPath, readFile } from "../../nn/checkpoints/files.ts";
-import { parseJson } from "../../nn/checkpoints/json.ts";
 import { documentStart, generateAsync, type Tokenizer } from "../../nn/index.ts";
 import { loadTokenizer } from "../../nn/node.ts";
 import { baseFolder } from "./bases.ts";
 import { type JsonFlag, jsonOption, printFound } from "./json.ts";
-import { openCausalLM, type UnfinishedFlag, unfinishedOption } from "./opened.ts";
+import { openCausalLM, stopsOf, type UnfinishedFlag, unfinishedOption } from "./opened.ts";
 import { checkTokens, templateHelp, templateNamed, templateOf } from "./reading.ts";
 
 const examples = `
@@ -117,14 +115,4 @@ function chatIds(
   console.error(`conversation: written by ${name ?? own.from}`);
   const start = system === undefined ? [] : [{ role: "system", content: system } as const];
   return openConversation([...start, { role: "user", content: chat }], template, tokenizer);
-}
-
-/** Tokens that end a text: the tokenizer's end, and those that generation_config.json names. */
-function stopsOf(folder: string, tokenizer: Tokenizer): number[] {
-  const path = joinPath(folder, "generation_config.json");
-  const named = fileExists(path)
-    ? parseJson(path, readFile(path)).get("eos_token_id").value
-    : undefined;
-  const ids = [tokenizer.special.eos, ...(Array.isArray(named) ? named : [named])];
-  return [...new Set(ids.filter((id) => typeof id === "number"))];
 }

@@ -9,7 +9,7 @@ import { TrainFolder } from "../../grm/trainer/folder.ts";
 import { fileExists, joinPath, readFile } from "../../nn/checkpoints/files.ts";
 import { parseJson } from "../../nn/checkpoints/json.ts";
 import { knownDigest, unfinishedName } from "../../nn/checkpoints/seal.ts";
-import type { CausalLM } from "../../nn/index.ts";
+import type { CausalLM, Tokenizer } from "../../nn/index.ts";
 import { loadCausalLM, openWeights } from "../../nn/node.ts";
 import { modelFolder } from "./bases.ts";
 import { kindOf } from "./runs.ts";
@@ -79,4 +79,14 @@ export function openRewardModel(path: string, flag: UnfinishedFlag): RewardModel
 export function openCausalLM(path: string, flag: UnfinishedFlag): CausalLM {
   refuseUnfinished(path, flag);
   return loadCausalLM(path);
+}
+
+/** Tokens that end a text: the tokenizer's end, and those that generation_config.json names. */
+export function stopsOf(folder: string, tokenizer: Tokenizer): number[] {
+  const path = joinPath(folder, "generation_config.json");
+  const named = fileExists(path)
+    ? parseJson(path, readFile(path)).get("eos_token_id").value
+    : undefined;
+  const ids = [tokenizer.special.eos, ...(Array.isArray(named) ? named : [named])];
+  return [...new Set(ids.filter((id) => typeof id === "number"))];
 }

@@ -16,7 +16,7 @@ import {
 } from "./layouts/columns.ts";
 import { layouts, type PairLayout, type ScoredAnswer } from "./layouts/table.ts";
 import { has } from "./layouts/turns.ts";
-import type { Judged, Prompt } from "./template.ts";
+import type { Judged, Message } from "./template.ts";
 
 const takes = signatures(
   {
@@ -178,7 +178,7 @@ export function responseOf(row: Field): Judged {
 
 /** A prompt and answers to choose from; there may be none. */
 export interface CandidateRow {
-  readonly prompt: Prompt;
+  readonly prompt: readonly Message[];
   readonly answers: readonly string[];
   readonly id?: unknown;
 }

@@ -159,10 +159,9 @@ export class HuggingFaceTokenizer implements Tokenizer {
 
   decode(ids: ArrayLike<number>, options: DecodeOptions = {}): string {
     accept(takes.decode, arguments);
-    const tokens = Array.from(ids, (id) => [id, this.tokenOf(id)] as const)
-      .filter(([id]) => options.skipSpecial !== true || !this.#skippable.has(id))
-      .map(([, token]) => token);
-    return this.#steps.decode(tokens);
+    const skips = (id: number): boolean => this.#skippable.has(id) || !this.#tokens.has(id);
+    const shown = Array.from(ids).filter((id) => options.skipSpecial !== true || !skips(id));
+    return this.#steps.decode(shown.map((id) => this.tokenOf(id)));
   }
 
   idOf(token: string): number | undefined {

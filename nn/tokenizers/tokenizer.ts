@@ -44,7 +44,7 @@ export interface EncodeOptions {
 
 /** Which tokens are left out of a decoded text. */
 export interface DecodeOptions {
-  /** Leaves special tokens out of the text; false unless said. */
+  /** Leaves special tokens out of the text, and ids that a model has and no token; false unless said. */
   readonly skipSpecial?: boolean;
 }
 
@@ -60,7 +60,7 @@ export interface Tokenizer {
   readonly vocabSize: number;
   readonly special: SpecialIds;
   encode(text: string, options?: EncodeOptions): Int32Array;
-  /** The text of some ids; an IndexError names an id that isn't in the vocabulary. */
+  /** The text of some ids; an IndexError names an id that isn't in the vocabulary, unless those are left out. */
   decode(ids: ArrayLike<number>, options?: DecodeOptions): string;
   /** The id of a token as the vocabulary spells it; undefined if there is none. */
   idOf(token: string): number | undefined;
@@ -137,7 +137,8 @@ export abstract class VocabularyTokenizer implements Tokenizer {
 
   /** Whether decoded text leaves this id out. */
   protected skips(id: number, options: DecodeOptions = {}): boolean {
-    return options.skipSpecial === true && this.#skippable.has(id);
+    if (options.skipSpecial !== true) return false;
+    return this.#skippable.has(id) || !this.#tokens.has(id); // models often have more rows than tokens
   }
 }
 
