@@ -275,13 +275,29 @@ const cases: Readonly<Record<string, Case>> = {
     damaged: { prompt: q, response_0: blue, response_1: green, label: 3 },
     sentence: /:1: label: is 3; needs 0 where the first answer is better, 1 where the second is$/,
   },
+  "two answers of a judge's task": {
+    rows: [
+      {
+        instruction: "Which is better?",
+        ...{ orig_instruction: q, orig_response_A: green, orig_response_B: blue },
+        orig_preference: "B",
+      },
+    ],
+    pairs: [said],
+    damaged: {
+      orig_instruction: q,
+      orig_response_A: 1,
+      orig_response_B: blue,
+      orig_preference: "B",
+    },
+    sentence: /:1: orig_response_A: needs a text/,
+  },
   "two answers by letter": {
     rows: [
       { question: q, response_A: blue, response_B: green, label: "A>B" },
       { prompt: q, response_a: green, response_b: blue, winner: "b" },
-      { orig_instruction: q, orig_response_A: green, orig_response_B: blue, orig_preference: "B" },
     ],
-    pairs: [said, said, said],
+    pairs: [said, said],
     damaged: { question: q, response_A: blue, response_B: green, label: 1 },
     sentence: /:1: label: says 1; needs the better one: a, b or tie$/,
   },
@@ -527,6 +543,7 @@ describe("what a row says beside its answers", () => {
     );
     const silent = await read("jsonl", [
       { prompt: q, question: q, prompt_id: "a b", chosen: blue, rejected: green },
+      { prompt: q, query: JSON.stringify(["Hi.", q]), chosen: blue, rejected: green },
     ]);
     assert.equal(silent.report.count("unusedPrompt"), 0);
   });
@@ -647,6 +664,27 @@ describe("kinds of files, told by what is in them", () => {
       const [pair] = (await read(ending, [talk])).pairs;
       assert.deepEqual(pair?.chosen, plain?.chosen, ending);
     }
+  });
+
+  test("turns as Python prints them are refused, as numpy's and pandas' to_csv write them", async () => {
+    for (const between of [", ", "\n "]) {
+      const turns = `[{'role': 'user', 'content': 'What is it?'}${between}{'role': 'assistant', 'content': "It's"}]`;
+      const file = write("csv", table([{ chosen: turns, rejected: turns }], ","));
+      const problem = /csv:2: chosen: holds messages as Python prints them; write the data as JSON/;
+      await assert.rejects(readPairs([file], options), problem);
+    }
+  });
+
+  test("a column of nulls, which pyarrow packs into pages of no bytes", async () => {
+    // pyarrow 26.0.1: pq.write_table(pa.table({"chosen": ["Blue."], "rejected": ["Green."], "n": pa.array([None], pa.null())}))
+    const base64 =
+      "UEFSMRUAFR4VIiwVAhUAFQYVBhwAAAAPOAIAAAACAQUAAABCbHVlLhUAFSAVJCwVAhUAFQYVBhwAAAAQPAIAAAACAQYAAABHcmVlbi4VBBUAFQJMFQAVABIAAAAV" +
+      "ABUOFRIsFQIVEBUGFQYcAAAABxgCAAAAAgAAFQQZTDUAGAZzY2hlbWEVBgAVDCUCGAZjaG9zZW4lAEwcAAAAFQwlAhgIcmVqZWN0ZWQlAEwcAAAAFQIlAhgBbmy8" +
+      "AAAAFgIZHBk8JgAcFQwZJQYAGRgGY2hvc2VuFQIWAhZEFkgmCEkcFQAVABUCADwWChkGGSYAAgAAACYAHBUMGSUGABkYCHJlamVjdGVkFQIWAhZGFkomUEkcFQAV" +
+      "ABUCADwWDBkGGSYAAgAAACYAHBUCGTUABhAZGAFuFQIWAhZQFlYmuAEmmgEpLBUEFQAVAgAVABUQFQIAPCkGGSYCAAAAABbaARYCJggW6AEAKCBwYXJxdWV0LWNw" +
+      "cC1hcnJvdyB2ZXJzaW9uIDI2LjAuMRk8HAAAHAAAHAAAAB4BAABQQVIx";
+    const { pairs } = await readPairs([write("parquet", Buffer.from(base64, "base64"))], options);
+    assert.equal(pairs.length, 1);
   });
 
   test("lines of a table are those of the file", async () => {

@@ -164,6 +164,7 @@ type Unzstd = (bytes: Uint8Array, options: { maxOutputLength: number }) => Uint8
 function bounded(unpack: (bytes: Uint8Array, options: { maxOutputLength: number }) => Uint8Array) {
   return (bytes: Uint8Array, length: number): Uint8Array => {
     if (length > mostAtOnce) throw new Error(`a page of ${length} bytes; ${smaller}`);
+    if (length === 0) return new Uint8Array(0); // of a column of nulls, with nothing to unpack
     return unpack(bytes, { maxOutputLength: Math.max(1, length) });
   };
 }

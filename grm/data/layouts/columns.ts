@@ -123,12 +123,21 @@ function seenIn({ prompt, answer }: Judged): string {
 
 /** A text, or the last text in a list of texts or turns; nothing for anything else. */
 function lastText(value: unknown): string {
-  if (typeof value === "string") return value;
+  if (typeof value === "string") return /^\s*\["/.test(value) ? lastListed(value) : value;
   if (!Array.isArray(value)) return "";
   const last: unknown = value.at(-1);
   if (typeof last !== "object" || last === null) return typeof last === "string" ? last : "";
   const { content, value: said } = last as { content?: unknown; value?: unknown };
   return ([content, said].find((text) => typeof text === "string") as string | undefined) ?? "";
+}
+
+/** The last of a list of texts in JSON, as tables hold it; else the text as it is. */
+function lastListed(text: string): string {
+  try {
+    return lastText(JSON.parse(text));
+  } catch {
+    return text;
+  }
 }
 
 // --- Numbers and verdicts ----------------------------------------------------------------------------

@@ -120,11 +120,20 @@ const sides: readonly Sides[] = [
     better: zeroOne,
   },
   {
+    name: "two answers of a judge's task",
+    seen: "prometheus-eval/Preference-Collection",
+    prompt: "orig_instruction", // beside "instruction", which is what a judge is asked
+    a: "orig_response_A",
+    b: "orig_response_B",
+    verdict: "orig_preference",
+    better: byLetter,
+  },
+  {
     name: "two answers by letter",
-    seen: "JudgeBench, prometheus-eval/Preference-Collection",
-    a: "response_a|response_A|answer_a|answer_A|output_a|output_A|completion_a|completion_A|orig_response_A|text_a",
-    b: "response_b|response_B|answer_b|answer_B|output_b|output_B|completion_b|completion_B|orig_response_B|text_b",
-    verdict: "winner|label|preference|choice|better|chosen|orig_preference",
+    seen: "JudgeBench",
+    a: "response_a|response_A|answer_a|answer_A|output_a|output_A|completion_a|completion_A|text_a",
+    b: "response_b|response_B|answer_b|answer_B|output_b|output_B|completion_b|completion_B|text_b",
+    verdict: "winner|label|preference|choice|better|chosen",
     better: byLetter,
   },
   {

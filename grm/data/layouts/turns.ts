@@ -30,9 +30,16 @@ export const has = (row: Field, name: string): boolean => row.get(name).value !=
 
 export const isText = (field: Field): boolean => typeof field.value === "string";
 
-/** Whether a field holds turns: a list of them, one turn, {messages}, or one of these as JSON text, as tables hold it. */
+const printedByPython = /^\s*\[?\s*\{\s*'(role|from|content|value)':\s/;
+
+/**
+ * Whether a field holds turns: a list of them, one turn, {messages}, or one of these as JSON text, as tables hold it. How
+ * Python prints them (to_csv does) is a FileError, as that isn't read back for sure.
+ */
 export function holdsTurns(field: Field): boolean {
   const { value } = field;
+  if (typeof value === "string" && printedByPython.test(value))
+    field.fail("holds messages as Python prints them; write the data as JSON Lines or Parquet");
   if (typeof value === "string") return /^\s*\[\s*\{\s*"(role|from|content|value)"/.test(value);
   return typeof value === "object" && value !== null;
 }
