@@ -8,15 +8,21 @@ import { FileError, type LoadedModel, type ModelParts, type RawConfig } from "..
 import type { SpecialIds } from "../nn/tokenizers/index.ts";
 import type { RewardModelFolder } from "./rewardModelFiles.ts";
 
+/** The weight that gives a classifier's reward; OpenRLHF's configuration may call it otherwise. */
+export function scoreNameOf({ value_head_prefix: prefix }: RawConfig): string {
+  return `${typeof prefix === "string" ? prefix : "score"}.weight`;
+}
+
 /**
  * A classifier's folder in the official code's names. It has no language-model head; the embedding stands in for it,
  * and only rewards mean something. Other folders are returned as they are.
  */
 export function withValueHead(name: string, loaded: LoadedModel): LoadedModel {
-  const { "score.weight": score, ...rest } = loaded.tensors;
+  const at = scoreNameOf(loaded.config);
+  const { [at]: score, ...rest } = loaded.tensors;
   if (score === undefined || loaded.config.vhead_layer_type !== undefined) return loaded;
   if (score.shape[0] !== 1) {
-    const problem = `score.weight is [${score.shape}]: a classifier of ${score.shape[0]} labels, no reward model`;
+    const problem = `${at} is [${score.shape}]: a classifier of ${score.shape[0]} labels, no reward model`;
     throw new FileError(name, "", problem);
   }
   const head = { vhead_layer_type: "linear", summary_dropout_prob: 0, twoheads_classifier: true };

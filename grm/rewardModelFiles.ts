@@ -28,7 +28,7 @@ import {
 } from "../nn/index.ts";
 import { asWritten, checkFits } from "../nn/pretrained.ts";
 import { tokenizerFolder, tokenizerIn } from "../nn/tokenizers/folder.ts";
-import { paddingOf, withValueHead } from "./classifier.ts";
+import { paddingOf, scoreNameOf, withValueHead } from "./classifier.ts";
 import { chatTemplateIn } from "./data/chat.ts";
 import { type Reading, truncations } from "./data/sequences.ts";
 import { chatTemplateSchema, transcript } from "./data/template.ts";
@@ -180,11 +180,11 @@ export function rewardModelIn(
 }
 
 /** Whether a folder has a reward head, by its configuration or, as a classifier and adapters, by its weights. */
-function hasHead(folder: Folder, { vhead_layer_type }: RawConfig): boolean {
-  if (vhead_layer_type !== undefined || baseOfAdapters(folder) !== null) return true;
+function hasHead(folder: Folder, raw: RawConfig): boolean {
+  if (raw.vhead_layer_type !== undefined || baseOfAdapters(folder) !== null) return true;
   const weights = weightsIn(folder);
   weights.close();
-  return weights.stored.has("score.weight");
+  return weights.stored.has(scoreNameOf(raw));
 }
 
 type Fields = z.infer<typeof configSchema>;

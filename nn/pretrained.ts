@@ -43,6 +43,12 @@ export function causalLMFiles(lm: CausalLM): Promise<Map<string, Uint8Array>> {
 export function causalLMOf({ config, tensors }: LoadedModel): CausalLM {
   const fits = configFromHF(config);
   checkFits(fits, tensors);
+  const head = Object.keys(tensors).find((name) => /^(score|value_head)\.weight$/.test(name));
+  if (head !== undefined && !("lm_head.weight" in tensors)) {
+    throw new ArgumentError(
+      `the weights are a classifier's (${head}), which gives rewards; a language model that writes is needed`,
+    );
+  }
   const lm = new CausalLM(fits, { rng: random(0) });
   lm.loadStateDict(asWritten(lm.config.style, tensors));
   return lm.eval();
@@ -85,11 +91,21 @@ const prefixes: Readonly<Record<string, readonly [RegExp, string]>> = {
   llama: [/^(embed_tokens|layers|norm)\./, "model."],
 };
 
+/** What packed weights have beside them: GPTQ's and AWQ's, bitsandbytes', and those of 8 bits with a scale. */
+const packed =
+  /\.(qweight|qzeros|absmax|quant_map|quant_state\..*|SCB|weight_scale|weight_scale_inv)$/;
+
 /**
  * Tensors under the names of a whole language model. Some files leave the backbone's prefix out, and older
- * ones hold masks and the frequencies of rotary angles among the weights.
+ * ones hold masks and the frequencies of rotary angles among the weights. An ArgumentError where they are quantised.
  */
 export function asWritten(style: string, tensors: StateDict): StateDict {
+  const quantised = Object.keys(tensors).find((name) => packed.test(name));
+  if (quantised !== undefined) {
+    throw new ArgumentError(
+      `the weights are quantised (${quantised}), which isn't read; the model they were made of is`,
+    );
+  }
   const [bare, prefix] = prefixes[style] ?? [/(?!)/, ""];
   const weights = Object.entries(tensors).filter(([name]) => !notWeights[style]?.test(name));
   return Object.fromEntries(

@@ -153,6 +153,20 @@ describe("a classifier of one label", () => {
     assert.notEqual(apart, plain);
   });
 
+  test("writes no text, and its weight may have the name that OpenRLHF's configuration says", async () => {
+    const { "lm_head.weight": _, ...backbone } = lm.stateDict();
+    const score = tensor([Array.from({ length: 16 }, (_, i) => Math.sin(i + 1))]);
+    const rewardsIn = async (name: string, prefix?: string): Promise<Float64Array> => {
+      const config = { value_head_prefix: prefix };
+      const dict = { ...backbone, [`${prefix ?? "score"}.weight`]: score };
+      const path = await modelIn(name, config, dict);
+      assert.throws(() => loadCausalLM(path), /weights are a classifier's \(\w+\.weight\), which/);
+      const ids = Int32Array.of(4, 5, 6);
+      return (await scoreSequences(loadRewardModel(path).model, [{ ids, labels: ids }])).rewards;
+    };
+    assert.deepEqual(await rewardsIn("prefix", "value_head"), await rewardsIn("no prefix"));
+  });
+
   test("of several labels it is no reward model", async () => {
     const score = tensor([new Array(16).fill(0), new Array(16).fill(1)]);
     const path = await modelIn("labels", {}, { ...lm.stateDict(), "score.weight": score });
@@ -166,6 +180,14 @@ describe("one sentence at once", () => {
     writeFileSync(join(path, "model.safetensors"), "broken");
     assert.throws(() => loadCausalLM(path), /model_type is "mamba"; known are/);
     assert.throws(() => loadRewardModel(path), /model_type is "mamba"; known are/);
+  });
+
+  test("quantised weights", async () => {
+    for (const name of ["qweight", "weight_scale_inv", "quant_state.bitsandbytes__nf4"]) {
+      const dict = { ...lm.stateDict(), [`model.layers.0.self_attn.q_proj.${name}`]: zeros([2]) };
+      const path = await modelIn("quantised", {}, dict);
+      assert.throws(() => loadCausalLM(path), /the weights are quantised \(model.*\), which isn't/);
+    }
   });
 
   test("pickles and pointers", async () => {

@@ -4,7 +4,7 @@
 // Next: nn.checkpoints.test.ts.
 
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -741,6 +741,12 @@ describe("damaged tokenizer.json", () => {
     refuses(
       () => loadTokenizer(join(folder, "nowhere")),
       /holds neither tokenizer\.json nor tokenizer\.bin/,
+    );
+    mkdirSync(join(folder, "older"));
+    writeFileSync(join(folder, "older", "vocab.json"), "{}");
+    refuses(
+      () => loadTokenizer(join(folder, "older")),
+      /holds vocab\.json, an older form, and no tokenizer\.json, which transformers writes/,
     );
     refuses(() => loadTokenizer(join(folder, "no.json")), /no\.json: there is no such file/);
   });

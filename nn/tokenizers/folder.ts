@@ -47,8 +47,15 @@ export function tokenizerIn(folder: Folder): Tokenizer {
   const at = tokenizerFolder(folder);
   if (at.has(jsonName)) return tokenizerOfJson(at.open(jsonName), at);
   if (at.has(binName)) return tokenizerOfBin(at.open(binName));
-  throw new FileError(folder.name, "", `holds neither ${jsonName} nor ${binName}`);
+  const other = ["tokenizer.model", "spiece.model", "vocab.json", "vocab.txt"].find((name) =>
+    at.has(name),
+  );
+  const converted = `holds ${other}, an older form, and no ${jsonName}, which transformers writes, in its folder: ${conversion}`;
+  const neither = `holds neither ${jsonName} nor ${binName}`;
+  throw new FileError(folder.name, "", other === undefined ? neither : converted);
 }
+
+const conversion = `python -c "from transformers import AutoTokenizer; AutoTokenizer.from_pretrained('.').save_pretrained('.')"`;
 
 /** The tokenizer in a llama2.c file, which is closed. */
 export function tokenizerOfBin(source: ByteSource): Tokenizer {
