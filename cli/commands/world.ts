@@ -5,13 +5,11 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { ArgumentError, type Random, random } from "../../core/index.ts";
 import {
+  comparisons,
   markedText,
-  type SplitName,
+  type PreferenceWorld,
   type Story,
   type StoryComparison,
-  spelled,
-  spelledPairs,
-  splits,
   storyText,
   type World,
   worldNamed,
@@ -32,6 +30,7 @@ Examples:
   $ twoheads world spelled --pairs 200 --jsonl > pairs.jsonl
   $ twoheads train --base spelled-1 --data pairs.jsonl --template plain
   $ twoheads world spelled --pairs all            what a reward model is tested on
+  $ twoheads world deeds --pairs form             who did what to whom, said in other ways
 `;
 
 /** Adds the command. */
@@ -44,7 +43,7 @@ export function addWorld(program: Command): void {
     .option("--samples <number>", "number of stories or pairs to print", count, 3)
     .option(
       "--pairs <split>",
-      `print pairs of "spelled" in place of stories: so many of the training distribution, or a split: ${Object.keys(splits).join(", ")}`,
+      `print pairs in place of stories: so many of the training distribution, or a split: ${splitsText}`,
     )
     .option("--jsonl", "print pairs as lines of JSON, which twoheads train reads, and nothing else")
     .option(
@@ -56,6 +55,17 @@ export function addWorld(program: Command): void {
     .addOption(jsonOption().conflicts("jsonl"))
     .addHelpText("after", examples)
     .action((name: string, given: Given) => showWorld(worldNamed(name), given));
+}
+
+/** The worlds that have preference pairs. */
+const compared = Object.values(worlds).filter(isCompared);
+
+const splitsText = compared
+  .map(({ name, splits }) => `${splits.join(", ")} ("${name}")`)
+  .join("; ");
+
+function isCompared(world: World): world is PreferenceWorld {
+  return "splits" in world;
 }
 
 function count(text: string): number {
@@ -123,16 +133,13 @@ function valued(world: World, story: Story): Story & { readonly gold: number } {
 /** So many pairs as asked for, or `samples` of the split that is asked for. */
 function drawnPairs(world: World, asked: string, samples: number, rng: Random): StoryComparison[] {
   const isCount = /^[1-9]\d*$/.test(asked);
-  if (world !== spelled || !(isCount || Object.hasOwn(splits, asked))) {
+  if (!(isCompared(world) && (isCount || world.splits.includes(asked)))) {
     throw new ArgumentError(
-      `world: pairs are there of "spelled", a number of them or from ${Object.keys(splits).join(", ")}; ` +
-        `not of "${world.name}" from "${asked}"`,
+      `world: pairs are there in a number of your own, or from ${splitsText}; not of "${world.name}" from "${asked}"`,
     );
   }
-  const [split, count] = isCount
-    ? (["id", Number(asked)] as const)
-    : ([asked as SplitName, samples] as const);
-  return spelledPairs(split, count, { labels: "true" }, rng);
+  const [split, count] = isCount ? ["id", Number(asked)] : [asked, samples];
+  return comparisons(world, split, count, { labels: "true" }, rng);
 }
 
 /** A pair as text goes on with text: the answers begin with the space after the title. */

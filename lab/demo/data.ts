@@ -10,38 +10,44 @@ import { mean, winsOf } from "../../grm/statistics/index.ts";
 import type { TrainOptions } from "../../grm/trainer.ts";
 import {
   asPair,
+  comparisons,
   documents,
   type LabelOptions,
+  type PreferenceWorld,
   type SplitName,
   spelled,
-  spelledPairs,
-  splits,
-  type World,
 } from "../worlds/index.ts";
 import type { Arm, DemoPlan } from "./plan.ts";
 
 /** What one seed's reward models learn from, stop by and are tested on. */
-export interface Data {
+export interface Data<Split extends string = SplitName> {
   readonly training: readonly Pair[];
   readonly validation: readonly Pair[];
-  readonly tests: Readonly<Record<SplitName, readonly Pair[]>>;
+  readonly tests: Readonly<Record<"id" | Split, readonly Pair[]>>;
   readonly held: readonly Int32Array[];
 }
 
 /** How much of each. */
 export type DataSizes = Pick<DemoPlan, "pairs" | "validation" | "tests" | "heldOut">;
 
-/** A seed's data: the same for all its arms. The world is "spelled", in whatever tokens. */
-export function dataOf(seed: number, plan: DataSizes, world: World = spelled): Data {
+/** A seed's data: the same for all its arms. */
+export function dataOf(seed: number, plan: DataSizes): Data;
+export function dataOf<Split extends string>(
+  seed: number,
+  plan: DataSizes,
+  world: PreferenceWorld<Split>,
+): Data<Split>;
+export function dataOf(seed: number, plan: DataSizes, world: PreferenceWorld = spelled) {
   const rng = random(`demo ${seed}`);
-  const draw = (name: string, split: SplitName, count: number, labels: LabelOptions["labels"]) =>
-    spelledPairs(split, count, { labels }, rng.fork(name)).map((c) => asPair(world, c, split));
-  const names = Object.keys(splits) as SplitName[];
-  const tests = names.map((name) => [name, draw(`test ${name}`, name, plan.tests, "true")]);
+  const draw = (name: string, split: string, count: number, labels: LabelOptions["labels"]) =>
+    comparisons(world, split, count, { labels }, rng.fork(name)).map((c) =>
+      asPair(world, c, split),
+    );
+  const tests = world.splits.map((name) => [name, draw(`test ${name}`, name, plan.tests, "true")]);
   return {
     training: draw("training", "id", plan.pairs, "noisy"),
     validation: draw("validation", "id", plan.validation, "noisy"),
-    tests: Object.fromEntries(tests),
+    tests: Object.fromEntries(tests) as Data<string>["tests"],
     held: documents(world, plan.heldOut, random("held out")),
   };
 }

@@ -11,16 +11,14 @@ import { CausalLM } from "../../nn/index.ts";
 import { loadCausalLM, saveCausalLM } from "../../nn/node.ts";
 import { breathe } from "../../nn/run/loop.ts";
 import { committedBase } from "../demo/bases.ts";
-import { pretrainBase, type World } from "../worlds/index.ts";
+import { deeds, type PreferenceWorld, pretrainBase } from "../worlds/index.ts";
 import { tokenised } from "../worlds/tokenised.ts";
 import { type BaseWords, digestOf, usualBase } from "./words.ts";
 
 /** The world of a base, with a base of its size. */
-export function worldOf({ tokens, layers, dim, heads }: BaseWords): World {
-  return {
-    ...tokenised(tokens),
-    base: { ...tokenised(tokens).base, layers, dim, heads, ffDim: 2 * dim },
-  };
+export function worldOf({ world: name, tokens, layers, dim, heads }: BaseWords): PreferenceWorld {
+  const world: PreferenceWorld = name === "deeds" ? deeds : tokenised(tokens);
+  return { ...world, base: { ...world.base, layers, dim, heads, ffDim: 2 * dim } };
 }
 
 /** Where a base is, or will be: two of the usual ones come with the program, with the bytes that pretraining gives. */

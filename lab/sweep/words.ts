@@ -6,6 +6,7 @@
 
 import { createHash } from "node:crypto";
 import * as z from "zod";
+import { ArgumentError } from "../../core/index.ts";
 import { methods } from "../../grm/trainer/objective.ts";
 import { type TrainOptions, trainSchema, trainSettings } from "../../grm/trainer.ts";
 import { settingsFrom } from "../../nn/checked.ts";
@@ -48,7 +49,7 @@ const training = {
 
 /** What the base is like, and what it has read. */
 const base = {
-  world: z.enum(["spelled"]).default("spelled"),
+  world: z.enum(["spelled", "deeds"]).default("spelled"),
   tokens: z.enum(tokenisations).default("spelled"),
   layers: count.default(3),
   dim: count.default(48),
@@ -88,6 +89,11 @@ export interface SweepJob {
 /** Complete words; an ArgumentError, with `of` before it, names what is wrong or doesn't go together. */
 export function wordsFrom(of: string, given: unknown): JobWords {
   const words = settingsFrom(of, given, wordsSchema);
+  if (words.world !== "spelled" && words.tokens !== "spelled") {
+    throw new ArgumentError(
+      `${of}: tokens "${words.tokens}" are those of the world "spelled"; "${words.world}" is written in one way`,
+    );
+  }
   trainSettings(trainingOf(words));
   return words;
 }

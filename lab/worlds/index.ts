@@ -2,14 +2,17 @@
 // Next: world.ts.
 
 import { ArgumentError } from "../../core/index.ts";
+import { deeds } from "./deeds.ts";
 import { spelled } from "./spelled.ts";
 import { tales } from "./tales.ts";
 import type { World } from "./world.ts";
 
 export { type BaseProgress, documents, newBase, perplexity, pretrainBase } from "./base.ts";
+export { deeds } from "./deeds.ts";
 export {
   asPair,
   compare,
+  comparisons,
   type LabelOptions,
   type StoryComparison,
   spelledPairs,
@@ -17,10 +20,10 @@ export {
 export { markedText, storyText } from "./show.ts";
 export { outOfDistribution, type SplitName, type StoryStyle, spelled, splits } from "./spelled.ts";
 export { setB, tales, titleFor } from "./tales.ts";
-export type { BaseRecipe, Story, World } from "./world.ts";
+export type { BaseRecipe, PreferenceWorld, Story, World } from "./world.ts";
 
 /** All worlds by name. */
-export const worlds: Readonly<Record<string, World>> = { spelled, tales };
+export const worlds: Readonly<Record<string, World>> = { spelled, tales, deeds };
 
 /** A world by its name; an ArgumentError lists the names. */
 export function worldNamed(name: string): World {

@@ -6,12 +6,14 @@
 import { ArgumentError, portable, type Random } from "../../core/index.ts";
 import { accept, signatures } from "../../core/signature.ts";
 import type { Pair, Sequence } from "../../grm/pairs.ts";
-import { type SplitName, type StoryStyle, spelled, splits, story, topicOf } from "./spelled.ts";
-import type { Story, World } from "./world.ts";
+import { type SplitName, spelled } from "./spelled.ts";
+import type { PreferenceWorld, Story, World } from "./world.ts";
 
 const takes = signatures({
   compare:
     'world: { document: function, gold: function, ... }, stories: any[], options: { labels: "noisy" | "true", ... }, rng: Random',
+  comparisons:
+    'world: { splits: any[], twoStories: function, ... }, split: string, count: number, options: { labels: "noisy" | "true", ... }, rng: Random',
   spelledPairs:
     'split: "all" | "domain" | "word" | "form" | "id", count: number, options: { labels: "noisy" | "true", ... }, rng: Random',
   asPair:
@@ -56,7 +58,30 @@ export function compare(
     : { chosen: b, rejected: a, difference: -difference };
 }
 
-/** Pairs of stories of "spelled"; pairs with the same gold are drawn again. */
+/** Comparisons of two stories to one title, of a split of a world; stories of the same gold are drawn again. */
+export function comparisons<Split extends string>(
+  world: PreferenceWorld<Split>,
+  split: "id" | Split,
+  count: number,
+  options: LabelOptions,
+  rng: Random,
+): StoryComparison[] {
+  accept(takes.comparisons, arguments);
+  if (!world.splits.includes(split)) {
+    throw new ArgumentError(
+      `comparisons: "${world.name}" has no split "${split}"; needed one of ${world.splits.join(", ")}`,
+    );
+  }
+  return Array.from({ length: count }, () => {
+    for (;;) {
+      const stories = world.twoStories(split, rng);
+      if (world.gold(stories[0]) !== world.gold(stories[1]))
+        return compare(world, stories, options, rng);
+    }
+  });
+}
+
+/** Comparisons of a split of "spelled". */
 export function spelledPairs(
   split: SplitName,
   count: number,
@@ -64,15 +89,7 @@ export function spelledPairs(
   rng: Random,
 ): StoryComparison[] {
   accept(takes.spelledPairs, arguments);
-  const style: StoryStyle = splits[split];
-  return Array.from({ length: count }, () => {
-    for (;;) {
-      const topic = topicOf(style, rng);
-      const pair = [story(topic, style, rng), story(topic, style, rng)] as const;
-      if (spelled.gold(pair[0]) !== spelled.gold(pair[1]))
-        return compare(spelled, pair, options, rng);
-    }
-  });
+  return comparisons(spelled, split, count, options, rng);
 }
 
 /**

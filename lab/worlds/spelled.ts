@@ -24,15 +24,16 @@ import {
   fill,
   type Mood,
   neutralWord,
+  type PreferenceWorld,
   pick,
   type Story,
   sentencesOf,
   spaced,
+  spell,
   type Topic,
   titleOf,
   topicFrom,
   vocabulary,
-  type World,
 } from "./world.ts";
 
 const longest = 48;
@@ -82,14 +83,14 @@ interface Scene extends Topic {
 }
 
 export function topicOf(style: StoryStyle, rng: Random): Topic {
-  return topicFrom(pick(rng, style.domains), rng);
+  return topicFrom(domains, pick(rng, style.domains), rng);
 }
 
 /** A story of 3 to 6 sentences, as many as fit into 48 tokens with title and `<end>`. */
 export function story(topic: Topic, style: StoryStyle, rng: Random): Story {
   const moods = { C: anyMood(rng), D: anyMood(rng), P: anyMood(rng) };
   const openness = pick(rng, [0.75, 0.95]);
-  const scene = { ...topic, D: companion(topic, rng), moods, openness };
+  const scene = { ...topic, D: companion(domains, topic, rng), moods, openness };
   const title = titleOf(topic);
   const response: string[] = [];
   for (let left = rng.integer(3, 7); left > 0; left--) {
@@ -134,12 +135,6 @@ function polarWord(kind: MoodClass, mood: Mood, { zipf, fromRank }: StoryStyle, 
   return words[rng.categorical(weights)] ?? "";
 }
 
-/** A word as tokens: ba-lin is `ba -lin`. */
-function spell(word: string): string[] {
-  const [onset = "", rime] = word.split("-");
-  return rime === undefined ? [onset] : [onset, `-${rime}`];
-}
-
 const polarityOf = moodsOf([polar]);
 
 /**
@@ -163,7 +158,7 @@ function gold({ title, response }: Story): number {
 const onsetSet: ReadonlySet<string> = new Set(onsets);
 
 /** The world in which moods are spelled letter by letter: it shows what a fine-tune can break. */
-export const spelled: World = {
+export const spelled: PreferenceWorld<SplitName> = {
   name: "spelled",
   purpose: "what a fine-tune can break: accuracy out of distribution",
   tokenizer: vocabulary(
@@ -183,4 +178,10 @@ export const spelled: World = {
   },
   gold,
   polarity: (word) => polarityOf.get(word) ?? 0,
+  splits: Object.keys(splits) as SplitName[],
+  twoStories(split, rng) {
+    const style: StoryStyle = splits[split];
+    const topic = topicOf(style, rng);
+    return [story(topic, style, rng), story(topic, style, rng)];
+  },
 };

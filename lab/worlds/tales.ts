@@ -57,10 +57,10 @@ interface Telling extends Topic {
 }
 
 function begin(rng: Random): Telling {
-  const topic = topicFrom(pick(rng, domainNames), rng);
+  const topic = topicFrom(domains, pick(rng, domainNames), rng);
   return {
     ...topic,
-    D: companion(topic, rng),
+    D: companion(domains, topic, rng),
     mood: anyMood(rng),
     intensity: pick(rng, [0.6, 0.9]),
     sloppy: chance(rng, 0.3),
@@ -88,8 +88,8 @@ function next(telling: Telling, rng: Random): string[] {
 
 function wander(telling: Telling, rng: Random): void {
   const domain = chance(rng, 0.5) ? pick(rng, domainNames) : telling.domain;
-  const topic = topicFrom(domain, rng);
-  Object.assign(telling, topic, { D: companion(topic, rng) });
+  const topic = topicFrom(domains, domain, rng);
+  Object.assign(telling, topic, { D: companion(domains, topic, rng) });
 }
 
 function wordFor(slot: string, telling: Telling, rng: Random): string {
@@ -202,7 +202,7 @@ export const shownDomains = ["forest", "farm"] as const;
 /** A title to write a story for. */
 export function titleFor(rng: Random, from: readonly Topic["domain"][] = shownDomains): string[] {
   accept(takes.titleFor, arguments);
-  return titleOf(topicFrom(pick(rng, from), rng));
+  return titleOf(topicFrom(domains, pick(rng, from), rng));
 }
 
 /** The world of a reader who tires: it shows the over-optimisation of a learnt reward. */

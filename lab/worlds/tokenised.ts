@@ -3,10 +3,10 @@
 // Next: spelled.ts.
 
 import { ByteTokenizer } from "../../nn/index.ts";
-import { spelled } from "./spelled.ts";
+import { type SplitName, spelled } from "./spelled.ts";
 import { polar, reserved } from "./spelledWords.ts";
 import { functionWords, special } from "./words.ts";
-import { vocabulary, type World } from "./world.ts";
+import { type PreferenceWorld, vocabulary } from "./world.ts";
 
 /** How "spelled" may be cut into tokens. */
 export const tokenisations = ["spelled", "words", "bytes"] as const;
@@ -24,7 +24,7 @@ const moodWords = Object.values(polar).flatMap((words) => Object.values(words).f
 /** The most bytes of a token of "spelled", with the space in front of it. */
 const bytesOfToken = 1 + "squirrel".length;
 
-const variants: Readonly<Record<Tokenisation, World>> = {
+const variants: Readonly<Record<Tokenisation, PreferenceWorld<SplitName>>> = {
   spelled,
   words: {
     ...spelled,
@@ -40,6 +40,6 @@ const variants: Readonly<Record<Tokenisation, World>> = {
 };
 
 /** The world "spelled" with its texts cut in this way. */
-export function tokenised(how: Tokenisation): World {
+export function tokenised(how: Tokenisation): PreferenceWorld<SplitName> {
   return variants[how];
 }

@@ -5,7 +5,15 @@
 
 import type { Random } from "../../core/index.ts";
 import { type Tokenizer, WordTokenizer } from "../../nn/index.ts";
-import { type DomainName, domains, type MoodClass, neutral, special, times } from "./words.ts";
+import {
+  type DomainName,
+  domains,
+  type MoodClass,
+  neutral,
+  special,
+  times,
+  type WordDomain,
+} from "./words.ts";
 
 /** A text that answers a title. Words are spelled as the vocabulary spells them. */
 export interface Story {
@@ -45,6 +53,14 @@ export interface World {
   gold(story: Story): number;
   /** A word's part in the reward: +1 pleasant, -1 unpleasant, 0 neither. Looks at whole words. */
   polarity(word: string): -1 | 0 | 1;
+}
+
+/** A world whose stories are compared: in splits that are like training, or different in a way that has a name. */
+export interface PreferenceWorld<Split extends string = string> extends World {
+  /** "id" is like training; all others say how they differ from it. */
+  readonly splits: readonly ("id" | Split)[];
+  /** Two responses to one title, of a split. */
+  twoStories(split: "id" | Split, rng: Random): readonly [Story, Story];
 }
 
 /** A vocabulary of the special tokens, the words of forms, those of every world and a world's own, in this order. */
@@ -91,22 +107,35 @@ export function anyMood(rng: Random): Mood {
 }
 
 /** What a story is about: its main character and place, of one domain. */
-export interface Topic {
-  readonly domain: DomainName;
+export interface Topic<Name extends string = DomainName> {
+  readonly domain: Name;
   readonly C: string;
   readonly P: string;
 }
 
-export function topicFrom(domain: DomainName, rng: Random): Topic {
-  const { characters, places } = domains[domain];
+/** Who a story of each domain can be about, and where. */
+type Domains<Name extends string> = Readonly<
+  Record<Name, Pick<WordDomain, "characters" | "places">>
+>;
+
+export function topicFrom<Name extends string>(
+  all: Domains<Name>,
+  domain: Name,
+  rng: Random,
+): Topic<Name> {
+  const { characters, places } = all[domain];
   return { domain, C: pick(rng, characters), P: pick(rng, places) };
 }
 
 /** Somebody of the same domain beside the main character. */
-export function companion({ domain, C }: Topic, rng: Random): string {
+export function companion<Name extends string>(
+  all: Domains<Name>,
+  { domain, C }: Topic<Name>,
+  rng: Random,
+): string {
   return pick(
     rng,
-    domains[domain].characters.filter((name) => name !== C),
+    all[domain].characters.filter((name) => name !== C),
   );
 }
 
@@ -114,8 +143,14 @@ export function companion({ domain, C }: Topic, rng: Random): string {
 export const titleLength = 4;
 
 /** The title of a story about C at P. */
-export function titleOf({ C, P }: Topic): string[] {
+export function titleOf({ C, P }: Pick<Topic, "C" | "P">): string[] {
   return [special.bos, C, P, ":"];
+}
+
+/** A word as tokens: ba-lin is `ba -lin`. */
+export function spell(word: string): string[] {
+  const [onset = "", rime] = word.split("-");
+  return rime === undefined ? [onset] : [onset, `-${rime}`];
 }
 
 /** The words of a sentence form; `wordsFor` says what goes into each slot, a word in capitals. */
