@@ -31,7 +31,7 @@ import {
   sentencesOf,
   spaced,
   spell,
-  type Topic as TopicOf,
+  type Topic,
   titleOf,
   topicFrom,
   vocabulary,
@@ -91,16 +91,16 @@ export const deedsSplits = {
   all: { ...seen, ...unseenDomains, ...rareWords, ...otherForms, placeAgrees: 0.5 },
 } as const satisfies Record<string, DeedsStyle>;
 
-type Topic = TopicOf<DeedsDomain>;
+type DeedsTopic = Topic<DeedsDomain>;
 
 type DeedsSplit = keyof typeof deedsSplits;
 
-function topicOf({ domains }: DeedsStyle, rng: Random): Topic {
+function topicOf({ domains }: DeedsStyle, rng: Random): DeedsTopic {
   return topicFrom(deedDomains, pick(rng, domains), rng);
 }
 
 /** A story of 4 to 8 sentences, one of them about the place, as many as fit into 64 tokens with title and `<end>`. */
-function story(topic: Topic, style: DeedsStyle, rng: Random): Story {
+function story(topic: DeedsTopic, style: DeedsStyle, rng: Random): Story {
   const D = companion(deedDomains, topic, rng);
   const moods = { C: anyMood(rng), D: anyMood(rng) };
   const placeMood = opposed(moods.C, 1 - style.placeAgrees, rng);
@@ -124,13 +124,13 @@ function opposed(mood: Mood, p: number, rng: Random): Mood {
   return chance(rng, p) ? (-mood as Mood) : mood;
 }
 
-function placeSentence({ P }: Topic, mood: Mood, rng: Random): string[] {
+function placeSentence({ P }: DeedsTopic, mood: Mood, rng: Random): string[] {
   const word = pick(rng, placeMoods[mood === 1 ? "good" : "bad"]);
   return fill(placeForm, (slot) => [slot === "P" ? P : word]);
 }
 
 function deedSentence(
-  { C, D }: Topic & { readonly D: string },
+  { C, D }: DeedsTopic & { readonly D: string },
   moods: Readonly<Record<"C" | "D", Mood>>,
   style: DeedsStyle,
   rng: Random,
