@@ -235,25 +235,30 @@ function tiesScore(rows: readonly Prompted[]): number {
   };
   const both = [...stats].flatMap(([id, tied]) => {
     const ref = id.startsWith("tied:") ? stats.get(id.replace("tied:", "ref:")) : undefined;
-    return ref === undefined ? [] : [{ tied, least: Math.min(tied.gap, ref.gap) }];
+    return ref === undefined || Number.isNaN(tied.spread)
+      ? []
+      : [{ tied, least: Math.min(tied.gap, ref.gap) }];
   });
   if (both.length === 0) {
     throw new ArgumentError('suite: Ties needs rows whose ids are "tied:NUMBER" and "ref:NUMBER"');
   }
   const wider = meanOf(both.map(({ tied }) => Number(tied.gap > tied.spread)));
   const widerInBoth = meanOf(both.map(({ tied, least }) => Number(least > tied.spread)));
-  const byHowMuch = meanOf(
-    both.map(({ tied, least }) => portable.tanh(least / tied.spread - 1) || 0),
-  ); // 0 / 0
+  const apart = both.filter(({ tied }) => tied.spread > 0);
+  const byHowMuch =
+    apart.length === 0
+      ? 0
+      : meanOf(apart.map(({ tied, least }) => portable.tanh(least / tied.spread - 1)));
   return (
     0.3 * right("tied") + 0.3 * right("ref") + 0.2 * wider + 0.2 * widerInBoth + 0.01 * byHowMuch
   );
 }
 
-/** From the lowest right answer to the highest wrong one, and from the highest right one to the lowest. */
+/** From the lowest right answer to the highest wrong one, and from the highest right one (NaN: of one) to the lowest. */
 function gapsOf({ better, worse }: Prompted): { readonly gap: number; readonly spread: number } {
   const lowest = Math.min(...better);
-  return { gap: lowest - Math.max(...worse), spread: Math.max(...better) - lowest };
+  const spread = better.length > 1 ? Math.max(...better) - lowest : Number.NaN;
+  return { gap: lowest - Math.max(...worse), spread };
 }
 
 // --- RM-Bench ----------------------------------------------------------------------------------------

@@ -91,9 +91,13 @@ describe("suites", () => {
       ...[row("ref:0", "Ties", [3], [1, 2]), row("tied:0", "Ties", [5, 6, 7], [1, 2])],
       ...[row("ref:1", "Ties", [3], [2.5, 2]), row("tied:1", "Ties", [5, 7], [1, 6])],
       ...[row("ref:2", "Ties", [4], [1, 2]), row("tied:2", "Ties", [4, 4.5], [1, 2])],
+      ...[row("ref:3", "Ties", [4], [1, 2]), row("tied:3", "Ties", [4, 4], [1, 2])],
+      ...[row("ref:4", "Ties", [4], [1, 2]), row("tied:4", "Ties", [4], [1, 2])],
+      ...[row("tied:5", "Ties", [4, 5], [1, 2]), row("ref:6", "Ties", [1], [1, 2])],
+      row("tied:6", "Ties", [4, 4], [4, 2]),
     ];
     const { score, sections } = suiteResult("reward-bench-2", ...(await scored(rows)));
-    const ties = 0.6987592978092728; // official: its process_single_model, January 2026
+    const ties = 0.6630450120949872; // official: process_single_model of rewardbench 0.1.4
     assert.deepEqual(
       sections.map(({ name }) => name),
       ["Math", "Focus", "Ties"],

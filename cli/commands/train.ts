@@ -140,7 +140,7 @@ export function addTrain(program: Command): void {
   command.addOption(
     new Option(
       "--log <kind>",
-      "write metrics.csv into the folder as well, with columns such as train/loss and eval/accuracy",
+      "write metrics.csv into the folder as well: TensorBoard's names as columns, such as train/loss and eval/accuracy (no event files)",
     ).choices(["csv"]),
   );
   command.option(
