@@ -2,8 +2,9 @@
 // Next: random.ts for where random numbers come from, ops/arithmetic.ts for what to do with tensors.
 
 import type { Device } from "./device.ts";
-import { allocate, checkFloat, type DType, dtypeOf, isFloat, type TypedArray } from "./dtype.ts";
+import { checkFloat, type DType, dtypeOf, isFloat, type TypedArray } from "./dtype.ts";
 import { ArgumentError, DTypeError, IndexError, ShapeError } from "./errors.ts";
+import { allocate } from "./hostMemory.ts";
 import type { Random } from "./random.ts";
 import { describeValue } from "./refusal.ts";
 import { checkShape, formatShape, type Shape, sizeOf } from "./shape.ts";
@@ -66,7 +67,7 @@ function leaf(
   dtype: DType,
   options: TensorOptions,
 ): Tensor {
-  const made = fromData(data, shape, dtype);
+  const made = fromData(data, shape, dtype, undefined, op);
   if (options.requiresGrad) {
     if (!isFloat(dtype)) {
       throw new DTypeError(

@@ -109,7 +109,10 @@ function startDefault(): Device {
 
 /** What hosts have of the process's environment; Deno reads it only where that was allowed. */
 interface Host {
-  readonly process?: { readonly env?: Readonly<Record<string, string | undefined>> };
+  readonly process?: {
+    readonly env?: Readonly<Record<string, string | undefined>>;
+    getBuiltinModule?(name: string): unknown;
+  };
   readonly Deno?: {
     readonly permissions: {
       querySync(what: { name: "env"; variable: string }): { readonly state: string };
@@ -123,4 +126,9 @@ export function environment(name: string): string | undefined {
   const mayRead = Deno?.permissions.querySync({ name: "env", variable: name }).state;
   if (mayRead !== undefined && mayRead !== "granted") return undefined;
   return process?.env?.[name] || undefined;
+}
+
+/** Node's built-in module of that name; undefined in a browser. */
+export function builtin<T>(name: string): T | undefined {
+  return (globalThis as Host).process?.getBuiltinModule?.(name) as T | undefined;
 }

@@ -2,7 +2,7 @@
 // two of them make together. float32 is the default, float64 is for checking gradients, int32 for
 // indices, bool for masks. Next: shape.ts.
 
-import { DeviceError, DTypeError } from "./errors.ts";
+import { DTypeError } from "./errors.ts";
 
 /**
  * What a tensor's elements are. float32 is the default; only floats have gradients; float64 is for the CPU
@@ -13,7 +13,8 @@ export type DType = "float32" | "float64" | "int32" | "bool";
 /** The host's arrays of each dtype, in the order of DType: bools are bytes of 0 and 1. */
 export type TypedArray = Float32Array | Float64Array | Int32Array | Uint8Array;
 
-const arrays = {
+/** Their arrays. */
+export const arrays = {
   float32: Float32Array,
   float64: Float64Array,
   int32: Int32Array,
@@ -31,20 +32,6 @@ export const shortName: Readonly<Record<DType, string>> = {
 /** Bytes that one element takes. */
 export function byteSize(dtype: DType): number {
   return arrays[dtype].BYTES_PER_ELEMENT;
-}
-
-/** A typed array of `length` zeros; a DeviceError, which begins with who asks, where there is no room for it. */
-export function allocate(dtype: DType, length: number, by = "reference"): TypedArray {
-  try {
-    return new arrays[dtype](length);
-  } catch (cause) {
-    const size = (length * byteSize(dtype)) / 2 ** 30;
-    throw new DeviceError(
-      `${by}: out of memory: ${length} numbers of ${dtype} are ${size.toFixed(1)} GiB, more than one array can hold here; ` +
-        "use a smaller shape",
-      { cause },
-    );
-  }
 }
 
 /** The dtype that a typed array holds; bytes are bools. */

@@ -18,7 +18,7 @@ import type { FormulaText, Kernel, Outputs, Spec } from "./kernel.ts";
 import { isDefining, isRecording } from "./modes.ts";
 import { type Gradient, Node, nothing, type Recordable } from "./node.ts";
 import type { BackwardCall, Call, ForwardCall } from "./rule.ts";
-import { formatShape, sizeOf } from "./shape.ts";
+import { formatShape } from "./shape.ts";
 import { accept, type Signature, signature } from "./signature.ts";
 import { Storage } from "./storage.ts";
 import { grad } from "./tape.ts";
@@ -145,9 +145,8 @@ function execute(device: Device, call: Call): Tensor[] {
   let at = 0;
   for (const spec of call.outputs) {
     if (spec === null) continue;
-    const { dtype, shape } = spec;
-    const storage = new Storage(device, dtype, sizeOf(shape), buffers[at] as object);
-    made[at++] = new Tensor(storage, shape);
+    const storage = new Storage(device, spec.dtype, spec.shape, buffers[at] as object, entry.name);
+    made[at++] = new Tensor(storage, spec.shape);
   }
   return made;
 }

@@ -9,7 +9,8 @@
 // Next: ops/, whose entries these loops read.
 
 import { type Device, registerDevice } from "./device.ts";
-import { allocate, type TypedArray } from "./dtype.ts";
+import type { TypedArray } from "./dtype.ts";
+import { allocate } from "./hostMemory.ts";
 import type {
   BackwardCall,
   Block,

@@ -102,6 +102,17 @@ function numbersOf(x: Tensor): string {
   try {
     return format(x.data, x.shape, x.dtype);
   } catch (error) {
-    return `(${error instanceof Error ? error.message : String(error)})`;
+    return `(${reasonOf(error)})`;
   }
+}
+
+/** What was thrown, in a line of its own words. */
+export function reasonOf(cause: unknown): string {
+  return String(cause instanceof Error ? cause.message : cause).split("\n")[0] as string;
+}
+
+/** Bytes in MiB, or in GiB. */
+export function sizeText(bytes: number): string {
+  const mebibytes = bytes / 2 ** 20;
+  return mebibytes < 1024 ? `${mebibytes.toFixed(1)} MiB` : `${(mebibytes / 1024).toFixed(1)} GiB`;
 }

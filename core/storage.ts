@@ -14,12 +14,14 @@ import type { Buffer, Device } from "./device.ts";
 import type { DType } from "./dtype.ts";
 import { ReleasedError } from "./errors.ts";
 import { noteMade } from "./memory.ts";
+import { type Shape, sizeOf } from "./shape.ts";
 
 /**
  * The memory behind a tensor: a buffer on a device, its dtype and length. Tensors of other shapes and
  * detached ones share it; reading it after its release is an error that names the remedy.
  */
 export class Storage {
+  readonly length: number;
   /** Grows with time. */
   readonly serial: number;
   /** Counts in-place writes; the tape compares it to notice a value changed under it. */
@@ -36,9 +38,13 @@ export class Storage {
   constructor(
     readonly device: Device,
     readonly dtype: DType,
-    readonly length: number,
+    /** That of the tensor that it was made for. */
+    readonly shape: Shape,
     buffer: Buffer,
+    /** The op that made it. */
+    readonly by: string,
   ) {
+    this.length = sizeOf(shape);
     this.#buffer = buffer;
     this.serial = noteMade(this);
   }

@@ -255,13 +255,14 @@ export function fromData(
   shape: Shape,
   dtype: DType,
   device: Device = currentDevice(),
+  by = "tensor",
 ): Tensor {
   if (data.length !== sizeOf(shape)) {
     throw new ShapeError(
       `tensor: ${data.length} numbers don't fill shape ${formatShape(shape)}, which holds ${sizeOf(shape)}`,
     );
   }
-  return new Tensor(new Storage(device, dtype, data.length, device.upload(data, dtype)), shape);
+  return new Tensor(new Storage(device, dtype, shape, device.upload(data, dtype), by), shape);
 }
 
 /** Throws unless `x` is a tensor: the first thing an op says of a wrong argument, its `place`th `what`. */

@@ -8,7 +8,7 @@ import type { Device } from "./device.ts";
 import { DTypeError, GraphError, ShapeError } from "./errors.ts";
 import { type Block, commonDevice, type Spec, type UpdateCall, type UpdateEntry } from "./op.ts";
 import { pow } from "./portable.ts";
-import { formatShape, sameShape, sizeOf } from "./shape.ts";
+import { formatShape, sameShape } from "./shape.ts";
 import { accept, signatures } from "./signature.ts";
 import { Storage } from "./storage.ts";
 import { checkTensor, Tensor } from "./tensor.ts";
@@ -43,7 +43,8 @@ export function run<P extends readonly unknown[]>(
   const buffers = runCall(device, call);
   for (const x of entry.kernel.writes(...args)) x.storage.version++;
   return outputs.map(({ dtype, shape }, i) => {
-    return new Tensor(new Storage(device, dtype, sizeOf(shape), buffers[i] as object), shape);
+    const storage = new Storage(device, dtype, shape, buffers[i] as object, entry.name);
+    return new Tensor(storage, shape);
   });
 }
 

@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { allocate } from "../core/dtype.ts";
+import { allocate } from "../core/hostMemory.ts";
 import {
   ArgumentError,
   type Call,

@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import { within } from "../core/draw.ts";
-import { allocate } from "../core/dtype.ts";
+import { allocate } from "../core/hostMemory.ts";
 import * as core from "../core/index.ts";
 import {
   type Device,

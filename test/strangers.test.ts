@@ -34,6 +34,7 @@ const open = ["provideGpu", "showTree", "namedTensors", "tensorsOf"];
 
 /** All that they take may be left out. */
 const allOptional = [
+  "setMemoryLimit",
   "masks",
   "shapes",
   "tensors",

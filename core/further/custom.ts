@@ -235,7 +235,7 @@ function wholeOf(outputs: readonly Tensor[]): Tensor {
     isDouble ? new Float64Array(0) : new Float32Array(0),
     isDouble ? "float64" : "float32",
   );
-  const storage = new Storage(device, isDouble ? "float64" : "float32", 0, buffer);
+  const storage = new Storage(device, isDouble ? "float64" : "float32", [0], buffer, "custom");
   const whole = new Tensor(storage, [outputs.reduce((sum, y) => sum + y.size, 0)]);
   whole.requiresGrad = true;
   return whole;

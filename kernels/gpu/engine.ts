@@ -4,6 +4,7 @@
 // Next: recordStep.ts for recording, elementwise.ts for what is launched.
 
 import { DeviceError, environment } from "../../core/index.ts";
+import { reasonOf, sizeText } from "../../core/show.ts";
 import {
   type GpuKernel,
   kernel,
@@ -196,10 +197,9 @@ export class Engine {
   /** Throws what went wrong as a DeviceError; if the device is lost, that. */
   failed(name: string, error: unknown): never {
     const lost = this.failure();
-    if (lost !== null) throw this.#lostError(lost, error);
+    if (lost !== null) throw this.#lostError(lost, { cause: error });
     if (error instanceof DeviceError) throw error;
-    const message = error instanceof Error ? error.message : String(error);
-    throw new DeviceError(`${this.name}: ${name} didn't run: ${message}`, { cause: error });
+    throw new DeviceError(`${this.name}: ${name} didn't run: ${reasonOf(error)}`, { cause: error });
   }
 
   // --- Host and device -------------------------------------------------------------------------------
@@ -284,7 +284,7 @@ export class Engine {
       const data = isResident(handle) ? await handle.toArray() : handle;
       (await this.#backend).checkMemory();
       const lost = this.failure();
-      if (lost !== null) throw this.#lostError(lost, null);
+      if (lost !== null) throw this.#lostError(lost);
       return fromDevice("read", data, buffer.dtype, buffer.length);
     } catch (error) {
       return this.failed("read", error);
@@ -303,16 +303,16 @@ export class Engine {
   /** Throws if this engine can't go on. */
   checkAlive(): void {
     const lost = this.failure();
-    if (lost !== null) throw this.#lostError(lost, null);
+    if (lost !== null) throw this.#lostError(lost);
   }
 
-  #lostError(reason: string, cause: unknown): DeviceError {
+  #lostError(reason: string, options?: ErrorOptions): DeviceError {
     const { bytes, tensors } = this.memory.statistics;
     return new DeviceError(
-      `${this.name}: ${reason}, and with it the ${tensors} tensors (${(bytes / 2 ** 20).toFixed(1)} MiB) that ` +
+      `${this.name}: ${reason}, and with it the ${tensors} tensors (${sizeText(bytes)}) that ` +
         "were only there. What is on other devices or in files is intact: load the last checkpoint, and " +
         `go on with device("${this.name}").restart() or use("wasm")`,
-      cause === null ? {} : { cause },
+      options,
     );
   }
 }

@@ -2,9 +2,10 @@
 // optional peer of the package: in Node it is loaded when a gpu device is first used, in a
 // browser the page hands it over with provideGpu. Next: modes.ts, which starts one of its backends.
 
+import { builtin } from "../../core/device.ts";
 import { DeviceError } from "../../core/index.ts";
+import { reasonOf } from "../../core/show.ts";
 import { accept, signature } from "../../core/signature.ts";
-import { builtin } from "../wasm/module.ts";
 
 const takes = signature("provideGpu", "library: function | object");
 
@@ -150,10 +151,9 @@ export function gpuLibrary(): GpuLibrary {
     provided = modules.createRequire(import.meta.url)("gpu.js") as GpuLibrary;
     return provided;
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message.split("\n")[0] : String(cause);
     throw new DeviceError(
-      `gpu: gpu.js doesn't load (${why}); npm install gpu.js webgpu brings it (about 140 MB, most of it ` +
-        'WebGPU for Node). use("wasm") is the SIMD device, which needs neither',
+      `gpu: gpu.js doesn't load (${reasonOf(cause)}); npm install gpu.js webgpu brings it (about 140 MB, most of it ` +
+        'WebGPU for Node); use("wasm") needs neither',
       { cause },
     );
   }

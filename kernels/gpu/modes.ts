@@ -4,6 +4,7 @@
 // Next: engine.ts, which runs kernels in a mode.
 
 import { DeviceError } from "../../core/index.ts";
+import { reasonOf } from "../../core/show.ts";
 import {
   type Gpu,
   type GpuContext,
@@ -101,10 +102,9 @@ export async function startWebGpu(): Promise<Backend> {
   try {
     await provideWebGpu();
   } catch (cause) {
-    const what = cause instanceof Error ? cause.message.split("\n")[0] : String(cause);
     throw unavailable(
       mode,
-      `the package webgpu, which brings WebGPU to Node, didn't load (${what})`,
+      `the package webgpu, which brings WebGPU to Node, didn't load (${reasonOf(cause)})`,
     );
   }
   if (!library.GPU.isWebGPUSupported) {

@@ -13,7 +13,7 @@ import {
   type Tree,
   tensorsOf,
 } from "../../core/index.ts";
-import { sameShape, sizeOf } from "../../core/shape.ts";
+import { sameShape } from "../../core/shape.ts";
 import { accept, signatures } from "../../core/signature.ts";
 import { Storage } from "../../core/storage.ts";
 import { settingsOf } from "./compile.ts";
@@ -285,7 +285,7 @@ class ReplayPlan {
           x.size,
         );
         const buffer = this.device.upload(data, x.dtype);
-        const storage = new Storage(this.device, x.dtype, sizeOf(x.shape), buffer);
+        const storage = new Storage(this.device, x.dtype, x.shape, buffer, "recordStep");
         return [x, new Tensor(storage, x.shape)];
       }),
     );

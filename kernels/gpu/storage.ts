@@ -3,7 +3,8 @@
 // 2^24. A buffer is written once: an update in place gives it new numbers, so that whatever was submitted
 // before still reads the old ones. Next: engine.ts, which makes numbers; device.ts, which hands buffers out.
 
-import { allocate, type DType, type TypedArray } from "../../core/dtype.ts";
+import type { DType, TypedArray } from "../../core/dtype.ts";
+import { allocate } from "../../core/hostMemory.ts";
 import { DTypeError, type Storage } from "../../core/index.ts";
 import type { Handle, Resident } from "./library.ts";
 
@@ -68,21 +69,23 @@ export class GpuMemory {
   /** Says that a buffer has numbers on the device (or will have), in place of those before. */
   store(buffer: GpuBuffer, value: Handle | Promise<Handle>): void {
     this.free(buffer);
-    buffer.value = value;
     const slot: Slot = { handle: value, bytes: buffer.bytes, readers: 0, freed: false };
-    this.#slots.set(buffer, slot);
-    this.#lost.register(buffer, slot, slot);
+    this.#own(buffer, slot);
     this.#bytes += slot.bytes;
     this.#tensors++;
     this.#peak = Math.max(this.#peak, this.#bytes);
-    if (value instanceof Promise) this.#await(buffer, slot, value);
   }
 
-  #await(buffer: GpuBuffer, slot: Slot, value: Promise<Handle>): void {
-    value.then(
-      (handle) => {
-        slot.handle = handle;
-        if (this.#slots.get(buffer) === slot) buffer.value = handle;
+  #own(buffer: GpuBuffer, slot: Slot): void {
+    const { handle } = slot;
+    buffer.value = handle;
+    this.#slots.set(buffer, slot);
+    this.#lost.register(buffer, slot, slot);
+    if (!(handle instanceof Promise)) return;
+    handle.then(
+      (value) => {
+        slot.handle = value;
+        if (this.#slots.get(buffer) === slot) buffer.value = value;
       },
       () => {}, // whoever reads the buffer meets the error
     );
@@ -96,11 +99,8 @@ export class GpuMemory {
     this.hold(buffer);
     this.#slots.delete(from);
     this.#lost.unregister(slot);
-    buffer.value = from.value;
     from.value = null;
-    this.#slots.set(buffer, slot);
-    this.#lost.register(buffer, slot, slot);
-    if (slot.handle instanceof Promise) this.#await(buffer, slot, slot.handle);
+    this.#own(buffer, slot);
   }
 
   /** Gives back a buffer's numbers on the device. */

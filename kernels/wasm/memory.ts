@@ -5,7 +5,8 @@
 // without any annotation therefore runs in constant memory; backward() and scope() only make it faster.
 // Next: pool.ts for the addresses, device.ts for who asks.
 
-import { allocate, byteSize, type DType, type TypedArray } from "../../core/dtype.ts";
+import { byteSize, type DType, type TypedArray } from "../../core/dtype.ts";
+import { allocate } from "../../core/hostMemory.ts";
 import type { Storage } from "../../core/index.ts";
 import type { Wasm } from "./kernels.ts";
 import { lists, sizeClass } from "./pool.ts";
@@ -247,7 +248,7 @@ export class WasmMemory {
   /** The host's array of a buffer, copied from its address unless it is there. */
   #copyToHost(buffer: WasmBuffer): TypedArray {
     if (buffer.host !== null) return buffer.host;
-    const host = allocate(buffer.dtype, buffer.length);
+    const host = allocate(buffer.dtype, buffer.length, "wasm");
     host.set(this.array(buffer));
     buffer.host = host;
     return host;

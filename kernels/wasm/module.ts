@@ -8,18 +8,14 @@
 // `forSharedMemory` sets it on the way in.
 // Read next: pool.ts for the memory, threads.ts for the sharing.
 
+import { builtin } from "../../core/device.ts";
 import { ArgumentError, DeviceError, environment } from "../../core/index.ts";
+import { reasonOf } from "../../core/show.ts";
 import type { Exports } from "./exports.ts";
 import type { HostMemory, HostModule, HostURL } from "./host.ts";
 
 const page = 65536;
 const mostPages = 65536; // 4 GiB, all that 32-bit addresses reach
-
-/** Node's built-in module of that name; undefined in a browser. */
-export function builtin<T>(name: string): T | undefined {
-  const host = globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } };
-  return host.process?.getBuiltinModule?.(name) as T | undefined;
-}
 
 /**
  * An address beside this module, in the words that bundlers look for; they move the file and change them.
@@ -136,7 +132,7 @@ function readKernels(url: URL): Uint8Array {
   if (!hasFiles()) {
     if (kept !== null) return kept;
     throw new DeviceError(
-      "wasm: its kernels are fetched before the first tensor: await ready(), which twoheads and twoheads/kernels export",
+      "wasm: its kernels are fetched before the first tensor: await ready(), of twoheads/kernels",
     );
   }
   const fs = builtin<{ readFileSync: (url: URL) => Uint8Array }>("node:fs");
@@ -173,10 +169,6 @@ async function fetched(url: URL): Promise<Uint8Array> {
     why = reasonOf(cause);
   }
   throw new DeviceError(`wasm: ${url} can't be fetched (${why}); ${remedy}`);
-}
-
-function reasonOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }
 
 /**
@@ -243,7 +235,7 @@ export function forSharedMemory(bytes: Uint8Array): Uint8Array {
   const at =
     bytes.findIndex((_, i) => name.every((byte, j) => bytes[i + j] === byte)) + name.length;
   if (at < name.length || bytes[at] !== 1) {
-    throw new Error("kernels/wasm: kernels.wasm imports no memory with a maximum; rebuild it");
+    throw new Error("kernels.wasm imports no memory with a maximum; rebuild it");
   }
   const copy = bytes.slice();
   copy[at] = 3;

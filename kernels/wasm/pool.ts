@@ -9,7 +9,8 @@
 // matmul reads whole panels of 8 columns.
 // Read next: threads.ts.
 
-import { DeviceError } from "../../core/index.ts";
+import { keeper, outOfMemory } from "../../core/hostMemory.ts";
+import { sizeText } from "../../core/show.ts";
 import type { HostMemory } from "./host.ts";
 import { mostPages, page } from "./module.ts";
 
@@ -155,12 +156,9 @@ export class Pool {
       at = this.#split(size) || this.#cut(size);
     }
     if (at) return at;
-    const mib = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
     const { inUse, held } = this.statistics;
-    throw new DeviceError(
-      `wasm: out of memory: ${mib(wanted)} wanted, ${mib(inUse)} in use, ${mib(held)} held of the 4096.0 that 32-bit addresses reach; ` +
-        "keep fewer tensors, or use smaller batches",
-    );
+    const why = `${sizeText(inUse)} in use, ${sizeText(held)} held; 32-bit addresses reach 4.0 GiB`;
+    throw outOfMemory("wasm", wanted, why);
   }
 
   /** The end of the smallest gap that is large enough; 0 without one. */
@@ -188,6 +186,7 @@ export class Pool {
   #grow(end: number): boolean {
     const now = this.statistics.memory / page;
     const needed = Math.ceil(end / page);
+    keeper.take((needed - now) * page, "wasm");
     const more = Math.min(mostPages, Math.max(needed, Math.ceil(now * 1.25)));
     if (needed > mostPages || !(this.#tryGrow(more - now) || this.#tryGrow(needed - now)))
       return false;

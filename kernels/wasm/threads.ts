@@ -6,10 +6,12 @@
 // the process alive.
 // Read next: kernels.ts, which says how much work is worth sharing.
 
+import { builtin } from "../../core/device.ts";
 import { ArgumentError, DeviceError, environment } from "../../core/index.ts";
+import { reasonOf } from "../../core/show.ts";
 import type { Exports, SharedKernel } from "./exports.ts";
 import type { HostMemory, HostModule } from "./host.ts";
-import { builtin, type Lanes } from "./module.ts";
+import type { Lanes } from "./module.ts";
 
 /** A thread's own working memory: matmul's turned operands, attention's blocks. */
 export const scratchBytes = 1 << 20;
@@ -331,8 +333,7 @@ export class Threads {
         const helper = this.#make?.({ ...shared, scratch });
         if (helper) this.#workers.push(helper);
       } catch (error) {
-        const why = error instanceof Error ? error.message : String(error);
-        this.#alone(`a worker didn't start (${why})`);
+        this.#alone(`a worker didn't start (${reasonOf(error)})`);
         break;
       }
     }
