@@ -5,7 +5,7 @@
 // Next: states.ts for where states come from.
 
 import { ArgumentError, portable } from "../../core/index.ts";
-import { accept, signatures } from "../../core/signature.ts";
+import { accept, signature, signatures } from "../../core/signature.ts";
 import { cosine, deviation, dot, inUnits, mean, norm } from "../statistics/index.ts";
 import {
   centredColumns,
@@ -21,8 +21,10 @@ const takes = signatures({
   effectiveRank: "x: { rows: number, cols: number, ... }",
   rankOf: "values: number[]",
   drift: "base: object, model: object",
+  driftFrom: "base: object",
   tokenCosines: "x: { rows: number, cols: number, ... }, y: { rows: number, cols: number, ... }",
 });
+const takesLayer = signature("drift", "states: { rows: number, cols: number, ... }");
 
 /**
  * Linear centred kernel alignment of x [N,C] and y [N,D], the same N tokens in both: 1 where they are alike
@@ -34,17 +36,33 @@ const takes = signatures({
  */
 export function linearCKA(x: Matrix, y: Matrix): number | null {
   accept(takes.linearCKA, arguments);
-  const [a, b] = [inModerateUnits(centredColumns(x)), inModerateUnits(centredColumns(y))];
-  const [shared, own, others] = [alikeness(a, b), alikeness(a, a), alikeness(b, b)];
-  const scale = Math.sqrt(own * others);
+  return alignment(centredStates(x), centredStates(y));
+}
+
+/** States centred, in moderate units, and xᵀx of them: what one side of a comparison needs once. */
+interface CentredStates {
+  readonly x: Matrix;
+  readonly gram: Matrix;
+  /** Their HSIC with themselves. */
+  readonly own: number;
+}
+
+function centredStates(states: Matrix): CentredStates {
+  const x = inModerateUnits(centredColumns(states));
+  const gram = crossProduct(x, x);
+  return { x, gram, own: alikeness(x, x, gram) };
+}
+
+function alignment(a: CentredStates, b: CentredStates): number | null {
+  const scale = Math.sqrt(a.own * b.own);
+  const shared = alikeness(a.x, b.x, crossProduct(a.x, b.x));
   return scale > 0 ? Math.max(-1, Math.min(1, shared / scale)) : null;
 }
 
-/** n (n-3) times the unbiased HSIC of linear kernels (Song et al. 2012, equation 4), of centred columns. */
-function alikeness(a: Matrix, b: Matrix): number {
+/** n (n-3) times the unbiased HSIC of linear kernels (Song et al. 2012, equation 4), of centred columns and aᵀb. */
+function alikeness(a: Matrix, b: Matrix, { data: product }: Matrix): number {
   const n = a.rows;
   if (n < 4) return 0;
-  const product = crossProduct(a, b).data;
   const [p, q] = [squaredNorms(a), squaredNorms(b)];
   const [whole, pairs, each] = [dot(product, product), sumOf(p) * sumOf(q), dot(p, q)];
   const found = whole - (n / (n - 2)) * each + pairs / ((n - 1) * (n - 2));
@@ -70,9 +88,11 @@ function inModerateUnits(x: Matrix): Matrix {
  */
 export function effectiveRank(x: Matrix): number | null {
   accept(takes.effectiveRank, arguments);
-  if (!x.data.every(Number.isFinite)) return null;
-  const a = inModerateUnits(centredColumns(x));
-  const squares = symmetricEigenvalues(crossProduct(a, a)); // of singular values, up to rounding
+  return x.data.every(Number.isFinite) ? rankBehind(centredStates(x)) : null;
+}
+
+function rankBehind({ gram }: CentredStates): number | null {
+  const squares = symmetricEigenvalues(gram); // of singular values, up to rounding
   const largest = squares[0] ?? 0;
   return rankOf(squares.map((square) => (square > 1e-14 * largest ? Math.sqrt(square) : 0)));
 }
@@ -109,22 +129,48 @@ export interface LayerDrift {
 /** Layer by layer, states of the same tokens before and after training. */
 export function drift(base: States, model: States): LayerDrift[] {
   accept(takes.drift, arguments);
-  return Object.entries(base).map(([name, x]) => {
-    const y = model[name];
-    if (y === undefined || y.rows !== x.rows || y.cols !== x.cols) {
-      throw new ArgumentError(
-        `drift: "${name}" is [${x.rows},${x.cols}] of the base and ` +
-          `${y === undefined ? "missing" : `[${y.rows},${y.cols}]`} of the model; needed the same tokens of both`,
-      );
-    }
-    return {
-      name,
-      cka: linearCKA(x, y),
-      cosine: mean(tokenCosines(x, y)),
-      norms: { base: normsOf(x), model: normsOf(y) },
-      effectiveRank: { base: effectiveRank(x), model: effectiveRank(y) },
-    };
-  });
+  return driftFrom(base)(model);
+}
+
+/** drift() from one base for any number of models: what only depends on the base is computed once. */
+export function driftFrom(base: States): (model: States) => LayerDrift[] {
+  accept(takes.driftFrom, arguments);
+  const sides = Object.entries(base).map(([name, x]) => ({ name, before: sideOf(x) }));
+  return (model) =>
+    sides.map(({ name, before }) => {
+      const { states: x } = before;
+      const y = model[name];
+      if (y === undefined || y.rows !== x.rows || y.cols !== x.cols) {
+        throw new ArgumentError(
+          `drift: "${name}" is [${x.rows},${x.cols}] of the base and ` +
+            `${y === undefined ? "missing" : `[${y.rows},${y.cols}]`} of the model; needed the same tokens of both`,
+        );
+      }
+      const after = sideOf(y);
+      return {
+        name,
+        cka: alignment(before.centred, after.centred),
+        cosine: mean(tokenCosines(x, y)),
+        norms: { base: before.norms, model: after.norms },
+        effectiveRank: { base: before.effectiveRank, model: after.effectiveRank },
+      };
+    });
+}
+
+/** States of one model at one layer, and what a comparison needs of them. */
+interface Side {
+  readonly states: Matrix;
+  readonly centred: CentredStates;
+  readonly norms: Norms;
+  readonly effectiveRank: number | null;
+}
+
+function sideOf(states: Matrix): Side {
+  accept(takesLayer, [states]);
+  const centred = centredStates(states);
+  const isFinite = states.data.every(Number.isFinite);
+  const effectiveRank = isFinite ? rankBehind(centred) : null;
+  return { states, centred, norms: normsOf(states), effectiveRank };
 }
 
 /** cos(x_i, y_i) of each row, [N]; 1 where both are 0, 0 where one is, NaN where a state holds no finite number. */

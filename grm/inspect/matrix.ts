@@ -64,16 +64,17 @@ export function columnMeans(x: Matrix): Float64Array {
 
 /** Column c, [N]. */
 export function columnOf({ rows, cols, data }: Matrix, c: number): Float64Array {
-  return Float64Array.from({ length: rows }, (_, i) => data[i * cols + c] ?? 0);
+  const column = new Float64Array(rows);
+  for (let i = 0; i < rows; i++) column[i] = data[i * cols + c] ?? 0;
+  return column;
 }
 
 /** Columns less their means; zeros where one differs by no more than rounding. */
 export function centredColumns(x: Matrix): Matrix {
   const less = matrix(x.rows, x.cols);
   for (let c = 0; c < x.cols; c++) {
-    centred(columnOf(x, c)).forEach((value, i) => {
-      less.data[i * x.cols + c] = value;
-    });
+    const column = centred(columnOf(x, c));
+    for (let i = 0; i < x.rows; i++) less.data[i * x.cols + c] = column[i] ?? 0;
   }
   return less;
 }
@@ -88,10 +89,11 @@ export function crossProduct(x: Matrix, y: Matrix): Matrix {
   const product = matrix(x.cols, y.cols);
   for (let i = 0; i < x.rows; i++) {
     const right = rowOf(y, i);
-    rowOf(x, i).forEach((a, c) => {
-      const into = rowOf(product, c);
-      for (let d = 0; d < right.length; d++) into[d] = (into[d] ?? 0) + a * (right[d] ?? 0);
-    });
+    for (let c = 0, at = 0; c < x.cols; c++) {
+      const a = x.data[i * x.cols + c] ?? 0;
+      for (let d = 0; d < y.cols; d++, at++)
+        product.data[at] = (product.data[at] ?? 0) + a * (right[d] ?? 0);
+    }
   }
   return product;
 }
@@ -121,13 +123,26 @@ function rotate(a: Float64Array, n: number, p: number, q: number): void {
   const t = (theta >= 0 ? 1 : -1) / (Math.abs(theta) + Math.sqrt(theta * theta + 1));
   const c = 1 / Math.sqrt(t * t + 1);
   const s = t * c;
-  const turn = (i: number, j: number): void => {
-    const [x, y] = [a[i] ?? 0, a[j] ?? 0];
-    a[i] = c * x - s * y;
-    a[j] = s * x + c * y;
-  };
-  for (let k = 0; k < n; k++) turn(k * n + p, k * n + q);
-  for (let k = 0; k < n; k++) turn(p * n + k, q * n + k);
+  turn(a, n, p, q, n, c, s); // columns p and q
+  turn(a, n, p * n, q * n, 1, c, s); // rows
+}
+
+/** Turns two rows or columns of n numbers that begin at i and j, `step` apart, by an angle of cosine c and sine s. */
+function turn(
+  a: Float64Array,
+  n: number,
+  i: number,
+  j: number,
+  step: number,
+  c: number,
+  s: number,
+): void {
+  for (let k = 0; k < n; k++) {
+    const x = a[i + k * step] ?? 0;
+    const y = a[j + k * step] ?? 0;
+    a[i + k * step] = c * x - s * y;
+    a[j + k * step] = s * x + c * y;
+  }
 }
 
 /** The w with a w = b, for a symmetric positive definite, by Cholesky's factor. */

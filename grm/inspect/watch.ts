@@ -6,8 +6,8 @@ import { CausalLM } from "../../nn/index.ts";
 import type { Pair } from "../pairs.ts";
 import type { RewardModel } from "../rewardModel.ts";
 import type { DriftRecord } from "../trainer/records.ts";
-import { drift } from "./drift.ts";
-import { type States, tokenStates } from "./states.ts";
+import { driftFrom } from "./drift.ts";
+import { tokenStates } from "./states.ts";
 
 const takes = signatures(
   {
@@ -25,10 +25,10 @@ export function driftWatch(
 ): (model: RewardModel) => Promise<DriftRecord["layers"]> {
   accept(takes.driftWatch, arguments);
   const some = pairs.slice(0, mostPairs).flatMap(({ chosen, rejected }) => [chosen, rejected]);
-  let before: States | null = null;
+  let fromBase: ReturnType<typeof driftFrom> | null = null;
   return async (model) => {
-    before ??= await tokenStates(base, some);
-    return drift(before, await tokenStates(model, some)).map((layer) => ({
+    fromBase ??= driftFrom(await tokenStates(base, some));
+    return fromBase(await tokenStates(model, some)).map((layer) => ({
       name: layer.name,
       cka: layer.cka,
       cosine: layer.cosine,

@@ -52,14 +52,18 @@ export function centred(x: ArrayLike<number>): Float64Array {
   accept(takes.centred, arguments);
   if (!varies(x)) return new Float64Array(x.length);
   const centre = mean(x);
-  return Float64Array.from(x, (value) => value - centre);
+  const less = new Float64Array(x.length);
+  for (let i = 0; i < x.length; i++) less[i] = (x[i] ?? 0) - centre;
+  return less;
 }
 
 /** √ of the mean squared distance from the mean; 0 where numbers differ by no more than rounding. */
 export function deviation(x: ArrayLike<number>): number {
   accept(takes.deviation, arguments);
   const { unit, values } = inUnits(centred(x));
-  return unit * Math.sqrt(mean(Float64Array.from(values, (value) => value ** 2)));
+  const squares = new Float64Array(values.length);
+  for (let i = 0; i < squares.length; i++) squares[i] = (values[i] ?? 0) ** 2;
+  return unit * Math.sqrt(mean(squares));
 }
 
 /** The value below which a share `q` of sorted numbers lies, interpolated. */
