@@ -6,8 +6,9 @@
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import * as modules from "node:module";
-import { basename, join } from "node:path";
+import { basename, join, resolve as resolvePath } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { bundleAll, bundledEntries } from "./bundled.js";
 
 const isTypeScript = /(?<!\.d|\.as)\.m?tsx?$/;
 
@@ -47,6 +48,7 @@ export async function transpileAll(root, folder) {
       writeFileSync(placeOf(source, folder), code);
     }),
   );
+  await bundleAll(root, folder);
 }
 
 /** Instead of tsx: nothing. */
@@ -64,18 +66,27 @@ function namesIn(started) {
   );
 }
 
+const root = fileURLToPath(new URL("..", import.meta.url));
+const bin = pathToFileURL(join(root, "cli/bin.js")).href;
 let folder;
 let names = new Map();
+let bundled = new Map();
 
-/** Called with where the JavaScript is; by Node, where hooks have a thread of their own: before 22.15. */
+/**
+ * Called with where the JavaScript is, and the program that runs; by Node, where hooks have a thread of their own:
+ * before 22.15. A file of test/ may import any file of the house, and has each by itself.
+ */
 export function initialize(given) {
-  folder = given;
+  folder = given.folder;
   names = namesIn(process.cwd());
+  if (!given.program.startsWith(join(root, "test"))) bundled = bundledEntries(root, folder);
 }
 
 export function resolve(specifier, context, next) {
   const { parentURL = "" } = context;
-  const url = isTsx.test(specifier) ? instead : urlOf(specifier, parentURL);
+  const found = isTsx.test(specifier) ? instead : urlOf(specifier, parentURL);
+  const isOutside = parentURL === bin || !parentURL.startsWith(pathToFileURL(root).href);
+  const url = (isOutside && bundled.get(found)) || found;
   return url === undefined || parentURL.includes("/node_modules/")
     ? next(specifier, context)
     : { url, shortCircuit: true };
@@ -83,8 +94,8 @@ export function resolve(specifier, context, next) {
 
 /** Where a name of tsconfig.json leads, or a path beside a source: sooner than Node finds it. */
 function urlOf(specifier, parentURL) {
-  if (!specifier.startsWith(".") || !isTypeScript.test(specifier)) return names.get(specifier);
-  const url = new URL(specifier, parentURL);
+  if (!/^(\.|file:)/.test(specifier) || !isTypeScript.test(specifier)) return names.get(specifier);
+  const url = new URL(specifier, parentURL || undefined);
   return existsSync(url) ? url.href : undefined;
 }
 
@@ -108,8 +119,9 @@ export function load(url, context, next) {
 const given = process.env.TWOHEADS_SHARED;
 if (given !== undefined && !import.meta.url.endsWith("?hooks")) {
   process.setSourceMapsEnabled(true);
+  const data = { folder: given, program: resolvePath(process.argv[1] ?? ".") };
   if (modules.registerHooks) {
-    initialize(given);
+    initialize(data);
     modules.registerHooks({ resolve, load });
-  } else modules.register(`${import.meta.url}?hooks`, { data: given });
+  } else modules.register(`${import.meta.url}?hooks`, { data });
 }
