@@ -45,7 +45,7 @@ export function emptyProject(): EmptyProject {
   const home = join(outer, "home");
   for (const path of [folder, home]) mkdirSync(path);
   checkAlone(folder);
-  const { NODE_PATH: _, NODE_OPTIONS: __, ...environment } = process.env;
+  const { NODE_PATH: _, NODE_OPTIONS: __, TWOHEADS_THREADS: ___, ...environment } = process.env;
   const started = async (env: NodeJS.ProcessEnv, command: string, args: string[]) => {
     const shell = process.platform === "win32" && !command.endsWith(".exe");
     const most = 2 ** 26;

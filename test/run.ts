@@ -70,6 +70,7 @@ async function sharedByAll(): Promise<NodeJS.ProcessEnv> {
   const flag = `--import=${new URL("transpiled.js", import.meta.url).href}`;
   return {
     TWOHEADS_SHARED: folder,
+    TWOHEADS_THREADS: process.env.TWOHEADS_THREADS ?? "1", // files share the cores; tests of threads say how many
     NODE_OPTIONS: [process.env.NODE_OPTIONS, flag].filter(Boolean).join(" "),
   };
 }
