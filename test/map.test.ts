@@ -162,6 +162,22 @@ describe("comparisons", () => {
   });
 });
 
+test("a place is called after what differs from what the plan fixes", () => {
+  const around = {
+    ...plan,
+    fixed: { world: "deeds", baseSteps: 4000, pairs: 2000 },
+    parts: [{ grid: { method: ["bt", "grm-sft"], lr: rates } }],
+  };
+  const few = { grid: { method: ["bt", "grm-sft"], lr: rates, pairs: 500 } };
+  const outcomes = jobsOf(sweepPlan({ ...around, parts: [...around.parts, few] })).map(
+    ({ id: job, words }): JobOutcome => ({ job, words, failed: "train: the loss is NaN" }),
+  );
+  assert.deepEqual(
+    placesOf(around, outcomes).map(({ name }) => name),
+    ["centre", "pairs 500"],
+  );
+});
+
 test("false discovery rates are Benjamini and Hochberg's", () => {
   const close = (got: readonly number[], wanted: readonly number[]): void => {
     assert.equal(got.length, wanted.length);

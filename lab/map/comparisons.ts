@@ -59,7 +59,8 @@ export const plain = "bt";
 
 /** The places of results in the order of the plan; those with nothing to compare are left out. */
 export function placesOf(given: unknown, outcomes: readonly JobOutcome[]): MapPlace[] {
-  const { choose } = sweepPlan(given);
+  const { choose, fixed } = sweepPlan(given);
+  const centre = wordsFrom("map", { ...fixed, method: plain, lr: 1, seed: 0 });
   const own = new Set([...ofMethod, ...choose.over, "seed"]);
   const runs = outcomes.map((outcome): MapRun => {
     const words = wordsFrom(`map: the job ${outcome.job}`, outcome.words);
@@ -67,7 +68,7 @@ export function placesOf(given: unknown, outcomes: readonly JobOutcome[]): MapPl
   });
   const places = new Map<string, { name: string; methods: Map<string, MapRun[]> }>();
   for (const run of runs) {
-    const name = placeName(run.words, own);
+    const name = placeName(run.words, centre, own);
     const place = places.get(name) ?? { name, methods: new Map() };
     places.set(name, place);
     const method = nameOfMethod(run.words);
@@ -81,16 +82,15 @@ export function placesOf(given: unknown, outcomes: readonly JobOutcome[]): MapPl
     .filter(({ methods }) => methods.length > 1 && methods.some(({ name }) => name === plain));
 }
 
-const usual = wordsFrom("map", { method: plain, lr: 1, seed: 0 });
-
-/** What differs from the demo's setting. */
-function placeName(words: JobWords, own: ReadonlySet<string>): string {
+/** What differs from the setting around which the plan looks: the demo's, with what the plan fixes. */
+function placeName(words: JobWords, centre: JobWords, own: ReadonlySet<string>): string {
   const others = Object.entries(words).filter(
     ([name, value]) =>
       !own.has(name) &&
+      name !== "files" && // the same for all
       !(name === "epochs" && words.method === "frozen") && // a head alone takes more of them
       !/^(l2sp|probe|labelSmoothing|lora)/.test(name) &&
-      JSON.stringify(value) !== JSON.stringify(usual[name as keyof JobWords]),
+      JSON.stringify(value) !== JSON.stringify(centre[name as keyof JobWords]),
   );
   const parts = others.map(([name, value]) =>
     name === "mode" ? String(value) : `${name} ${value}`,

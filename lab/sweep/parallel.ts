@@ -23,8 +23,11 @@ export interface ParallelOptions {
   readonly command?: string | undefined;
 }
 
-/** Jobs of one process: starting takes as long as a fifth of a usual one. */
+/** The most jobs of one process: starting takes as long as a fifth of a usual one. */
 const jobsOfProcess = 20;
+
+/** Processes that come one after another on a core, at least: the last of them leave other cores waiting. */
+const turns = 10;
 
 /** A runner that hands jobs to GNU parallel. */
 export function parallelRunner({ hosts, command }: ParallelOptions): SweepRunner {
@@ -33,8 +36,8 @@ export function parallelRunner({ hosts, command }: ParallelOptions): SweepRunner
     const made: readonly SweepTask[] = missingBases(jobs, bases).map((base) => ({ base }));
     if (hosts.length === 0 && made.length > 0) await pipe(made, 1, { options, hosts, command });
     if (signal.aborted) return;
-    const share = Math.ceil(jobs.length / Math.max(1, options.workers));
-    const size = Math.min(jobsOfProcess, share);
+    const cores = Math.max(1, options.workers) * Math.max(1, hosts.length);
+    const size = Math.min(jobsOfProcess, Math.ceil(jobs.length / (turns * cores)));
     await pipe(
       jobs.map((job) => ({ job })),
       size,
