@@ -687,6 +687,15 @@ describe("kinds of files, told by what is in them", () => {
     assert.equal(pairs.length, 1);
   });
 
+  test("semicolons, an object over several lines, a prompt of nothing", async () => {
+    const semicolons = write("csv", "prompt;chosen;rejected\na b;c;d\n");
+    await assert.rejects(readPairs([semicolons], options), /csv:1: has semicolons between columns/);
+    const spread = write("json", JSON.stringify({ data: [] }, null, 1));
+    await assert.rejects(readPairs([spread], options), /json:1: begins an object that goes on in/);
+    const { report } = await read("jsonl", [{ prompt: null, chosen: blue, rejected: green }]);
+    assert.match(String(report), /kept, without .*1 \(line 1\)\n.*the column prompt holds nothing/);
+  });
+
   test("lines of a table are those of the file", async () => {
     const text = 'prompt,chosen,rejected\n"a\nb",yes,no\n\nc,yes,\nd,yes,no\n';
     const { pairs, report } = await readPairs([write("csv", text)], options);

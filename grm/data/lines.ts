@@ -107,6 +107,12 @@ export function parseLine(file: string, options: Line, most = mostLineBytes): Fi
   const place = `${nameOf(file)}:${line}`;
   if (bytes === null) throw new FileError(place, "", `is longer than ${most} bytes`);
   const hasMark = line === 1 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf; // BOM
+  if (line === 1 && bytes[bytes.findLastIndex((byte) => byte > 0x20)] === 0x7b)
+    throw new FileError(
+      place,
+      "",
+      "begins an object that goes on in other lines; needs a line each, or an array",
+    );
   const field = parseJson(place, hasMark ? bytes.subarray(3) : bytes);
   field.object();
   return field;

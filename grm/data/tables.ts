@@ -64,6 +64,12 @@ interface Parsed {
 }
 
 function namesIn(file: string, names: readonly string[]): readonly string[] {
+  if (names.length === 1 && names[0]?.includes(";"))
+    throw new FileError(
+      `${file}:1`,
+      "",
+      "has semicolons between columns; save it with commas or tabs",
+    );
   const twice = names.find((name, i) => name !== "" && names.indexOf(name) !== i);
   if (twice === undefined) return names;
   throw new FileError(`${file}:1`, "", `the column ${twice} stands there twice`);

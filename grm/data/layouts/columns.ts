@@ -98,6 +98,8 @@ export function noteUnusedPrompts(
   const seen = squeezed(seenIn(judged));
   for (const [name, field] of row.entries()) {
     if (!looksLike.test(name) || isAbout.test(name)) continue;
+    if (field.value === null && judged.prompt.length === 0)
+      notes.push({ reason: "unusedPrompt", problem: `the column ${name} holds nothing` });
     const text = lastText(field.value);
     if (!/\S\s+\S/.test(text) || seen.includes(squeezed(text))) continue;
     const problem = `the column ${name} looks like the prompt's, and isn't used`;
