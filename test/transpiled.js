@@ -74,12 +74,17 @@ let bundled = new Map();
 
 /**
  * Called with where the JavaScript is, and the program that runs; by Node, where hooks have a thread of their own:
- * before 22.15. A file of test/ may import any file of the house, and has each by itself.
+ * before 22.15. Commands have the bundle, and what lies elsewhere has it by names, as lessons do; other programs of the
+ * house may import any of its files, and have each by itself.
  */
 export function initialize(given) {
   folder = given.folder;
   names = namesIn(process.cwd());
-  if (!given.program.startsWith(join(root, "test"))) bundled = bundledEntries(root, folder);
+  const entries = bundledEntries(root, folder);
+  const { program } = given;
+  if (program.startsWith(join(root, "cli"))) bundled = entries;
+  else if (program !== "" && !program.startsWith(root))
+    names = new Map([...names].map(([name, url]) => [name, entries.get(url) ?? url]));
 }
 
 export function resolve(specifier, context, next) {
@@ -119,7 +124,8 @@ export function load(url, context, next) {
 const given = process.env.TWOHEADS_SHARED;
 if (given !== undefined && !import.meta.url.endsWith("?hooks")) {
   process.setSourceMapsEnabled(true);
-  const data = { folder: given, program: resolvePath(process.argv[1] ?? ".") };
+  const [, program] = process.argv;
+  const data = { folder: given, program: program === undefined ? "" : resolvePath(program) };
   if (modules.registerHooks) {
     initialize(data);
     modules.registerHooks({ resolve, load });
