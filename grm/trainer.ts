@@ -36,14 +36,21 @@ import {
   weightDecay,
 } from "../nn/run/settings.ts";
 import { chunks, DataOrder, pairLength } from "./batches.ts";
-import type { Pair } from "./pairs.ts";
+import type { Pair, Sequence } from "./pairs.ts";
 import { RewardModel } from "./rewardModel.ts";
 import { perplexityOf, scorePairs, taken } from "./scores.ts";
 import { type PairSummary, summarize } from "./statistics/index.ts";
 import type { TrainCheckpoint } from "./trainer/checkpoint.ts";
 import { pairsDigest } from "./trainer/digest.ts";
 import { methods, Objective, type TrainMethod } from "./trainer/objective.ts";
-import { checkPairs, flipCount, flipped, isLabelled, placesOf } from "./trainer/pairs.ts";
+import {
+  checkPairs,
+  checkTexts,
+  flipCount,
+  flipped,
+  isLabelled,
+  placesOf,
+} from "./trainer/pairs.ts";
 import { chooseParameters } from "./trainer/parameters.ts";
 import { hiddenPushes, parameterPushes } from "./trainer/pushes.ts";
 import type { DriftRecord, EvaluationRecord, StepRecord, TrainRecord } from "./trainer/records.ts";
@@ -187,7 +194,7 @@ export const trainSchema = z.strictObject({
 });
 
 const trainTakes =
-  "model: RewardModel, pairs: any[], options: object, { validation?: any[], resume?: object, " +
+  "model: RewardModel, pairs: any[], options: object, { validation?: any[], texts?: any[], resume?: object, " +
   "signal?: object, onProgress?: function, onRecord?: function, drift?: function, " +
   "onCheckpoint?: function, now?: function }";
 const takes = signatures({ train: trainTakes, beginTraining: trainTakes }, () => ({ RewardModel }));
@@ -241,6 +248,8 @@ export interface TrainProgress {
 export interface TrainHooks extends RunHooks<TrainCheckpoint> {
   /** Pairs that are evaluated now and then, never trained on. */
   readonly validation?: readonly Pair[] | undefined;
+  /** One for each pair: texts that grm-sft's loss is taken on in place of the chosen answers. */
+  readonly texts?: readonly Sequence[] | undefined;
   /** Called after every step. */
   readonly onProgress?: ((progress: TrainProgress) => void) | undefined;
   /** Called with each line for metrics.jsonl. */
@@ -349,9 +358,10 @@ class RewardTraining implements TrainingRun {
     if (pairs.length === 0) throw new ArgumentError("train: got no pairs to train on");
     checkPairs(model, pairs, { needsMargin: method === "margin" });
     checkPairs(model, hooks.validation ?? []);
+    checkTexts(model, pairs, settings, hooks.texts);
     this.#pairs = flipped(pairs, flips, rng.fork("flips"));
     this.#trained = chooseParameters(model, settings, rng.fork("adapters"));
-    this.#objective = new Objective(model, this.#pairs, settings, this.#trained);
+    this.#objective = new Objective(model, this.#pairs, settings, this.#trained, hooks.texts);
     this.#optimiser = this.#newOptimiser();
     this.#order = new DataOrder(this.#pairs.map(pairLength), batchSize, rng.fork("order"));
     this.#stepsOfEpoch = Math.ceil(pairs.length / batchSize);
@@ -386,8 +396,9 @@ class RewardTraining implements TrainingRun {
 
   /** Everything before the first step, or back to where the checkpoint was made. */
   async begin(): Promise<void> {
-    const { resume, validation = [] } = this.hooks;
-    this.#digest = await pairsDigest([...this.#pairs, ...validation]);
+    const { resume, validation = [], texts = [] } = this.hooks;
+    const asPairs = texts.map((text) => ({ chosen: text, rejected: text }));
+    this.#digest = await pairsDigest([...this.#pairs, ...validation, ...asPairs]);
     if (resume) await this.#load(resume);
     else await this.#objective.refer();
     await this.#enterPart();

@@ -644,6 +644,68 @@ function child(folder: string, kill?: { readonly step: number; readonly ms: numb
   );
 }
 
+describe("texts for the text-generation loss", () => {
+  const options: TrainOptions = {
+    ...toyOptions,
+    flips: 0,
+    method: "grm-sft",
+    alpha: 0.5,
+    steps: 4,
+    batchSize: 8,
+  };
+  const chosen = pairs.map((pair) => pair.chosen);
+  const rejected = pairs.map((pair) => pair.rejected);
+
+  test("those of the chosen answers change nothing but the last bits", async () => {
+    const [usual, given] = [await ran(options), await ran(options, { texts: chosen })];
+    for (const [i, { reg_loss, reward_loss, reg_hidden_grad }] of usual.steps.entries()) {
+      near(given.steps[i]?.reg_loss, reg_loss ?? Number.NaN);
+      near(given.steps[i]?.reward_loss, reward_loss);
+      near(given.steps[i]?.reg_hidden_grad, reg_hidden_grad ?? Number.NaN, 1e-4);
+    }
+  });
+
+  test("other ones are read in their place, each beside its pair", async () => {
+    const swapped = pairs.map((pair) => ({
+      ...pair,
+      chosen: pair.rejected,
+      rejected: pair.chosen,
+    }));
+    const [first] = (await ran(options, { texts: rejected })).steps;
+    const [usual] = (await ran(options)).steps;
+    const [other] = (await ran(options, {}, { on: swapped })).steps;
+    near(first?.reward_loss, usual?.reward_loss ?? Number.NaN);
+    near(first?.reg_loss, other?.reg_loss ?? Number.NaN);
+    assert.ok(Math.abs((first?.reg_loss ?? 0) - (usual?.reg_loss ?? 0)) > 1e-3);
+  });
+
+  test("a run goes on with the same ones alone", async () => {
+    let last: TrainCheckpoint | undefined;
+    const onCheckpoint = (made: TrainCheckpoint): void => {
+      last ??= made;
+    };
+    const hooks = { texts: rejected, onCheckpoint };
+    await ran({ ...options, checkpointEvery: 2 }, hooks);
+    assert.ok(last);
+    await assert.rejects(
+      ran(options, { texts: chosen, resume: last }),
+      /the pairs aren.t the ones/,
+    );
+  });
+
+  test("are one for each pair, for grm-sft, within the context", async () => {
+    const refused = (texts: typeof chosen, message: RegExp, method: TrainMethod = "grm-sft") =>
+      assert.rejects(ran({ ...options, method }, { texts }), message);
+    await refused(chosen.slice(1), /got 23 texts for 24 pairs; needed one for each/);
+    await refused(chosen, /method bt reads no texts; needed grm-sft/, "bt");
+    const long = { ids: new Int32Array(99), labels: new Int32Array(99) };
+    await refused(
+      [...chosen.slice(1), long],
+      /text 24 has 99 tokens, more than the model's context/,
+    );
+  });
+});
+
 test("a run that is killed at a random moment and resumed ends with the same bits", async () => {
   const folder = mkdtempSync(join(tmpdir(), "twoheads-kill-"));
   const [calm, killed] = [join(folder, "calm"), join(folder, "killed")];

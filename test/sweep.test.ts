@@ -41,6 +41,24 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 
 const id = (words: object): string => jobOf("test", { lr: 0.001, seed: 1, ...words }).id;
 
+test("what the text loss reads is a setting: chosen answers, rejected ones, or texts of the base", async () => {
+  const some = { seed: 1, method: "grm-sft", lr: 2e-3, epochs: 1 };
+  const few = { pairs: 16, validation: 4, tests: 20, heldOut: 4 };
+  const found = [];
+  for (const sftOn of ["chosen", "rejected", "base"])
+    found.push(await doJob(jobOf("test", { ...some, ...few, sftOn }), "none"));
+  const after = found.map((one) => ("failed" in one ? Number.NaN : (one.perplexity ?? Number.NaN)));
+  assert.equal(new Set(after).size, 3, `${after}`);
+  const files = {
+    ...{ base: "b", training: ["a"], validation: ["a"], tests: { id: ["a"], other: ["a"] } },
+    digest: "0",
+  };
+  assert.throws(
+    () => jobOf("test", { ...some, files, sftOn: "base" }),
+    /sftOn "base" needs a world that writes texts/,
+  );
+});
+
 describe("a job's id", () => {
   test("is SHA-256 of its words in order, without what is as usual", () => {
     const { id, words } = jobOf("test", {
@@ -71,6 +89,7 @@ describe("a job's id", () => {
       { method: "l2-sp" },
       { method: "l2-sp", l2spAlpha: 5 },
       { method: "grm-sft" },
+      { method: "grm-sft", sftOn: "base" },
       { method: "grm-sft", beta: 0.2 },
       { method: "bt", tokens: "bytes" },
     ];

@@ -4,7 +4,7 @@
 // Next: ../trainer.ts for the loop around it, ../losses.ts for the formulas, pushes.ts for how hard each pushes.
 
 import { type Tensor, tensor } from "../../core/index.ts";
-import { makePairBatch, type PaddedBatch } from "../batches.ts";
+import { makeBatch, type PaddedBatch } from "../batches.ts";
 import {
   bradleyTerry,
   dpoRegularizer,
@@ -13,7 +13,7 @@ import {
   rewardCentering,
   sftRegularizer,
 } from "../losses.ts";
-import type { Pair } from "../pairs.ts";
+import type { Pair, Sequence } from "../pairs.ts";
 import type { RewardModel } from "../rewardModel.ts";
 import { scorePairs } from "../scores.ts";
 import type { TrainSettings } from "../trainer.ts";
@@ -90,6 +90,8 @@ export class Objective {
     readonly settings: TrainSettings,
     /** The parameters that are trained, by their names. */
     readonly trained: Named = [],
+    /** One for each pair: what the text-generation loss reads in place of the chosen answers. */
+    readonly texts: readonly Sequence[] | null = null,
   ) {
     this.#parts = methods[settings.method];
   }
@@ -133,16 +135,19 @@ export class Objective {
     return { rewards, rewardLoss, regLoss, loss, seen };
   }
 
-  /** Chosen and rejected answers in one pass. */
+  /** Chosen and rejected answers in one pass, behind other texts where the text-generation loss reads those. */
   #forward(pairs: readonly Pair[], indices: readonly number[]) {
     if (this.#features !== null) {
       return { rewards: this.model.reward(this.#features.batch(indices)), seen: null };
     }
     const isSft = this.#parts.regularizer === "sft"; // which never looks at rejected answers
     const withTargets = this.isRegularized ? (isSft ? pairs.length : 2 * pairs.length) : 0;
-    const batch = makePairBatch(pairs, { withTargets });
+    const others = this.isRegularized ? indices.flatMap((i) => this.texts?.[i] ?? []) : [];
+    const answers = [...pairs.map((p) => p.chosen), ...pairs.map((p) => p.rejected)];
+    const batch = makeBatch([...others, ...answers], { withTargets });
     const { rewards, ...states } = this.model.forward(batch.ids, { mask: batch.mask });
-    return { rewards, seen: { ...states, batch } };
+    const ofAnswers = others.length > 0 ? rewards.slice({ dim: 0, start: others.length }) : rewards;
+    return { rewards: ofAnswers, seen: { ...states, batch } };
   }
 
   #rewardLoss(r_c: Tensor, r_r: Tensor, pairs: readonly Pair[]): Tensor {

@@ -7,6 +7,7 @@ import { pairLength } from "../batches.ts";
 import { IGNORE } from "../losses.ts";
 import type { Pair, Sequence } from "../pairs.ts";
 import type { RewardModel } from "../rewardModel.ts";
+import type { TrainSettings } from "../trainer.ts";
 
 /** How a person finds pairs again, file by file, at most ten of them: pairs.jsonl, lines 3, 8 (hh). */
 export function placesOf(pairs: readonly Pair[], indices: readonly number[]): string {
@@ -50,6 +51,29 @@ export function checkPairs(
     ({ margin }) => margin === undefined,
     "have no margin",
     "method bt goes without margins",
+  );
+}
+
+/** Throws unless there is a text for each pair that the model can take, and a method that reads them. */
+export function checkTexts(
+  model: RewardModel,
+  pairs: readonly Pair[],
+  { method }: TrainSettings,
+  texts: readonly Sequence[] | undefined,
+): void {
+  if (texts === undefined) return;
+  if (method !== "grm-sft")
+    throw new ArgumentError(`train: method ${method} reads no texts; needed grm-sft`);
+  if (texts.length !== pairs.length) {
+    throw new ArgumentError(
+      `train: got ${texts.length} texts for ${pairs.length} pairs; needed one for each`,
+    );
+  }
+  const { context } = model.model;
+  const long = texts.findIndex(({ ids }) => ids.length > context);
+  if (long === -1) return;
+  throw new ArgumentError(
+    `train: text ${long + 1} has ${texts[long]?.ids.length} tokens, more than the model's context of ${context}; cut it`,
   );
 }
 

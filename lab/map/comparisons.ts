@@ -43,11 +43,14 @@ const ofMethod: ReadonlySet<string> = new Set([
   "headDropout",
   "beta",
   "sftForm",
+  "sftOn",
 ]);
 
 /** What a method is called: plain Bradley-Terry is "bt", what differs from a method's usual settings stands behind. */
-function nameOfMethod({ method, best, dropout }: JobWords): string {
+function nameOfMethod({ method, best, dropout, sftOn }: JobWords): string {
+  const texts = { rejected: "on rejected answers", base: "on texts of the base" };
   const extras = [
+    ...(sftOn === "chosen" ? [] : [texts[sftOn]]),
     ...(best === "none" ? [] : ["stopped early"]),
     ...(dropout > 0 ? [`dropout ${dropout}`] : []),
   ];

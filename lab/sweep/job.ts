@@ -2,13 +2,15 @@
 // Next: words.ts for what may be said of a job; results.ts for what is kept.
 
 import { AnomalyError, ArgumentError, random } from "../../core/index.ts";
+import { IGNORE } from "../../grm/losses.ts";
+import type { Sequence } from "../../grm/pairs.ts";
 import { RewardModel } from "../../grm/rewardModel.ts";
 import { scorePairs } from "../../grm/scores.ts";
 import { summarize } from "../../grm/statistics/index.ts";
 import { flipped } from "../../grm/trainer/pairs.ts";
 import { train } from "../../grm/trainer.ts";
 import { accuracies, dataOf } from "../demo/data.ts";
-import { perplexity } from "../worlds/index.ts";
+import { documents, perplexity } from "../worlds/index.ts";
 import { titleLength } from "../worlds/world.ts";
 import { ensureBase, openBase, worldOf } from "./bases.ts";
 import { type FilesData, readFilesData } from "./files.ts";
@@ -57,6 +59,22 @@ async function sharedData(words: JobWords): Promise<JobData> {
   return data;
 }
 
+/** The first token of a document that a language model is asked for: behind the title, which in bytes may have any length. */
+function firstRead({ tokens }: JobWords): number {
+  return tokens === "bytes" ? 1 : titleLength;
+}
+
+/** What the text-generation loss reads, where that isn't the chosen answers; texts of the base are fresh ones. */
+function textsOf(words: JobWords, { training }: JobData): Sequence[] | undefined {
+  if (words.method !== "grm-sft" || words.sftOn === "chosen") return undefined;
+  if (words.sftOn === "rejected") return training.map(({ rejected }) => rejected);
+  const rng = random(`demo ${words.seed}`).fork("texts of the base");
+  return documents(worldOf(baseOf(words)), training.length, rng).map((ids) => ({
+    ids,
+    labels: ids.map((id, i) => (i < firstRead(words) ? IGNORE : id)),
+  }));
+}
+
 /** Rewards that are no numbers are told by an ArgumentError. */
 function asAnomaly(error: Error): never {
   throw error instanceof ArgumentError ? new AnomalyError(error.message, { cause: error }) : error;
@@ -79,11 +97,12 @@ export async function doJob(
   const rng = random(`demo ${seed}`).fork("head");
   const model = new RewardModel(lm, { head: { type: words.head, dropout: headDropout }, rng });
   model.eval(); // which a fresh one isn't, and train() sees to itself
-  const first = words.tokens === "bytes" ? 1 : titleLength; // a title has as many bytes as it has
+  const first = firstRead(words);
   try {
     const perplexityBefore = finite(perplexity(lm, data.held, first));
     const trained = await train(model, data.training, trainingOf(words), {
       ...(best !== "none" && { validation: data.validation }),
+      texts: textsOf(words, data),
       onProgress: ({ step, steps }) => onProgress(step / steps),
     });
     const { chosen, rejected } = await scorePairs(model, data.validation);

@@ -68,6 +68,8 @@ export const wordsSchema = z.strictObject({
   heldOut: count.default(100),
   head: z.enum(["linear", "mlp"]).default("linear"),
   headDropout: share.default(0),
+  /** What the loss of grm-sft reads: chosen answers, rejected ones, or texts that the base was pretrained on. */
+  sftOn: z.enum(["chosen", "rejected", "base"]).default("chosen"),
   dropout: share.default(0),
   ...training,
 });
@@ -94,6 +96,8 @@ export function wordsFrom(of: string, given: unknown): JobWords {
       `${of}: tokens "${words.tokens}" are those of the world "spelled"; "${words.world}" is written in one way`,
     );
   }
+  if (words.files !== undefined && words.sftOn === "base")
+    throw new ArgumentError(`${of}: sftOn "base" needs a world that writes texts; these are files`);
   trainSettings(trainingOf(words));
   return words;
 }
@@ -122,6 +126,7 @@ const readBy: Readonly<Partial<Record<keyof JobWords, (words: JobWords) => boole
   alpha: isRegularised,
   beta: isRegularised,
   sftForm: (words) => words.method === "grm-sft",
+  sftOn: (words) => words.method === "grm-sft",
   l2spAlpha: ({ method }) => method === "l2-sp",
   l2spBeta: ({ method }) => method === "l2-sp",
   probeEpochs: ({ method }) => method === "lp-ft",
