@@ -23,7 +23,7 @@ import { checkAlone, type EmptyProject, emptyProject } from "./emptyProject.ts";
 import { pack, root } from "./installed.ts";
 
 /** Most bytes of the package; 0.9 MB of them are the three bases, 0.7 MB its sources and maps, and 0.1 MB its tests' kit. */
-const most = 3_150_000;
+const most = 3_200_000;
 /** What `twoheads ops` lists. */
 const everyOp = /^elementwise \(\d+\)\n {2}add .*\n {2}sub .*\d+ ops\n$/s;
 /** Compilers from npm, besides the repository's own. */

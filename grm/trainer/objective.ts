@@ -153,12 +153,8 @@ export class Objective {
   #rewardLoss(r_c: Tensor, r_r: Tensor, pairs: readonly Pair[]): Tensor {
     const { centering, positive, labelSmoothing } = this.settings;
     const { margin, smoothing } = this.#parts;
-    const gaps = margin
-      ? rowsOf(
-          pairs.map((pair) => pair.margin ?? 0),
-          r_c,
-        )
-      : undefined;
+    const margins = pairs.map((pair) => pair.margin ?? 0);
+    const gaps = margin ? rowsOf(margins, r_c) : undefined;
     const options = { margin: gaps, labelSmoothing: smoothing ? labelSmoothing : 0 };
     let loss = bradleyTerry(r_c, r_r, options);
     if (centering > 0) loss = loss.add(rewardCentering(r_c, r_r).mul(centering));
@@ -173,12 +169,9 @@ export class Objective {
     if (this.#parts.regularizer === "sft") return sftRegularizer(s_c, { beta, form });
     const { s_c: base_c, s_r: base_r } = this.reference;
     if (base_c === undefined || base_r === undefined) return dpoRegularizer(s_c, s_r, { beta });
-    const rows = (values: Float64Array): Tensor =>
-      rowsOf(
-        indices.map((i) => values[i] ?? 0),
-        s_c,
-      );
-    return dpoRegularizer(s_c, s_r, { beta, reference: { s_c: rows(base_c), s_r: rows(base_r) } });
+    const rows = (of: Float64Array): number[] => indices.map((i) => of[i] ?? 0);
+    const reference = { s_c: rowsOf(rows(base_c), s_c), s_r: rowsOf(rows(base_r), s_r) };
+    return dpoRegularizer(s_c, s_r, { beta, reference });
   }
 }
 
