@@ -42,15 +42,13 @@ export type Methods<M, Names extends keyof M = MethodNames<M>> = {
 export type Nested = number | boolean | readonly Nested[];
 
 /**
- * Numbers in a shape, on a device, and how they were computed, until that is released. tensor(), zeros(),
- * randn() and others make one; every op that takes a tensor first is a method as well: x.mul(y) is mul(x,
- * y).
+ * Numbers in a shape, on a device, and how they were computed, until that is released. tensor(), zeros() and others
+ * make one; every op that takes a tensor first is a method as well: x.mul(y) is mul(x, y).
  */
 export interface Tensor extends Methods<typeof Ops> {
   /**
-   * Adds the gradient of this scalar to `.grad` of every leaf behind it that requires one; other shapes
-   * need `gradient`, what a later scalar's gradient here would be (the cotangent). Releases the graph unless told to retain it. A GraphError
-   * if nothing here requires a gradient, a ShapeError without `gradient` where this is no scalar.
+   * Adds the gradient of this scalar to `.grad` of every leaf behind it that requires one; other shapes need `gradient`, what a later scalar's
+   * gradient here would be (the cotangent). Releases the graph unless told to retain it. A GraphError if nothing requires one, a ShapeError without `gradient` for no scalar.
    */
   backward(options?: Parameters<typeof backward>[1]): void;
   /**
@@ -68,6 +66,9 @@ const noHooks: readonly Hook[] = [];
 const takes = signatures({
   read: "",
   item: "",
+  keep: "",
+  release: "",
+  detach: "",
   named: "name: string",
   onDevice: "name: string",
   requiresGrad_: "on?: boolean",
@@ -148,17 +149,20 @@ export class Tensor {
 
   /** Keeps the memory whatever scope or backward() ends around it; returns the tensor. */
   keep(): this {
+    accept(takes.keep, arguments);
     this.storage.kept = true;
     return this;
   }
 
   /** Gives the memory back now. Reading the tensor afterwards is an error. */
   release(): void {
+    accept(takes.release, arguments);
     this.storage.release("x.release()");
   }
 
   /** The same numbers, off the tape: gradients stop here. Shares the memory, which stays when the graph is released. */
   detach(): Tensor {
+    accept(takes.detach, arguments);
     this.storage.usedOutsideGraph = true;
     return new Tensor(this.storage, this.shape);
   }
@@ -221,10 +225,7 @@ export class Tensor {
     return true;
   }
 
-  /**
-   * What comparisons, arithmetic and Number(x) see: the one number of a tensor with one element; of others
-   * an error, since JavaScript would compare their printed text.
-   */
+  /** What comparisons and Number(x) see: the one number there is; else an error, as JavaScript would compare printed text. */
   [Symbol.toPrimitive](hint: string): number | string {
     if (hint === "string") return this.toString();
     if (this.size === 1) return this.data[0] ?? Number.NaN;

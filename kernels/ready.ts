@@ -62,7 +62,7 @@ async function begin({ kernels, threads, fma = false }: ReadyOptions): Promise<D
   else if (asksForMore) {
     starting = null;
     throw new ArgumentError(
-      "ready: the wasm device runs already; call ready with options before the first tensor",
+      "ready: the wasm device runs already; give options before the first tensor",
     );
   }
   const device = currentDevice();

@@ -299,7 +299,8 @@ describe("functions and classes are told", () => {
   calls(core, "fullLike", [[x], "value"], [[[1], 2], "x must be a tensor"]);
   calls(core, "random", [[], "seed must be"], [[null], "null"]);
   const more = "too many; write";
-  told("read", () => of(x, "read").call(x, 1), more);
+  for (const name of ["read", "keep", "detach", "release"])
+    told(name, () => of(x, name).call(x, 1), more);
   told("normal", () => of(rng, "normal").call(rng, 0, 0.02), "too many");
   for (const name of ["eval", "freeze", "unfreeze", "parameters", "namedParameters", "stateDict"])
     told(name, () => of(lm, name).call(lm, true), more);

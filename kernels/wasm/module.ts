@@ -147,7 +147,7 @@ async function fetchKernels(from: KernelSource): Promise<Uint8Array> {
   if (from instanceof ArrayBuffer) return new Uint8Array(from);
   if (from instanceof Uint8Array) return from;
   if (typeof from !== "string" && !(from instanceof URL)) {
-    throw new ArgumentError(`ready: kernels is ${String(from)}, needed a URL, bytes, or nothing`);
+    throw new ArgumentError(`ready: kernels is ${String(from)}, needed a URL or bytes`);
   }
   const url = typeof from === "string" ? beside(from, () => new URL(from)) : from;
   if (url.protocol === "file:") return readKernels(url);
@@ -235,7 +235,7 @@ export function forSharedMemory(bytes: Uint8Array): Uint8Array {
   const at =
     bytes.findIndex((_, i) => name.every((byte, j) => bytes[i + j] === byte)) + name.length;
   if (at < name.length || bytes[at] !== 1) {
-    throw new Error("kernels.wasm imports no memory with a maximum; rebuild it");
+    throw new Error("kernels.wasm has no maximum; rebuild it");
   }
   const copy = bytes.slice();
   copy[at] = 3;
