@@ -35,7 +35,7 @@ Examples:
 
 /** Adds the command. */
 export function addWorld(program: Command): void {
-  const names = Object.keys(worlds).join(" or ");
+  const names = Object.keys(worlds).join(", ");
   program
     .command("world")
     .description("print stories of a demo world, with what they are truly worth")

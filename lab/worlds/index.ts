@@ -30,6 +30,6 @@ export function worldNamed(name: string): World {
   const world = Object.hasOwn(worlds, name) ? worlds[name] : undefined;
   if (world !== undefined) return world;
   throw new ArgumentError(
-    `there is no world "${name}"; there are ${Object.keys(worlds).join(" and ")}`,
+    `there is no world "${name}"; there are ${Object.keys(worlds).join(", ")}`,
   );
 }
