@@ -5,7 +5,7 @@
 
 import { fileURLToPath } from "node:url";
 import * as z from "zod";
-import { random } from "../core/index.ts";
+import { ArgumentError, random } from "../core/index.ts";
 import { retention } from "../grm/inspect/retention.ts";
 import { readJsonLines, writeJsonLines } from "../grm/jsonLines.ts";
 import { RewardModel } from "../grm/rewardModel.ts";
@@ -13,7 +13,7 @@ import { train } from "../grm/trainer.ts";
 import type { CausalLM } from "../nn/index.ts";
 import { loadCausalLM } from "../nn/node.ts";
 import { accuracies, dataOf, settingsOf } from "./demo/data.ts";
-import type { DemoPlan } from "./demo/plan.ts";
+import { type DemoPlan, fullPlan, planSchema, quickPlan } from "./demo/plan.ts";
 import { oodOf } from "./demo/results.ts";
 import { perplexity } from "./worlds/index.ts";
 
@@ -77,11 +77,13 @@ async function divergence(
 
 // --- The file ----------------------------------------------------------------------------------------
 
-const headSchema = z.strictObject({ command: z.string() });
+const headSchema = z.strictObject({ command: z.string(), plan: planSchema.optional() });
 
 export interface FrontierFile {
   /** What made it. */
   readonly command: string;
+  /** Sizes and settings; files of earlier versions say no more than the command does. */
+  readonly plan?: DemoPlan | undefined;
   readonly points: readonly FrontierPoint[];
 }
 
@@ -91,14 +93,25 @@ export function readFrontier(path: string): FrontierFile | null {
   return found && { ...found.head, points: found.rows };
 }
 
+/** The points of a file that a run with this plan goes on with; an ArgumentError if its plan is another. */
+export function pointsOfPlan(path: string, plan: DemoPlan): readonly FrontierPoint[] {
+  const found = readFrontier(path);
+  if (found === null) return [];
+  const known = found.plan ?? (found.command.endsWith("--quick") ? quickPlan : fullPlan);
+  if (JSON.stringify(known) === JSON.stringify(plan)) return found.points;
+  throw new ArgumentError(
+    `frontier: ${path} holds points of another plan (sizes; with or without --quick); choose another --out, or delete it`,
+  );
+}
+
 /** Writes the points in the order of seed, rate and alpha. */
 export async function writeFrontier(
   path: string,
-  { command, points }: FrontierFile,
+  { command, plan, points }: FrontierFile,
 ): Promise<void> {
   const order = (a: FrontierPoint, b: FrontierPoint): number =>
     a.seed - b.seed || a.lr - b.lr || a.alpha - b.alpha;
-  await writeJsonLines(path, { command }, points.toSorted(order));
+  await writeJsonLines(path, { command, plan }, points.toSorted(order));
 }
 
 /** The frontier that was computed once and came with the program; null if it isn't there. */

@@ -206,6 +206,9 @@ test("frontier is killed before every call that changes a file", async () => {
     assert.deepEqual(await command(begin), { said: "", code: 0 }, when);
     sameFiles(filesIn(folder), end, `after a kill before ${when}`);
   }
+  const full = await command(begin.filter((word) => word !== "--quick"));
+  assert.match(full.said, /^[^\n]*points.jsonl holds points of another plan[^\n]*$/);
+  sameFiles(filesIn(folder), end, "of another plan");
 });
 
 test("results of demo and overopt are whole before every call, and one process writes them", async () => {

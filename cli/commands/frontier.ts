@@ -9,7 +9,7 @@ import {
   type FrontierPoint,
   frontierAlphas,
   frontierPoint,
-  readFrontier,
+  pointsOfPlan,
   writeFrontier,
 } from "../../lab/frontier.ts";
 import { pretrainBase, spelled } from "../../lab/worlds/index.ts";
@@ -92,7 +92,7 @@ async function makePoints(given: Given): Promise<void> {
   const wanted = Array.from({ length: seeds }, (_, i) => i + 1).flatMap((seed) =>
     rates.flatMap((lr) => alphas.map((alpha) => ({ seed, lr, alpha }))),
   );
-  let points: readonly FrontierPoint[] = readFrontier(out)?.points ?? [];
+  let points: readonly FrontierPoint[] = pointsOfPlan(out, plan);
   const bases = makeTemporaryFolder("frontier");
   const screen = displayFor(given);
   const start = performance.now();
@@ -107,7 +107,7 @@ async function makePoints(given: Given): Promise<void> {
         `seed ${at.seed}, rate ${at.lr}, alpha ${at.alpha}; ${gone} gone`,
       );
       points = [...points, await frontierPoint(folder, at, plan)];
-      await writeFrontier(out, { command, points });
+      await writeFrontier(out, { command, plan, points });
     }
   } finally {
     screen.end();
