@@ -19,6 +19,8 @@ interface NodeProcess {
   /** A container's bytes; 0, or more than there are, without one. */
   constrainedMemory(): number;
   emitWarning: unknown;
+  /** Deno and Bun say here that they aren't Node, and have "node:v8" without what it can tell. */
+  readonly versions: Readonly<Record<string, string>>;
 }
 interface NodeHeap {
   queryObjects(constructor: unknown, options: { format: "summary" }): unknown;
@@ -40,7 +42,7 @@ export function setMemoryLimit(bytes?: number): void {
   accept(takes, arguments);
   limit = bytes === undefined ? null : checked("setMemoryLimit: bytes", bytes);
   left = 0;
-  if (builtin<Partial<NodeHeap>>("node:v8")?.queryObjects) Object.assign(keeper, { take, holders });
+  if (isNode()) Object.assign(keeper, { take, holders });
 }
 
 function checked(what: string, x: number | string): number {
@@ -53,6 +55,13 @@ function byDefault(): number {
   if (asked !== undefined) return checked("TWOHEADS_MEMORY", asked) * 2 ** 30;
   const machine = builtin<{ totalmem(): number }>("node:os")?.totalmem() ?? Infinity;
   return 0.75 * Math.min(machine, nodeProcess().constrainedMemory() || Infinity);
+}
+
+function isNode(): boolean {
+  const heap = builtin<Partial<NodeHeap>>("node:v8");
+  if (heap?.queryObjects === undefined) return false;
+  const { deno, bun } = nodeProcess().versions;
+  return deno === undefined && bun === undefined;
 }
 
 function nodeProcess(): NodeProcess {

@@ -691,7 +691,10 @@ describe("kinds of files, told by what is in them", () => {
     const semicolons = write("csv", "prompt;chosen;rejected\na b;c;d\n");
     await assert.rejects(readPairs([semicolons], options), /csv:1: has semicolons between columns/);
     const spread = write("json", JSON.stringify({ data: [] }, null, 1));
-    await assert.rejects(readPairs([spread], options), /json:1: begins an object that goes on in/);
+    await assert.rejects(
+      readPairs([spread], options),
+      /json:1: ends inside an object; needs a whole one in/,
+    );
     const { report } = await read("jsonl", [{ prompt: null, chosen: blue, rejected: green }]);
     assert.match(String(report), /kept, without .*1 \(line 1\)\n.*the column prompt holds nothing/);
   });

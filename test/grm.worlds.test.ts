@@ -491,5 +491,5 @@ describe("tales", () => {
 
 test("worlds are found by name, and a wrong name lists them", () => {
   assert.equal(worldNamed("spelled"), spelled);
-  assert.throws(() => worldNamed("toString"), /there are spelled and tales/);
+  assert.throws(() => worldNamed("toString"), /there are spelled, tales, deeds/);
 });

@@ -111,7 +111,7 @@ export function parseLine(file: string, options: Line, most = mostLineBytes): Fi
     throw new FileError(
       place,
       "",
-      "begins an object that goes on in other lines; needs a line each, or an array",
+      "ends inside an object; needs a whole one in each line, or an array of them",
     );
   const field = parseJson(place, hasMark ? bytes.subarray(3) : bytes);
   field.object();
