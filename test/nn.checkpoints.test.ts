@@ -473,6 +473,28 @@ describe("models in folders", () => {
     assert.deepEqual(Object.keys(index.weight_map), Object.keys(stateDict));
   });
 
+  test("shards are known by their SHA-256: one flipped bit is told, and an index of others has none", async () => {
+    const path = join(folder, "flipped");
+    await saveModel(path, { config, stateDict, shardBytes: 20 });
+    const shard = join(path, "model-g1-00002-of-00002.safetensors");
+    const whole = readFileSync(shard);
+    writeFileSync(
+      shard,
+      whole.map((byte, i) => (i === whole.length - 1 ? byte ^ 1 : byte)),
+    );
+    refuses(
+      () => loadModel(path),
+      /model-g1-00002-of-00002\.safetensors: is damaged, or another model's: its SHA-256/,
+    );
+    const index = join(path, "model.safetensors.index.json");
+    const { metadata, ...rest } = JSON.parse(readFileSync(index, "utf8"));
+    assert.equal(Object.keys(metadata.sha256).length, 2);
+    writeFileSync(index, JSON.stringify({ ...rest, metadata: { total_size: 36 } }));
+    loadModel(path);
+    writeFileSync(index, JSON.stringify({ ...rest, metadata: { sha256: { [shard]: 3 } } }));
+    refuses(() => loadModel(path), /metadata\.sha256.*needs a string/);
+  });
+
   test("an index that is wrong is an error", async () => {
     const path = join(folder, "wrong");
     const index = join(path, "model.safetensors.index.json");

@@ -7,6 +7,7 @@ import { byteSize } from "../../core/dtype.ts";
 import { ArgumentError, type Tensor } from "../../core/index.ts";
 import { accept, signatures } from "../../core/signature.ts";
 import {
+  digestOfFile,
   fileExists,
   folderOf,
   folderOnDisk,
@@ -164,15 +165,17 @@ export async function saveSharded(
   const generation = (old?.generation ?? 0) + 1;
   const shards = divide(tensors, shardBytes);
   const weightMap = new Map<string, string>();
+  const sha256: Record<string, string> = {};
   const stem = `${indexPath.slice(0, -indexEnding.length)}-g${generation}`;
   for (const [i, shard] of shards.entries()) {
     const path = `${stem}-${fiveDigits(i + 1)}-of-${fiveDigits(shards.length)}.safetensors`;
     await saveSafetensors(path, Object.fromEntries(shard), rest);
     for (const [name] of shard) weightMap.set(name, nameOf(path));
+    sha256[nameOf(path)] = digestOfFile(path);
   }
   const total = Object.values(tensors).reduce((sum, x) => sum + bytesOf(x), 0);
   const index = {
-    metadata: { total_size: total, generation },
+    metadata: { total_size: total, generation, sha256 },
     weight_map: Object.fromEntries(weightMap),
   };
   await replaceFile(indexPath, `${JSON.stringify(index, null, 2)}\n`);

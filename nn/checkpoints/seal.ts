@@ -6,10 +6,11 @@
 import { createHash } from "node:crypto";
 import { FileError } from "./byteSource.ts";
 import { digestOfFile, fileExists, joinPath, openFile, readFile } from "./files.ts";
-import { weightsName } from "./folder.ts";
+import { indexName, weightsName } from "./folder.ts";
 import { readHeader } from "./header.ts";
 import { parseJson } from "./json.ts";
 import { type SafetensorsOptions, safetensorsBytes, type Tensors } from "./safetensors.ts";
+import { readIndex } from "./sharded.ts";
 
 /** The name of the seal among the metadata. */
 export const sealName = "twoheads.sha256";
@@ -70,10 +71,30 @@ export function knownDigest(folder: string): string | undefined {
   return digest.value === undefined ? undefined : digest.string();
 }
 
+/** A FileError unless the shards of a folder are what their index knows them by, where it does. */
+function checkShards(folder: string): void {
+  const path = joinPath(folder, indexName);
+  if (!fileExists(path)) return;
+  const { shardOf, digests } = readIndex(openFile(path));
+  for (const shard of new Set(shardOf.values())) {
+    const [file, known] = [joinPath(folder, shard), digests.get(shard)];
+    if (known === undefined || !fileExists(file)) continue; // a missing one is told where it is opened
+    if (digestOfFile(file) === known) continue;
+    throw new FileError(
+      file,
+      "",
+      `is damaged, or another model's: its SHA-256 isn't the one in ${indexName} (${known.slice(0, 12)}...)`,
+    );
+  }
+}
+
 /** A FileError unless a folder's weights are, as far as anybody knows, what was written. */
 export function checkWeights(folder: string): void {
   const path = joinPath(folder, weightsName);
-  if (!fileExists(path)) return;
+  if (!fileExists(path)) {
+    checkShards(folder);
+    return;
+  }
   checkSeal(path);
   const known = knownDigest(folder);
   if (known === undefined || known === digestOfFile(path)) return;

@@ -4,7 +4,7 @@
 import type { Tensor } from "../../core/index.ts";
 import { type ByteSource, FileError, type Folder, readAll } from "./byteSource.ts";
 import type { StoredTensor } from "./header.ts";
-import { parseJson } from "./json.ts";
+import { type Field, parseJson } from "./json.ts";
 import { openTensors, type SafetensorsFile, type TensorFile } from "./safetensors.ts";
 
 /** Opens the shards that an index names; they lie beside it, and hold what it says and nothing else. */
@@ -65,6 +65,8 @@ export interface Index {
   readonly shardOf: ReadonlyMap<string, string>;
   /** How often this index was saved by us; 0 for one of others. */
   readonly generation: number;
+  /** SHA-256 of each shard, in hexadecimal, as we save them; empty for an index of others. */
+  readonly digests: ReadonlyMap<string, string>;
 }
 
 /** What an index says; closes it. */
@@ -79,6 +81,16 @@ export function readIndex(source: ByteSource): Index {
     shardOf.set(name, file);
   }
   const metadata = root.get("metadata");
-  const saved = metadata.value === undefined ? metadata : metadata.get("generation");
-  return { shardOf, generation: saved.value === undefined ? 0 : saved.wholeNumber() };
+  const said = (name: string): Field =>
+    metadata.value === undefined ? metadata : metadata.get(name);
+  const [saved, digests] = [said("generation"), said("sha256")];
+  return {
+    shardOf,
+    generation: saved.value === undefined ? 0 : saved.wholeNumber(),
+    digests: new Map(
+      digests.value === undefined
+        ? []
+        : Array.from(digests.entries(), ([file, field]) => [file, field.string()]),
+    ),
+  };
 }
