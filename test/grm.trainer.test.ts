@@ -706,6 +706,21 @@ describe("texts for the text-generation loss", () => {
   });
 });
 
+test("a margin that no float32 holds is told with its pair before the first step, in every method", async () => {
+  for (const margin of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 1e300]) {
+    const on = pairs.map((pair, i) => ({ ...pair, margin: i === 2 ? margin : 1 }));
+    for (const method of ["margin", "bt"] as const) {
+      let steps = 0;
+      const onProgress = (): void => void steps++;
+      await assert.rejects(
+        ran({ ...toyOptions, method }, { onProgress }, { on }),
+        /1 of 24 pairs have a margin beyond what a float32 holds, 3\.4e38 \(line 3\); measure margins in another unit/,
+      );
+      assert.equal(steps, 0);
+    }
+  }
+});
+
 test("a run that is killed at a random moment and resumed ends with the same bits", async () => {
   const folder = mkdtempSync(join(tmpdir(), "twoheads-kill-"));
   const [calm, killed] = [join(folder, "calm"), join(folder, "killed")];
