@@ -16,6 +16,10 @@ import { random } from "../core/index.ts";
 import "../kernels/index.ts";
 import { PolicyFolder } from "../grm/policies/policyFolder.ts";
 import { readResults as readDemo, writeResults as writeDemo } from "../lab/demo/resultFile.ts";
+import { jobsOf, sweepPlan } from "../lab/sweep/plan.ts";
+import { resultsFile, runSweep } from "../lab/sweep/run.ts";
+import type { SweepRunner } from "../lab/sweep/runner.ts";
+import { doTask } from "../lab/sweep/task.ts";
 import { worldNamed } from "../lab/worlds/index.ts";
 import { ByteTokenizer, CausalLM, FileError } from "../nn/index.ts";
 import { saveCausalLM, saveTokenizer } from "../nn/node.ts";
@@ -209,6 +213,47 @@ test("frontier is killed before every call that changes a file", async () => {
   const full = await command(begin.filter((word) => word !== "--quick"));
   assert.match(full.said, /^[^\n]*points.jsonl holds points of another plan[^\n]*$/);
   sameFiles(filesIn(folder), end, "of another plan");
+});
+
+/** Does a sweep's jobs in this process, so that the calls of a worker are seen, too. */
+const here: SweepRunner = async ({ jobs, bases, onLine }) => {
+  for (const job of jobs) onLine(JSON.stringify(await doTask({ job }, bases)));
+};
+
+test("a sweep and its workers are killed before every call that changes a file", async (t) => {
+  const folder = at("sweep");
+  const size = { layers: 1, dim: 8, heads: 2, baseSteps: 1, tests: 2, validation: 2, heldOut: 1 };
+  const plan = sweepPlan({
+    name: "killed",
+    fixed: { ...size, pairs: 4, epochs: 1, lr: 1e-3 },
+    parts: [{ grid: { method: ["bt", "grm-sft"] } }],
+    seeds: { from: 7, count: 1 },
+  });
+  const jobs = jobsOf(plan);
+  const none = (): void => {};
+  const sweep = () =>
+    runSweep({
+      ...{ plan, jobs, folder, runner: here, workers: 1, signal: new AbortController().signal },
+      ...{ onProgress: none, onTrouble: none },
+    });
+  const states: State[] = [];
+  await watched(({ call, path }) => {
+    if (path.startsWith(folder))
+      states.push({ files: filesIn(folder), when: `${call} ${relative(folder, path)}` });
+  }, sweep);
+  const end = readFileSync(resultsFile(folder));
+  const known = new Set<string>();
+  for (const { files, when } of states) {
+    const key = keyOf(new Map([...files].filter(([name]) => !name.includes(".making-"))));
+    if (known.has(key)) continue; // what a base was made of so far is made anew
+    known.add(key);
+    putBack(folder, files);
+    const { duplicates, missing } = await sweep();
+    assert.deepEqual([duplicates, missing.length], [0, 0], when);
+    assert.ok(readFileSync(resultsFile(folder)).equals(end), `after a kill before ${when}`);
+  }
+  t.diagnostic(`${states.length} calls, ${known.size} states`);
+  assert.ok(states.length > 40 && known.size > 8);
 });
 
 test("results of demo and overopt are whole before every call, and one process writes them", async () => {
