@@ -12,6 +12,7 @@ import { readTrainRun } from "../cli/commands/trainRun.ts";
 import { random, tensor } from "../core/index.ts";
 import { chatTemplateIn, writeChat } from "../grm/data/chat.ts";
 import {
+  exportRewardModel,
   loadPolicyCheckpoint,
   loadTrainCheckpoint,
   readPairs,
@@ -19,17 +20,26 @@ import {
 } from "../grm/node.ts";
 import { loadRewardModel } from "../grm/rewardModelFolder.ts";
 import { parseTrainMetrics } from "../grm/trainer/records.ts";
+import { readResults } from "../lab/demo/resultFile.ts";
+import { findingsOf } from "../lab/map/answers.ts";
+import { jobsOf, sweepPlan } from "../lab/sweep/plan.ts";
+import { readMerged } from "../lab/sweep/results.ts";
 import { folderOnDisk, readFile } from "../nn/checkpoints/files.ts";
+import { configToHF } from "../nn/configHF.ts";
 import { CausalLM } from "../nn/index.ts";
 import {
   loadCausalLM,
+  loadModel,
   loadPretrainCheckpoint,
   loadSafetensors,
   loadTokenizer,
   saveCausalLM,
+  saveModel,
   saveSafetensors,
 } from "../nn/node.ts";
 import { parsePretrainMetrics } from "../nn/pretrain/records.ts";
+import { mapPage } from "../report/mapPage.ts";
+import { root } from "./folders.ts";
 import { drawnModel, reading, tokenizer, whole } from "./rewardFolders.ts";
 
 const small = { vocabSize: 280, dim: 16, layers: 2, context: 96 };
@@ -72,6 +82,24 @@ const tables: Readonly<Record<string, () => Uint8Array | string>> = {
     ),
 };
 
+/** A sweep's plan and what came of its jobs. */
+const sweep = {
+  plan: {
+    ...{ name: "s", seeds: { from: 1, count: 2 } },
+    parts: [{ grid: { method: ["bt", "grm-sft"], lr: [1e-3, 2e-3, 4e-3] } }],
+  },
+};
+const outcomes = jobsOf(sweepPlan(sweep.plan)).map(({ id: job, words }, i) => {
+  if (i === 3) return { job, words, failed: "train: the loss is NaN" };
+  const accuracy = { id: 0.9, domain: 0.5 + i / 100, all: 0.5 };
+  const validation = { accuracy: 0.7, loss: 0.6 };
+  return { job, words, step: 9, validation, accuracy, perplexityBefore: 3, perplexity: null };
+});
+
+function firstLines(path: string, count: number): string {
+  return textOf(path).split("\n").slice(0, count).join("\n");
+}
+
 const randomState = random(1).state();
 const optimiser = { optimiserStep: 3 };
 
@@ -113,11 +141,15 @@ const states: Readonly<Record<string, object>> = {
 /** Writes all files into a folder. */
 export async function writeSamples(folder: string): Promise<void> {
   const lora = { rank: 2, alpha: 4, layers: ["model.layers.*.self_attn.q_proj"] };
-  await saveCausalLM(join(folder, "lm"), new CausalLM({ ...small, heads: 4 }, { rng: random(1) }));
-  await saveRewardModel(
-    folder,
-    whole(drawnModel({ ...small, heads: 4, kvHeads: 2 }, { type: "linear" }, lora)),
-  );
+  const lm = new CausalLM({ ...small, heads: 4 }, { rng: random(1) });
+  await saveCausalLM(join(folder, "lm"), lm);
+  const shards = { config: configToHF(lm.config), stateDict: lm.stateDict(), shardBytes: 20_000 };
+  await saveModel(join(folder, "shards"), shards);
+  const adapted = whole(drawnModel({ ...small, heads: 4, kvHeads: 2 }, { type: "linear" }, lora));
+  await saveRewardModel(folder, adapted);
+  await exportRewardModel(join(folder, "peft"), adapted);
+  writeFileSync(join(folder, "demo.jsonl"), firstLines(join(root, "lab/demo/seeds.jsonl"), 4));
+  writeFileSync(join(folder, "sweep.jsonl"), lines(sweep, ...outcomes));
   for (const [name, make] of Object.entries(tables)) writeFileSync(join(folder, name), make());
   for (const [name, state] of Object.entries(states))
     await saveSafetensors(
@@ -173,9 +205,24 @@ function readTokenizer(folder: string): void {
   read.decode(ids);
 }
 
+function readSweep(folder: string): void {
+  const { plan, outcomes } = readMerged(join(folder, "sweep.jsonl"));
+  mapPage(findingsOf(plan, outcomes));
+}
+
 export const samples: readonly Sample[] = [
   ...["config.json", "model.safetensors"].map((file) => ({ file, read: loadRewardModel })),
   { file: "lm/config.json", read: (folder) => loadCausalLM(join(folder, "lm")) },
+  {
+    file: "shards/model.safetensors.index.json",
+    read: (folder) => loadCausalLM(join(folder, "shards")),
+  },
+  ...["adapter_config.json", "adapter_model.safetensors"].map((name) => ({
+    file: `peft/${name}`,
+    read: (folder: string) => loadModel(join(folder, "peft")),
+  })),
+  { file: "demo.jsonl", read: (folder) => readResults(join(folder, "demo.jsonl")) },
+  { file: "sweep.jsonl", read: readSweep },
   {
     file: "model.safetensors",
     read: (folder) => loadSafetensors(join(folder, "model.safetensors")),
