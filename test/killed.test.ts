@@ -215,6 +215,35 @@ test("frontier is killed before every call that changes a file", async () => {
   sameFiles(filesIn(folder), end, "of another plan");
 });
 
+/** Seeds in processes of their own: what this one keeps of them, whose files tell no time. */
+const manySeeds = { demo: ["--results", at("demo/seeds.jsonl")], overopt: [] } as const;
+
+for (const [name, words] of Object.entries(manySeeds)) {
+  const skip = !isThorough && "it takes minutes; TWOHEADS_RUNS=1 runs it";
+  test(`${name} --seeds is killed before every call that changes a file`, { skip }, async (t) => {
+    const folder = at(name);
+    rmSync(folder, { recursive: true, force: true });
+    const begin = [name, "--quick", "--seeds", "2", ...words, "--out", folder];
+    const states = new Map<string, State>();
+    const { calls, code } = await watch(folder, begin, states);
+    assert.equal(code, 0);
+    const timeless = (): Contents =>
+      new Map(
+        [...filesIn(folder)].filter(
+          ([file]) => /\.(jsonl?|safetensors)$/.test(file) && !/metrics|kept/.test(file),
+        ),
+      );
+    const end = timeless();
+    assert.ok(end.size > 0);
+    for (const { files, when } of states.values()) {
+      putBack(folder, files);
+      assert.equal((await command(begin)).code, 0, when);
+      sameFiles(timeless(), end, `after a kill before ${when}`);
+    }
+    t.diagnostic(`${calls} calls, ${states.size} states: ${[...end.keys()].join(" ")}`);
+  });
+}
+
 /** Does a sweep's jobs in this process, so that the calls of a worker are seen, too. */
 const here: SweepRunner = async ({ jobs, bases, onLine }) => {
   for (const job of jobs) onLine(JSON.stringify(await doTask({ job }, bases)));
