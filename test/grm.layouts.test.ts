@@ -625,6 +625,14 @@ const written: Readonly<Record<string, (rows: readonly object[]) => string | Uin
     ),
 };
 
+/** A Parquet file in whose row group a column has another name of the same length; the schema, which comes first, keeps it. */
+function renamedColumn(file: Buffer, name: string): Buffer {
+  const at = file.lastIndexOf(name);
+  const changed = Buffer.from(file);
+  changed[at] = "x".charCodeAt(0);
+  return changed;
+}
+
 const read = (ending: string, rows: readonly object[]) =>
   readPairs([write(ending, written[ending]?.(rows) ?? "")], options);
 
@@ -734,6 +742,10 @@ describe("kinds of files, told by what is in them", () => {
     "Parquet that is cut short": [
       Buffer.from(written.parquet?.(rows) ?? "").subarray(0, 90),
       /: is damaged Parquet, or of a kind that isn't known, after row 0: /,
+    ],
+    "Parquet whose columns aren't those of its schema": [
+      renamedColumn(Buffer.from(written.parquet?.(rows) ?? ""), "rejected"),
+      /: is damaged Parquet.*after row 0: a row group's columns aren't those of the schema$/,
     ],
     "a zip archive": ["PK\x03\x04rest of it", /: is a zip archive/],
     "a Git LFS pointer": [

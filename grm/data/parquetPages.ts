@@ -2,7 +2,7 @@
 // long the library loops and how much memory it takes, and a damaged or forged one says anything.
 // Format: https://parquet.apache.org/docs/file-format/data-pages. Next: tables.ts.
 
-import type { AsyncBuffer, ColumnMetaData, RowGroup } from "hyparquet";
+import type { AsyncBuffer, ColumnMetaData, RowGroup, SchemaTree } from "hyparquet";
 
 /** Small files can unpack to gigabytes: what is taken at once has at most so many bytes, rows or values. */
 export const mostAtOnce = 2 ** 28;
@@ -16,8 +16,23 @@ function isCount(value: unknown, most: number): boolean {
   return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= most;
 }
 
-/** Throws where a row group, or a page of its columns, says of itself what can't be or is too much at once. */
-export async function checkPages(file: AsyncBuffer, group: RowGroup): Promise<void> {
+/** The paths of a schema's leaves, which are what columns hold. */
+export function leavesOf({ children, path }: SchemaTree): string[] {
+  return children.length === 0 ? [path.join(".")] : children.flatMap(leavesOf);
+}
+
+/**
+ * Throws where a row group, or a page of its columns, says of itself what can't be or is too much at once; and where its
+ * columns aren't the schema's leaves in their order: others are decoded by the library, and nobody hears how that ends.
+ */
+export async function checkPages(
+  file: AsyncBuffer,
+  group: RowGroup,
+  leaves: readonly string[],
+): Promise<void> {
+  const paths = group.columns.map(({ meta_data }) => meta_data?.path_in_schema?.join("."));
+  if (String(paths) !== String(leaves))
+    throw new Error("a row group's columns aren't those of the schema");
   if (group.num_rows > mostRows)
     throw new Error(`a row group of ${group.num_rows} rows; ${smaller}`);
   for (const { meta_data: column } of group.columns)

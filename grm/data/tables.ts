@@ -8,7 +8,7 @@ import type { AsyncBuffer, Compressors } from "hyparquet";
 import { joinBytes } from "../../nn/arrays.ts";
 import { FileError } from "../../nn/checkpoints/byteSource.ts";
 import { mostLineBytes } from "./lines.ts";
-import { checkPages, mostAtOnce, smaller } from "./parquetPages.ts";
+import { checkPages, leavesOf, mostAtOnce, smaller } from "./parquetPages.ts";
 import { type DataRow, rowOf, type TableReader, type TableReaders } from "./rows.ts";
 
 /** The readers of tables; `path` where the file lies on disk, unpacked, so that parts of it can be read. */
@@ -105,10 +105,14 @@ function parquetAt(path: string | undefined): TableReader {
     let done = 0;
     try {
       const metadata = await library.parquetMetadataAsync(source);
-      const columns = library.parquetSchema(metadata).children.map(({ element }) => element.name);
+      const schema = library.parquetSchema(metadata);
+      const [columns, leaves] = [
+        schema.children.map(({ element }) => element.name),
+        leavesOf(schema),
+      ];
       const options = { file: source, metadata, compressors: compressorsWith(library) };
       for (const group of metadata.row_groups) {
-        await checkPages(source, group);
+        await checkPages(source, group, leaves);
         const [rowStart, rowEnd] = [done, done + Number(group.num_rows)];
         const rows: Record<string, unknown>[] = [];
         // one column after the other: of several that are damaged, the library waits for the first alone
