@@ -105,10 +105,15 @@ function longest(sequences: readonly Sequence[]): number {
   return sequences.reduce((most, { ids }) => Math.max(most, ids.length), 0);
 }
 
+/** The chosen answers of pairs, then the rejected ones. */
+export function answersOf(pairs: readonly Pair[]): Sequence[] {
+  return [...pairs.map((p) => p.chosen), ...pairs.map((p) => p.rejected)];
+}
+
 /** B pairs as one batch of 2B rows: the chosen answers, then the rejected ones. */
 export function makePairBatch(pairs: readonly Pair[], options?: BatchOptions): PaddedBatch {
   accept(takes.makePairBatch, arguments);
-  return makeBatch([...pairs.map((p) => p.chosen), ...pairs.map((p) => p.rejected)], options);
+  return makeBatch(answersOf(pairs), options);
 }
 
 /** Tokens of the longer answer: what a pair costs. */

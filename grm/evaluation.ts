@@ -5,7 +5,7 @@
 import { type Random, random } from "../core/index.ts";
 import { accept, signatures } from "../core/signature.ts";
 import { CausalLM, loraStateDict, type Tokenizer } from "../nn/index.ts";
-import { chunks } from "./batches.ts";
+import { answersOf, chunks } from "./batches.ts";
 import type { Pair, Sequence } from "./pairs.ts";
 import { RewardModel } from "./rewardModel.ts";
 import {
@@ -204,7 +204,7 @@ async function languageModelSide(
   const compared = base === undefined ? (hasAdapters ? model : null) : headless(base);
   const options = { batchTokens, logProbs: true };
   const own = await scoreSequences(model, neutral, options);
-  const all = [...pairs.map((p) => p.chosen), ...pairs.map((p) => p.rejected), ...neutral];
+  const all = [...answersOf(pairs), ...neutral];
   const theirs =
     compared === null
       ? null

@@ -8,7 +8,7 @@ import { accept, signatures } from "../core/signature.ts";
 import type { Cache } from "../nn/backbone.ts";
 import { withoutAdapters } from "../nn/index.ts";
 import { breathe } from "../nn/run/loop.ts";
-import { batchesByLength, checkSequence, makeBatch } from "./batches.ts";
+import { answersOf, batchesByLength, checkSequence, makeBatch } from "./batches.ts";
 import { familiesOf, readShared, type SharedBatch, sharedBatches } from "./families.ts";
 import type { Pair, Sequence } from "./pairs.ts";
 import { atPlaces, lastPlaces, RewardModel } from "./rewardModel.ts";
@@ -163,7 +163,7 @@ export async function scorePairs(
   options?: ScoreOptions,
 ): Promise<PairScores> {
   accept(takes.scorePairs, arguments);
-  const sequences = [...pairs.map((p) => p.chosen), ...pairs.map((p) => p.rejected)];
+  const sequences = answersOf(pairs);
   const { rewards, logProbs, counts } = await scoreSequences(model, sequences, options);
   const half = (from: number): Scores => ({
     rewards: rewards.slice(from, from + pairs.length),

@@ -3,7 +3,7 @@
 
 import { type DType, noGrad, scope, type Tensor, tensor } from "../../core/index.ts";
 import { breathe } from "../../nn/run/loop.ts";
-import { batchesByLength, makeBatch } from "../batches.ts";
+import { answersOf, batchesByLength, makeBatch } from "../batches.ts";
 import type { Pair, Sequence } from "../pairs.ts";
 import { atPlaces, type RewardModel } from "../rewardModel.ts";
 import { taken } from "../scores.ts";
@@ -20,7 +20,7 @@ export class Features {
   ) {}
 
   static async of(model: RewardModel, pairs: readonly Pair[]): Promise<Features> {
-    const sequences = [...pairs.map((p) => p.chosen), ...pairs.map((p) => p.rejected)];
+    const sequences = answersOf(pairs);
     const width = model.model.dim;
     const numbers = new Float64Array(sequences.length * width);
     const lengths = sequences.map(({ ids }) => ids.length);

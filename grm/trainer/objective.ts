@@ -4,7 +4,7 @@
 // Next: ../trainer.ts for the loop around it, ../losses.ts for the formulas, pushes.ts for how hard each pushes.
 
 import { type Tensor, tensor } from "../../core/index.ts";
-import { makeBatch, type PaddedBatch } from "../batches.ts";
+import { answersOf, makeBatch, type PaddedBatch } from "../batches.ts";
 import {
   bradleyTerry,
   dpoRegularizer,
@@ -143,8 +143,7 @@ export class Objective {
     const isSft = this.#parts.regularizer === "sft"; // which never looks at rejected answers
     const withTargets = this.isRegularized ? (isSft ? pairs.length : 2 * pairs.length) : 0;
     const others = this.isRegularized ? indices.flatMap((i) => this.texts?.[i] ?? []) : [];
-    const answers = [...pairs.map((p) => p.chosen), ...pairs.map((p) => p.rejected)];
-    const batch = makeBatch([...others, ...answers], { withTargets });
+    const batch = makeBatch([...others, ...answersOf(pairs)], { withTargets });
     const { rewards, ...states } = this.model.forward(batch.ids, { mask: batch.mask });
     const ofAnswers = others.length > 0 ? rewards.slice({ dim: 0, start: others.length }) : rewards;
     return { rewards: ofAnswers, seen: { ...states, batch } };

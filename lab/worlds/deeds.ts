@@ -4,7 +4,7 @@
 // shortcut that holds there and nowhere else. The base has read all of it, without the shortcut.
 // Next: deedsWords.ts for the tables, preferences.ts for pairs and labels.
 
-import { portable, type Random } from "../../core/index.ts";
+import type { Random } from "../../core/index.ts";
 import {
   activeForms,
   type DeedsDomain,
@@ -23,10 +23,12 @@ import {
   anyMood,
   chance,
   companion,
+  type Frequencies,
   fill,
   type Mood,
   type PreferenceWorld,
   pick,
+  ranked,
   type Story,
   sentencesOf,
   spaced,
@@ -43,16 +45,12 @@ const longest = 64;
 const [consistency, plainness] = [0.9, 0.15];
 
 /** Which part of the world a story is from. */
-export interface DeedsStyle {
+export interface DeedsStyle extends Frequencies {
   readonly domains: readonly DeedsDomain[];
   /** Share of the deeds that are said in the passive. */
   readonly passive: number;
   /** Share of the deeds that are said never to be done. */
   readonly never: number;
-  /** The deed of rank k has weight 1 / (k + 3) to this power. */
-  readonly zipf: number;
-  /** Deeds of lower ranks don't occur. */
-  readonly fromRank: number;
   /** How often a place is as the hero is; a half says nothing. */
   readonly placeAgrees: number;
 }
@@ -81,7 +79,10 @@ const unseenDomains = { domains: domainNames.slice(2) };
 const rareWords = { fromRank: 3 };
 const otherForms = { passive: 0.5, never: 0.5 };
 
-/** Where preference pairs are from: "id" like training, each of the next four with one change, then all but the last. */
+/**
+ * Where preference pairs are from: "id" like training, each of the next four with one change, then the first three
+ * changes together, where the place says nothing.
+ */
 export const deedsSplits = {
   id: seen,
   domain: { ...seen, ...unseenDomains },
@@ -141,15 +142,11 @@ function deedSentence(
   const { done, never } = chance(rng, style.passive) ? passiveForms : activeForms;
   const mood = opposed(moods[who], 1 - consistency, rng);
   const said = isNever ? (-mood as Mood) : mood;
-  const deed = chance(rng, plainness) ? pick(rng, plainDeeds) : deedWord(said, style, rng);
+  const deed = chance(rng, plainness)
+    ? pick(rng, plainDeeds)
+    : ranked(deedWords[said === 1 ? "good" : "bad"], style, rng);
   const words = { A: [A], B: [B], DEED: spell(deed) };
   return fill(isNever ? never : done, (slot) => words[slot as keyof typeof words]);
-}
-
-function deedWord(mood: Mood, { zipf, fromRank }: DeedsStyle, rng: Random): string {
-  const words = deedWords[mood === 1 ? "good" : "bad"];
-  const weights = words.map((_, k) => (k < fromRank ? 0 : portable.pow(1 / (k + 3), zipf)));
-  return words[rng.categorical(weights)] ?? "";
 }
 
 const valueOf: ReadonlyMap<string, Mood> = new Map([

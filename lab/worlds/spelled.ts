@@ -4,7 +4,7 @@
 // keeps what its base knew reads the rest as well; one that overwrites it doesn't.
 // Next: spelledWords.ts for the tables, preferences.ts for pairs and labels.
 
-import { portable, type Random } from "../../core/index.ts";
+import type { Random } from "../../core/index.ts";
 import { complexForms, onsets, polar, reserved, rimes, simpleForms } from "./spelledWords.ts";
 import {
   type DomainName,
@@ -21,11 +21,13 @@ import {
   chance,
   characters,
   companion,
+  type Frequencies,
   fill,
   type Mood,
   neutralWord,
   type PreferenceWorld,
   pick,
+  ranked,
   type Story,
   sentencesOf,
   spaced,
@@ -39,13 +41,9 @@ import {
 const longest = 48;
 
 /** Which part of the world a story is from. */
-export interface StoryStyle {
+export interface StoryStyle extends Frequencies {
   readonly domains: readonly DomainName[];
   readonly forms: readonly string[];
-  /** The word of rank k has weight 1 / (k + 3) to this power. */
-  readonly zipf: number;
-  /** Mood words of lower ranks don't occur. */
-  readonly fromRank: number;
 }
 
 /** What a base model reads: all there is. */
@@ -129,10 +127,8 @@ function sentence(scene: Scene, style: StoryStyle, rng: Random): string[] {
   });
 }
 
-function polarWord(kind: MoodClass, mood: Mood, { zipf, fromRank }: StoryStyle, rng: Random) {
-  const words: readonly string[] = polar[mood === 1 ? "pleasant" : "unpleasant"][kind];
-  const weights = words.map((_, k) => (k < fromRank ? 0 : portable.pow(1 / (k + 3), zipf)));
-  return words[rng.categorical(weights)] ?? "";
+function polarWord(kind: MoodClass, mood: Mood, style: StoryStyle, rng: Random): string {
+  return ranked(polar[mood === 1 ? "pleasant" : "unpleasant"][kind], style, rng);
 }
 
 const polarityOf = moodsOf([polar]);

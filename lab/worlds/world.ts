@@ -3,7 +3,7 @@
 // demo) sees a world through this interface alone and doesn't know which one it is.
 // Next: spelled.ts, tales.ts; words.ts for the tables that they share; preferences.ts for pairs.
 
-import type { Random } from "../../core/index.ts";
+import { portable, type Random } from "../../core/index.ts";
 import { type Tokenizer, WordTokenizer } from "../../nn/index.ts";
 import {
   type DomainName,
@@ -97,6 +97,24 @@ export function anyTime(rng: Random): string {
 /** A word of a kind that says neither good nor bad. */
 export function neutralWord(kind: MoodClass, rng: Random): string {
   return pick(rng, neutral[kind]);
+}
+
+/** How often the words of a list, the most frequent first, occur. */
+export interface Frequencies {
+  /** The word of rank k has weight 1 / (k + 3) to this power. */
+  readonly zipf: number;
+  /** Words of lower ranks don't occur. */
+  readonly fromRank: number;
+}
+
+/** One of a list by its rank. */
+export function ranked(
+  words: readonly string[],
+  { zipf, fromRank }: Frequencies,
+  rng: Random,
+): string {
+  const weights = words.map((_, k) => (k < fromRank ? 0 : portable.pow(1 / (k + 3), zipf)));
+  return words[rng.categorical(weights)] ?? "";
 }
 
 /** A mood: pleasant or unpleasant. */
