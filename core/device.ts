@@ -4,7 +4,7 @@
 // the TWOHEADS_DEVICE variable, and nothing else in a program changes. Next: reference.ts.
 
 import type { DType, TypedArray } from "./dtype.ts";
-import { DeviceError } from "./errors.ts";
+import { ArgumentError, DeviceError } from "./errors.ts";
 import type { Call, Entry, UpdateEntry } from "./op.ts";
 import type { Storage } from "./storage.ts";
 import type { Tensor } from "./tensor.ts";
@@ -81,6 +81,7 @@ export function device(name: string): Device {
 
 /** New tensors are made on this device from now on. Returns it; a DeviceError if it can't start. */
 export function use(name: string): Device {
+  if (arguments.length > 1) throw new ArgumentError("use: takes only the name of a device");
   chosen = device(name);
   return chosen;
 }

@@ -21,7 +21,9 @@ export interface Bounds {
 type NumberBounds = { readonly [K in keyof Bounds]: number };
 
 /** clamp by tensors; where x and a bound tie, each gets half of the gradient. */
-function clampByTensors(x: Tensor, { min, max }: Bounds): Tensor | null {
+function clampByTensors(x: Tensor, { min, max }: Bounds = {}): Tensor | null {
+  if (min === undefined && max === undefined)
+    throw new ArgumentError("clamp: got neither min nor max; write x.clamp({ min: 0 })");
   if (!(min instanceof Tensor || max instanceof Tensor)) return null;
   const low = min === undefined ? x : x.maximum(min);
   return max === undefined ? low : low.minimum(max);
@@ -33,8 +35,6 @@ function hasFraction({ min = 0, max = 0 }: NumberBounds): boolean {
 
 /** Integers stay integers, unless a bound is none. */
 function clampedDType(dtype: DType, bounds: NumberBounds): DType {
-  if (bounds.min === undefined && bounds.max === undefined)
-    throw new ArgumentError("clamp: got neither min nor max; write x.clamp({ min: 0 })");
   return dtype === "int32" && hasFraction(bounds) ? "float32" : dtype;
 }
 
