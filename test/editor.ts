@@ -18,7 +18,11 @@ export class Editor {
   #text = "";
 
   constructor(tsserver: string, folder: string) {
-    const flags = ["--disableAutomaticTypingAcquisition", "--suppressDiagnosticEvents"];
+    const flags = [
+      "--disableAutomaticTypingAcquisition",
+      "--suppressDiagnosticEvents",
+      "--useSingleInferredProject",
+    ];
     const { NODE_OPTIONS: _, ...env } = process.env;
     this.#server = spawn(process.execPath, [tsserver, ...flags], { cwd: folder, env });
     this.#server.stdout?.setEncoding("utf8").on("data", (text: string) => this.#read(text));

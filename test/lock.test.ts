@@ -111,7 +111,7 @@ describe("what is temporary", () => {
 
   for (const signal of ["SIGINT", "SIGHUP"] as const) {
     test(`goes with the process that ${signal} ends`, async () => {
-      const file = import.meta.resolve("../nn/checkpoints/temporary.ts");
+      const file = new URL("../nn/checkpoints/temporary.ts", import.meta.url).href;
       const program = `import { makeTemporaryFolder } from ${JSON.stringify(file)};
         console.log(makeTemporaryFolder("locktest"));
         setInterval(() => {}, 1000);`;

@@ -8,6 +8,7 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { flagsTakenByNpm } from "../cli/npmFlags.ts";
+import { bundledTests } from "./bundled.js";
 import { transpileAll } from "./transpiled.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -63,15 +64,15 @@ function allFiles(): string[] {
 }
 
 /** What the files of one run share, in the environment of all their processes: see installed.ts, transpiled.js. */
-async function sharedByAll(): Promise<NodeJS.ProcessEnv> {
+async function sharedByAll(): Promise<Record<string, string>> {
   const folder = mkdtempSync(join(tmpdir(), "twoheads-shared-"));
   process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
   await transpileAll(root, folder);
-  const flag = `--import=${new URL("transpiled.js", import.meta.url).href}`;
+  const flags = `--enable-source-maps --import=${new URL("transpiled.js", import.meta.url).href}`;
   return {
     TWOHEADS_SHARED: folder,
     TWOHEADS_THREADS: process.env.TWOHEADS_THREADS ?? "1", // files share the cores; tests of threads say how many
-    NODE_OPTIONS: [process.env.NODE_OPTIONS, flag].filter(Boolean).join(" "),
+    NODE_OPTIONS: [process.env.NODE_OPTIONS, flags].filter(Boolean).join(" "),
   };
 }
 
@@ -80,17 +81,20 @@ async function start(flags: readonly string[], files: readonly string[]): Promis
   const otherwise = (name: string, value: unknown): string[] =>
     flags.some((flag) => flag.startsWith(`${name}=`)) ? [] : [`${name}=${value}`];
   const replay = flags.find((flag) => flag.startsWith("--replay="))?.slice("--replay=".length);
+  const isAlone = files.length === 1 || flags.includes("--watch");
+  const shared = isAlone ? {} : await sharedByAll();
+  const bundled = bundledTests(root, shared.TWOHEADS_SHARED ?? "");
   const args = [
-    ...["--import", "tsx", "--test"],
+    ...(isAlone ? ["--import", "tsx"] : []),
+    "--test",
     ...otherwise("--test-reporter", "spec"),
     ...otherwise("--test-concurrency", availableParallelism() + 1), // as many a test waits
     ...flags.filter((flag) => !flag.startsWith("--replay")),
-    ...files,
+    ...files.map((file) => (isAlone ? file : (bundled.get(file) ?? file))),
   ];
-  const isAlone = files.length === 1 || flags.includes("--watch");
   const env = {
     ...process.env,
-    ...(!isAlone && (await sharedByAll())),
+    ...shared,
     ...(replay !== undefined && { TWOHEADS_REPLAY: replay }),
     TWOHEADS_RERUN: "npm run test:one -- {file} {test} --replay={replay}",
   };

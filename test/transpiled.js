@@ -122,11 +122,14 @@ export function load(url, context, next) {
 }
 
 const given = process.env.TWOHEADS_SHARED;
-if (given !== undefined && !import.meta.url.endsWith("?hooks")) {
-  process.setSourceMapsEnabled(true);
-  const [, program] = process.argv;
-  const data = { folder: given, program: program === undefined ? "" : resolvePath(program) };
-  if (modules.registerHooks) {
+const isRunner = process.execArgv.includes("--test"); // which only starts others
+if (given !== undefined && !isRunner && !import.meta.url.endsWith("?hooks")) {
+  const program = process.argv[1] === undefined ? "" : resolvePath(process.argv[1]);
+  const data = { folder: given, program };
+  if (program.startsWith(join(given, "bundled")))
+    // a test file: needs no hooks, and is called what it was
+    process.argv[1] = join(root, "test", basename(program).replace(/js$/, "ts"));
+  else if (modules.registerHooks) {
     initialize(data);
     modules.registerHooks({ resolve, load });
   } else modules.register(`${import.meta.url}?hooks`, { data });
