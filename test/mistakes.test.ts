@@ -298,6 +298,8 @@ describe("functions and classes are told", () => {
   calls(core, "randint", [[[2], 3], "high: 3"], [[[2], { rng }], "high must be a number"]);
   calls(core, "fullLike", [[x], "value"], [[[1], 2], "x must be a tensor"]);
   calls(core, "random", [[], "seed must be"], [[null], "null"]);
+  calls(core, "use", [["wasm", { threads: 1 }], "only the name"]);
+  told("clamp", () => of(x, "clamp").call(x), "neither min nor max");
   const more = "too many; write";
   for (const name of ["read", "keep", "detach", "release"])
     told(name, () => of(x, name).call(x, 1), more);
