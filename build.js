@@ -25,7 +25,7 @@ execFileSync(
   },
 );
 const beside = ["kernels/wasm/kernels.wasm", "kernels/wasm/kernels.fma.wasm", "lab/demo/bases"];
-for (const results of ["lab/demo/seeds.jsonl", "lab/frontier.jsonl"])
+for (const results of ["lab/demo/seeds.jsonl", "lab/frontier.jsonl", "lab/map/summary.json"])
   if (existsSync(join(root, results))) beside.push(results);
 for (const path of beside) cpSync(join(root, path), join(root, "dist", path), { recursive: true });
 

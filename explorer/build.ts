@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { readResults } from "../lab/demo/resultFile.ts";
 import { committedFrontier } from "../lab/frontier.ts";
+import { mapSummaries } from "../lab/map/summary.ts";
 import { tapeStyle } from "../report/tape/draw.ts";
 import { manySeedsOf } from "./manySeeds.ts";
 import { opSources } from "./opSources.ts";
@@ -28,7 +29,9 @@ export async function buildExplorer(folder: string): Promise<void> {
     outdir: folder,
     ...{ bundle: true, minify: true, format: "esm", target: "es2022", platform: "browser" },
     define: {
-      MANY_SEEDS: JSON.stringify(manySeedsOf(found.results, found.plan, frontier.points)),
+      MANY_SEEDS: JSON.stringify(
+        manySeedsOf(found.results, found.plan, frontier.points, mapSummaries()),
+      ),
       OP_SOURCES: JSON.stringify(opSources()),
     },
     logLevel: "warning",

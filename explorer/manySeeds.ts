@@ -1,5 +1,5 @@
 // What thirty seeds of the demo say about GRM-SFT against plain Bradley-Terry, for the tour: read from
-// lab/demo/seeds.jsonl and lab/frontier.jsonl while the page is built, so that the page says what was measured last.
+// lab/demo/seeds.jsonl, lab/frontier.jsonl and lab/map/summary.json while the page is built, so that the page says what was measured last.
 // Next: build.ts, which puts it into the page; views/tour.tsx.
 
 import { interval, quantile } from "../grm/statistics/index.ts";
@@ -7,6 +7,7 @@ import type { DemoPlan } from "../lab/demo/plan.ts";
 import type { DemoResult } from "../lab/demo/results.ts";
 import { findingsOf } from "../lab/demo/table.ts";
 import type { FrontierPoint } from "../lab/frontier.ts";
+import type { MapSummary } from "../lab/map/summary.ts";
 
 /** A mean, and half of its 95 % interval. */
 export interface Gain {
@@ -41,6 +42,8 @@ export interface ManySeeds {
   readonly atBest: Gain;
   /** Median perplexity of the base. */
   readonly base: number;
+  /** What the map of this world says, over many more settings. */
+  readonly map: MapSummary | null;
   /** GRM-SFT at the hottest rate, by alpha, over fewer seeds: mean accuracy out of distribution, median perplexity. */
   readonly alphas: {
     readonly seeds: number;
@@ -86,6 +89,7 @@ export function manySeedsOf(
   results: readonly DemoResult[],
   plan: DemoPlan,
   frontier: readonly FrontierPoint[],
+  maps: readonly MapSummary[],
 ): ManySeeds {
   const { seeds, atRates, best } = findingsOf(results, plan);
   const asGain = ({ mean, half }: { mean: number; half: number | null }): Gain => ({
@@ -105,6 +109,7 @@ export function manySeedsOf(
     rates,
     atBest: asGain(best.gain),
     base: median(results.map((r) => r.perplexityBefore)),
+    map: maps.find(({ world }) => world === "spelled") ?? null,
     alphas: byAlpha(frontier, rates.at(-1)?.lr ?? Number.NaN),
   };
 }

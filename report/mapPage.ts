@@ -3,7 +3,7 @@
 // Next: ../lab/map/answers.ts for the sentences.
 
 import { accept, signatures } from "../core/signature.ts";
-import { endsOf, interval, plusMinus } from "../grm/statistics/index.ts";
+import { endsOf, plusMinus } from "../grm/statistics/index.ts";
 import {
   answersOf,
   atEachRate,
@@ -124,7 +124,7 @@ function comparisonTable(comparisons: MapFindings["comparisons"]): Table {
 
 function ratesSection({ places }: MapFindings): Section {
   const figures = places.flatMap((place): Figure[] => {
-    const found = atEachRate(place, interval);
+    const found = atEachRate(place);
     if (found.length === 0) return [];
     const sorted = (values: readonly number[]): number[] =>
       [...new Set(values)].sort((a, b) => a - b);

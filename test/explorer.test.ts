@@ -62,6 +62,7 @@ import "../kernels/index.ts";
 import { readResults } from "../lab/demo/resultFile.ts";
 import { differenceTable } from "../lab/demo/table.ts";
 import { committedFrontier } from "../lab/frontier.ts";
+import { mapSummaries } from "../lab/map/summary.ts";
 import { spelledBase } from "../lab/node.ts";
 import { tinyModel } from "../lab/tiny.ts";
 import { capture } from "../nn/index.ts";
@@ -148,12 +149,14 @@ describe("what many seeds say", () => {
     const found = readResults(join(root, "lab/demo/seeds.jsonl"));
     const frontier = committedFrontier();
     assert.ok(found && frontier);
-    const { seeds, rates, atBest, alphas } = manySeedsOf(
+    const { seeds, rates, atBest, alphas, map } = manySeedsOf(
       found.results,
       found.plan,
       frontier.points,
+      mapSummaries(),
     );
     assert.equal(seeds, 30);
+    assert.equal(map?.models, 3820);
     const table = differenceTable(found.results, found.plan); // the demo's own words for it
     const said = [...rates.map(({ gain }) => gain), atBest].map(({ mean, half }) => {
       const ends = [mean, mean - half, mean + half];

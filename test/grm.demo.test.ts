@@ -25,6 +25,8 @@ import {
 import { readResults, resultsOfPlan, writeResults } from "../lab/demo/resultFile.ts";
 import { type DemoResult, type DemoResultFile, inOrder } from "../lab/demo/results.ts";
 import { accuracyTable, differenceTable, verdict } from "../lab/demo/table.ts";
+import { conclusion } from "../lab/demo/text.ts";
+import { mapSummaries } from "../lab/map/summary.ts";
 import { Workers } from "../lab/workers.ts";
 import { documents, perplexity, spelled } from "../lab/worlds/index.ts";
 import { loadCausalLM } from "../nn/node.ts";
@@ -105,6 +107,14 @@ describe("the conclusion", () => {
       said, // 10000 is the geometric mean
       /3 seeds show a loss of 4\.0 points at 7e-4, a gain of 10\.0 points at 5e-3, a gain of 5\.0 points each at its best rate, the language model kept better \(perplexity 4\.00 against 10000 at 5e-3\); no difference in accuracy is shown at 2e-3\.$/,
     );
+  });
+
+  test("ends with what the map says, each method at the setting that validation chooses", () => {
+    const said = conclusion(clear, fullPlan).replaceAll(/\s+/g, " ");
+    const [{ answers = [], models = 0 } = {}] = mapSummaries();
+    assert.ok(said.includes(`The map of the world "spelled" (${models} reward models`), said);
+    assert.ok(said.includes(answers[0] ?? "?"), said);
+    assert.doesNotMatch(conclusion(clear, quickPlan), /The map of/);
   });
 
   test("can be no", () => {

@@ -20,6 +20,7 @@ import { answersOf, atEachRate, findingsOf } from "../lab/map/answers.ts";
 import { comparisonsOf, placesOf, powerOf } from "../lab/map/comparisons.ts";
 import { discoveryRates } from "../lab/map/multiple.ts";
 import { accuracyAt, meanOver } from "../lab/map/plateau.ts";
+import { mapSummaries, summariesMade } from "../lab/map/summary.ts";
 import { doJob } from "../lab/sweep/job.ts";
 import { jobsOf, sweepPlan } from "../lab/sweep/plan.ts";
 import { type JobOutcome, readMerged } from "../lab/sweep/results.ts";
@@ -141,7 +142,7 @@ describe("comparisons", () => {
   test("at one rate, each alpha against plain BT at that rate", () => {
     const place = findings.places.find(({ name }) => name === "pairs 100");
     assert.ok(place);
-    const found = atEachRate(place, interval);
+    const found = atEachRate(place);
     assert.deepEqual(
       found.map(({ lr }) => lr),
       rates,
@@ -259,17 +260,26 @@ describe("the committed map", () => {
     }
   });
 
-  test("has results of its plan and of no other job", () => {
-    const path = fileURLToPath(new URL("../lab/map/results.jsonl", import.meta.url));
-    const { plan, outcomes } = readMerged(path);
-    const made = sweepPlan(plan);
-    assert.deepEqual({ ...made, seeds: planned.seeds }, planned);
-    const ids = new Set(jobsOf(made).map(({ id }) => id));
-    for (const { job, words } of outcomes) {
-      assert.equal(jobOf("test", words).id, job);
-      assert.ok(ids.has(job), job);
-    }
-    assert.equal(outcomes.length, 20 * 191);
+  for (const [file, results, count] of [["plan.yaml", "results.jsonl", 20 * 191]] as const) {
+    const at = (name: string): string =>
+      fileURLToPath(new URL(`../lab/map/${name}`, import.meta.url));
+    test(`has results of ${file} and of no other job`, () => {
+      const { plan, outcomes } = readMerged(at(results));
+      const made = sweepPlan(plan);
+      const planned = sweepPlan(readSettings(at(file)));
+      assert.deepEqual({ ...made, seeds: planned.seeds }, planned);
+      const ids = new Set(jobsOf(made).map(({ id }) => id));
+      for (const { job, words } of outcomes) {
+        assert.equal(jobOf("test", words).id, job);
+        assert.ok(ids.has(job), job);
+      }
+      assert.equal(outcomes.length % count, 0, "whole seeds");
+      assert.ok(outcomes.length > 0);
+    });
+  }
+
+  test("has a summary for the demo, the lessons and the tour that its results still make", () => {
+    assert.deepEqual(JSON.parse(JSON.stringify(summariesMade())), mapSummaries());
   });
 
   const isAsked = process.env.TWOHEADS_MAP === "all";

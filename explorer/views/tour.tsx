@@ -20,7 +20,7 @@ interface TourStep {
   readonly isHidden?: boolean;
 }
 
-const { seeds, rates, atBest, base, alphas } = MANY_SEEDS;
+const { seeds, rates, atBest, base, alphas, map } = MANY_SEEDS;
 const [gentle, hot] = [rates[0], rates.at(-1)] as [SeedsAtRate, SeedsAtRate];
 
 /** +3.1 points [+2.2, +4.0] */
@@ -44,6 +44,11 @@ function alphaText(): string {
 }
 
 const best = alphas.points.reduce((a, b) => (b.ood > a.ood ? b : a));
+
+/** Where else a gain was looked for. */
+function mapText({ models, seeds, answers }: NonNullable<ManySeeds["map"]>): string {
+  return ` Fewer pairs, more pairs, wrong labels, longer training? ${models} reward models of ${seeds} other seeds ask it. ${answers[0]}`;
+}
 
 /** From the gentlest rate to the hottest. */
 function fromTo(model: "plain" | "reg", kind: "id" | "word"): string {
@@ -123,6 +128,7 @@ const steps: readonly TourStep[] = [
         {atBest.mean - atBest.half > 0
           ? "So the text loss gains something at every model's best rate, too."
           : "So here the text loss is insurance against a rate that is too high, and not shown to gain anything over one that is right."}
+        {map === null ? "" : mapText(map)}
       </>
     ),
     settings: { ...initialSettings, lr: 7e-4, alpha: 0.5 },

@@ -4,9 +4,11 @@
 
 import { fileURLToPath } from "node:url";
 import { random } from "../../core/index.ts";
+import { pointsText } from "../map/answers.ts";
+import { type MapSummary, mapSummaries } from "../map/summary.ts";
 import { type StoryComparison, spelled, spelledPairs, storyText } from "../worlds/index.ts";
 import { committedBase } from "./bases.ts";
-import { type DemoPlan, quickPlan } from "./plan.ts";
+import { type DemoPlan, quickPlan, rateText } from "./plan.ts";
 import { readResults } from "./resultFile.ts";
 import type { DemoResult, DemoResultFile } from "./results.ts";
 import { accuracyTable, differenceTable, verdict } from "./table.ts";
@@ -74,6 +76,7 @@ export function conclusion(results: readonly DemoResult[], plan: DemoPlan): stri
     ...(many === null
       ? []
       : ["", `The same asked of ${ofMany(many)}`, verdict(many.results, plan)]),
+    ...(plan === quickPlan ? [] : mapSummaries().map(ofMap)),
     limits(plan),
   ];
   return parts.join("\n");
@@ -102,6 +105,13 @@ function ofMany({ results, command }: DemoResultFile): string {
 export function manySeeds(plan: DemoPlan): DemoResultFile | null {
   const found = readResults(fileURLToPath(new URL("seeds.jsonl", import.meta.url)));
   return found !== null && JSON.stringify(found.plan) === JSON.stringify(plan) ? found : null;
+}
+
+/** What the map of a world says: over many settings, each method's own chosen by validation. */
+function ofMap({ world, seeds, models, answers, alpha, atRates }: MapSummary): string {
+  const rates = atRates.map(({ lr, gain }) => `${pointsText(gain)} at ${rateText(lr)}`);
+  const said = `The map of the world "${world}" (${models} reward models of ${seeds} other seeds; lab/RESULTS.md, part 4): ${answers[0]} Where both train at one rate, GRM-SFT with alpha ${alpha} less plain BT is ${rates.join(", ")}.`;
+  return `\n${said.replaceAll(/(.{1,100})(?: |$)/g, "$1\n").trimEnd()}`;
 }
 
 function limits(plan: DemoPlan): string {

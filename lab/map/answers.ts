@@ -3,7 +3,7 @@
 // interval holds 0 the sentence says that nothing is shown.
 // Next: comparisons.ts and plateau.ts for the numbers, ../../report/mapPage.ts for the page that leads with these.
 
-import { endsOf, type Interval, signOf, withEnds } from "../../grm/statistics/index.ts";
+import { endsOf, type Interval, interval, signOf, withEnds } from "../../grm/statistics/index.ts";
 import { sweepPlan } from "../sweep/plan.ts";
 import type { JobOutcome } from "../sweep/results.ts";
 import {
@@ -66,7 +66,12 @@ export function isDiscovery({ q }: MapComparison): boolean {
 export function answersOf(findings: MapFindings): string[] {
   const grm = findings.comparisons.filter(({ method }) => method === "grm-sft");
   if (grm.length === 0) return ["There is no place yet at which both bt and grm-sft have results."];
-  return [...regionAnswers(grm), ...rivalAnswers(findings), ...plateauAnswers(findings)];
+  return [
+    ...regionAnswers(grm),
+    ...sharedRateAnswers(findings),
+    ...rivalAnswers(findings),
+    ...plateauAnswers(findings),
+  ];
 }
 
 const named = (list: readonly MapComparison[]): string =>
@@ -90,6 +95,22 @@ function regionAnswers(grm: readonly MapComparison[]): string[] {
     `Does GRM-SFT gain two points or more out of distribution over plain Bradley-Terry anywhere, each with its settings chosen by validation? ${yes}: of ${grm.length} ${grm.length === 1 ? "place" : "places"} ${large.length === 0 ? "none shows it" : `${large.length} ${large.length === 1 ? "does" : "do"} (${named(large)})`}, and ${ruledOut.length} ${ruledOut.length === 1 ? "rules" : "rule"} it out.`,
     `At a false discovery rate of 5 % it gains at ${gains.length} (${named(gains) || "none"}) and loses at ${losses.length} (${named(losses) || "none"}).`,
     ...power,
+  ];
+}
+
+/** What the text loss does where nobody chooses a rate: the hottest first. */
+function sharedRateAnswers(findings: MapFindings): string[] {
+  const rates = gainsByRate(findings);
+  if (rates.length === 0) return [];
+  const texts = rates.map(({ lr, gains }) => {
+    const [won, lost] = [1, -1].map((sign) => gains.filter((gain) => signOf(gain) === sign).length);
+    const [least, ...more] = gains.toSorted((a, b) => a.mean - b.mean);
+    const most = more.at(-1);
+    const range = (least === undefined ? [] : [least, ...(most ? [most] : [])]).map(pointsText);
+    return `at ${lr} it gains at ${won} and loses at ${lost} of ${gains.length} (${range.join(" to ")})`;
+  });
+  return [
+    `Where both train at one rate, GRM-SFT with alpha ${rates[0]?.alpha}: ${texts.join("; ")}. Each interval is for itself.`,
   ];
 }
 
@@ -135,10 +156,7 @@ export interface AtRate {
 }
 
 /** GRM-SFT with each alpha less Bradley-Terry, both at the same rate, by seed. */
-export function atEachRate(
-  { methods }: MapPlace,
-  toInterval: (x: readonly number[]) => Interval,
-): AtRate[] {
+export function atEachRate({ methods }: MapPlace): AtRate[] {
   const runsOf = (name: string) => methods.find((method) => method.name === name)?.runs ?? [];
   const accuracies = (name: string, alpha: number | null, lr: number) =>
     new Map(
@@ -153,6 +171,24 @@ export function atEachRate(
   );
   return [...settings.values()].map(({ alpha, lr }) => {
     const gains = differences(accuracies("grm-sft", alpha, lr), accuracies("bt", null, lr));
-    return { alpha, lr, gains, gain: toInterval(gains) };
+    return { alpha, lr, gains, gain: interval(gains) };
+  });
+}
+
+/** GRM-SFT less Bradley-Terry at one rate for both, at every place, with the alpha that most places have; the hottest rate first. */
+export function gainsByRate({ places }: MapFindings): {
+  readonly lr: number;
+  readonly alpha: number;
+  readonly gains: readonly Interval[];
+}[] {
+  const all = places.flatMap((place) => atEachRate(place));
+  const alphas = all.map(({ alpha }) => alpha);
+  const count = (alpha: number): number => alphas.filter((one) => one === alpha).length;
+  const usual = alphas.toSorted((a, b) => count(b) - count(a))[0];
+  const own = all.filter(({ alpha }) => alpha === usual);
+  const rates = [...new Set(own.map(({ lr }) => lr))].sort((a, b) => b - a);
+  return rates.map((lr) => {
+    const gains = own.filter((one) => one.lr === lr).map(({ gain }) => gain);
+    return { lr, alpha: usual ?? Number.NaN, gains };
   });
 }

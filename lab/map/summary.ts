@@ -1,0 +1,62 @@
+// What the committed maps say, small enough to come with the package, which has no room for their results: the demo's
+// verdict, the lessons and the explorer's tour read it. `npm run map` makes it again from the results beside it.
+// Next: answers.ts for the sentences; ../RESULTS.md, part 4, for what they mean.
+
+import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { Interval } from "../../grm/statistics/index.ts";
+import { isFailure, readMerged } from "../sweep/results.ts";
+import { answersOf, atEachRate, findingsOf, gainsByRate } from "./answers.ts";
+
+/** GRM-SFT less plain Bradley-Terry out of distribution, in points, paired by seed, both at one rate. */
+export interface GainAtRate {
+  readonly lr: number;
+  readonly gain: Interval;
+}
+
+/** What the map of one world says. */
+export interface MapSummary {
+  readonly world: string;
+  readonly seeds: number;
+  readonly models: number;
+  /** The sentences of `twoheads map`, the answer first. */
+  readonly answers: readonly string[];
+  /** At the setting around which the plan looks, with the alpha that most of its places have, the hottest rate first. */
+  readonly alpha: number;
+  readonly atRates: readonly GainAtRate[];
+}
+
+const worlds = { spelled: "results.jsonl", deeds: "deeds.jsonl" } as const;
+
+const fileOf = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+
+/** The committed results of a world's map; undefined where they aren't there: the package has none. */
+export function committedResults(world: keyof typeof worlds): string | undefined {
+  const path = fileOf(worlds[world]);
+  return existsSync(path) ? path : undefined;
+}
+
+/** What the committed maps say, made from their results: about five seconds. */
+export function summariesMade(): MapSummary[] {
+  return (["spelled", "deeds"] as const).flatMap((world) => {
+    const path = committedResults(world);
+    if (path === undefined) return [];
+    const { plan, outcomes } = readMerged(path);
+    const findings = findingsOf(plan, outcomes);
+    const { seeds, places } = findings;
+    const alpha = gainsByRate(findings)[0]?.alpha ?? Number.NaN;
+    const atRates = places
+      .slice(0, 1)
+      .flatMap(atEachRate)
+      .filter((one) => one.alpha === alpha)
+      .map(({ lr, gain }) => ({ lr, gain }))
+      .sort((a, b) => b.lr - a.lr);
+    const models = outcomes.filter((outcome) => !isFailure(outcome)).length;
+    return [{ world, seeds, models, answers: answersOf(findings), alpha, atRates }];
+  });
+}
+
+/** What the committed maps say, a world each, as it was made last. */
+export function mapSummaries(): readonly MapSummary[] {
+  return JSON.parse(readFileSync(fileOf("summary.json"), "utf8"));
+}
