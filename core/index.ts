@@ -31,7 +31,7 @@ export { type GradcheckOptions, gradcheck } from "./gradcheck.ts";
 export { type Hook, registerHook, retainGrad } from "./hooks.ts";
 export { setMemoryLimit } from "./memoryLimit.ts";
 export { enableGrad, noGrad, withDefinitions } from "./modes.ts";
-export { type Gradient, Node } from "./node.ts";
+export type { Gradient, Node } from "./node.ts";
 export type {
   BackwardCall,
   Block,

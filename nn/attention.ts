@@ -15,10 +15,11 @@ import { isListening } from "./activations.ts";
 import type { LayerCache } from "./cache.ts";
 import { residualStd, type TransformerConfig } from "./config.ts";
 import { Conv1D, Dropout, type Linear, linearMaker, RMSNorm } from "./layers.ts";
-import { Module } from "./module.ts";
+import { abstractClass, Module } from "./module.ts";
 import type { RotaryTables } from "./rotary.ts";
 
 const takes = signatures({
+  SelfAttention: "config: object",
   LlamaAttention: "config: object, rng: Random",
   GPT2Attention: "config: object, rng: Random",
 });
@@ -74,6 +75,9 @@ export abstract class SelfAttention extends Module {
 
   constructor(readonly config: TransformerConfig) {
     super();
+    if (new.target === SelfAttention)
+      throw abstractClass("SelfAttention", "a LlamaAttention or a GPT2Attention");
+    accept(takes.SelfAttention, arguments);
     this.dropout = new Dropout(config.dropout);
   }
 

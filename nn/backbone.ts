@@ -4,7 +4,7 @@
 import type { Tensor } from "../core/index.ts";
 import type { ModelConfig } from "./config.ts";
 import type { Embedding } from "./layers.ts";
-import { Module } from "./module.ts";
+import { abstractClass, Module } from "./module.ts";
 
 /**
  * What a backbone remembers of the tokens it has read, so that the next call reads on from there. It owns
@@ -39,6 +39,11 @@ export abstract class Backbone extends Module {
   /** The longest sequence; Infinity if there is no limit. */
   abstract readonly context: number;
   abstract readonly embedTokens: Embedding;
+
+  constructor() {
+    super();
+    if (new.target === Backbone) throw abstractClass("Backbone", "a Transformer or an LSTM");
+  }
 
   /** Width of the hidden states. */
   get dim(): number {

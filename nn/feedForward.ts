@@ -5,10 +5,11 @@ import type { Random, Tensor } from "../core/index.ts";
 import { accept, signatures } from "../core/signature.ts";
 import { type Activation, residualStd, type TransformerConfig } from "./config.ts";
 import { Conv1D, type Linear, linearMaker } from "./layers.ts";
-import { Module } from "./module.ts";
+import { abstractClass, Module } from "./module.ts";
 
 const takes = signatures({
   forward: "x: Tensor",
+  FeedForward: "config: object",
   SwiGLU: "config: object, rng: Random",
   MLP: "config: object, rng: Random",
 });
@@ -23,6 +24,8 @@ const activations: Readonly<Record<Activation, (x: Tensor) => Tensor>> = {
 export abstract class FeedForward extends Module {
   constructor(readonly config: TransformerConfig) {
     super();
+    if (new.target === FeedForward) throw abstractClass("FeedForward", "a SwiGLU or an MLP");
+    accept(takes.FeedForward, arguments);
   }
 
   /** x [B,T,C] to [B,T,C]. */

@@ -5,10 +5,12 @@ import { ArgumentError, type Random, type Tensor } from "../core/index.ts";
 import { accept, signatures } from "../core/signature.ts";
 import { filled, normal, uniform } from "./init.ts";
 import type { LoRA } from "./lora.ts";
-import { Module } from "./module.ts";
+import { abstractClass, Module } from "./module.ts";
 
 const takes = signatures({
   linearMaker: "rng: Random, std: number",
+  Projection:
+    "inFeatures: number, outFeatures: number, weightShape: Shape, { rng: Random, bias?: boolean, std?: number, weight?: Tensor }",
   Linear:
     "inFeatures: number, outFeatures: number, { rng: Random, bias?: boolean, std?: number, weight?: Tensor }",
   Conv1D:
@@ -42,9 +44,12 @@ export abstract class Projection extends Module {
     readonly inFeatures: number,
     readonly outFeatures: number,
     weightShape: readonly [number, number],
-    { rng, bias = true, std, weight }: LinearOptions,
+    options: LinearOptions,
   ) {
     super();
+    if (new.target === Projection) throw abstractClass("Projection", "a Linear or a Conv1D");
+    accept(takes.Projection, arguments);
+    const { rng, bias = true, std, weight } = options;
     const bound = 1 / Math.sqrt(inFeatures);
     const draw = (shape: readonly number[], name: string): Tensor =>
       std === undefined

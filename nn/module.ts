@@ -30,6 +30,11 @@ const takes = signatures({
   loadStateDict: "dict: object, { strict?: boolean }",
 });
 
+/** Says of a class that is there to be extended which ones to make; TypeScript would have refused `new`. */
+export function abstractClass(name: string, kinds: string): ArgumentError {
+  return new ArgumentError(`${name}: this class is there to be extended; make ${kinds}`);
+}
+
 /** Parameters by their dotted names. */
 export type StateDict = Readonly<Record<string, Tensor>>;
 

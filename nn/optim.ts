@@ -15,10 +15,11 @@ import {
 } from "../core/index.ts";
 import { accept, signatures } from "../core/signature.ts";
 import { checkTensor } from "../core/tensor.ts";
-import { Module, type StateDict } from "./module.ts";
+import { abstractClass, Module, type StateDict } from "./module.ts";
 
 const common = "lr: number, weightDecay?: number, decays?: function";
 const takes = signatures({
+  Optimiser: `optimised?: any, { ${common}, ... }`,
   SGD: `optimised?: any, { ${common}, momentum?: number, nesterov?: boolean, dampening?: number }`,
   AdamW: `optimised?: any, { ${common}, beta1?: number, beta2?: number, eps?: number, amsgrad?: boolean }`,
   step: "{ maxNorm?: number }",
@@ -161,6 +162,8 @@ export abstract class Optimiser {
   #steps = 0;
 
   constructor(optimised: Optimised | readonly ParameterGroup[], options: OptimiserOptions) {
+    if (new.target === Optimiser) throw abstractClass("Optimiser", "an AdamW or an SGD");
+    accept(takes.Optimiser, arguments);
     const { lr, weightDecay } = options;
     checkAll(this.constructor.name, { lr, weightDecay });
     this.lr = lr;

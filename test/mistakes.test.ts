@@ -24,6 +24,7 @@ import {
 } from "../core/index.ts";
 import { accept, type Signature, signature } from "../core/signature.ts";
 import * as grm from "../grm/index.ts";
+import * as kernels from "../kernels/index.ts";
 import * as nn from "../nn/index.ts";
 import { described } from "../testing/draw.ts";
 import { holds } from "../testing/property.ts";
@@ -349,6 +350,18 @@ describe("functions and classes are told", () => {
   for (const name of ["LayerNorm", "RMSNorm"])
     calls(nn, name, [[[3]], "dim must be a number"], [[3, { eps: 1 }], "eps must be a number"]);
   calls(nn, "Dropout", [[{ p: 0.5 }], "p must be a number"], [[]]);
+  for (const [name, kind] of [
+    ["Projection", "make a Linear or a Conv1D"],
+    ["SelfAttention", "make a LlamaAttention or a GPT2Attention"],
+    ["FeedForward", "make a SwiGLU or an MLP"],
+    ["Backbone", "make a Transformer or an LSTM"],
+    ["Optimiser", "make an AdamW or an SGD"],
+  ] as const)
+    calls(nn, name, [[], kind], [[config, { rng }], kind]);
+  class Feed extends (nn.FeedForward as unknown as new (...args: unknown[]) => object) {}
+  told("FeedForward", () => new Feed(), "config must be an object");
+  calls(nn, "parseSafetensors", [[[1]], "Uint8Array"], [[new ArrayBuffer(8)], "new Uint8Array("]);
+  calls(kernels, "provideGpu", [[{ default: 1 }], "provideGpu(gpujs)"], [[], "library"]);
   for (const name of ["AdamW", "SGD"]) {
     calls(nn, name, [[lm], "lr must be a number"], [[lm, 0.1], "{ lr: 0.1 }"]);
     calls(nn, name, [[lm, { learning_rate: 1 }], "lr: 1"], [[lm, { lr: "1" }], "lr"]);

@@ -3,7 +3,7 @@
 // browser the page hands it over with provideGpu. Next: modes.ts, which starts one of its backends.
 
 import { builtin } from "../../core/device.ts";
-import { DeviceError } from "../../core/index.ts";
+import { ArgumentError, DeviceError } from "../../core/index.ts";
 import { reasonOf } from "../../core/show.ts";
 import { accept, signature } from "../../core/signature.ts";
 
@@ -130,7 +130,14 @@ let provided: GpuLibrary | null = null;
  */
 export function provideGpu(library: unknown): void {
   accept(takes, arguments);
-  provided = library as GpuLibrary;
+  const given = library as Partial<GpuLibrary>;
+  if (typeof given.GPU !== "function") {
+    throw new ArgumentError(
+      "provideGpu: this is not gpu.js, it has no GPU to make; hand over the import of gpu.js by itself: " +
+        'import gpujs from "gpu.js"; provideGpu(gpujs)',
+    );
+  }
+  provided = given as GpuLibrary;
 }
 
 interface NodeModules {

@@ -15,7 +15,7 @@ const takes = signatures({
   read: "name: string",
   openTensors: "source: { read: function, close: function, ... }",
   readTensors: "file: { read: function, close: function, ... }, names?: Iterable",
-  parseSafetensors: "bytes: number[], names?: Iterable, name?: string",
+  parseSafetensors: "bytes: any, names?: Iterable, name?: string",
   safetensorsBytes: "tensors: object, { metadata?: object }",
 });
 
@@ -113,6 +113,11 @@ export function parseSafetensors(
   name = "model.safetensors",
 ): Tensors {
   accept(takes.parseSafetensors, arguments);
+  if (!(bytes instanceof Uint8Array)) {
+    throw new ArgumentError(
+      `parseSafetensors: bytes must be a Uint8Array, got ${describeValue(bytes)}; of an ArrayBuffer: new Uint8Array(buffer)`,
+    );
+  }
   return readTensors(openTensors(bytesAsFile(name, bytes)), names);
 }
 
