@@ -250,11 +250,11 @@ const budget: readonly (readonly [part: string, most: number, of: (file: string)
   ["tokenizers", 3_070, (file) => file.startsWith("nn/tokenizers/")],
   ["grm", 9_100, (file) => file.startsWith("grm/") && !file.startsWith("grm/data/")],
   ["preference data", 3_400, (file) => file.startsWith("grm/data/")],
-  ["lab", 6_700, (file) => file.startsWith("lab/")],
+  ["lab", 6_750, (file) => file.startsWith("lab/")],
   ["testing", 2_250, (file) => file.startsWith("testing/")],
   ["report", 5_500, (file) => file.startsWith("report/")],
   ["cli", 6_950, (file) => file.startsWith("cli/")],
-  ["the explorer", 6_300, (file) => file.startsWith("explorer/")],
+  ["the explorer", 6_320, (file) => file.startsWith("explorer/")],
   ["the site", 740, (file) => file.startsWith("site/")],
 ];
 
