@@ -17,9 +17,9 @@ import { root } from "./folders.ts";
 
 /** Why a door isn't called. */
 const exempt: Readonly<Record<string, string>> = {
-  ...of("an abstract class", "Backbone FeedForward Module Optimiser Projection SelfAttention"),
+  ...of("an abstract class", "Module"),
   ...of("makes an empty one", "PairReport"),
-  ...of("called by devices and ops on their way", "Node Storage Tensor Wasm WasmMemory WasmDevice"),
+  ...of("called by devices and ops on their way", "Storage Tensor Wasm WasmMemory WasmDevice"),
   ...of("called by devices and ops on their way", "constant indicesLike runLoops shareOf isFloat"),
   ...of("called by devices and ops on their way", "environment registerDevice within"),
   ...of("takes nothing", "currentDevice wideLanes"),
@@ -30,10 +30,11 @@ function of(reason: string, names: string): Record<string, string> {
 }
 
 /** Take any value. */
-const open = ["provideGpu", "showTree", "namedTensors", "tensorsOf"];
+const open = ["showTree", "namedTensors", "tensorsOf"];
 
 /** All that they take may be left out. */
 const allOptional = [
+  "mapSummaries",
   "setMemoryLimit",
   "masks",
   "shapes",

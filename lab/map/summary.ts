@@ -4,6 +4,7 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { accept, signature } from "../../core/signature.ts";
 import type { Interval } from "../../grm/statistics/index.ts";
 import { isFailure, readMerged } from "../sweep/results.ts";
 import { answersOf, atEachRate, findingsOf, gainsByRate } from "./answers.ts";
@@ -25,6 +26,8 @@ export interface MapSummary {
   readonly alpha: number;
   readonly atRates: readonly GainAtRate[];
 }
+
+const takes = signature("mapSummaries", "");
 
 const worlds = { spelled: "results.jsonl", deeds: "deeds.jsonl" } as const;
 
@@ -58,5 +61,6 @@ export function summariesMade(): MapSummary[] {
 
 /** What the committed maps say, a world each, as it was made last. */
 export function mapSummaries(): readonly MapSummary[] {
+  accept(takes, arguments);
   return JSON.parse(readFileSync(fileOf("summary.json"), "utf8"));
 }
