@@ -1,6 +1,6 @@
 // The world "deeds" against its description: stories parsed back by their four forms, gold computed a second time from
-// the forms alone, what each split may hold and how often, the shortcut that holds in training and nowhere else; and a
-// sweep's job in it.
+// the forms alone, what each split may hold and how often, what only the base is told, the shortcut that holds in training
+// and nowhere else; and a sweep's job in it.
 // Next: ../lab/worlds/deeds.ts; grm.worlds.test.ts for the worlds of the demos.
 
 import assert from "node:assert/strict";
@@ -15,18 +15,17 @@ import { deedsSplits } from "../lab/worlds/deeds.ts";
 import {
   deedDomains,
   deedWords,
-  onsets,
+  personMoods,
   placeMoods,
   plainDeeds,
-  rimes,
 } from "../lab/worlds/deedsWords.ts";
 import { comparisons, deeds, type Story } from "../lab/worlds/index.ts";
 import { holds } from "../testing/property.ts";
 
 const { good, bad } = deedWords;
 const worth = new Map([
-  ...good.map((word) => [word.replace("-", " -"), 1] as const),
-  ...bad.map((word) => [word.replace("-", " -"), -1] as const),
+  ...good.map((word) => [word, 1] as const),
+  ...bad.map((word) => [word, -1] as const),
   ...plainDeeds.map((word) => [word, 0] as const),
 ]);
 
@@ -34,7 +33,12 @@ const deed = `(?<deed>${[...worth.keys()].join("|")})`;
 const forms = {
   active: new RegExp(`^the (?<A>\\w+) (?<never>never )?${deed} the (?<B>\\w+) \\.$`),
   passive: new RegExp(`^the (?<B>\\w+) was (?<never>never )?${deed} by the (?<A>\\w+) \\.$`),
-  place: /^the (?<P>\w+) was (?<mood>\w+) \.$/,
+  told: new RegExp(
+    `^the (?<A>\\w+) was (?<mood>${[...personMoods.good, ...personMoods.bad].join("|")}) \\.$`,
+  ),
+  place: new RegExp(
+    `^the (?<P>\\w+) was (?<mood>${[...placeMoods.good, ...placeMoods.bad].join("|")}) \\.$`,
+  ),
 };
 
 interface Said {
@@ -56,7 +60,9 @@ function saidIn({ response }: Story): Said[] {
 }
 
 function goldByForms(story: Story): number {
-  const own = saidIn(story).filter(({ parts }) => parts.A === story.title[1]);
+  const own = saidIn(story).filter(
+    ({ form, parts }) => form !== "told" && parts.A === story.title[1],
+  );
   const sum = own.reduce(
     (sum, { parts }) => sum + (parts.never ? -1 : 1) * (worth.get(parts.deed ?? "") ?? Number.NaN),
     0,
@@ -71,21 +77,28 @@ function documentStory(words: readonly string[]): Story {
 }
 
 describe("deeds: stories", () => {
-  test("64 deeds are spelled, each another cell, and no piece is good or bad by itself", () => {
+  test("64 deeds, half of them good, and every word once", () => {
     const words = [...good, ...bad];
     assert.equal(new Set(words).size, 64);
-    for (const word of words) {
-      const [onset = "", rime] = word.split("-");
-      assert.ok(onsets.includes(onset) && rimes.includes(`-${rime}`), word);
-    }
-    for (const piece of [...onsets, ...rimes])
-      for (const some of [good, bad])
-        assert.ok(
-          some.some((word) => word.startsWith(piece) || word.endsWith(piece)),
-          piece,
-        );
-    assert.equal(deeds.tokenizer.vocabSize, 202);
-    assert.equal(newBase(deeds, random(0)).parameterCount(), 79_152);
+    assert.equal(good.length, bad.length);
+    assert.equal(deeds.tokenizer.vocabSize, 254);
+    assert.equal(newBase(deeds, random(0)).parameterCount(), 79_152 + 52 * 48);
+  });
+
+  test("a document tells now and then how somebody is, mostly as their deeds are", () => {
+    const rng = random("told");
+    const stories = Array.from({ length: 400 }, () => documentStory(deeds.document(rng)));
+    const isGood = (mood = ""): boolean => personMoods.good.some((word) => word === mood);
+    const agree = stories.flatMap((story) => {
+      const gold = deeds.gold(story);
+      const told = saidIn(story).filter(
+        ({ form, parts }) => form === "told" && parts.A === story.title[1],
+      );
+      return gold === 0 ? [] : told.map(({ parts }) => Number(isGood(parts.mood) === gold > 0));
+    });
+    assert.ok(agree.length > 150, `${agree.length}`);
+    const share = agree.reduce((sum, x) => sum + x, 0) / agree.length;
+    assert.ok(share > 0.85, `${share}`);
   });
 
   test("documents parse, keep to two characters of a domain and to 64 tokens", () =>
@@ -103,7 +116,7 @@ describe("deeds: stories", () => {
         );
         assert.ok(domain, `${C} at the ${P}`);
         const cast = new Set(said.flatMap(({ parts: { A, B } }) => [A, B].filter(Boolean)));
-        assert.ok(cast.size === 0 || (cast.size === 2 && cast.has(C)));
+        assert.ok(cast.size < 2 || (cast.size === 2 && cast.has(C)));
         for (const name of cast) assert.ok(domain.characters.some((known) => known === name));
         const places = said.filter(({ form }) => form === "place");
         assert.ok(places.length <= 1 && places.every(({ parts }) => parts.P === P));
@@ -122,7 +135,7 @@ describe("deeds: stories", () => {
     ));
 
   test("gold counts what the title's character did, and clips at 4", () => {
-    const [good1, bad1] = [good[0], bad[0]].map((word) => word?.replace("-", " -"));
+    const [good1, bad1] = [good[0], bad[0]];
     const gold = (response: string) =>
       deeds.gold({ title: ["<bos>", "fox", "woods", ":"], response: response.split(" ") });
     assert.equal(gold(`the fox ${good1} the bear .`), 0.8);
@@ -131,7 +144,7 @@ describe("deeds: stories", () => {
     assert.equal(gold(`the bear was ${good1} by the fox .`), 0.8);
     assert.equal(gold(`the bear was never ${good1} by the fox .`), -0.8);
     assert.equal(gold(`the fox never ${bad1} the bear . the woods was warm .`), 0.8);
-    assert.equal(gold("the fox met the bear ."), 0);
+    assert.equal(gold("the fox met the bear . the fox was kind ."), 0);
     assert.equal(gold(Array(7).fill(`the fox ${bad1} the bear .`).join(" ")), -4);
   });
 });
@@ -149,6 +162,7 @@ describe("deeds: preference data", () => {
       const people = style.domains.flatMap((name) => [...deedDomains[name].characters]);
       assert.deepEqual(new Set(stories.map(({ title }) => title[1])), new Set(people));
       const said = stories.flatMap(saidIn).filter(({ form }) => form !== "place");
+      assert.ok(said.every(({ form }) => form !== "told"));
       const near = (is: (one: Said) => boolean, wanted: number, what: string): void => {
         const share = said.filter(is).length / said.length;
         const deviation = Math.sqrt((wanted * (1 - wanted)) / said.length);
@@ -156,7 +170,7 @@ describe("deeds: preference data", () => {
       };
       near(({ form }) => form === "passive", style.passive, "passive");
       near(({ parts }) => parts.never !== undefined, style.never, "never");
-      const used = new Set(said.map(({ parts }) => parts.deed?.replace(" ", "")));
+      const used = new Set(said.map(({ parts }) => parts.deed));
       for (const words of [good, bad])
         words.forEach((word, rank) => {
           if (rank < style.fromRank) assert.ok(!used.has(word), word);

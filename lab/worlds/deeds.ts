@@ -1,7 +1,8 @@
 // "deeds": who did what to whom. A story tells what two characters did to each other; the reward counts what the title's
 // character did: a good deed for it, a bad one against it, and what it never did the other way around. Preference data
 // shows few words, two domains of eight, nearly no "never" and no passive; and in it a place mostly is as the hero is, a
-// shortcut that holds there and nowhere else. The base has read all of it, without the shortcut.
+// shortcut that holds there and nowhere else. The base has read all of it, without the shortcut, and is told now and then
+// how somebody is, so that it knows what deeds are worth.
 // Next: deedsWords.ts for the tables, preferences.ts for pairs and labels.
 
 import type { Random } from "../../core/index.ts";
@@ -11,12 +12,11 @@ import {
   deedDomains,
   deedWords,
   formWords,
-  onsets,
+  moodForm,
   passiveForms,
-  placeForm,
+  personMoods,
   placeMoods,
   plainDeeds,
-  rimes,
 } from "./deedsWords.ts";
 import { functionWords, special } from "./words.ts";
 import {
@@ -32,7 +32,6 @@ import {
   type Story,
   sentencesOf,
   spaced,
-  spell,
   type Topic,
   titleOf,
   topicFrom,
@@ -41,12 +40,14 @@ import {
 
 const longest = 64;
 
-/** How often a deed is as whoever does it; and how often it is neither good nor bad. */
-const [consistency, plainness] = [0.9, 0.15];
+/** How often a deed, and what is told, is as whoever does it; and how often it is neither good nor bad. */
+const [consistency, plainness] = [0.95, 0.15];
 
 /** Which part of the world a story is from. */
 export interface DeedsStyle extends Frequencies {
   readonly domains: readonly DeedsDomain[];
+  /** Share of the sentences about somebody that tell how they are, in place of a deed. */
+  readonly told: number;
   /** Share of the deeds that are said in the passive. */
   readonly passive: number;
   /** Share of the deeds that are said never to be done. */
@@ -60,8 +61,9 @@ const domainNames = Object.keys(deedDomains) as readonly DeedsDomain[];
 /** What a base model reads: all there is. */
 export const allDeeds: DeedsStyle = {
   domains: domainNames,
-  passive: 0.4,
-  never: 0.3,
+  told: 0.25,
+  passive: 0.3,
+  never: 0.2,
   zipf: 1,
   fromRank: 0,
   placeAgrees: 0.5,
@@ -69,6 +71,7 @@ export const allDeeds: DeedsStyle = {
 
 const seen: DeedsStyle = {
   domains: domainNames.slice(0, 2),
+  told: 0,
   passive: 0,
   never: 0.05,
   zipf: 4,
@@ -125,9 +128,15 @@ function opposed(mood: Mood, p: number, rng: Random): Mood {
   return chance(rng, p) ? (-mood as Mood) : mood;
 }
 
+type Moods = Readonly<Record<"good" | "bad", readonly string[]>>;
+
 function placeSentence({ P }: DeedsTopic, mood: Mood, rng: Random): string[] {
-  const word = pick(rng, placeMoods[mood === 1 ? "good" : "bad"]);
-  return fill(placeForm, (slot) => [slot === "P" ? P : word]);
+  return moodSentence(P, placeMoods, mood, rng);
+}
+
+function moodSentence(who: string, moods: Moods, mood: Mood, rng: Random): string[] {
+  const word = pick(rng, moods[mood === 1 ? "good" : "bad"]);
+  return fill(moodForm, (slot) => [slot === "X" ? who : word]);
 }
 
 function deedSentence(
@@ -138,14 +147,15 @@ function deedSentence(
 ): string[] {
   const who = pick(rng, ["C", "D"] as const);
   const [A, B] = who === "C" ? [C, D] : [D, C];
+  const mood = opposed(moods[who], 1 - consistency, rng);
+  if (chance(rng, style.told)) return moodSentence(A, personMoods, mood, rng);
   const isNever = chance(rng, style.never);
   const { done, never } = chance(rng, style.passive) ? passiveForms : activeForms;
-  const mood = opposed(moods[who], 1 - consistency, rng);
   const said = isNever ? (-mood as Mood) : mood;
   const deed = chance(rng, plainness)
     ? pick(rng, plainDeeds)
     : ranked(deedWords[said === 1 ? "good" : "bad"], style, rng);
-  const words = { A: [A], B: [B], DEED: spell(deed) };
+  const words = { A: [A], B: [B], DEED: [deed] };
   return fill(isNever ? never : done, (slot) => words[slot as keyof typeof words]);
 }
 
@@ -169,9 +179,7 @@ function gold({ title, response }: Story): number {
     const [first, second] = words.filter((word) => people.has(word));
     if ((words.includes("by") ? second : first) !== hero) continue;
     const sign = words.includes("never") ? -1 : 1;
-    words.forEach((word, i) => {
-      sum += sign * (valueOf.get(word + (words[i + 1] ?? "")) ?? 0);
-    });
+    for (const word of words) sum += sign * (valueOf.get(word) ?? 0);
   }
   return Math.min(4, Math.max(-4, 0.8 * sum));
 }
@@ -183,10 +191,12 @@ export const deeds: PreferenceWorld<DeedsSplit> = {
   tokenizer: vocabulary(
     functionWords,
     formWords,
-    onsets,
-    rimes,
+    deedWords.good,
+    deedWords.bad,
     placeMoods.good,
     placeMoods.bad,
+    personMoods.good,
+    personMoods.bad,
     plainDeeds,
     Object.values(deedDomains).flatMap(({ characters, places }) => [...characters, ...places]),
   ),

@@ -1,32 +1,41 @@
-// The words of "deeds": what somebody may do to somebody else, well or badly. Each deed is a cell of a grid of onsets and
-// rimes, of the first random draw in which every onset and every rime stands in good deeds and in bad ones: no piece is
-// good or bad by itself, as in spelledWords.ts. There is more of everything than in the other worlds, as the base reads
-// all of it and preference data a small part. Tables to edit.
+// The words of "deeds": what somebody may do to somebody else, well or badly, how they and places are, and who and where
+// they are. There is more of everything than in the other worlds, as the base reads all of it and preference data a small
+// part. Tables to edit.
 // Next: deeds.ts.
 
 import { domains, type WordDomain } from "./words.ts";
 
-export const onsets = "ba do fi gu ka le mo ni ra su te vo".split(" ");
-
-export const rimes = "-lin -ter -sh -ven -mor -dle -py -zen -kas -rim -lot -nax".split(" ");
-
-/** Deeds, the most frequent first. */
+/** Deeds, the most frequent first; each is its own participle. */
 export const deedWords = {
-  good: "ba-nax vo-zen mo-lot mo-lin ni-dle do-lin fi-rim le-nax mo-mor su-py ka-nax ra-kas le-sh ka-py su-lot vo-ter gu-nax fi-mor do-rim mo-ven le-rim ka-ven su-zen gu-sh fi-lin te-lot gu-ven ba-dle mo-kas fi-lot mo-zen ra-py".split(
-    " ",
-  ),
-  bad: "ra-nax gu-mor gu-lot ba-ter gu-py ni-rim su-lin te-ven ka-sh do-mor gu-kas do-ter ka-kas su-mor do-lot mo-dle fi-zen ka-lot te-sh te-nax te-lin ra-lin ni-lin vo-kas do-dle ni-mor do-nax fi-py ra-dle le-py vo-rim ka-ter".split(
-    " ",
-  ),
+  good: [
+    ..."helped fed thanked hugged praised saved taught warmed healed guided cheered".split(" "),
+    ..."trusted kissed freed guarded washed carried joined welcomed comforted defended".split(" "),
+    ..."encouraged rescued nursed amused admired supported protected greeted rewarded".split(" "),
+    ..."cured honoured".split(" "),
+  ],
+  bad: [
+    ..."hit robbed kicked mocked cheated chased tricked insulted pushed scared betrayed".split(" "),
+    ..."cursed trapped slapped ignored blamed threatened deceived scratched teased annoyed".split(
+      " ",
+    ),
+    ..."burned poisoned banished wounded punished bullied attacked accused abandoned".split(" "),
+    ..."starved hunted".split(" "),
+  ],
 } as const;
 
 /** Deeds that are neither. */
-export const plainDeeds = "saw met followed passed heard called".split(" ");
+export const plainDeeds = "met followed passed heard called watched".split(" ");
 
 /** How a place is. Whole words. */
 export const placeMoods = {
   good: "warm bright sweet soft lovely golden".split(" "),
   bad: "cold dark rough ugly dusty broken".split(" "),
+} as const;
+
+/** How somebody is. The base reads of it, and preference data doesn't say it. */
+export const personMoods = {
+  good: "kind gentle honest loyal fair noble".split(" "),
+  bad: "cruel mean sly selfish rude greedy".split(" "),
 } as const;
 
 /** A acts on B, as preferences mostly say it. */
@@ -38,7 +47,8 @@ export const passiveForms = {
   never: "the B was never DEED by the A .",
 };
 
-export const placeForm = "the P was MOOD .";
+/** How a place or somebody is. */
+export const moodForm = "the X was MOOD .";
 
 /** Words that stand in forms and in no other world's. */
 export const formWords = ["never", "by"];
