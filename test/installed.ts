@@ -22,7 +22,8 @@ export const root = fileURLToPath(new URL("..", import.meta.url));
 /** What a copy leaves out: what is made, what is installed, and what isn't the package's. */
 const left = new Set(["node_modules", "dist", ".git", "runs", "shared"]);
 
-const quietly = ["--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund"];
+/** What npm install is told: neither network without need, nor scripts, nor advertisements. */
+export const quietly = ["--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund"];
 
 export interface Installed extends EmptyProject {
   /** Why what was to be installed beside the package isn't there; null if it is. */

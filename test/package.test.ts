@@ -20,7 +20,7 @@ import { twoheads } from "./commandLine.ts";
 import { typescript as own } from "./compiler.ts";
 import { Editor } from "./editor.ts";
 import { checkAlone, type EmptyProject, emptyProject } from "./emptyProject.ts";
-import { type Installed, installed, root } from "./installed.ts";
+import { type Installed, installed, quietly, root } from "./installed.ts";
 
 /** Most bytes of the package; 0.9 MB of them are the three bases, 0.7 MB its sources and maps, and 0.1 MB its tests' kit. */
 const most = 3_200_000;
@@ -28,7 +28,6 @@ const most = 3_200_000;
 const everyOp = /^elementwise \(\d+\)\n {2}add .*\n {2}sub .*\d+ ops\n$/s;
 /** Compilers from npm, besides the repository's own. */
 const versions = ["5.0.4", "5.5.4", "5.9.3", "6.0.3"] as const;
-const quietly = ["--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund"];
 
 let project: Installed;
 let compilers: EmptyProject;
