@@ -52,6 +52,49 @@ for (const name of readdirSync(join(root, "dist"), { recursive: true, encoding: 
   writeFileSync(file, portable(readFileSync(file, "utf8"), file));
 }
 
+/** The names that a declaration file exports, those of files behind `export *` among them. */
+function exportedNames(file) {
+  const text = readFileSync(file, "utf8").replaceAll(/\/\*[\s\S]*?\*\//g, "");
+  const declared =
+    /^export declare (?:abstract )?(?:const|function|class|type) (\w+)|^export (?:interface|type) (\w+)/gm;
+  const listed = [...text.matchAll(/^export (?:type )?\{([^}]*)\}/gm)].flatMap(([, list]) =>
+    list.split(",").flatMap((one) => /(\w+)\s*$/.exec(one)?.[1] ?? []),
+  );
+  const behind = [...text.matchAll(/^export \* from "(.*)";/gm)].flatMap(([, from]) =>
+    exportedNames(join(dirname(file), from.replace(/\.js$/, ".d.ts"))),
+  );
+  const own = [...text.matchAll(declared)].map(([, a, b]) => a ?? b);
+  return [...new Set([...own, ...listed, ...behind])];
+}
+
+/**
+ * A declaration in which a room that is exported as one name (inspect, statistics, worlds) is a namespace: of a module
+ * that is exported so, an editor shows no comment.
+ */
+function named(declaration, file) {
+  let text = declaration;
+  for (const [, room, from] of declaration.matchAll(/^import \* as (\w+Room) from "(.*)";/gm)) {
+    const [whole, comment, name] =
+      new RegExp(`\\s*(/\\*\\*(?:(?!\\*/)[\\s\\S])*\\*/)\\s*${room} as (\\w+),`).exec(text) ?? [];
+    if (whole === undefined) throw new Error(`${file}: ${room} has no name with a comment`);
+    const names = exportedNames(join(dirname(file), from.replace(/\.js$/, ".d.ts")));
+    const lines = names.map((one) => `export import ${one} = ${room}.${one};`);
+    text = `${text.replace(whole, "")}\n${comment}\nexport declare namespace ${name} { ${lines.join(" ")} }\n`;
+  }
+  return text;
+}
+
+// an alias, as those names are now, can't be of what was exported as a type
+for (const room of ["grm/inspect", "grm/statistics", "lab/worlds"]) {
+  const file = join(root, "dist", room, "index.d.ts");
+  const text = readFileSync(file, "utf8");
+  writeFileSync(file, text.replaceAll(/(?<=[{,]\s*)type (?=\w)|(?<=^export )type (?=\{)/gm, ""));
+}
+for (const door of ["grm", "lab"]) {
+  const file = join(root, "dist", door, "index.d.ts");
+  writeFileSync(file, named(readFileSync(file, "utf8"), file));
+}
+
 // testing has the ops once more, with what they draw: see testing/table.ts
 const table = join(root, "dist/testing/table.js");
 const twice = ["ops", "further", "op.js", "kinds.js", "moreKinds.js"].map((name) =>

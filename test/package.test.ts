@@ -259,6 +259,27 @@ describe("in an editor", () => {
     });
   }
 
+  test("a room shows its comment, and what is in it its own", async () => {
+    const editor = editorWith("6.0.3");
+    const source =
+      'import { inspect, statistics, worlds } from "twoheads";\ninspect.linearCKA; statistics.mean; worlds.spelled;\n';
+    const file = join(project.folder, "rooms.ts");
+    editor.open(file, source);
+    const line = source.split("\n")[1] ?? "";
+    for (const [name, said] of [
+      ["inspect", /^Looking into reward models/],
+      ["statistics", /^Means, intervals/],
+      ["worlds", /^Miniature languages/],
+      ["linearCKA", /centred kernel alignment/i],
+      ["mean", /mean/i],
+      ["spelled", /./],
+    ] as const) {
+      const place = { file, line: 2, offset: line.indexOf(name) + 1 };
+      const { documentation } = await editor.ask<{ documentation: string }>("quickinfo", place);
+      assert.match(documentation, said);
+    }
+  });
+
   test("a setting shows what its schema says of it", async () => {
     const editor = editorWith("6.0.3");
     const options = "PretrainOptions = { lr: 1 }, TrainOptions = { alpha: 1 }";
