@@ -1,5 +1,6 @@
 // What thirty seeds of the demo say about GRM-SFT against plain Bradley-Terry, for the tour: read from
-// lab/demo/seeds.jsonl, lab/frontier.jsonl and lab/map/summary.json while the page is built, so that the page says what was measured last.
+// lab/demo/seeds.jsonl, lab/frontier.jsonl and lab/map/summary.json while the page is built, so that the page says what
+// was measured last.
 // Next: build.ts, which puts it into the page; views/tour.tsx.
 
 import { interval, quantile } from "../grm/statistics/index.ts";

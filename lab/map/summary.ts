@@ -34,12 +34,12 @@ const worlds = { spelled: "results.jsonl", deeds: "deeds.jsonl" } as const;
 const fileOf = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
 /** The committed results of a world's map; undefined where they aren't there: the package has none. */
-export function committedResults(world: keyof typeof worlds): string | undefined {
+function committedResults(world: keyof typeof worlds): string | undefined {
   const path = fileOf(worlds[world]);
   return existsSync(path) ? path : undefined;
 }
 
-/** What the committed maps say, made from their results: about five seconds. */
+/** What the committed maps say, made from their results: about a second. */
 export function summariesMade(): MapSummary[] {
   return (["spelled", "deeds"] as const).flatMap((world) => {
     const path = committedResults(world);
