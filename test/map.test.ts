@@ -255,7 +255,10 @@ describe("the committed map", () => {
     assert.deepEqual(done.accuracy, byHand);
   });
 
-  for (const [file, results, count] of [["plan.yaml", "results.jsonl", 20 * 191]] as const) {
+  for (const [file, results, count] of [
+    ["plan.yaml", "results.jsonl", 20 * 191],
+    ["deeds.yaml", "deeds.jsonl", 70],
+  ] as const) {
     const at = (name: string): string =>
       fileURLToPath(new URL(`../lab/map/${name}`, import.meta.url));
     test(`has results of ${file} and of no other job`, () => {
