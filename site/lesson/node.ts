@@ -1,6 +1,9 @@
-// "twoheads/node" for a lesson in a page: what lessons read from folders, fetched from beside this file.
+// "twoheads/node" for a lesson in a page: what lessons read from folders, fetched from beside this file, and what was
+// measured once.
 // Workers may wait for a request, and lessons read models as one does from a disk. Next: runner.ts.
 
+import summaries from "../../lab/map/summary.json" with { type: "json" };
+import type { MapSummary } from "../../lab/map/summary.ts";
 import {
   type CausalLM,
   causalLMFromFiles,
@@ -35,4 +38,9 @@ export function loadCausalLM(folder: string): CausalLM {
 /** The tokenizer beside it. */
 export function loadTokenizer(folder: string): Tokenizer {
   return tokenizerFromFiles(filesOf(folder));
+}
+
+/** What the committed maps say, as it was when the site was built. */
+export function mapSummaries(): readonly MapSummary[] {
+  return summaries;
 }
