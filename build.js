@@ -67,6 +67,11 @@ function exportedNames(file) {
   return [...new Set([...own, ...listed, ...behind])];
 }
 
+/** A declaration that exports types as it does values: an alias can't be of what was exported as a type. */
+function untyped(declaration) {
+  return declaration.replaceAll(/(?<=[{,]\s*)type (?=\w)|(?<=^export )type (?=\{)/gm, "");
+}
+
 /**
  * A declaration in which a room that is exported as one name (inspect, statistics, worlds) is a namespace: of a module
  * that is exported so, an editor shows no comment.
@@ -77,19 +82,14 @@ function named(declaration, file) {
     const [whole, comment, name] =
       new RegExp(`\\s*(/\\*\\*(?:(?!\\*/)[\\s\\S])*\\*/)\\s*${room} as (\\w+),`).exec(text) ?? [];
     if (whole === undefined) throw new Error(`${file}: ${room} has no name with a comment`);
-    const names = exportedNames(join(dirname(file), from.replace(/\.js$/, ".d.ts")));
-    const lines = names.map((one) => `export import ${one} = ${room}.${one};`);
+    const behind = join(dirname(file), from.replace(/\.js$/, ".d.ts"));
+    writeFileSync(behind, untyped(readFileSync(behind, "utf8")));
+    const lines = exportedNames(behind).map((one) => `export import ${one} = ${room}.${one};`);
     text = `${text.replace(whole, "")}\n${comment}\nexport declare namespace ${name} { ${lines.join(" ")} }\n`;
   }
   return text;
 }
 
-// an alias, as those names are now, can't be of what was exported as a type
-for (const room of ["grm/inspect", "grm/statistics", "lab/worlds"]) {
-  const file = join(root, "dist", room, "index.d.ts");
-  const text = readFileSync(file, "utf8");
-  writeFileSync(file, text.replaceAll(/(?<=[{,]\s*)type (?=\w)|(?<=^export )type (?=\{)/gm, ""));
-}
 for (const door of ["grm", "lab"]) {
   const file = join(root, "dist", door, "index.d.ts");
   writeFileSync(file, named(readFileSync(file, "utf8"), file));

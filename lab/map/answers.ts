@@ -100,17 +100,16 @@ function regionAnswers(grm: readonly MapComparison[]): string[] {
 
 /** What the text loss does where nobody chooses a rate: the hottest first. */
 function sharedRateAnswers(findings: MapFindings): string[] {
-  const rates = gainsByRate(findings);
+  const { alpha, rates } = sharedRates(findings);
   if (rates.length === 0) return [];
   const texts = rates.map(({ lr, gains }) => {
     const [won, lost] = [1, -1].map((sign) => gains.filter((gain) => signOf(gain) === sign).length);
-    const [least, ...more] = gains.toSorted((a, b) => a.mean - b.mean);
-    const most = more.at(-1);
-    const range = (least === undefined ? [] : [least, ...(most ? [most] : [])]).map(pointsText);
-    return `at ${lr} it gains at ${won} and loses at ${lost} of ${gains.length} (${range.join(" to ")})`;
+    const sorted = gains.toSorted((a, b) => a.mean - b.mean);
+    const ends = sorted.filter((_, i) => i === 0 || i === sorted.length - 1).map(pointsText);
+    return `at ${lr} it gains at ${won} and loses at ${lost} of ${gains.length} (${ends.join(" to ")})`;
   });
   return [
-    `Where both train at one rate, GRM-SFT with alpha ${rates[0]?.alpha}: ${texts.join("; ")}. Each interval is for itself.`,
+    `Where both train at one rate, GRM-SFT with alpha ${alpha}: ${texts.join("; ")}. Each interval is for itself.`,
   ];
 }
 
@@ -175,20 +174,32 @@ export function atEachRate({ methods }: MapPlace): AtRate[] {
   });
 }
 
-/** GRM-SFT less Bradley-Terry at one rate for both, at every place, with the alpha that most places have; the hottest rate first. */
-export function gainsByRate({ places }: MapFindings): {
+/** GRM-SFT less Bradley-Terry, both at one rate. */
+export interface SharedRate {
   readonly lr: number;
-  readonly alpha: number;
+  /** By place, those where both have results. */
   readonly gains: readonly Interval[];
-}[] {
-  const all = places.flatMap((place) => atEachRate(place));
+  /** Where the plan looks around; undefined if that has no such rate. */
+  readonly centre: Interval | undefined;
+}
+
+/** GRM-SFT with the alpha that most places have less Bradley-Terry at the same rate, the hottest rate first. */
+export function sharedRates({ places }: MapFindings): {
+  readonly alpha: number;
+  readonly rates: readonly SharedRate[];
+} {
+  const all = places.flatMap((place) => atEachRate(place).map((one) => ({ ...one, place })));
   const alphas = all.map(({ alpha }) => alpha);
   const count = (alpha: number): number => alphas.filter((one) => one === alpha).length;
-  const usual = alphas.toSorted((a, b) => count(b) - count(a))[0];
-  const own = all.filter(({ alpha }) => alpha === usual);
+  const alpha = alphas.toSorted((a, b) => count(b) - count(a))[0] ?? Number.NaN;
+  const own = all.filter((one) => one.alpha === alpha);
   const rates = [...new Set(own.map(({ lr }) => lr))].sort((a, b) => b - a);
-  return rates.map((lr) => {
-    const gains = own.filter((one) => one.lr === lr).map(({ gain }) => gain);
-    return { lr, alpha: usual ?? Number.NaN, gains };
-  });
+  return {
+    alpha,
+    rates: rates.map((lr) => {
+      const here = own.filter((one) => one.lr === lr);
+      const centre = here.find(({ place }) => place === places[0])?.gain;
+      return { lr, gains: here.map(({ gain }) => gain), centre };
+    }),
+  };
 }

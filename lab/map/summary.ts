@@ -2,12 +2,12 @@
 // verdict, the lessons and the explorer's tour read it. `npm run map` makes it again from the results beside it.
 // Next: answers.ts for the sentences; ../RESULTS.md, part 4, for what they mean.
 
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { accept, signature } from "../../core/signature.ts";
 import type { Interval } from "../../grm/statistics/index.ts";
-import { isFailure, readMerged } from "../sweep/results.ts";
-import { answersOf, atEachRate, findingsOf, gainsByRate } from "./answers.ts";
+import { readMerged } from "../sweep/results.ts";
+import { answersOf, findingsOf, sharedRates } from "./answers.ts";
 
 /** GRM-SFT less plain Bradley-Terry out of distribution, in points, paired by seed, both at one rate. */
 export interface GainAtRate {
@@ -33,29 +33,17 @@ const worlds = { spelled: "results.jsonl", deeds: "deeds.jsonl" } as const;
 
 const fileOf = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
-/** The committed results of a world's map; undefined where they aren't there: the package has none. */
-function committedResults(world: keyof typeof worlds): string | undefined {
-  const path = fileOf(worlds[world]);
-  return existsSync(path) ? path : undefined;
-}
-
-/** What the committed maps say, made from their results: about a second. */
+/** What the committed maps say, made from their results, which the package hasn't: about a second. */
 export function summariesMade(): MapSummary[] {
-  return (["spelled", "deeds"] as const).flatMap((world) => {
-    const path = committedResults(world);
-    if (path === undefined) return [];
-    const { plan, outcomes } = readMerged(path);
+  return Object.entries(worlds).map(([world, file]) => {
+    const { plan, outcomes } = readMerged(fileOf(file));
     const findings = findingsOf(plan, outcomes);
-    const { seeds, places } = findings;
-    const alpha = gainsByRate(findings)[0]?.alpha ?? Number.NaN;
-    const atRates = places
-      .slice(0, 1)
-      .flatMap(atEachRate)
-      .filter((one) => one.alpha === alpha)
-      .map(({ lr, gain }) => ({ lr, gain }))
-      .sort((a, b) => b.lr - a.lr);
-    const models = outcomes.filter((outcome) => !isFailure(outcome)).length;
-    return [{ world, seeds, models, answers: answersOf(findings), alpha, atRates }];
+    const { alpha, rates } = sharedRates(findings);
+    const { seeds, jobs, failures } = findings;
+    return {
+      ...{ world, seeds, models: jobs - failures, answers: answersOf(findings), alpha },
+      atRates: rates.flatMap(({ lr, centre }) => (centre ? [{ lr, gain: centre }] : [])),
+    };
   });
 }
 
